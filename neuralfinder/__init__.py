@@ -1,0 +1,28 @@
+"""NeuralFinder grows networks for labelled data in a two-dimensional world of artificial lives."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuralfinder.errors import InputError, NeuralFinderError
+    from neuralfinder.genome import Genome, parse
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Genome": "genome",
+    "InputError": "errors",
+    "NeuralFinderError": "errors",
+    "parse": "genome",
+}
+
+__all__ = ["Genome", "InputError", "NeuralFinderError", "__version__", "parse"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load public names on first use, so that importing the package costs no torch."""
+    if name in _HOMES:
+        return getattr(import_module(f"neuralfinder.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'neuralfinder' has no attribute {name!r}")

@@ -1,0 +1,67 @@
+"""What a network costs, computed from its genome alone: no torch, no weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neuralfinder.genome import Conv, DenseHead, Genome, MaxPool, PoolHead
+from neuralfinder.types import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of one forward pass of one sample.
+
+    Attributes:
+        parameters: trainable numbers.
+        macs: multiply-adds of convolutions and dense layers.
+        activations: numbers in all feature maps written.
+        layers: genes and head layers, for the fixed overhead of each.
+    """
+
+    parameters: int
+    macs: int
+    activations: int
+    layers: int
+
+
+def shapes(genome: Genome, shape: Shape) -> list[Shape]:
+    """The shape after each gene, starting from a picture of `shape`; a side of 0 means pooled away."""
+    after = []
+    for gene in genome.genes:
+        match gene:
+            case Conv(filters):
+                shape = Shape(filters, shape.height, shape.width)
+            case MaxPool():
+                shape = Shape(shape.channels, shape.height // 2, shape.width // 2)
+        after.append(shape)
+    return after
+
+
+def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
+    """Count parameters, multiply-adds and activations of `genome` on pictures of `shape` with `classes` outputs."""
+    parameters = macs = activations = 0
+    layers = len(genome.genes)
+    before = shape
+    for gene, after in zip(genome.genes, shapes(genome, shape), strict=True):
+        area = after.height * after.width
+        activations += after.channels * area
+        if isinstance(gene, Conv):
+            weights = 9 * before.channels * gene.filters
+            parameters += weights + gene.filters * (2 if gene.norm else 1)
+            macs += weights * area
+            if gene.norm:
+                activations += after.channels * area
+                layers += 1
+        before = after
+    match genome.head:
+        case DenseHead(units):
+            flat = before.channels * before.height * before.width
+            parameters += flat * units + units + units * classes + classes
+            macs += flat * units + units * classes
+            layers += 2
+        case PoolHead():
+            parameters += before.channels * classes + classes
+            macs += before.channels * classes
+            layers += 1
+    return Cost(parameters, macs, activations, layers)

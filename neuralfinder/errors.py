@@ -1,0 +1,58 @@
+"""One error family. Every message says what was given, what was expected and the mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NeuralFinderError(Exception):
+    """Base of everything NeuralFinder raises on purpose."""
+
+
+class InputError(NeuralFinderError, ValueError):
+    """The user's input is wrong (exit code 2).
+
+    Args:
+        what: the argument, file or row the message is about.
+        given: what was found.
+        expected: what would have been right, with ranges and shapes.
+        mend: what to do about it.
+    """
+
+    def __init__(self, what: str, *, given: object, expected: str, mend: str) -> None:
+        super().__init__(f"{what} is {given}; expected {expected}; {mend}")
+
+
+class RunFolderError(InputError):
+    """The run folder holds something else than this command can continue (exit code 2)."""
+
+
+class NothingTrainedError(NeuralFinderError):
+    """No candidate and no baseline could be trained (exit code 3)."""
+
+
+class CallOrderError(NeuralFinderError, RuntimeError):
+    """`ask` and `tell` of a strategy were called in an impossible order."""
+
+
+def unknown_name(what: str, given: str, known: Iterable[str]) -> InputError:
+    """An error for a name that is in no registry, with the nearest known name as the mend."""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1)
+    mend = f"did you mean {near[0]!r}?" if near else "choose one of these"
+    return InputError(what, given=repr(given), expected=f"one of {', '.join(names)}", mend=mend)
+
+
+def check_range(what: str, given: float, low: float, high: float = float("inf")) -> None:
+    """Raise `InputError` unless `low <= given <= high`."""
+    if not low <= given <= high:
+        span = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
+        raise InputError(what, given=given, expected=f"a number {span}", mend="change it")
+
+
+def some(names: Iterable[object], most: int = 5) -> str:
+    """`a, b, c and 7 more`: names for a message, never a whole list of thousands."""
+    listed = [str(name) for name in names]
+    head = ", ".join(listed[:most])
+    return head if len(listed) <= most else f"{head} and {len(listed) - most} more"

@@ -1,0 +1,143 @@
+"""The space: what is legal, and what is proposed first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralfinder.cost import Cost, cost
+from neuralfinder.errors import InputError
+from neuralfinder.genome import Conv, DenseHead, Gene, Genome, Head, MaxPool
+from neuralfinder.types import Shape
+
+ALPHABETS: dict[str, tuple[int, ...]] = {
+    "2017": (16, 32, 64, 96, 128, 192, 224, 256, 512),
+    "s21": (16, 32, 48, 96, 128, 192, 256, 512),
+    "s31_literal": (16, 32, 64, 96, 128, 196, 224, 256, 512),
+    "union": (16, 32, 48, 64, 96, 128, 192, 196, 224, 256, 512),
+    "fast": (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
+}
+"""Filter counts. `2017` is the list of the experiment with 196 read as 192, which is what the published best uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The legal networks for one task.
+
+    Attributes:
+        shape: shape of one picture.
+        classes: number of classes, 2 or more.
+        filters: the filter counts a convolution may have, ascending.
+        norm: whether convolutions carry batch normalisation.
+        head: the head every network gets.
+        founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random
+            chains of stages whose widths never shrink.
+        pool_first: whether a network may begin with a pool.
+        max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
+    """
+
+    shape: Shape
+    classes: int
+    filters: tuple[int, ...] = ALPHABETS["2017"]
+    norm: bool = False
+    head: Head = DenseHead(512)
+    founders_are: str = "single"
+    pool_first: bool = False
+    max_convolutions: int = 20
+    max_genes: int = 32
+    max_parameters: int = 30_000_000
+    max_macs: int = 3_000_000_000
+
+    @property
+    def max_pools(self) -> int:
+        """How often the shorter side can be halved."""
+        return int(math.log2(min(self.shape.height, self.shape.width)))
+
+    def cost(self, genome: Genome) -> Cost:
+        """The cost of `genome` on this task."""
+        return cost(genome, self.shape, self.classes)
+
+    def infeasible(self, genome: Genome) -> str | None:
+        """Why `genome` cannot live here (`infeasible:empty|pool-first|pool|cap`), or `None` when it can."""
+        if not genome.genes:
+            return "infeasible:empty"
+        if isinstance(genome.genes[0], MaxPool) and not self.pool_first:
+            return "infeasible:pool-first"
+        if genome.pools > self.max_pools:
+            return "infeasible:pool"
+        if genome.convolutions > self.max_convolutions or len(genome) > self.max_genes:
+            return "infeasible:cap"
+        needs = self.cost(genome)
+        if needs.parameters > self.max_parameters or needs.macs > self.max_macs:
+            return "infeasible:cap"
+        return None
+
+    def conv(self, filters: int) -> Conv:
+        """A convolution as this space has them."""
+        return Conv(filters, self.norm)
+
+    def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
+        """The `n` genomes a world begins with."""
+        if self.founders_are == "single":
+            return self._single_founders(n, rng)
+        founders: list[Genome] = []
+        for _ in range(n):
+            fresh = (self._chain(rng) for _ in range(20))
+            founders.append(next((g for g in fresh if g not in founders), self._chain(rng)))
+        return founders
+
+    def sample(self, rng: np.random.Generator) -> Genome:
+        """One genome at random: a uniform length up to 12, a uniform number of pools, widths uniform.
+
+        Raises:
+            InputError: no legal genome was met in 1,000 draws.
+        """
+        for _ in range(1000):
+            length = int(rng.integers(1, min(12, self.max_convolutions) + 1))
+            genes: list[Gene] = [self.conv(int(f)) for f in rng.choice(self.filters, length)]
+            for _ in range(int(rng.integers(0, self.max_pools + 1))):
+                genes.insert(int(rng.integers(1, len(genes) + 1)), MaxPool())
+            genome = Genome(tuple(genes), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self._smallest()
+
+    def _single_founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
+        """Single layers of 2017: exactly round(0.3 n) lives are a convolution and a pool, shuffled over the cells."""
+        pooled = np.arange(n) < round(0.3 * n)
+        rng.shuffle(pooled)
+        widths = rng.choice(self.filters, n)
+        return [
+            Genome((self.conv(int(f)), MaxPool()) if pool else (self.conv(int(f)),), self.head)
+            for f, pool in zip(widths, pooled, strict=True)
+        ]
+
+    def _chain(self, rng: np.random.Generator) -> Genome:
+        """Stages of one or two convolutions, a pool between stages, ending on a map of about 4x4."""
+        stages = max(0, self.max_pools - 2) + 1
+        for _ in range(200):
+            counts = rng.integers(1, 3, size=stages)
+            widths = iter(np.sort(rng.choice(self.filters, int(counts.sum()))))
+            genes: list[Gene] = []
+            for stage, count in enumerate(counts):
+                if stage:
+                    genes.append(MaxPool())
+                genes += [self.conv(int(next(widths))) for _ in range(count)]
+            genome = Genome(tuple(genes), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self._smallest()
+
+    def _smallest(self) -> Genome:
+        """One narrow convolution and as many pools as fit: the cheapest network with a meaning."""
+        genome = Genome((self.conv(self.filters[0]), *[MaxPool()] * self.max_pools), self.head)
+        if reason := self.infeasible(genome):
+            raise InputError(
+                "the space",
+                given=f"empty ({genome.key} is {reason}: {self.cost(genome)})",
+                expected="room for at least this network",
+                mend="raise the caps or the minutes, or make the pictures smaller",
+            )
+        return genome

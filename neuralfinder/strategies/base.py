@@ -1,0 +1,178 @@
+"""What every strategy shares: ids, seeds, pending candidates, the cache, the caps learned from failures.
+
+An algorithm is one file with `_propose` and `_learn`; its state is a function of the seed and of the order of asks
+and tells, so replaying a record rebuilds it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from neuralfinder.cost import Cost
+from neuralfinder.errors import CallOrderError, check_range
+from neuralfinder.genome import Genome
+from neuralfinder.seeds import Seeds
+from neuralfinder.space import Space
+from neuralfinder.types import Candidate, Fidelity, Result
+
+OUT_OF_MEMORY = "out of memory"
+"""The `Result.failure` from which a cap on the size of later proposals is learned."""
+
+MOST_SETTLED = 1000
+"""An ask gives up after this many proposals in a row that needed no training: the space is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A genome an algorithm wants scored; `slot` is the algorithm's own mark, handed back with the result."""
+
+    genome: Genome
+    operator: str
+    parents: tuple[str, ...] = ()
+    repeat: int = 0
+    slot: int = 0
+
+
+class Strategy(ABC):
+    """Proposes candidates and learns from results.
+
+    Args:
+        space: what is legal.
+        seeds: the run's seeds; candidates get theirs from them, by genome and repeat.
+        fidelity: how much training every candidate gets.
+
+    Attributes:
+        notes: what the last `ask` decided without training, in order: plain values for the record.
+        counts: `requested` proposals and how they ended: `trained`, `failed`, `cached`, `infeasible`.
+    """
+
+    def __init__(self, space: Space, seeds: Seeds, fidelity: Fidelity) -> None:
+        self.space, self.seeds, self.fidelity = space, seeds, fidelity
+        self.notes: list[dict[str, Any]] = []
+        self.counts: Counter[str] = Counter(requested=0, trained=0, failed=0, cached=0, infeasible=0)
+        self._asked = 0
+        self._pending: dict[int, Candidate] = {}
+        self._waiting: defaultdict[tuple[str, int], list[Proposal]] = defaultdict(list)
+        self._known: dict[tuple[str, int], Result] = {}
+        self._known_keys: set[str] = set()
+        self._fitted = Counter[str]()
+        self._too_large: list[Cost] = []
+
+    def ask(self, n: int) -> list[Candidate]:
+        """Up to `n` candidates to train now; none means: tell me pending results first, or I am done.
+
+        Raises:
+            InputError: `n` is below 1.
+        """
+        check_range("n", n, 1)
+        self.notes = []
+        candidates: list[Candidate] = []
+        settled = 0
+        while len(candidates) < n and settled < MOST_SETTLED:
+            proposals = self._propose(n - len(candidates))
+            if not proposals:
+                break
+            for proposal in proposals:
+                candidate = self._admit(proposal)
+                if candidate is None:
+                    settled += 1
+                else:
+                    candidates.append(candidate)
+                    settled = 0
+        if settled >= MOST_SETTLED:
+            self._note("exhausted", proposals=settled)
+        return candidates
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Learn from results, in any order, each pending candidate once.
+
+        Raises:
+            CallOrderError: a result for a candidate that is not pending.
+        """
+        for result in results:
+            candidate = self._pending.pop(result.id, None)
+            if candidate is None:
+                raise CallOrderError(
+                    f"result {result.id} is for no pending candidate; expected one of "
+                    f"{sorted(self._pending) or 'none'}; tell each asked candidate once"
+                )
+            self.counts["trained" if result.failure is None else "failed"] += 1
+            size = self.space.cost(candidate.genome)
+            if result.failure is None:
+                self._fitted |= Counter(parameters=size.parameters, activations=size.activations)
+            elif result.failure == OUT_OF_MEMORY:
+                self._too_large.append(size)
+            key = (candidate.genome.key, candidate.repeat)
+            self._known[key] = result
+            self._known_keys.add(candidate.genome.key)
+            for proposal in self._waiting.pop(key):
+                self._learn(proposal, result)
+
+    def view(self) -> dict[str, Any]:
+        """Plain values for eyes only: what there is to see of the algorithm's state."""
+        return {}
+
+    @property
+    def pending(self) -> bool:
+        """Whether candidates are out that have not been told."""
+        return bool(self._pending)
+
+    @abstractmethod
+    def _propose(self, n: int) -> list[Proposal]:
+        """At most `n` proposals; none when results are needed first or the algorithm is done."""
+
+    @abstractmethod
+    def _learn(self, proposal: Proposal, result: Result) -> None:
+        """Take in the result of a proposal; called once for each, cached and infeasible ones included."""
+
+    def _admit(self, proposal: Proposal) -> Candidate | None:
+        """Turn a proposal into a candidate, or settle it without training and return `None`."""
+        self.counts["requested"] += 1
+        key = (proposal.genome.key, proposal.repeat)
+        if key in self._waiting:
+            self.counts["cached"] += 1
+            self._note("cached", genome=proposal.genome.key, operator=proposal.operator)
+            self._waiting[key].append(proposal)
+            return None
+        if known := self._known.get(key):
+            self.counts["cached"] += 1
+            self._note("cached", genome=proposal.genome.key, operator=proposal.operator)
+            self._learn(proposal, known)
+            return None
+        if reason := self.space.infeasible(proposal.genome) or self._beyond_memory(proposal.genome):
+            self.counts["infeasible"] += 1
+            self._note(reason, genome=proposal.genome.key, operator=proposal.operator, parents=proposal.parents)
+            self._learn(proposal, Result(-1, None, reason))
+            return None
+        candidate = Candidate(
+            id=self._asked,
+            genome=proposal.genome,
+            operator=proposal.operator,
+            parents=proposal.parents,
+            seed=self.seeds.number("candidate", *key),
+            fidelity=self.fidelity,
+            repeat=proposal.repeat,
+        )
+        self._asked += 1
+        self._pending[candidate.id] = candidate
+        self._waiting[key].append(proposal)
+        return candidate
+
+    def _beyond_memory(self, genome: Genome) -> str | None:
+        """Refuse what is at least as large as something that ran out of memory.
+
+        Parameters and activations are both suspects; a measure in which something as large has fitted is cleared.
+        """
+        size = self.space.cost(genome)
+        for measure in ("parameters", "activations"):
+            for cost in self._too_large:
+                if self._fitted[measure] < getattr(cost, measure) <= getattr(size, measure):
+                    return "infeasible:memory"
+        return None
+
+    def _note(self, kind: str, **data: Any) -> None:
+        self.notes.append({"kind": kind, **data})

@@ -1,0 +1,81 @@
+"""The frozen values that cross seams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuralfinder.genome import Genome
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The shape of one picture or feature map, without the batch."""
+
+    channels: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.channels}x{self.height}x{self.width}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How much training a candidate gets.
+
+    `epochs` passes over `share` (0 < share <= 1) of the training part.
+    """
+
+    epochs: int
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A genome proposed for training. `parents` are genome keys; `repeat` counts trainings of the same genome."""
+
+    id: int
+    genome: Genome
+    operator: str
+    parents: tuple[str, ...]
+    seed: int
+    fidelity: Fidelity
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came back for candidate `id`.
+
+    Attributes:
+        id: the candidate's id.
+        score: the quantity maximised on validation data, 0..1; `None` for a failure.
+        failure: the kind of failure (`out of memory`, `diverged`, ...), `None` for a success.
+        detail: one line on the failure, empty for a success.
+        curve: validation accuracy after each measured epoch.
+        seconds: wall time of building, training and validating.
+        parameters: trainable numbers of the network.
+        macs: multiply-adds of one forward pass of one sample.
+    """
+
+    id: int
+    score: float | None
+    failure: str | None = None
+    detail: str = ""
+    curve: tuple[float, ...] = ()
+    seconds: float = 0.0
+    parameters: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the record: `number` counts from 1, `time` is seconds since the epoch (UTC)."""
+
+    number: int
+    time: float
+    kind: str
+    data: Mapping[str, Any]

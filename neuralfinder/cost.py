@@ -25,6 +25,24 @@ class Cost:
     layers: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What training costs on a measured machine, for one batch size and precision.
+
+    All in seconds per training step of one batch: `step` for any network, `layer` for each layer, `mac` and
+    `activation` for each multiply-add and activation of one sample.
+    """
+
+    step: float = 0.0
+    layer: float = 0.0
+    mac: float = 0.0
+    activation: float = 0.0
+
+    def step_seconds(self, cost: Cost) -> float:
+        """Predicted seconds of one training step (forward, backward, update)."""
+        return self.step + self.layer * cost.layers + self.mac * cost.macs + self.activation * cost.activations
+
+
 def shapes(genome: Genome, shape: Shape) -> list[Shape]:
     """The shape after each gene, starting from a picture of `shape`; a side of 0 means pooled away."""
     after = []

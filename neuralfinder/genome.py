@@ -151,8 +151,8 @@ def from_json(form: Mapping[str, Any]) -> Genome:
     genes: list[Gene] = []
     for gene in form["genes"]:
         match gene:
-            case {"kind": "conv", "filters": int(filters), **rest}:
-                genes.append(Conv(filters, norm=rest.get("norm") == "batch"))
+            case {"kind": "conv", "filters": int(filters), **rest} if filters > 0 and rest in ({}, {"norm": "batch"}):
+                genes.append(Conv(filters, norm=bool(rest)))
             case {"kind": "maxpool", "size": 2}:
                 genes.append(MaxPool())
             case _:
@@ -193,18 +193,17 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
     Raises:
         InputError: text that is no literal tuple, or a layer of unknown type.
     """
-    if isinstance(form, str):
-        try:
-            return from_seed(tuple(ast.literal_eval(form.strip())))
-        except (ValueError, SyntaxError, TypeError) as error:
-            raise InputError("seed tuple", given=form, expected="(name, score, layers)", mend=str(error)) from error
-    name, score, layers = tuple(form)
+    try:
+        name, score, layers = tuple(ast.literal_eval(form.strip()) if isinstance(form, str) else form)
+        score = float(score)
+    except (ValueError, SyntaxError, TypeError) as error:
+        raise InputError("seed tuple", given=form, expected="(name, score, layers)", mend=str(error)) from error
     genes: list[Gene] = []
     head: Head = _PUBLISHED_HEAD
     for kind, pairs in layers:
         match kind, dict(pairs):
-            case "conv", {"nb_filter": int(filters), **rest}:
-                genes.append(Conv(filters, norm=bool(rest.get("batch_norm", False))))
+            case "conv", {"nb_filter": int(filters), **rest} if filters > 0 and rest in ({}, {"batch_norm": True}):
+                genes.append(Conv(filters, norm=bool(rest)))
             case "maxp", {"pool_size": 2}:
                 genes.append(MaxPool())
             case "head", {"text": str(text)}:
@@ -216,7 +215,7 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
                     expected="'conv' with nb_filter or 'maxp' with pool_size 2",
                     mend="see genome.py",
                 )
-    return Genome(tuple(genes), head), str(name), float(score)
+    return Genome(tuple(genes), head), str(name), score
 
 
 PUBLISHED_BEST = parse("C32 C192 C192 M C128 C192 M C128 C192 C192 M C128 C192 M")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuralfinder.cost import Cost, cost
+from neuralfinder.cost import Cost, Rates, cost
 from neuralfinder.errors import InputError
 from neuralfinder.genome import Conv, DenseHead, Gene, Genome, Head, MaxPool
 from neuralfinder.types import Shape
@@ -36,6 +36,8 @@ class Space:
             chains of stages whose widths never shrink.
         pool_first: whether a network may begin with a pool.
         max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
+        rates: speed of the machine, for `max_step_seconds`.
+        max_step_seconds: cap on the predicted seconds of one training step.
     """
 
     shape: Shape
@@ -49,6 +51,8 @@ class Space:
     max_genes: int = 32
     max_parameters: int = 30_000_000
     max_macs: int = 3_000_000_000
+    rates: Rates = Rates()
+    max_step_seconds: float = math.inf
 
     @property
     def max_pools(self) -> int:
@@ -67,12 +71,17 @@ class Space:
             return "infeasible:pool-first"
         if genome.pools > self.max_pools:
             return "infeasible:pool"
+        return "infeasible:cap" if self._beyond_caps(genome) else None
+
+    def _beyond_caps(self, genome: Genome) -> bool:
         if genome.convolutions > self.max_convolutions or len(genome) > self.max_genes:
-            return "infeasible:cap"
+            return True
         needs = self.cost(genome)
-        if needs.parameters > self.max_parameters or needs.macs > self.max_macs:
-            return "infeasible:cap"
-        return None
+        return (
+            needs.parameters > self.max_parameters
+            or needs.macs > self.max_macs
+            or self.rates.step_seconds(needs) > self.max_step_seconds
+        )
 
     def conv(self, filters: int) -> Conv:
         """A convolution as this space has them."""

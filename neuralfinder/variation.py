@@ -61,8 +61,7 @@ def mutate(
     places = [i for i, gene in enumerate(genes) if isinstance(gene, Conv) or not resample_pool]
     for place in rng.choice(places, size=min(points, len(places)), replace=False) if places else ():
         gene = genes[place]
-        if isinstance(gene, Conv):
-            others = [f for f in space.filters if f != gene.filters]
+        if isinstance(gene, Conv) and (others := [f for f in space.filters if f != gene.filters]):
             genes[place] = Conv(int(rng.choice(others)), gene.norm)
     return Genome(tuple(genes), genome.head)
 

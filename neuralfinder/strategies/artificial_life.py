@@ -7,6 +7,7 @@ published value, or the reading of it that `docs/seed-2017.md` gives.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import Any
 
@@ -197,7 +198,7 @@ class ArtificialLife(Strategy):
         ]
 
     def _life(self, birth: Birth, results: list[Result]) -> Life:
-        """A life scores the mean of its trainings; one that failed scores 0."""
+        """A life scores the mean of its trainings, in whatever order these ended; one that failed scores 0."""
         operator, genome, _ = birth
         scores = [result.score or 0.0 for result in results]
-        return Life(genome, sum(scores) / len(scores), self.space.cost(genome).macs, operator)
+        return Life(genome, math.fsum(scores) / len(scores), self.space.cost(genome).macs, operator)

@@ -1,0 +1,101 @@
+"""The archive: every distinct genome ever scored, best first. The world is not the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from neuralfinder.genome import Genome, parse
+from neuralfinder.types import Candidate, Event, Fidelity, Result
+
+
+@dataclass(slots=True)
+class Entry:
+    """A genome with the candidates and results of its trainings."""
+
+    genome: Genome
+    candidates: list[Candidate] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        """Mean validation score of the trainings that ended well."""
+        scores = [result.score for result in self.results if result.score is not None]
+        return sum(scores) / len(scores)
+
+    @property
+    def name(self) -> str:
+        """`<operator>-<n>`, n counting candidates from 1, as in the list of 2017."""
+        return f"{self.candidates[0].operator}-{self.candidates[0].id + 1}"
+
+
+class Archive:
+    """Grows with every result; ties go to the network with fewer multiply-adds, then to the earlier one."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, candidate: Candidate, result: Result) -> None:
+        """Take in one result; failures are not archived."""
+        if result.score is None:
+            return
+        entry = self._entries.setdefault(candidate.genome.key, Entry(candidate.genome))
+        entry.candidates.append(candidate)
+        entry.results.append(result)
+
+    def best(self, count: int) -> list[Entry]:
+        """The `count` best entries, fewer when there are not so many."""
+        ranked = sorted(self._entries.values(), key=lambda e: (-e.score, e.results[0].macs, e.candidates[0].id))
+        return ranked[:count]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def candidate_row(candidate: Candidate) -> dict[str, object]:
+    """A candidate as plain values for the record."""
+    return {
+        "id": candidate.id,
+        "genome": candidate.genome.key,
+        "operator": candidate.operator,
+        "parents": list(candidate.parents),
+        "seed": candidate.seed,
+        "epochs": candidate.fidelity.epochs,
+        "share": candidate.fidelity.share,
+        "repeat": candidate.repeat,
+    }
+
+
+def read_trainings(events: Iterable[Event]) -> list[tuple[Candidate, Result | None]]:
+    """The candidates of a record in the order asked, each with its result or `None` while there is none."""
+    candidates: dict[int, Candidate] = {}
+    results: dict[int, Result] = {}
+    for event in events:
+        if event.kind == "asked":
+            for row in event.data["candidates"]:
+                candidates[row["id"]] = Candidate(
+                    id=row["id"],
+                    genome=parse(row["genome"]),
+                    operator=row["operator"],
+                    parents=tuple(row["parents"]),
+                    seed=row["seed"],
+                    fidelity=Fidelity(row["epochs"], row["share"]),
+                    repeat=row["repeat"],
+                )
+        elif event.kind == "result":
+            results[event.data["id"]] = read_result(event)
+    return [(candidate, results.get(id_)) for id_, candidate in candidates.items()]
+
+
+def read_result(event: Event) -> Result:
+    """The result in an event of kind `result`."""
+    return Result(**{**event.data, "curve": tuple(event.data["curve"])})
+
+
+def read_archive(events: Iterable[Event]) -> Archive:
+    """The archive as a record has it."""
+    archive = Archive()
+    for candidate, result in read_trainings(events):
+        if result is not None:
+            archive.add(candidate, result)
+    return archive

@@ -1,0 +1,195 @@
+"""Pictures and labels that come as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from neuralfinder.data.dataset import Array, Dataset
+from neuralfinder.data.labels import check_classes, encode, encode_like, rows_text
+from neuralfinder.errors import InputError
+from neuralfinder.types import Shape
+
+SHAPES = "pictures `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)` with 1 to 4 channels c"
+
+
+def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = None, y_test: object = None) -> Dataset:
+    """A data set from arrays, or from anything `numpy.asarray` turns into arrays.
+
+    The channels of 4-D pictures are the axis, second or last, of length 1 or 3; else that of length 2 or 4. Where both
+    axes would do, they are the last. uint8 is kept; bool, and integers within 0..255, become uint8; everything else
+    becomes float32. Pictures that already have the final form are not copied.
+
+    Args:
+        X: pictures `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)`; bool, integers or finite floats.
+        y: labels `(n,)` or `(n, 1)` of one type (str, int, float, bool), or one-hot rows `(n, k)`, whose classes are
+            the column indices 0..k-1.
+        name: a name for people.
+        X_test: pictures of a test part, shaped as `X`.
+        y_test: their labels, with no class that `y` lacks.
+
+    Raises:
+        InputError: shapes, types, lengths, values or classes that cannot be used.
+    """
+    images, axis_note = _channels_first(_array(X, "X"), "X")
+    encoded = encode(y)
+    _check_lengths(images, encoded.indices, "X and y")
+    labels, given_test = encoded.indices, np.zeros(len(images), dtype=bool)
+    if X_test is not None or y_test is not None:
+        more, more_labels = _test_part(X_test, y_test, images, encoded.classes)
+        images, labels = np.concatenate([images, more]), np.concatenate([labels, more_labels])
+        given_test = np.arange(len(images)) >= len(given_test)
+    check_classes(labels, encoded.classes, given_test, "y")
+    pixels, type_note = _pixels(images, "X")
+    notes = [
+        f"{len(pixels)} pictures of {len(encoded.classes)} classes, {Shape(*pixels.shape[1:])}, {pixels.dtype}.",
+        axis_note,
+        type_note,
+        f"The one-hot labels were read as the column indices 0 to {len(encoded.classes) - 1}; predictions are such"
+        " indices."
+        if encoded.one_hot
+        else "",
+    ]
+    return Dataset(
+        name=name,
+        images=pixels,
+        labels=labels,
+        classes=encoded.classes,
+        given_test=given_test,
+        fingerprint=_fingerprint(pixels, labels, given_test, repr(encoded.classes)),
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def as_pictures(X: object, shape: Shape) -> Array:
+    """Pictures to predict on, as `(n, channels, height, width)` uint8 or float32.
+
+    Args:
+        X: pictures `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)`, or a single one `(h, w)`, `(h, w, c)` or
+            `(c, h, w)`. `(n, h, w)` and `(h, w)` are for one channel. Values are taken as those of training.
+        shape: of the pictures the network was trained on.
+
+    Raises:
+        InputError: another shape, another type, or values that are not finite.
+    """
+    array = _array(X, "X")
+    c, h, w = shape.channels, shape.height, shape.width
+    # Channels last stands before channels first, as `from_arrays` prefers it when both fit.
+    if array.ndim == 4 and array.shape[1:] == (h, w, c):
+        pictures = array.transpose(0, 3, 1, 2)
+    elif array.ndim == 4 and array.shape[1:] == (c, h, w):
+        pictures = array
+    elif c == 1 and array.ndim >= 2 and array.shape[-2:] == (h, w) and array.ndim <= 3:
+        pictures = array.reshape(-1, 1, h, w)
+    elif array.shape == (h, w, c):
+        pictures = array.transpose(2, 0, 1)[np.newaxis]
+    elif array.shape == (c, h, w):
+        pictures = array[np.newaxis]
+    else:
+        grey = f"({h}, {w}), (n, {h}, {w}), " if c == 1 else ""
+        raise InputError(
+            "X",
+            given=f"of shape {array.shape}",
+            expected=f"{grey}({h}, {w}, {c}), ({c}, {h}, {w}), (n, {h}, {w}, {c}) or (n, {c}, {h}, {w})",
+            mend="resize the pictures to the size of training",
+        )
+    return _pixels(pictures, "X")[0]
+
+
+def _array(X: object, what: str) -> Array:
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        raise InputError(
+            what, given="a list of pictures of unequal size", expected=SHAPES, mend="resize them to one size"
+        ) from None
+    if array.dtype.kind not in "buif":
+        raise InputError(
+            what,
+            given=f"of type {array.dtype}",
+            expected="bool, integers or floats",
+            mend="convert it to an array of numbers",
+        )
+    if array.size == 0:
+        raise InputError(what, given=f"empty, of shape {array.shape}", expected=SHAPES, mend="give some pictures")
+    return array
+
+
+def _channels_first(array: Array, what: str) -> tuple[Array, str]:
+    """`(n, c, h, w)` by the rule of `from_arrays`, and a sentence on a choice that could have gone the other way."""
+    if array.ndim == 3:
+        return array[:, np.newaxis], ""
+    given = f"of shape {array.shape}"
+    if array.ndim != 4:
+        side = round(array[0].size ** 0.5) if array.ndim == 2 else 0
+        square = side > 1 and side**2 == array[0].size
+        mend = f"reshape it, perhaps to ({len(array)}, {side}, {side})" if square else "reshape it"
+        raise InputError(what, given=given, expected=SHAPES, mend=mend)
+    first, last = array.shape[1], array.shape[3]
+    usual = (1, 3) if {first, last} & {1, 3} else (2, 4)
+    if last in usual:
+        note = f"The last axis of {array.shape} was taken as the channels." if first in usual else ""
+        return array.transpose(0, 3, 1, 2), note
+    if first in usual:
+        return array, ""
+    raise InputError(what, given=given, expected=SHAPES, mend="move the channels to the second or last axis")
+
+
+def _pixels(array: Array, what: str) -> tuple[Array, str]:
+    """Pictures `(n, c, h, w)` as C-contiguous uint8 or float32, and a sentence on the conversion."""
+    kind, given = array.dtype.kind, str(array.dtype)
+    if kind == "b" or (kind in "ui" and array.min() >= 0 and array.max() <= 255):
+        pixels = np.ascontiguousarray(array, dtype=np.uint8)
+    else:
+        with np.errstate(over="ignore"):
+            pixels = np.ascontiguousarray(array, dtype=np.float32)
+        _check_finite(pixels, what)
+    return pixels, "" if pixels.dtype == array.dtype else f"The pictures were converted from {given} to {pixels.dtype}."
+
+
+def _check_finite(pixels: Array, what: str) -> None:
+    rows = np.flatnonzero(~np.isfinite(pixels).all(axis=(1, 2, 3))).tolist()
+    if rows:
+        raise InputError(
+            what,
+            given=f"NaN, infinite or beyond float32 in {rows_text(rows)}",
+            expected="finite numbers",
+            mend="mend these pictures or leave them out",
+        )
+
+
+def _check_lengths(images: Array, labels: Array, what: str) -> None:
+    if len(images) != len(labels):
+        raise InputError(
+            what,
+            given=f"of {len(images)} pictures and {len(labels)} labels",
+            expected="as many labels as pictures",
+            mend="check that both come from the same rows",
+        )
+
+
+def _test_part(X_test: object, y_test: object, images: Array, classes: tuple[object, ...]) -> tuple[Array, Array]:
+    if X_test is None or y_test is None:
+        lacking = "X_test" if X_test is None else "y_test"
+        raise InputError(lacking, given="missing", expected="X_test and y_test, or neither", mend=f"give {lacking}")
+    more, _ = _channels_first(_array(X_test, "X_test"), "X_test")
+    # Integers beside floats are nearly always two scales, 0..255 and 0..1, which would spoil the test unseen.
+    if more.shape[1:] != images.shape[1:] or (more.dtype.kind == "f") != (images.dtype.kind == "f"):
+        raise InputError(
+            "X_test",
+            given=f"{more.dtype} pictures of {Shape(*more.shape[1:])}",
+            expected=f"{images.dtype} pictures of {Shape(*images.shape[1:])}, as in X",
+            mend="prepare both parts in the same way",
+        )
+    labels = encode_like(y_test, classes)
+    _check_lengths(more, labels, "X_test and y_test")
+    return more, labels
+
+
+def _fingerprint(pixels: Array, labels: Array, given_test: Array, classes: str) -> str:
+    """Of the final forms, so that `(n, h, w)` and `(n, h, w, 1)` are the same data."""
+    digest = hashlib.blake2b(f"arrays {pixels.dtype} {pixels.shape} {classes}".encode(), digest_size=16)
+    for array in (pixels, labels, given_test):
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()

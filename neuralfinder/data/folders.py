@@ -1,0 +1,238 @@
+"""Which picture files lie in a folder, and of which class they are. Nothing is opened here."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuralfinder.errors import InputError, some
+
+SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm")
+    + (".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+"""Of the files that `pictures` decodes."""
+
+LAYOUT = "one sub-folder of pictures per class, or train/ and test/ with such sub-folders"
+
+PART_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture file: its path, the same relative to its part's folder, its class and its size in bytes."""
+
+    path: str
+    relative: str
+    label: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The picture files of a folder with one sub-folder per class, sorted, and sentences on what was ignored."""
+
+    root: Path
+    files: tuple[PictureFile, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a data set: the training part, and the test part where one came."""
+
+    train: Part
+    test: Part | None
+    notes: tuple[str, ...]
+
+    def fingerprint(self) -> str:
+        """Identity by relative paths and sizes of all files: cheap, and the same wherever the folder lies."""
+        digest = hashlib.blake2b(b"folder", digest_size=16)
+        for name, part in (("train", self.train), ("test", self.test)):
+            for file in part.files if part else ():
+                # A path cannot hold a zero byte, so no two lists of files give the same text.
+                line = f"{name}\0{file.relative}\0{file.size}\0"
+                digest.update(line.encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+
+def existing(source: str | Path, what: str) -> Path:
+    """The path of something that exists.
+
+    Args:
+        source: a path.
+        what: the argument's name, for messages.
+
+    Raises:
+        InputError: nothing is there; names the nearest name that is.
+    """
+    if not str(source):
+        raise InputError(what, given="an empty text", expected="a path that exists", mend="give a path")
+    path = Path(source).expanduser()
+    if path.exists():
+        return path
+    missing, above = path, path.parent
+    while not above.is_dir() and above != above.parent:
+        missing, above = above, above.parent
+    names = [entry.name for entry in _entries(above)] if above.is_dir() else []
+    near = difflib.get_close_matches(missing.name, names, n=1)
+    mend = f"did you mean {str(above / near[0])!r}?" if near else f"check the spelling; {str(missing)!r} is not there"
+    if path.name == "digits":
+        mend = f"{mend}; the bundled digits are the plain text 'digits'"
+    raise InputError(what, given=f"{str(path)!r}, which does not exist", expected="a path that exists", mend=mend)
+
+
+def find(source: Path, test: Path | None = None) -> Found:
+    """Find the picture files of a data set.
+
+    A folder whose sub-folders include `train` and `test` (in any case), both with sub-folders, has two parts. Pictures
+    lie in a class folder at any depth. Hidden files and folders, files without a picture's suffix and links to folders
+    inside class folders are ignored; class folders themselves may be links.
+
+    Args:
+        source: a folder.
+        test: a second folder with the test part.
+
+    Raises:
+        InputError: no pictures, no class folders, one class, a class in the test part only, or two test parts.
+    """
+    parts, notes = _parts(source)
+    if parts and test:
+        raise InputError(
+            "test",
+            given=f"{str(test)!r} beside the folder {str(parts[1])!r}",
+            expected="one test part",
+            mend=f"give {str(parts[0])!r} as the data, or leave out the second test part",
+        )
+    if parts:
+        source, test = parts
+    train, tested = _scan(source), _scan(test) if test else None
+    labels = sorted({file.label for file in train.files})
+    if len(labels) < 2:
+        raise InputError(
+            str(source),
+            given=f"a folder with one class only ({labels[0]!r})",
+            expected=f"{LAYOUT}, at least 2 classes",
+            mend="add a sub-folder of pictures of another class",
+        )
+    if tested:
+        notes += _compare(labels, tested)
+    return Found(train, tested, notes)
+
+
+def _compare(labels: list[str], tested: Part) -> tuple[str, ...]:
+    """A sentence on classes without a test picture; classes of the test part alone are an error."""
+    there = {file.label for file in tested.files}
+    strange = sorted(there - set(labels))
+    if strange:
+        raise InputError(
+            str(tested.root),
+            given=f"a test part with classes that the training part lacks: {some(map(repr, strange))}",
+            expected=f"classes among {some(map(repr, labels))}",
+            mend="add training pictures of them or take these folders away",
+        )
+    untested = [label for label in labels if label not in there]
+    return (f"The test part has no picture of {some(map(repr, untested))}.",) if untested else ()
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except PermissionError:
+        raise InputError(
+            str(folder), given="not readable for you", expected="a readable folder", mend="change its permissions"
+        ) from None
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _folders(folder: Path) -> list[os.DirEntry[str]]:
+    """The visible sub-folders, without links that lead back to the folder or one above it."""
+    home = Path(os.path.realpath(folder))
+    loops = {home, *home.parents}
+    seen = [entry for entry in _entries(folder) if not _hidden(entry.name) and entry.is_dir()]
+    return [entry for entry in seen if not entry.is_symlink() or Path(os.path.realpath(entry.path)) not in loops]
+
+
+def _parts(source: Path) -> tuple[tuple[Path, Path] | None, tuple[str, ...]]:
+    """The folders of both parts where `source` has them, and a sentence on folders beside them."""
+    folders = {entry.name.lower(): Path(entry.path) for entry in _folders(source)}
+    nested = {name for name in folders.keys() & PART_NAMES if _folders(folders[name])}
+    if {"train", "test"} <= nested:
+        others = sorted(path.name for name, path in folders.items() if name not in ("train", "test"))
+        note = f"Folders beside train and test were ignored: {some(others)}."
+        return (folders["train"], folders["test"]), (note,) if others else ()
+    if len(nested) > 1 or (nested and nested == folders.keys()):
+        names = ", ".join(sorted(folders[name].name for name in nested))
+        raise InputError(
+            str(source),
+            given=f"a folder of parts ({names})",
+            expected=LAYOUT,
+            mend="name the parts train and test, or give the folder inside it as the data and another with test=",
+        )
+    return None, ()
+
+
+def _walk(folder: str, relative: str, label: str, ignored: Counter[str]) -> Iterator[PictureFile]:
+    """The picture files of a class folder at any depth; what is passed over is counted in `ignored`."""
+    for entry in _entries(folder):
+        name = f"{relative}/{entry.name}"
+        if _hidden(entry.name):
+            ignored["hidden"] += 1
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, name, label, ignored)
+        elif entry.is_dir():
+            # Not followed: such a link may lead round in a circle, or into another class.
+            ignored["links to folders"] += 1
+        elif Path(entry.name).suffix.lower() not in SUFFIXES:
+            ignored["without a picture's suffix"] += 1
+        else:
+            yield PictureFile(entry.path, name, label, _size(entry))
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    """Size in bytes, -1 for a broken link, which `pictures` will report as unreadable."""
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return -1
+
+
+def _scan(root: Path) -> Part:
+    entries = _entries(root)
+    ignored = Counter("hidden" for entry in entries if _hidden(entry.name))
+    files: list[PictureFile] = []
+    empty = []
+    folders = _folders(root)
+    for folder in folders:
+        before = len(files)
+        files += _walk(folder.path, folder.name, folder.name, ignored)
+        if len(files) == before:
+            empty.append(folder.name)
+    others = {entry.name for entry in entries} - {folder.name for folder in folders}
+    loose = sorted(name for name in others if not _hidden(name))
+    pictures = [name for name in loose if Path(name).suffix.lower() in SUFFIXES]
+    if not files:
+        raise InputError(
+            str(root),
+            given=f"a folder with {len(pictures)} pictures but no class folders" if pictures else "without any picture",
+            expected=LAYOUT,
+            mend="move the pictures into one sub-folder per class",
+        )
+    notes = []
+    if ignored:
+        listed = ", ".join(f"{count} {reason}" for reason, count in sorted(ignored.items()))
+        notes.append(f"{ignored.total()} files or folders in {root.name} were ignored: {listed}.")
+    if empty:
+        notes.append(f"{len(empty)} sub-folders of {root.name} without pictures were ignored: {some(empty)}.")
+    if loose:
+        notes.append(f"{len(loose)} entries of {root.name} that are no class folders were ignored: {some(loose)}.")
+    return Part(root, tuple(files), tuple(notes))

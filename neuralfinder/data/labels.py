@@ -1,0 +1,201 @@
+"""Labels as given -> indices into sorted classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuralfinder.data.dataset import Array
+from neuralfinder.errors import InputError, some
+
+LABELS = "one label per picture: str, int, float or bool `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`"
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Labels as `indices` `(n,)` int64 into `classes`, and whether they came as one-hot rows."""
+
+    indices: npt.NDArray[np.int64]
+    classes: tuple[Any, ...]
+    one_hot: bool = False
+
+
+def rows_text(rows: Iterable[object]) -> str:
+    """`row 3`, or `rows 3, 4 and 5`: the first few, counted from 0."""
+    listed = list(rows)
+    return f"row{'s' if len(listed) > 1 else ''} {some(listed)}"
+
+
+def encode(y: object, what: str = "y") -> Encoded:
+    """Turn labels of any accepted form into indices into the sorted classes.
+
+    Args:
+        y: labels `(n,)` or `(n, 1)` of one type, or one-hot rows `(n, k)` with k >= 2, whose classes are the column
+            indices 0..k-1.
+        what: the argument's name, for messages.
+
+    Raises:
+        InputError: missing labels, mixed types, another shape, rows that are not one-hot.
+    """
+    column = _column(y, what)
+    if column.ndim == 2:
+        return _from_one_hot(column, what)
+    typed = _typed(column, what)
+    classes, indices = np.unique(typed, return_inverse=True)
+    return Encoded(indices.reshape(-1).astype(np.int64), tuple(classes.tolist()))
+
+
+def encode_like(y: object, classes: tuple[Any, ...], what: str = "y_test") -> npt.NDArray[np.int64]:
+    """Indices `(n,)` of the labels `y` into known `classes`.
+
+    Args:
+        y: labels in any form that `encode` takes.
+        classes: the known labels.
+        what: the argument's name, for messages.
+
+    Raises:
+        InputError: as `encode`, and for a label that is not among `classes`.
+    """
+    other = encode(y, what)
+    known = {label: index for index, label in enumerate(classes)}
+    present = np.unique(other.indices)
+    strange = [other.classes[i] for i in present if other.classes[i] not in known]
+    if strange:
+        raise InputError(
+            what,
+            given=f"a test part with classes that the training part lacks: {some(map(repr, strange))}",
+            expected=f"classes among {some(map(repr, classes))}",
+            mend="add training pictures of them or leave them out of the test part",
+        )
+    table = np.array([known.get(label, -1) for label in other.classes], dtype=np.int64)
+    return np.asarray(table[other.indices])
+
+
+def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given_test: Array, what: str) -> None:
+    """Raise unless there are two classes or more, each with a picture for every part.
+
+    Args:
+        labels: `(n,)` indices into `classes`.
+        classes: the labels themselves.
+        given_test: `(n,)` bool, the rows of a test part that came with the data.
+        what: the argument or folder the message is about.
+
+    Raises:
+        InputError: one class, all labels different, or a class with fewer than 3 pictures (2 beside a test part).
+    """
+    rest = labels[~given_test]
+    if len(classes) < 2:
+        raise InputError(
+            what,
+            given=f"of one class only ({some(map(repr, classes))})",
+            expected="at least 2 classes",
+            mend="add pictures of another class",
+        )
+    if len(classes) == len(rest):
+        raise InputError(
+            what,
+            given=f"a different label for each of the {len(rest)} pictures",
+            expected="classes that several pictures share",
+            mend="give class labels; measured numbers and file names are not classes",
+        )
+    least = 2 if given_test.any() else 3
+    counts = np.bincount(rest, minlength=len(classes))
+    few = [f"{count} of class {label!r}" for label, count in zip(classes, counts, strict=True) if count < least]
+    if few:
+        raise InputError(
+            what,
+            given=f"too few pictures: {some(few)}",
+            expected=f"at least {least} pictures of each class, one for each part",
+            mend="add pictures or leave the class out",
+        )
+
+
+def _column(y: object, what: str) -> Array:
+    """`y` as `(n,)`, or as `(n, k)` when it is wider than one column.
+
+    Lists become object arrays, for NumPy would silently turn `[1, "1"]` into two equal strings.
+    """
+    try:
+        if hasattr(y, "__array__"):
+            array = np.asarray(y)
+        elif isinstance(y, (list, tuple, range)):
+            array = np.asarray(y, dtype=object)
+        else:
+            raise InputError(what, given=f"a {type(y).__name__}", expected=LABELS, mend="give a list or an array")
+    except InputError:
+        raise
+    except ValueError:
+        raise InputError(
+            what, given="a list of rows of unequal length", expected=LABELS, mend="mend the rows"
+        ) from None
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise InputError(what, given=f"of shape {array.shape}", expected=LABELS, mend="give one label per picture")
+    return array
+
+
+def _kind(value: object) -> str:
+    kinds: dict[str, tuple[type, ...]] = {
+        "bool": (bool, np.bool_),
+        "int": (int, np.integer),
+        "float": (float, np.floating),
+        "str": (str,),
+    }
+    return next((kind for kind, types in kinds.items() if isinstance(value, types)), type(value).__name__)
+
+
+def _is_missing(value: object) -> bool:
+    # The names are those of pandas, which need not be installed.
+    if isinstance(value, (float, np.floating)):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _check_none_missing(missing: Iterable[bool], what: str) -> None:
+    rows = np.flatnonzero(np.fromiter(missing, dtype=bool)).tolist()
+    if rows:
+        raise InputError(
+            what,
+            given=f"missing (None or NaN) in {rows_text(rows)}",
+            expected="a label for every picture",
+            mend="label these pictures or leave them out",
+        )
+
+
+def _typed(column: Array, what: str) -> Array:
+    """A `(n,)` array of one plain type: bool, integer, float or str."""
+    if column.dtype.kind in "biuU":
+        return column
+    if column.dtype.kind == "f":
+        _check_none_missing(np.isnan(column), what)
+        return column
+    values = column.tolist()
+    _check_none_missing(map(_is_missing, values), what)
+    kinds = {_kind(value) for value in values}
+    if kinds == {"int", "float"}:
+        kinds = {"float"}
+    if len(kinds) > 1 or not kinds <= {"bool", "int", "float", "str"}:
+        raise InputError(what, given=f"of type {' and '.join(sorted(kinds))}", expected=LABELS, mend="use one type")
+    return np.asarray(values, dtype=float if kinds == {"float"} else None)
+
+
+def _from_one_hot(array: Array, what: str) -> Encoded:
+    expected = "one-hot rows: numbers 0 and 1 with exactly one 1 in each row"
+    try:
+        numbers = np.asarray(array.tolist() if array.dtype.kind == "O" else array, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(
+            what, given=f"{array.dtype} of shape {array.shape}", expected=expected, mend="give one label per picture"
+        ) from None
+    right = ((numbers == 0) | (numbers == 1)).all(axis=1) & (numbers.sum(axis=1) == 1)
+    wrong = np.flatnonzero(~right).tolist()
+    if wrong:
+        raise InputError(
+            what, given=f"not one-hot in {rows_text(wrong)}", expected=expected, mend="give one label per picture"
+        )
+    return Encoded(numbers.argmax(axis=1).astype(np.int64), tuple(range(array.shape[1])), one_hot=True)

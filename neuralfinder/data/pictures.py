@@ -1,0 +1,222 @@
+"""One picture file -> an array. The same conversions for training and for predicting."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from neuralfinder.errors import InputError
+from neuralfinder.types import Shape
+
+PIXEL_LIMIT = 100_000_000
+"""Pixels of the largest picture that is opened: a few kilobytes can claim to be terabytes."""
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+"""The decoders that may see a file, whatever its suffix; Pillow's others are old, rare or start other programs."""
+
+GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N"})
+
+ORIENTATION = 0x0112
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What mends each value of the EXIF orientation."""
+
+FRAMES, TURNED, TRANSPARENT = "with several frames (first one used)", "turned by EXIF", "transparent (put on white)"
+DEEP, BILEVEL, PALETTE, GREY, COLOUR = "16-bit grey", "1-bit", "palette", "8-bit grey", "colour"
+
+
+class UnreadableError(Exception):
+    """A picture file that cannot be used; the text is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself before it is decoded: size as seen upright, grey or not, and the kinds it is of."""
+
+    height: int
+    width: int
+    grey: bool
+    kinds: tuple[str, ...]
+
+
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Silence warnings in a block: Pillow warns once per odd file, and we count and report those ourselves.
+
+    The filters belong to the process, so this stands round a whole pass in the main thread, not in its workers.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_header(path: str | Path) -> Header:
+    """Look at a picture file without decoding it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UnreadableError: with the reason.
+    """
+    with _open(path) as picture:
+        turn = _orientation(picture)
+        width, height = picture.size
+        # Pillow gives the size of TIFF files as turned already.
+        if turn >= 5 and picture.format != "TIFF":
+            width, height = height, width
+        kinds = [
+            DEEP if picture.mode.startswith("I") else "",
+            BILEVEL if picture.mode == "1" else "",
+            PALETTE if picture.mode in ("P", "PA") else "",
+            GREY if picture.mode in ("L", "LA") else "",
+            picture.mode if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV") else "",
+            TRANSPARENT if _transparent(picture) else "",
+            TURNED if turn in TURNS else "",
+            FRAMES if getattr(picture, "is_animated", False) else "",
+        ]
+        return Header(height, width, picture.mode in GREY_MODES, tuple(kind for kind in kinds if kind))
+
+
+def decode(path: str | Path, shape: Shape) -> npt.NDArray[np.uint8]:
+    """Decode one picture file.
+
+    Upright by its EXIF orientation, 16-bit grey scaled to 8 bit, transparency put on white, the first of several
+    frames, then resized to the shape by a Lanczos filter without keeping the aspect ratio.
+
+    Args:
+        path: the file.
+        shape: of the result, 1 or 3 channels.
+
+    Returns:
+        `(channels, height, width)` uint8, 0..255.
+
+    Raises:
+        UnreadableError: with the reason.
+    """
+    size = (shape.width, shape.height)
+    with _open(path) as picture:
+        if picture.format == "JPEG" and picture.size != size:
+            # Decoding at a half, quarter or eighth is several times faster; twice the size is left for the filter.
+            picture.draft(None, (2 * max(size), 2 * max(size)))
+        picture.load()
+        turn = _orientation(picture)
+        upright = _to_mode(picture, "L" if shape.channels == 1 else "RGB")
+        if turn in TURNS:
+            upright = upright.transpose(TURNS[turn])
+        if upright.size != size:
+            upright = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        pixels = np.asarray(upright)
+    return pixels[np.newaxis] if shape.channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def read_pictures(paths: Sequence[str | Path], shape: Shape) -> npt.NDArray[np.uint8]:
+    """Picture files to predict on, converted as in training.
+
+    Args:
+        paths: n files.
+        shape: of the pictures the network was trained on, 1 or 3 channels.
+
+    Returns:
+        `(n, channels, height, width)` uint8, 0..255.
+
+    Raises:
+        InputError: names the first file that is unreadable, with the reason.
+    """
+    if shape.channels not in (1, 3):
+        raise InputError(
+            "the network's input",
+            given=f"of {shape.channels} channels",
+            expected="1 or 3 channels for picture files",
+            mend="give arrays instead of files",
+        )
+    pictures = np.empty((len(paths), shape.channels, shape.height, shape.width), dtype=np.uint8)
+    with no_warnings():
+        for row, path in enumerate(paths):
+            try:
+                pictures[row] = decode(path, shape)
+            except UnreadableError as error:
+                raise InputError(
+                    str(path),
+                    given=f"unreadable: {error}",
+                    expected="a picture file",
+                    mend="replace it or leave it out",
+                ) from None
+    return pictures
+
+
+@contextmanager
+def _open(path: str | Path) -> Iterator[Image.Image]:
+    """An opened picture that can be used; whatever goes wrong in the block is an `UnreadableError`."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > PIXEL_LIMIT:
+                raise UnreadableError(f"{picture.width} x {picture.height} is beyond {PIXEL_LIMIT:,} pixels")
+            if picture.mode == "F":
+                raise UnreadableError("floating-point pixels, whose range is unknown; save it with 8 or 16 bits")
+            yield picture
+    except UnreadableError:
+        raise
+    except FileNotFoundError:
+        raise UnreadableError("no such file") from None
+    except UnidentifiedImageError:
+        raise UnreadableError(_unidentified(path)) from None
+    except Image.DecompressionBombError:
+        raise UnreadableError(f"beyond {PIXEL_LIMIT:,} pixels") from None
+    except Exception as error:  # decoders meet broken bytes with errors of nearly any type
+        raise UnreadableError(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def _unidentified(path: str | Path) -> str:
+    return "not a picture" if Path(path).stat().st_size else "an empty file"
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1..8; 1 where there is none or it cannot be read, for the picture itself may be whole."""
+    # Asking a PNG without it would decode the picture.
+    told = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"} & picture.info.keys()
+    if not told and picture.format != "TIFF":
+        return 1
+    try:
+        value = int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # as in `_open`
+        return 1
+    return value if value in TURNS else 1
+
+
+def _transparent(picture: Image.Image) -> bool:
+    return picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info
+
+
+def _to_mode(picture: Image.Image, mode: str) -> Image.Image:
+    """A loaded picture as `L` or `RGB`."""
+    if picture.mode.startswith("I"):
+        picture = _from_16_bit(picture)
+    elif _transparent(picture):
+        coloured = picture.convert("RGBA")
+        white = Image.new("RGBA", coloured.size, "white")
+        picture = Image.alpha_composite(white, coloured).convert("RGB")
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _from_16_bit(picture: Image.Image) -> Image.Image:
+    """0..65535 to 0..255, rounded. Pillow's own conversion cuts everything above 255 off."""
+    values = np.asarray(picture).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise UnreadableError("integer pixels beyond 16 bits; save it with 8 or 16 bits")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -1,0 +1,50 @@
+"""Candidate -> Result. Out of memory, NaN and impossible shapes are results, not exceptions."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from neuralfinder.build import build
+from neuralfinder.cost import cost
+from neuralfinder.seeds import torch_seed
+from neuralfinder.strategies.base import OUT_OF_MEMORY
+from neuralfinder.train import Diverged, Setup, train
+from neuralfinder.types import Candidate, Result
+from neuralfinder.weights import WeightStore
+
+
+def evaluate(candidate: Candidate, setup: Setup, store: WeightStore) -> Result:
+    """Build, train and measure one candidate; its weights go to the store under its id.
+
+    Raises:
+        Cancelled: the clock's flag was set; nothing is known about the candidate then.
+    """
+    started = time.perf_counter()
+    size = cost(candidate.genome, setup.train.shape, setup.classes)
+    score: float | None = None
+    failure: str | None = None
+    detail = ""
+    curve: tuple[float, ...] = ()
+    try:
+        with torch_seed(candidate.seed):
+            network = build(candidate.genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
+            training = train(network, setup, candidate.fidelity, candidate.seed)
+        store.save(str(candidate.id), training.state)
+        score, curve = training.score, training.curve
+    except Diverged as error:
+        failure, detail = "diverged", str(error)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        failure, detail = OUT_OF_MEMORY, _size_and(error, size.parameters)
+    except RuntimeError as error:
+        # torch has no type of its own for running out of main memory
+        failure = OUT_OF_MEMORY if "allocate memory" in str(error) else "impossible"
+        detail = _size_and(error, size.parameters)
+    seconds = time.perf_counter() - started
+    return Result(candidate.id, score, failure, detail, curve, seconds, size.parameters, size.macs)
+
+
+def _size_and(error: BaseException, parameters: int) -> str:
+    first_line = next(iter(str(error).splitlines()), type(error).__name__)
+    return f"{parameters:,} parameters: {first_line}"

@@ -1,0 +1,128 @@
+"""A few seconds of measuring: how fast this machine trains this kind of network."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+
+from neuralfinder.build import build
+from neuralfinder.cost import Rates, cost
+from neuralfinder.errors import InputError
+from neuralfinder.genome import Conv, Gene, Genome, MaxPool
+from neuralfinder.seeds import torch_seed
+from neuralfinder.space import Space
+from neuralfinder.train import Setup, step_seconds
+
+SAME_MACHINE = 1.4
+"""A new measurement within this ratio of the kept one is noise: the kept one is used, so equal runs get equal plans."""
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this name; `auto` takes CUDA where there is one.
+
+    Raises:
+        InputError: CUDA was asked for and there is none, or the name is unknown.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError("device", given=repr(name), expected="auto, cpu, cuda or cuda:N", mend="use auto") from error
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise InputError(
+            "device",
+            given=repr(name),
+            expected=f"one of {torch.cuda.device_count()} CUDA devices",
+            mend="use auto or cpu",
+        )
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """The device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 numbers in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    abilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def measure(setup: Setup, space: Space, seconds: float) -> Rates:
+    """Time training steps of five small networks and fit `Rates` to them.
+
+    Args:
+        setup: the run's data, recipe and batch size.
+        space: gives shape, widths and head.
+        seconds: time to take, about.
+    """
+    rows, times = [], []
+    with torch_seed(0):
+        for genome in _probes(space):
+            network = build(genome, space.shape, space.classes)
+            times.append(step_seconds(network, setup, seconds / 5))
+            size = cost(genome, space.shape, space.classes)
+            rows.append([1.0, size.layers, size.macs, size.activations])
+    matrix, target = np.array(rows), np.array(times)
+    relative = matrix / target[:, None]  # a probe of 1 ms counts as much as one of 100 ms
+    scale = relative.max(axis=0)
+    solution, _ = nnls(relative / scale, np.ones(len(target)))
+    return _steady(Rates(*(solution / scale).tolist()), setup, matrix)
+
+
+def _probes(space: Space) -> list[Genome]:
+    """Networks that differ in what they spend: overhead, depth, activations, multiply-adds, a bit of all."""
+    narrow, middle = space.filters[0], space.filters[len(space.filters) // 2]
+    pools: list[Gene] = [MaxPool()] * space.max_pools
+    half: list[Gene] = [MaxPool()] * max(0, space.max_pools - 2)
+
+    def conv(filters: int) -> Conv:
+        return space.conv(filters)
+
+    bodies: list[list[Gene]] = [
+        [conv(narrow), *pools],
+        [conv(narrow), *pools, *[conv(narrow)] * 6],
+        [conv(2 * narrow), conv(narrow), *pools],
+        [conv(narrow), *half, conv(middle), conv(middle), *pools[len(half) :]],
+        [conv(2 * narrow), *pools[:1], conv(middle), *pools[1:], conv(middle)],
+    ]
+    return [Genome(tuple(body), space.head) for body in bodies]
+
+
+def _steady(new: Rates, setup: Setup, matrix: np.ndarray) -> Rates:
+    """The kept measurement of this machine if the new one agrees with it; else the new one, kept from now on."""
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuralfinder" / "machine.json"
+    shape = setup.train.shape
+    key = f"{describe(setup.device)}, torch {torch.__version__}, {shape}, {setup.recipe.name}, {setup.batch_size}, {setup.bf16}"
+    try:
+        book = json.loads(path.read_text())
+        old = Rates(**book[key])
+        ratios = (matrix @ dataclasses.astuple(new)) / (matrix @ dataclasses.astuple(old))
+        if SAME_MACHINE**-1 < float(np.median(ratios)) < SAME_MACHINE:
+            return old
+    except KeyError:
+        pass
+    except (OSError, ValueError, TypeError):
+        book = {}
+    book[key] = dataclasses.asdict(new)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(book, indent=1))
+        part.replace(path)
+    except OSError:
+        pass  # a home that cannot be written to costs only the agreement between runs
+    return new

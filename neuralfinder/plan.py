@@ -1,0 +1,271 @@
+"""The plan: from the data, the minutes and the measured machine to every number of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuralfinder.cost import Cost, Rates
+from neuralfinder.presets import PRESETS, Settings, make_space
+from neuralfinder.recipes import Recipe
+from neuralfinder.seeds import Seeds
+from neuralfinder.space import Space
+from neuralfinder.types import Fidelity, Shape
+
+LONGEST_FINAL = 60
+"""Epochs of final training beyond which the modern recipe gains little."""
+
+SHORTEST_FINAL = 10
+"""Epochs of final training that the largest allowed network must have time for."""
+
+SAFETY = 0.9
+"""Share of a time that is planned with; the rest absorbs what the prediction misses."""
+
+FIXED_SECONDS = 0.03
+"""Seconds of a candidate that are not training steps: building, storing, journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the plan needs to know of the data: counts of pictures in each part, shape and classes."""
+
+    train: int
+    validation: int
+    test: int
+    shape: Shape
+    classes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every number of a run.
+
+    Attributes:
+        budget_seconds: wall time of the whole run, `None` without a limit.
+        batch_size: samples per step.
+        candidates: trainings aimed at; a limit only when `candidates_fixed`.
+        epochs, share: fidelity of a candidate.
+        search_seconds: wall time for the search, `None` without a limit.
+        search_work: predicted seconds of training after which the search ends: the same in every run with this
+            plan, however fast the machine happens to be.
+        max_step_seconds: cap on the predicted seconds of one training step of a candidate.
+        finalists: how many are trained fully.
+        final_epochs, final_seconds: how long each is trained at most.
+        world_size, rounds: of the world.
+        retrain: retrainings of the winner for the report.
+        rates: speed of the machine.
+        warnings: what the user should know before the start.
+    """
+
+    budget_seconds: float | None
+    batch_size: int
+    candidates: int
+    candidates_fixed: bool
+    epochs: int
+    share: float
+    search_seconds: float | None
+    search_work: float | None
+    max_step_seconds: float
+    finalists: int
+    final_epochs: int
+    final_seconds: float | None
+    world_size: int
+    rounds: int
+    retrain: int
+    rates: Rates
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """How much training a candidate gets."""
+        return Fidelity(self.epochs, self.share)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values for the record; infinity is written as `None`."""
+        values = dataclasses.asdict(self)
+        return {**values, "max_step_seconds": None if math.isinf(self.max_step_seconds) else self.max_step_seconds}
+
+    @classmethod
+    def read(cls, values: dict[str, Any]) -> Plan:
+        """The plan in a record; `Plan.read(plan.plain()) == plan`."""
+        cap = math.inf if values["max_step_seconds"] is None else values["max_step_seconds"]
+        return cls(
+            **{
+                **values,
+                "max_step_seconds": cap,
+                "rates": Rates(**values["rates"]),
+                "warnings": tuple(values["warnings"]),
+            }
+        )
+
+
+def batch_size_for(train: int, recipe: Recipe, given: int | None) -> int:
+    """The recipe's batch, or less so that an epoch has about 20 steps: a power of two, 16 or more."""
+    if given is not None:
+        return min(given, train)
+    fitting = 2 ** math.floor(math.log2(max(1, train / 20)))
+    return min(recipe.batch_size, max(16, fitting), train)
+
+
+def make_plan(
+    task: Task, settings: Settings, recipe: Recipe, batch_size: int, rates: Rates, seconds: float | None
+) -> Plan:
+    """Plan a run.
+
+    Args:
+        task: the data.
+        settings: what the user decided; it always wins.
+        recipe: the training recipe.
+        batch_size: from `batch_size_for`.
+        rates: the measured machine at this batch size.
+        seconds: wall time left for search and finish; `None` without a limit.
+    """
+    draft = _Draft(task, settings, recipe, batch_size, rates)
+    if PRESETS[settings.preset].planned and seconds is not None:
+        numbers = draft.timed(seconds)
+    else:
+        numbers = draft.published(seconds)
+    return Plan(
+        budget_seconds=settings.minutes and settings.minutes * 60, batch_size=batch_size, rates=rates, **numbers
+    )
+
+
+class _Draft:
+    """The arithmetic behind `make_plan`."""
+
+    def __init__(self, task: Task, settings: Settings, recipe: Recipe, batch_size: int, rates: Rates) -> None:
+        self.task, self.settings, self.recipe, self.rates = task, settings, recipe, rates
+        self.preset = PRESETS[settings.preset]
+        self.steps = max(1, task.train // batch_size)
+        self.measuring = task.validation / batch_size / 3  # steps that one measurement takes as long as
+
+    def published(self, seconds: float | None) -> dict[str, Any]:
+        """Numbers of the recipe, no caps; the clock alone ends the search when `seconds` are given."""
+        s = self.settings
+        epochs = s.epochs or self.recipe.epochs
+        world_size = s.world_size or (7 if s.candidates is None else self._side(s.candidates))
+        if not self.preset.planned:
+            world_size = s.world_size or 7
+        rounds = 150 if s.rounds is None else s.rounds
+        final = s.final_epochs or (min(LONGEST_FINAL, 3 * epochs) if self.preset.planned else epochs)
+        finalists = s.finalists or (3 if self.preset.planned else 1)
+        return {
+            "candidates": s.candidates or world_size**2 + 5 * rounds,
+            "candidates_fixed": s.candidates is not None,
+            "epochs": epochs,
+            "share": s.share or 1.0,
+            "search_seconds": seconds and seconds * 0.6,
+            "search_work": None,
+            "max_step_seconds": math.inf,
+            "finalists": finalists,
+            "final_epochs": final,
+            "final_seconds": seconds and seconds * 0.3 / finalists,
+            "world_size": world_size,
+            "rounds": rounds,
+            "retrain": self._retrain(),
+        }
+
+    def timed(self, seconds: float) -> dict[str, Any]:
+        """Numbers that fit into `seconds`: half for the finish, less where that much training has no use."""
+        s, warnings = self.settings, []
+        finalists = s.finalists or (1 if seconds < 15 else 2 if seconds < 1800 else 3)
+        shares = finalists + 1  # the hand-made baseline trains as long as the winner
+        cap, typical = self._step_cap(seconds / 2 / shares)
+        useful = (s.final_epochs or LONGEST_FINAL) * self.steps * typical * 1.5 / SAFETY
+        final_seconds = max(0.0, min(seconds / 2 / shares, useful))
+        search_seconds = max(0.0, seconds - shares * final_seconds)
+
+        aim = s.candidates or min(400, max(8, round(40 * math.sqrt(seconds / 60))))
+        epochs, share = self._fidelity(SAFETY * search_seconds / aim, typical)
+        each = (epochs * share * self.steps + self.measuring) * typical + FIXED_SECONDS
+        candidates = s.candidates or max(1, int(SAFETY * search_seconds / each))
+        if epochs * share * self.steps * typical > search_seconds / 4 or final_seconds < self.steps * typical:
+            warnings.append("this is very little time for so much data: expect a weak network, or give more minutes")
+        world_size = s.world_size or self._side(candidates)
+        return {
+            "candidates": candidates,
+            "candidates_fixed": s.candidates is not None,
+            "epochs": epochs,
+            "share": share,
+            "search_seconds": search_seconds,
+            "search_work": SAFETY * search_seconds,
+            "max_step_seconds": cap,
+            "finalists": finalists,
+            "final_epochs": s.final_epochs or LONGEST_FINAL,
+            "final_seconds": final_seconds,
+            "world_size": world_size,
+            "rounds": max(1, candidates) if s.rounds is None else s.rounds,
+            "retrain": self._retrain(),
+            "warnings": tuple(warnings),
+        }
+
+    def _step_cap(self, final_seconds: float) -> tuple[float, float]:
+        """The cap on a training step, and the mean step of the space's founders under it; both in seconds."""
+        cap = SAFETY * final_seconds / (SHORTEST_FINAL * self.steps)
+        space = make_space(self.settings, self.task.shape, self.task.classes, self.rates, math.inf)
+        free = self._founder_steps(space)
+        cap = max(cap, 2 * min(free))  # some networks must always be legal
+        capped = self._founder_steps(dataclasses.replace(space, max_step_seconds=cap))
+        return cap, 1.3 * float(np.mean(capped))  # children grow beyond their founders
+
+    def _founder_steps(self, space: Space) -> list[float]:
+        founders = space.founders(64, Seeds(0).stream("plan"))
+        return [self.rates.step_seconds(space.cost(genome)) for genome in founders]
+
+    def _fidelity(self, seconds: float, typical_step: float) -> tuple[int, float]:
+        """Epochs and share that a candidate has `seconds` for; between half an epoch and half a final training."""
+        affordable = (seconds - FIXED_SECONDS) / typical_step - self.measuring
+        passes = affordable / self.steps
+        longest = (self.settings.final_epochs or LONGEST_FINAL) / 2
+        epochs = self.settings.epochs or max(1, int(min(passes, longest)))
+        share = self.settings.share or min(1.0, max(0.5, round(passes, 1)))
+        return epochs, share
+
+    def _side(self, candidates: int) -> int:
+        """A world that about two fifths of the candidates settle."""
+        return min(9, max(3, round(math.sqrt(0.4 * candidates))))
+
+    def _retrain(self) -> int:
+        return self.preset.retrain if self.settings.retrain is None else self.settings.retrain
+
+
+def predict_seconds(plan: Plan, size: Cost, task: Task, fidelity: Fidelity, measures: int) -> float:
+    """Predicted seconds of one training with `measures` looks at the validation part."""
+    steps = fidelity.epochs * max(1, int(task.train * fidelity.share) // plan.batch_size)
+    looking = measures * task.validation / plan.batch_size / 3
+    return (steps + looking) * plan.rates.step_seconds(size) + FIXED_SECONDS
+
+
+def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:
+    """The plan as lines for people."""
+    share = "all of" if plan.share == 1 else f"{plan.share:.0%} of"
+    aim = f"{plan.candidates}" if plan.candidates_fixed else f"about {plan.candidates}"
+    lines = [
+        f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test pictures "
+        f"of {task.shape}, {task.classes} classes",
+        f"search    {aim} candidates, each {plan.epochs} epoch{'s' * (plan.epochs != 1)} over {share} the training part, "
+        f"batches of {plan.batch_size}" + (f"; up to {_time(plan.search_seconds)}" if plan.search_seconds else ""),
+    ]
+    if settings.strategy in (None, "artificial-life"):
+        lines.append(
+            f"world     {plan.world_size} x {plan.world_size} cells, at most {plan.rounds} rounds of evolution"
+        )
+    if not math.isinf(plan.max_step_seconds):
+        epoch = plan.max_step_seconds * max(1, task.train // plan.batch_size)
+        lines.append(f"limit     networks up to {_time(epoch)} of training an epoch")
+    each = f" or {_time(plan.final_seconds)}" if plan.final_seconds else ""
+    lines.append(
+        f"finish    the best {plan.finalists} trained for up to {plan.final_epochs} epochs{each} each; "
+        "then baselines and the one look at the test part"
+    )
+    return lines + [f"warning   {warning}" for warning in plan.warnings]
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

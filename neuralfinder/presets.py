@@ -1,0 +1,192 @@
+"""Presets: named bundles of space, strategy and training recipe; and the user's settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neuralfinder.cost import Rates
+from neuralfinder.errors import InputError, check_range, unknown_name
+from neuralfinder.genome import DenseHead, PoolHead
+from neuralfinder.recipes import RECIPES
+from neuralfinder.seeds import Seeds
+from neuralfinder.space import ALPHABETS, Space
+from neuralfinder.strategies import STRATEGIES, ArtificialLife, Strategy
+from neuralfinder.types import Fidelity, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One way of searching.
+
+    Attributes:
+        summary: one line for people.
+        recipe: name of the training recipe.
+        space: settings of the space other than the task's shape and classes.
+        life: settings of the strategy `artificial-life`.
+        planned: whether the plan decides fidelity, caps and world size; if not, everything is as published.
+        retrain: how many retrainings of the winner on training and validation part are reported beside it.
+    """
+
+    summary: str
+    recipe: str
+    space: Mapping[str, Any]
+    life: Mapping[str, Any]
+    planned: bool
+    retrain: int = 0
+
+
+PRESETS: dict[str, Preset] = {
+    "fast": Preset(
+        summary="the same world, a space that fits the time, a modern training recipe",
+        recipe="fast",
+        space={
+            "filters": ALPHABETS["fast"],
+            "norm": True,
+            "head": PoolHead(),
+            "founders_are": "chain",
+            "max_convolutions": 16,
+        },
+        life={"r": 0.0, "repair": "drop", "resample_pool": True},
+        planned=True,
+    ),
+    "seed-2017": Preset(
+        summary="the algorithm and the training of the 2017 text, as published",
+        recipe="seed-2017",
+        space={"filters": ALPHABETS["2017"], "head": DenseHead(512), "founders_are": "single"},
+        life={},
+        planned=False,
+        retrain=3,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user may decide; `None` leaves it to the plan.
+
+    Attributes:
+        minutes: wall-clock budget, final training included; more than 0.
+        candidates: trainings after which the search ends, 1 or more.
+        preset: name of a preset.
+        strategy: name of a strategy; the preset's world when not given.
+        seed: root of all randomness, 0 or larger.
+        epochs, share: fidelity of candidates.
+        finalists, final_epochs: how many are trained fully, and for how long at most.
+        world_size, rounds: of the world.
+        batch_size: samples per training step.
+        retrain: retrainings of the winner on training and validation part, for the report.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        options: further settings of strategy and space by name, such as `boundary` or `max_parameters`.
+    """
+
+    minutes: float | None = None
+    candidates: int | None = None
+    preset: str = "fast"
+    strategy: str | None = None
+    seed: int = 0
+    epochs: int | None = None
+    share: float | None = None
+    finalists: int | None = None
+    final_epochs: int | None = None
+    world_size: int | None = None
+    rounds: int | None = None
+    batch_size: int | None = None
+    retrain: int | None = None
+    device: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check names and ranges.
+
+        Raises:
+            InputError: an unknown name or a number out of range.
+        """
+        if self.preset not in PRESETS:
+            raise unknown_name("preset", self.preset, PRESETS)
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            raise unknown_name("strategy", self.strategy, STRATEGIES)
+        lowest = {"candidates": 1, "seed": 0, "epochs": 1, "finalists": 1, "final_epochs": 1, "world_size": 3}
+        for name, low in {**lowest, "rounds": 0, "batch_size": 2, "retrain": 0}.items():
+            if (given := getattr(self, name)) is not None:
+                check_range(name, given, low)
+        if self.minutes is not None and not 0 < self.minutes < float("inf"):
+            raise InputError(
+                "minutes", given=self.minutes, expected="more than 0", mend="give some minutes, such as 10"
+            )
+        if self.share is not None and not 0 < self.share <= 1:
+            raise InputError(
+                "share", given=self.share, expected="more than 0, at most 1", mend="1 trains on everything"
+            )
+        for name in self.options:
+            if name not in option_defaults():
+                raise unknown_name("setting", name, option_defaults())
+
+    def plain(self) -> dict[str, Any]:
+        """All settings as plain values for the record."""
+        return {**dataclasses.asdict(self), "options": dict(self.options)}
+
+
+def option_defaults() -> dict[str, Any]:
+    """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`."""
+    life = {
+        name: parameter.default
+        for name, parameter in inspect.signature(ArtificialLife).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("size", "rounds")
+    }
+    caps = ("pool_first", "max_convolutions", "max_genes", "max_parameters", "max_macs")
+    space = {entry.name: entry.default for entry in dataclasses.fields(Space) if entry.name in caps}
+    return {**life, **space, "alphabet": "2017"}
+
+
+def read_option(text: str) -> tuple[str, Any]:
+    """Read `NAME=VALUE`; the value gets the type of the setting's default.
+
+    Raises:
+        InputError: no `=`, an unknown name, or a value of the wrong type.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError("--set", given=repr(text), expected="NAME=VALUE", mend="as in --set boundary=clip")
+    known = option_defaults()
+    if name not in known:
+        raise unknown_name("setting", name, known)
+    kind = float if known[name] is None else type(known[name])
+    try:
+        return name, {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"setting {name}", given=repr(value), expected=f"a {kind.__name__}", mend="change it"
+        ) from error
+
+
+def make_space(settings: Settings, shape: Shape, classes: int, rates: Rates, max_step_seconds: float) -> Space:
+    """The space of a preset for a task, with the user's options and the plan's cap."""
+    chosen = dict(PRESETS[settings.preset].space)
+    fields = {entry.name for entry in dataclasses.fields(Space)}
+    chosen |= {name: value for name, value in settings.options.items() if name in fields}
+    if (alphabet := settings.options.get("alphabet")) is not None:
+        if alphabet not in ALPHABETS:
+            raise unknown_name("alphabet", alphabet, ALPHABETS)
+        chosen["filters"] = ALPHABETS[alphabet]
+    return Space(shape, classes, rates=rates, max_step_seconds=max_step_seconds, **chosen)
+
+
+def make_strategy(settings: Settings, space: Space, fidelity: Fidelity, world_size: int, rounds: int) -> Strategy:
+    """The strategy of a run."""
+    seeds = Seeds(settings.seed)
+    kind = STRATEGIES[settings.strategy or "artificial-life"]
+    if kind is not ArtificialLife:
+        return kind(space, seeds, fidelity)
+    fields = {entry.name for entry in dataclasses.fields(Space)} | {"alphabet"}
+    life = dict(PRESETS[settings.preset].life)
+    life |= {name: value for name, value in settings.options.items() if name not in fields}
+    return ArtificialLife(space, seeds, fidelity, size=world_size, rounds=rounds, **life)
+
+
+def recipe_of(settings: Settings) -> Any:
+    """The training recipe of a preset."""
+    return RECIPES[PRESETS[settings.preset].recipe]

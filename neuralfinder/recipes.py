@@ -1,0 +1,97 @@
+"""How networks are trained: frozen values, one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neuralfinder.errors import unknown_name
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way of training.
+
+    Attributes:
+        epochs: passes over the training part when the plan decides nothing else.
+        batch_size: samples per step; the plan may take less where data are few.
+        learning_rate: the peak of the schedule.
+        schedule: `one-cycle` - linear rise over the first fifth of the training, linear fall to zero;
+            `inverse-time` - learning_rate / (1 + decay t) with t the number of updates done.
+        decay: per update, for `inverse-time`.
+        momentum: of stochastic gradient descent with Nesterov's correction.
+        weight_decay: L2 pull on all weight matrices and kernels, as torch counts it.
+        class_l2: lambda of the extra loss term lambda * sum(W^2) on the class layer alone.
+        label_smoothing: share of the target spread over all classes, 0..1.
+        patience: stop after this many epochs without a better validation accuracy; `None` never.
+        chance_epochs: stop when validation accuracy is still at chance after this many epochs; `None` never.
+        score: `best` or `last` - which measured epoch is the score, and whose weights are kept.
+        measures: how often validation accuracy is measured at most, evenly; `None` after every epoch.
+        shift: largest shift in each direction, as a share of the side.
+        rotation: largest turn in degrees, either way.
+        flip: mirror left to right at random where the data allow it.
+        initialisation: `glorot` uniform or `he` normal; biases zero.
+        mixed_precision: bf16 with channels-last where the machine is faster with it.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str = "one-cycle"
+    decay: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    class_l2: float = 0.0
+    label_smoothing: float = 0.0
+    patience: int | None = None
+    chance_epochs: int | None = None
+    score: str = "last"
+    measures: int | None = 10
+    shift: float = 0.0
+    rotation: float = 0.0
+    flip: bool = False
+    initialisation: str = "he"
+    mixed_precision: bool = True
+
+
+RECIPES: dict[str, Recipe] = {
+    "fast": Recipe(
+        name="fast",
+        epochs=20,
+        batch_size=128,
+        learning_rate=0.2,
+        weight_decay=5e-4,
+        label_smoothing=0.1,
+        shift=0.125,
+        flip=True,
+    ),
+    # Keras 1.x, as the text of 2017 used it: docs/seed-2017.md says where each value comes from.
+    "seed-2017": Recipe(
+        name="seed-2017",
+        epochs=100,
+        batch_size=32,
+        learning_rate=0.01,
+        schedule="inverse-time",
+        decay=1e-6,
+        class_l2=0.01,
+        patience=10,
+        chance_epochs=5,
+        score="best",
+        measures=None,
+        shift=0.1,
+        rotation=15.0,
+        initialisation="glorot",
+        mixed_precision=False,
+    ),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of this name.
+
+    Raises:
+        InputError: no such recipe.
+    """
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES)
+    return RECIPES[name]

@@ -1,0 +1,320 @@
+"""For writers of plug-ins: a toy task with a known optimum, and the contract every strategy keeps.
+
+A strategy of your own is tested by a few lines::
+
+    class TestMine(StrategyContract):
+        def make(self, seed: int) -> Strategy:
+            return Mine(TOY.space, Seeds(seed), Fidelity(1))
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuralfinder.errors import CallOrderError
+from neuralfinder.genome import Conv, Gene, Genome, parse
+from neuralfinder.space import Space
+from neuralfinder.strategies.base import OUT_OF_MEMORY, Strategy
+from neuralfinder.types import Candidate, Result, Shape
+
+Answer = Callable[[Candidate], Result]
+"""Stands in for training."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToyTask:
+    """A task without training: the score falls with the weighted edit distance from a target.
+
+    Attributes:
+        space: a small space that contains the target.
+        target: the best genome; the only one of score 1.
+    """
+
+    space: Space
+    target: Genome
+
+    def score(self, genome: Genome) -> float:
+        """1 / (1 + d), 0..1; d counts genes inserted, deleted or changed in kind, and a quarter for each halving."""
+        row = [float(j) for j in range(len(self.target) + 1)]
+        for i, left in enumerate(genome.genes, start=1):
+            above, row[0] = row[0], float(i)
+            for j, right in enumerate(self.target.genes, start=1):
+                above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + _change(left, right))
+        return 1 / (1 + row[-1])
+
+    def answer(self, candidate: Candidate) -> Result:
+        """The result a training of `candidate` has on this task."""
+        return Result(candidate.id, self.score(candidate.genome))
+
+
+def _change(left: Gene, right: Gene) -> float:
+    """Cost of turning one gene into another: widths that lie near each other score alike, so evolution can climb."""
+    if isinstance(left, Conv) and isinstance(right, Conv):
+        return min(1.0, abs(math.log2(left.filters / right.filters)) / 4)
+    return float(left != right)
+
+
+TOY = ToyTask(Space(Shape(1, 8, 8), 10, filters=(16, 32, 64, 128)), parse("C16 C32 M C64 M"))
+"""The toy task of the package's own tests: 5 genes, 4 widths, at most 3 pools."""
+
+
+def drive(strategy: Strategy, answer: Answer, n: int, batch: int = 1) -> list[Candidate]:
+    """Ask and tell until `n` candidates were scored or the strategy is done.
+
+    Args:
+        strategy: a fresh one, or one with nothing pending.
+        answer: gives the result of a candidate.
+        n: number of candidates, 1 or more.
+        batch: most candidates asked at once, 1 or more.
+
+    Returns:
+        the candidates in the order asked.
+    """
+    asked: list[Candidate] = []
+    while len(asked) < n:
+        candidates = strategy.ask(min(batch, n - len(asked)))
+        if not candidates:
+            break
+        asked += candidates
+        strategy.tell([answer(candidate) for candidate in candidates])
+    return asked
+
+
+def solve(strategy: Strategy, task: ToyTask, n: int, batch: int = 1) -> list[float]:
+    """Run `strategy` on `task`; the best score so far after each candidate, `n` at most.
+
+    Args:
+        strategy: a fresh one on the task's space.
+        task: gives the scores.
+        n: number of candidates, 1 or more.
+        batch: most candidates asked at once, 1 or more.
+    """
+    asked = drive(strategy, task.answer, n, batch)
+    return [float(best) for best in np.maximum.accumulate([task.score(candidate.genome) for candidate in asked])]
+
+
+def plain(candidate: Candidate) -> dict[str, Any]:
+    """What is proposed by `candidate`, as plain values for JSON."""
+    return {
+        "id": candidate.id,
+        "genome": candidate.genome.key,
+        "operator": candidate.operator,
+        "parents": list(candidate.parents),
+        "seed": candidate.seed,
+        "repeat": candidate.repeat,
+    }
+
+
+def _check(holds: bool, message: str) -> None:
+    """An assertion that also holds under `python -O` and speaks without pytest's rewriting."""
+    if not holds:
+        raise AssertionError(message)
+
+
+def _name(candidate: Candidate) -> tuple[str, int]:
+    return candidate.genome.key, candidate.repeat
+
+
+_ELSEWHERE = """
+import json, runpy, sys
+suite = runpy.run_path(sys.argv[1])[sys.argv[2]]()
+print(json.dumps(suite.proposals(0)))
+"""
+
+
+class StrategyContract:
+    """What every strategy keeps; a subclass named `Test...` at the top of a test module supplies `make`.
+
+    Attributes:
+        task: gives the scores; `make` need not use its space, but a space of at least some hundred networks.
+    """
+
+    task: ToyTask = TOY
+
+    def make(self, seed: int) -> Strategy:
+        """A fresh strategy whose run has the root seed `seed`; it must be good for 300 candidates."""
+        raise NotImplementedError
+
+    def proposals(self, seed: int) -> list[dict[str, Any]]:
+        """The first 50 candidates of a run with this seed, as plain values."""
+        return [plain(candidate) for candidate in drive(self.make(seed), self.task.answer, 50, batch=4)]
+
+    def test_same_seed_gives_the_same_proposals(self) -> None:
+        """Nothing but the seed decides."""
+        first = self.proposals(0)
+        _check(len(first) == 50, f"{len(first)} proposals; expected 50")
+        _check(self.proposals(0) == first, "the same seed gave other proposals the second time")
+
+    def test_another_seed_gives_other_proposals(self) -> None:
+        """The seed is used: seeds 0, 1 and 2 differ in what they propose, not only in the training seeds."""
+        genomes = [tuple(p["genome"] for p in self.proposals(seed)) for seed in (0, 1, 2)]
+        _check(len(set(genomes)) == 3, "two seeds gave the same genomes")
+
+    def test_a_fresh_process_gives_the_same_proposals(self) -> None:
+        """No order of a set or hash of a string leaks into a run."""
+        here = self.proposals(0)
+        hash_seed = "1" if os.environ.get("PYTHONHASHSEED") == "2" else "2"
+        done = subprocess.run(  # noqa: S603 - runs this interpreter on the suite's own file
+            [sys.executable, "-c", _ELSEWHERE, inspect.getfile(type(self)), type(self).__name__],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        _check(done.returncode == 0, done.stderr)
+        _check(json.loads(done.stdout) == here, "a process with another PYTHONHASHSEED gave other proposals")
+
+    def test_ask_keeps_to_its_number_and_counts_ids(self) -> None:
+        """At most `n` at once; ids are 0, 1, 2, ... over all asks."""
+        strategy, ids = self.make(0), list[int]()
+        for n in [1, 7, 2, 30, 5] * 4:
+            candidates = strategy.ask(n)
+            _check(len(candidates) <= n, f"ask({n}) returned {len(candidates)}")
+            ids += [candidate.id for candidate in candidates]
+            strategy.tell([self.task.answer(candidate) for candidate in candidates])
+        _check(ids == list(range(len(ids))), f"ids are {ids}; expected 0, 1, 2, ...")
+        _check(len(ids) >= 20, f"20 asks gave {len(ids)} candidates in all")
+
+    def test_ask_without_tell_ends(self) -> None:
+        """Nothing is asked twice while results are out; a strategy that needs results returns none."""
+        strategy = self.make(0)
+        asked = [candidate for _ in range(10) for candidate in strategy.ask(20)]
+        _check(len(set(map(_name, asked))) == len(asked), "a genome was asked twice while pending")
+        _check(strategy.pending, "candidates are out but `pending` is false")
+        strategy.tell([self.task.answer(candidate) for candidate in asked])
+        _check(not strategy.pending, "all candidates were told but `pending` is true")
+
+    def test_nothing_is_asked_twice_and_everything_is_legal(self) -> None:
+        """No genome and repeat returns; every genome fits the space."""
+        strategy = self.make(0)
+        asked = drive(strategy, self.task.answer, 200, batch=3)
+        _check(len(set(map(_name, asked))) == len(asked), "a genome was asked twice")
+        for candidate in asked:
+            reason = strategy.space.infeasible(candidate.genome)
+            _check(reason is None, f"{candidate.genome.key} was asked but is {reason}")
+
+    def test_training_seeds_depend_on_run_seed_and_genome_only(self) -> None:
+        """Neither the order of asks nor the scores change what a network learns; the run's seed does."""
+
+        def seeds(seed: int, answer: Answer, batch: int) -> dict[tuple[str, int], int]:
+            return {_name(c): c.seed for c in drive(self.make(seed), answer, 100, batch)}
+
+        one = seeds(0, self.task.answer, 1)
+        other = seeds(0, lambda c: Result(c.id, 1 - self.task.score(c.genome)), 8)
+        shared = one.keys() & other.keys()
+        _check(len(shared) > 0, "two runs of one seed share no genome")
+        _check(all(one[name] == other[name] for name in shared), "a training seed depends on the order or the scores")
+        _check(len(set(one.values())) == len(one), "two trainings have the same seed")
+        _check(not set(one.values()) & set(seeds(1, self.task.answer, 1).values()), "training seeds ignore the run's")
+
+    def test_a_result_out_of_place_is_refused(self) -> None:
+        """Unknown ids and second results raise `CallOrderError`, and the others can still be told."""
+        strategy = self.make(0)
+        candidates = strategy.ask(3)
+        first = self.task.answer(candidates[0])
+        strategy.tell([first])
+        for wrong in (first, Result(10_000, 0.5), Result(-1, 0.5)):
+            try:
+                strategy.tell([wrong])
+            except CallOrderError as error:
+                _check(f"result {wrong.id} " in str(error), f"the message does not name the result: {error}")
+            else:
+                _check(False, f"a result for id {wrong.id}, which is not pending, was accepted")
+        strategy.tell([self.task.answer(candidate) for candidate in candidates[1:]])
+        _check(not strategy.pending, "all candidates were told but `pending` is true")
+
+    def test_results_come_in_any_order(self) -> None:
+        """Shuffled, one by one or late by a batch: each pending candidate can be told once, and more are asked."""
+        rng = np.random.default_rng(0)
+        strategy, out, told = self.make(0), list[Candidate](), 0
+        for step in range(120):
+            out += strategy.ask(6)
+            late = out if step % 3 == 0 else [out[i] for i in rng.permutation(len(out))[: len(out) // 2 + 1]]
+            told += len(late)
+            answers = [self.task.answer(late[i]) for i in rng.permutation(len(late))]
+            for part in (answers,) if step % 2 else ([answer] for answer in answers):
+                strategy.tell(part)
+            gone = {candidate.id for candidate in late}
+            out = [candidate for candidate in out if candidate.id not in gone]
+            _check(strategy.pending == bool(out), f"`pending` is {strategy.pending}; {len(out)} are out")
+        _check(told >= 120, f"only {told} candidates in 120 asks")
+
+    def test_failures_do_not_stop_it(self) -> None:
+        """When every candidate fails, it goes on proposing and can be looked at."""
+        strategy = self.make(0)
+        asked = drive(strategy, lambda c: Result(c.id, None, "diverged", "loss is NaN"), 40, batch=4)
+        _check(len(asked) == 40, f"{len(asked)} candidates, then nothing; expected 40")
+        _check(strategy.counts["failed"] == 40, f"{strategy.counts['failed']} counted as failed; expected 40")
+        json.dumps(strategy.view(), allow_nan=False)
+
+    def test_random_scores_do_not_break_it(self) -> None:
+        """300 candidates with noise for scores, a tenth of them failures."""
+        rng = np.random.default_rng(0)
+
+        def noise(candidate: Candidate) -> Result:
+            lost = rng.random() < 0.1
+            return Result(candidate.id, None, "diverged") if lost else Result(candidate.id, float(rng.random()))
+
+        strategy = self.make(0)
+        asked = drive(strategy, noise, 300, batch=5)
+        _check(len(asked) == 300, f"{len(asked)} candidates, then nothing; expected 300")
+        ended = {name: strategy.counts[name] for name in ("trained", "failed", "cached", "infeasible")}
+        _check(strategy.counts["requested"] == sum(ended.values()), f"counts do not add up: {strategy.counts}")
+        _check(ended["trained"] + ended["failed"] == 300, f"300 were scored; counted {ended}")
+
+    def test_replay_gives_the_same_run(self) -> None:
+        """The same asks and tells in the same order rebuild the state: resuming is replay."""
+        rng = np.random.default_rng(1)
+        first, second, out = self.make(0), self.make(0), list[Candidate]()
+        for step in range(60):
+            n = int(rng.integers(1, 9))
+            asked, again = first.ask(n), second.ask(n)
+            _check(asked == again, f"ask {step} of the replay gave {again}; expected {asked}")
+            _check(json.dumps(first.notes) == json.dumps(second.notes), f"ask {step} of the replay gave other notes")
+            out = [(out + asked)[i] for i in rng.permutation(len(out + asked))]
+            told, out = out[: len(out) // 2 + 1], out[len(out) // 2 + 1 :]
+            results = [self.task.answer(candidate) for candidate in told]
+            first.tell(results)
+            second.tell(results)
+        _check(json.dumps(first.view()) == json.dumps(second.view()), "the replay ended in another state")
+
+    def test_memory_is_learned_from_failures(self) -> None:
+        """A machine that holds networks up to some size: nothing as large as what it refused is asked again."""
+        strategy = self.make(0)
+
+        def size(candidate: Candidate) -> int:
+            return strategy.space.cost(candidate.genome).parameters
+
+        limit = int(np.median([size(candidate) for candidate in drive(self.make(0), self.task.answer, 20)]))
+        refused, later = math.inf, 0
+        for _ in range(40):
+            candidates = strategy.ask(3)
+            for candidate in candidates:
+                _check(size(candidate) < refused, f"{size(candidate)} parameters asked; {refused} did not fit")
+                later += refused < math.inf
+            too_large = [candidate for candidate in candidates if size(candidate) > limit]
+            strategy.tell([Result(candidate.id, None, OUT_OF_MEMORY) for candidate in too_large])
+            strategy.tell([self.task.answer(candidate) for candidate in candidates if candidate not in too_large])
+            refused = min([refused, *map(size, too_large)])
+        _check(refused < math.inf, "the test's limit refused nothing: give `make` a larger space")
+        _check(later > 0, "nothing was asked after the first candidate ran out of memory")
+
+    def test_what_is_shown_and_noted_is_plain(self) -> None:
+        """`view` and `notes` go into the record as JSON at any moment."""
+        strategy = self.make(0)
+        json.dumps(strategy.view(), allow_nan=False)
+        for _ in range(60):
+            candidates = strategy.ask(4)
+            json.dumps([strategy.notes, strategy.view()], allow_nan=False)
+            _check(all(isinstance(note.get("kind"), str) for note in strategy.notes), "a note has no kind")
+            strategy.tell([self.task.answer(candidate) for candidate in candidates])

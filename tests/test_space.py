@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neuralfinder.cost import Rates
+from neuralfinder.errors import InputError
+from neuralfinder.genome import PUBLISHED_BEST, Conv, DenseHead, Genome, MaxPool, PoolHead, parse
+from neuralfinder.space import ALPHABETS, Space
+from neuralfinder.types import Shape
+from neuralfinder.variation import replicate
+
+CIFAR = Space(Shape(3, 32, 32), 10)
+FAST = Space(Shape(3, 32, 32), 10, filters=ALPHABETS["fast"], norm=True, head=PoolHead(), founders_are="chain")
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_alphabets_are_the_register_s():
+    assert ALPHABETS["2017"] == (16, 32, 64, 96, 128, 192, 224, 256, 512)
+    assert ALPHABETS["s21"] == (16, 32, 48, 96, 128, 192, 256, 512)
+    assert ALPHABETS["s31_literal"] == (16, 32, 64, 96, 128, 196, 224, 256, 512)
+    assert set(ALPHABETS["union"]) == {16, 32, 48, 64, 96, 128, 192, 196, 224, 256, 512}
+    assert CIFAR.filters == ALPHABETS["2017"]
+    assert all(list(filters) == sorted(set(filters)) for filters in ALPHABETS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "infeasible:empty"),
+        ("M C16", "infeasible:pool-first"),
+        ("C16 M M M M M", None),
+        ("C16 M M M M M M", "infeasible:pool"),
+        (" ".join(["C16"] * 20), None),
+        (" ".join(["C16"] * 21), "infeasible:cap"),
+        ("C512 C512", "infeasible:cap"),
+        ("C512 M", "infeasible:cap"),
+        ("C512 M M", None),
+    ],
+)
+def test_infeasible_names_the_reason(text, reason):
+    assert CIFAR.infeasible(parse(text)) == reason
+
+
+def test_each_cap_alone_is_kept_to_the_number():
+    genome = parse("C16 M C32 M")
+    needs = CIFAR.cost(genome)
+    exact = {"max_convolutions": 2, "max_genes": 4, "max_parameters": needs.parameters, "max_macs": needs.macs}
+    for name, most in exact.items():
+        assert replace(CIFAR, **{name: most}).infeasible(genome) is None
+        assert replace(CIFAR, **{name: most - 1}).infeasible(genome) == "infeasible:cap"
+
+
+def test_published_caps_are_the_register_s():
+    caps = (CIFAR.max_convolutions, CIFAR.max_genes, CIFAR.max_parameters, CIFAR.max_macs)
+    assert caps == (20, 32, 30_000_000, 3_000_000_000)
+
+
+def test_self_copy_of_the_published_best_needs_a_larger_picture():
+    doubled = replicate(PUBLISHED_BEST)
+    assert doubled.pools == 8
+    assert CIFAR.infeasible(doubled) == "infeasible:pool"
+    # At 256x256 the pools fit; the caps of A-11 are lifted, since the picture is 64 times larger.
+    large = replace(CIFAR, shape=Shape(3, 256, 256), max_macs=10**12)
+    assert large.infeasible(doubled) is None
+
+
+def test_pool_first_can_be_allowed():
+    assert replace(CIFAR, pool_first=True).infeasible(parse("M C16 M M")) is None
+
+
+@pytest.mark.parametrize(("height", "width", "pools"), [(32, 32, 5), (28, 28, 4), (8, 8, 3), (64, 5, 2), (1, 9, 0)])
+def test_max_pools_halves_the_shorter_side(height, width, pools):
+    assert Space(Shape(1, height, width), 2).max_pools == pools
+
+
+@pytest.mark.parametrize(("size", "plain", "pooled"), [(7, 34, 15), (9, 57, 24)])
+def test_founders_of_2017_have_exact_shares(size, plain, pooled):
+    for seed in range(5):
+        kinds = Counter(genome.pools for genome in CIFAR.founders(size**2, rng(seed)))
+        assert kinds == {0: plain, 1: pooled}
+
+
+def test_founders_of_2017_are_single_layers_from_the_whole_alphabet_on_shuffled_cells():
+    founders = [CIFAR.founders(49, rng(seed)) for seed in range(20)]
+    everyone = [genome for world in founders for genome in world]
+    assert {genome.key for genome in everyone} == {f"C{f}{m}" for f in ALPHABETS["2017"] for m in ("", " M")}
+    pooled_cells = {tuple(i for i, genome in enumerate(world) if genome.pools) for world in founders}
+    assert len(pooled_cells) == 20
+
+
+def test_chain_founders_are_legal_distinct_and_never_narrow():
+    founders = FAST.founders(49, rng())
+    assert len(set(founders)) == 49
+    for genome in founders:
+        assert FAST.infeasible(genome) is None
+        assert genome.pools == 3
+        assert genome.head == PoolHead()
+        convolutions = [gene for gene in genome.genes if isinstance(gene, Conv)]
+        widths = [gene.filters for gene in convolutions]
+        assert widths == sorted(widths)
+        assert all(gene.norm for gene in convolutions)
+        stages = "".join("M" if gene == MaxPool() else "C" for gene in genome.genes).split("M")
+        assert set(stages) <= {"C", "CC"}
+
+
+def test_chain_founders_keep_to_a_tight_cap():
+    tight = replace(FAST, max_parameters=20_000)
+    assert all(tight.infeasible(genome) is None for genome in tight.founders(25, rng()))
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    side=st.integers(1, 40),
+    alphabet=st.sampled_from(sorted(ALPHABETS)),
+    head=st.sampled_from((PoolHead(), DenseHead(512))),
+)
+def test_samples_are_legal(seed: int, side: int, alphabet: str, head: PoolHead | DenseHead):
+    space = Space(Shape(3, side, side), 10, filters=ALPHABETS[alphabet], head=head, norm=side % 2 == 0)
+    genome = space.sample(rng(seed))
+    assert space.infeasible(genome) is None
+    assert genome.head == head
+    assert {(gene.filters in space.filters, gene.norm) for gene in genome.genes if isinstance(gene, Conv)} == {
+        (True, space.norm)
+    }
+
+
+def test_samples_use_the_whole_space():
+    genomes = [FAST.sample(generator) for generator in [rng(1)] for _ in range(500)]
+    assert {genome.convolutions for genome in genomes} == set(range(1, 13))
+    assert {genome.pools for genome in genomes} == set(range(6))
+    assert {gene.filters for g in genomes for gene in g.genes if isinstance(gene, Conv)} == set(FAST.filters)
+    assert len(set(genomes)) > 450
+
+
+def test_samples_under_a_tight_cap_fall_back_on_the_smallest():
+    space = replace(CIFAR, max_parameters=16_000)
+    assert space.sample(rng()) == Genome((Conv(16), *[MaxPool()] * 5))
+
+
+def test_an_empty_space_is_named():
+    nothing = replace(FAST, max_parameters=10)
+    for ask in (lambda: nothing.sample(rng()), lambda: nothing.founders(9, rng())):
+        with pytest.raises(InputError, match=r"the space is empty \(C16\.bn .*infeasible:cap.*; raise the caps"):
+            ask()
+
+
+def test_a_slow_machine_caps_the_predicted_step():
+    genome = parse("C16 M")
+    rates = Rates(step=0.25, layer=0.5, mac=1e-6, activation=1e-5)
+    seconds = 0.25 + 0.5 * 4 + (9 * 3 * 16 * 1024 + 16 * 256 * 512 + 5120) * 1e-6 + 16 * (1024 + 256) * 1e-5
+    assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 1.001).infeasible(genome) is None
+    assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 0.999).infeasible(genome) == "infeasible:cap"

@@ -15,8 +15,8 @@ from neuralfinder.types import Candidate, Result
 from neuralfinder.weights import WeightStore
 
 
-def evaluate(candidate: Candidate, setup: Setup, store: WeightStore) -> Result:
-    """Build, train and measure one candidate; its weights go to the store under its id.
+def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str | None = None) -> Result:
+    """Build, train and measure one candidate; its weights go to the store under `name`, or else its id.
 
     Raises:
         Cancelled: the clock's flag was set; nothing is known about the candidate then.
@@ -31,7 +31,7 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore) -> Result:
         with torch_seed(candidate.seed):
             network = build(candidate.genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
             training = train(network, setup, candidate.fidelity, candidate.seed)
-        store.save(str(candidate.id), training.state)
+        store.save(name or str(candidate.id), training.state)
         score, curve = training.score, training.curve
     except Diverged as error:
         failure, detail = "diverged", str(error)

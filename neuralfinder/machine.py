@@ -56,8 +56,8 @@ def describe(device: torch.device) -> str:
 def has_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 numbers in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    abilities = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    abilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
@@ -106,7 +106,8 @@ def _steady(new: Rates, setup: Setup, matrix: np.ndarray) -> Rates:
     """The kept measurement of this machine if the new one agrees with it; else the new one, kept from now on."""
     path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuralfinder" / "machine.json"
     shape = setup.train.shape
-    key = f"{describe(setup.device)}, torch {torch.__version__}, {shape}, {setup.recipe.name}, {setup.batch_size}, {setup.bf16}"
+    work = f"{shape}, {setup.recipe.name}, {setup.batch_size}, {setup.bf16}"
+    key = f"{describe(setup.device)}, torch {torch.__version__}, {work}"
     try:
         book = json.loads(path.read_text())
         old = Rates(**book[key])

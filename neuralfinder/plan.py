@@ -107,7 +107,7 @@ def batch_size_for(train: int, recipe: Recipe, given: int | None) -> int:
     """The recipe's batch, or less so that an epoch has about 20 steps: a power of two, 16 or more."""
     if given is not None:
         return min(given, train)
-    fitting = 2 ** math.floor(math.log2(max(1, train / 20)))
+    fitting = 1 << max(0, math.floor(math.log2(max(1, train / 20))))
     return min(recipe.batch_size, max(16, fitting), train)
 
 
@@ -244,11 +244,12 @@ def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:
     """The plan as lines for people."""
     share = "all of" if plan.share == 1 else f"{plan.share:.0%} of"
     aim = f"{plan.candidates}" if plan.candidates_fixed else f"about {plan.candidates}"
+    limit = f"; up to {_time(plan.search_seconds)}" if plan.search_seconds else ""
     lines = [
         f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test pictures "
         f"of {task.shape}, {task.classes} classes",
-        f"search    {aim} candidates, each {plan.epochs} epoch{'s' * (plan.epochs != 1)} over {share} the training part, "
-        f"batches of {plan.batch_size}" + (f"; up to {_time(plan.search_seconds)}" if plan.search_seconds else ""),
+        f"search    {aim} candidates, {plan.epochs} epoch{'s' * (plan.epochs != 1)} each over {share} the training "
+        f"part, batches of {plan.batch_size}{limit}",
     ]
     if settings.strategy in (None, "artificial-life"):
         lines.append(

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
 import torch
@@ -20,7 +21,7 @@ EVALUATION_BATCH = 256
 """Samples per forward pass without gradients: large enough for speed, small enough for the processor's cache."""
 
 
-class Cancelled(Exception):  # noqa: N818 - no error, a request
+class Cancelled(CancelledError):  # noqa: N818 - no error, a request
     """Training was told to stop and left nothing behind."""
 
 

@@ -112,9 +112,17 @@ def test_chain_founders_are_legal_distinct_and_never_narrow():
         assert set(stages) <= {"C", "CC"}
 
 
+def test_chain_founders_are_distinct_where_few_exist():
+    """Two widths and two stages make 16 chains; nine draws alone would repeat one almost surely."""
+    few = replace(FAST, shape=Shape(3, 8, 8), filters=(16, 32))
+    for seed in range(5):
+        founders = few.founders(9, rng(seed))
+        assert len(set(founders)) == 9
+
+
 def test_chain_founders_keep_to_a_tight_cap():
     tight = replace(FAST, max_parameters=20_000)
-    assert all(tight.infeasible(genome) is None for genome in tight.founders(25, rng()))
+    assert all(tight.infeasible(genome) is None for genome in tight.founders(9, rng()))
 
 
 @given(
@@ -139,6 +147,10 @@ def test_samples_use_the_whole_space():
     assert {genome.pools for genome in genomes} == set(range(6))
     assert {gene.filters for g in genomes for gene in g.genes if isinstance(gene, Conv)} == set(FAST.filters)
     assert len(set(genomes)) > 450
+    pools = [[i for i, gene in enumerate(genome.genes) if gene == MaxPool()] for genome in genomes]
+    from_the_end = [len(genome) - place for genome, places in zip(genomes, pools, strict=True) for place in places]
+    assert {place for places in pools for place in places} == set(range(1, 17))
+    assert set(from_the_end) == set(range(1, 17))
 
 
 def test_samples_under_a_tight_cap_fall_back_on_the_smallest():

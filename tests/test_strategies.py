@@ -19,7 +19,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from neuralfinder.errors import CallOrderError, InputError
-from neuralfinder.genome import Genome, parse
+from neuralfinder.genome import Genome, PoolHead, parse
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
 from neuralfinder.strategies import STRATEGIES, ArtificialLife, Random, Strategy
@@ -27,7 +27,7 @@ from neuralfinder.strategies.artificial_life import better
 from neuralfinder.strategies.base import Proposal
 from neuralfinder.testing import TOY, StrategyContract, ToyTask, drive, plain, solve
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
-from neuralfinder.variation import distance
+from neuralfinder.variation import cross, distance
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -187,7 +187,7 @@ def test_toy_optimum_is_unique_among_neighbours_and_samples():
 
 
 def test_artificial_life_beats_random_at_equal_budget():
-    """Mann-Whitney over seeds 0-9, 200 trained candidates each; the threshold was set before the first run."""
+    """Mann-Whitney over seeds 0-9, 200 trained candidates each, one-sided p < 0.01."""
     lives = [solve(make("artificial-life", seed, size=5), TOY, 200) for seed in range(10)]
     draws = [solve(make("random", seed), TOY, 200) for seed in range(10)]
     assert {len(curve) for curve in lives + draws} == {200}
@@ -251,6 +251,13 @@ def test_better_by_error(x, y, r, wins):
 def test_better_with_r_zero_is_greater():
     assert better(0.5000001, 0.5, 0.0)
     assert not better(0.5, 0.5, 0.0)
+
+
+def test_a_gain_of_exactly_r_is_not_enough():
+    """Numbers that binary fractions hold exactly."""
+    assert not better(0.75, 0.5, 0.5)
+    assert not better(0.75, 0.5, 0.5, "error")
+    assert better(0.75, 0.5, 0.499)
 
 
 # Section 2.2.3, step by step. On a 3x3 torus all cells are neighbours, so the eight others are the neighbourhood.
@@ -457,15 +464,17 @@ def test_only_if_worse_spares_what_the_child_does_not_beat():
 
 
 def test_ties_among_the_worst_are_broken_at_random():
-    chosen = set()
+    """Every place of the neighbourhood is chosen now and then, not always the first two."""
+    places: set[int] = set()
     for seed in range(60):
         scene = settle(DOUBLES, [0.3] * 9, seed)
         scene.tell(lambda candidate: 0.9)
         scene.tell(lambda candidate: 0.8)
-        changed = [change["cell"] for change in scene.rounds[0]["changed"]][2:]
-        assert not {*changed} & {scene.rounds[0]["main"], scene.rounds[0]["auxiliary"]}
-        chosen.update(changed)
-    assert chosen == set(CELLS)
+        note = scene.rounds[0]
+        chosen = [change["cell"] for change in note["changed"]][2:]
+        assert not {*chosen} & {note["main"], note["auxiliary"]}
+        places.update(scene.strategy.world.neighbours(note["main"]).index(cell) for cell in chosen)
+    assert places == set(range(8))
 
 
 def test_l1_and_l2_lie_in_the_window():
@@ -503,6 +512,21 @@ def test_a_known_child_is_not_trained_again():
     assert scene.keys == [f"{a} {a}", f"{a} {b}", f"{b} {a}"]
     assert [note["genome"] for note in scene.strategy.notes if note["kind"] == "cached"] == [a, b]
     assert scene.strategy.counts["cached"] == 2
+
+
+def test_crossover_is_told_what_is_known(monkeypatch):
+    """Cuts that give nothing new are drawn again, see `cross`."""
+    seen: list[set[str]] = []
+
+    def spy(a, b, space, rng, known):
+        seen.append(set(known))
+        return cross(a, b, space, rng, known)
+
+    monkeypatch.setattr("neuralfinder.strategies.artificial_life.cross", spy)
+    scene = settle(DOUBLES, [0.5] * 9, rounds=2)
+    children = scene.keys
+    scene.tell(lambda candidate: 0.1)
+    assert seen == [set(DOUBLES), {*DOUBLES, *children}]
 
 
 def test_a_known_child_competes_with_its_score():
@@ -727,22 +751,54 @@ def test_an_exhausted_space_ends_with_a_note():
     assert strategy.notes[-1]["kind"] == "exhausted"
 
 
-def test_memory_limits_are_learned_per_measure():
-    """Wide maps fail by activations; networks with more parameters but smaller maps have fitted and stay legal."""
+@pytest.mark.parametrize(
+    ("later", "allowed"),
+    [
+        ("C32 C16 M M", False),  # a few activations more than what failed
+        ("C16 C16 M C16 M", True),  # fewer of both
+        ("C16 M M C128 C256", True),  # more parameters than what failed, yet as many have fitted; smaller maps
+        ("C16 M M M C512 C256", True),  # more parameters than anything that has fitted: they are no suspect
+        ("C16 C16 C16 M M", False),  # the maps that failed, pooled once more
+    ],
+)
+def test_memory_limits_are_learned_per_measure(later, allowed):
+    """A wide map fails although it has few parameters: what is to blame are its activations."""
+    check_memory(["C16 M M C256 C128", "C16 M M M"], "C16 C16 C16 M", later, allowed)
 
+
+@pytest.mark.parametrize(
+    ("later", "allowed"),
+    [
+        ("C16 M C16", False),  # equal parameters, smaller maps
+        ("C16 M C32", False),
+        ("C16", True),
+    ],
+)
+def test_as_large_as_what_failed_is_too_large(later, allowed):
+    """Nothing has fitted, so both measures are suspects; strictly less is asked."""
+    check_memory([], "C16 C16 M", later, allowed)
+
+
+def test_a_measure_in_which_as_much_has_fitted_is_no_suspect():
+    """What failed has the parameters of what fitted, and larger maps; more parameters on smaller maps stay legal."""
+    check_memory(["C16 M C16"], "C16 C16 M", "C16 M C32", allowed=True)
+
+
+def check_memory(fits: list[str], fails: str, later: str, allowed: bool) -> None:
     class Script(Random):
-        lines = iter(["C16 M M M C512 C512 M", "C16 C16 C16 M M M", "C32 C32 M M M", "C16 C16 M M M"])
+        lines = iter([*fits, fails, later])
 
         def _propose(self, n: int) -> list[Proposal]:
-            return [Proposal(parse(line), "script") for line in islice(self.lines, n)]
+            return [Proposal(parse(f"{line} > G"), "script") for line in islice(self.lines, n)]
 
-    strategy = Script(Space(Shape(3, 32, 32), 10), Seeds(0), Fidelity(1))
-    small_maps, wide_maps = strategy.ask(2)
-    strategy.tell([Result(small_maps.id, 0.5), Result(wide_maps.id, None, "out of memory")])
-    (allowed,) = strategy.ask(1)
-    # C32 C32 writes more numbers than what failed, though it has fewer parameters than what fitted.
-    assert allowed.genome == parse("C16 C16 M M M")
-    assert [note["kind"] for note in strategy.notes] == ["infeasible:memory"]
+    strategy = Script(Space(Shape(3, 32, 32), 10, head=PoolHead()), Seeds(0), Fidelity(1))
+    fit = strategy.ask(len(fits)) if fits else []
+    strategy.tell([Result(candidate.id, 0.5) for candidate in fit])
+    (failed,) = strategy.ask(1)
+    strategy.tell([Result(failed.id, None, "out of memory")])
+    asked = strategy.ask(1)
+    assert [candidate.genome.key for candidate in asked] == ([f"{later} > G"] if allowed else [])
+    assert [note["kind"] for note in strategy.notes] == ([] if allowed else ["infeasible:memory"])
 
 
 def test_toy_task_can_be_any_space_and_target():

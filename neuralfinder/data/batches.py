@@ -14,41 +14,27 @@ from neuralfinder.types import Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Scaling:
-    """Per-channel z-scores; statistics of the training part only. `mean` and `std` have one number a channel."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def of(cls, pictures: np.ndarray) -> Scaling:
-        """Statistics of `(n, channels, height, width)`; a constant channel gets deviation 1."""
-        axes = (0, 2, 3)
-        mean = pictures.mean(axis=axes, dtype=np.float64)
-        std = pictures.std(axis=axes, dtype=np.float64)
-        return cls(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
-
-    def apply(self, pictures: Tensor) -> Tensor:
-        """`(n, channels, height, width)` of any type -> float32 z-scores in channels-last memory."""
-        mean = torch.tensor(self.mean, device=pictures.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=pictures.device).view(1, -1, 1, 1)
-        scaled = (pictures.float() - mean.float()) / std.float()
-        return scaled.contiguous(memory_format=torch.channels_last)
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the data on the device: `pictures` `(n, channels, height, width)` as given, `labels` `(n,)`."""
+    """One part of the data.
+
+    Attributes:
+        pictures: `(m, channels, height, width)`, uint8 or float32: the part's own on the training device, or, when
+            `rows` are given, those of all parts in a memory map.
+        labels: `(n,)` int64 on the training device.
+        rows: `(n,)` the part's rows in `pictures`, or `None` for all.
+    """
 
     pictures: Tensor
     labels: Tensor
+    rows: Tensor | None = None
 
     @classmethod
-    def of(cls, pictures: np.ndarray, labels: np.ndarray, device: torch.device) -> Part:
-        """Move arrays to the device; uint8 stays uint8."""
-        return cls(
-            torch.as_tensor(np.ascontiguousarray(pictures), device=device), torch.as_tensor(labels, device=device)
-        )
+    def of(cls, pictures: np.ndarray, labels: np.ndarray, rows: np.ndarray, device: torch.device) -> Part:
+        """The part with these rows of all pictures and labels. Arrays move to the device, memory maps stay on disk."""
+        own_labels = torch.as_tensor(labels[rows], device=device)
+        if isinstance(pictures, np.memmap):
+            return cls(torch.from_numpy(pictures), own_labels, torch.from_numpy(rows))
+        return cls(torch.as_tensor(pictures[rows], device=device), own_labels)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,6 +44,63 @@ class Part:
         """Shape of one picture."""
         channels, height, width = self.pictures.shape[1:]
         return Shape(channels, height, width)
+
+    def take(self, index: Tensor) -> Tensor:
+        """Pictures at positions `(k,)` of the part, on the training device."""
+        index = index.to(self.pictures.device)
+        rows = index if self.rows is None else self.rows[index]
+        return self.pictures[rows].to(self.labels.device)
+
+    def subset(self, index: Tensor) -> Part:
+        """The part that consists of the pictures at positions `(k,)`."""
+        labels = self.labels[index.to(self.labels.device)]
+        if self.rows is None:
+            return Part(self.take(index), labels)
+        return Part(self.pictures, labels, self.rows[index])
+
+    def joined(self, other: Part) -> Part:
+        """This part and another of the same data, one after the other."""
+        labels = torch.cat([self.labels, other.labels])
+        if self.rows is None or other.rows is None:
+            return Part(torch.cat([self.pictures, other.pictures]), labels)
+        return Part(self.pictures, labels, torch.cat([self.rows, other.rows]))
+
+    def on_cpu(self) -> Part:
+        """The same part in main memory."""
+        return Part(self.pictures.cpu(), self.labels.cpu(), self.rows)
+
+    def chunks(self, size: int) -> Iterator[Tensor]:
+        """All pictures in order, at most `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(torch.arange(start, min(start + size, len(self))))
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Per-channel z-scores; statistics of the training part only. `mean` and `std` have one number a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, part: Part) -> Scaling:
+        """Statistics of a part, in double precision; a constant channel gets deviation 1."""
+        total = torch.zeros(part.shape.channels, dtype=torch.float64)
+        squares = total.clone()
+        for pictures in part.chunks(4096):
+            exact = pictures.cpu().double()
+            total += exact.sum((0, 2, 3))
+            squares += exact.square().sum((0, 2, 3))
+        count = len(part) * part.shape.height * part.shape.width
+        mean = total / count
+        std = (squares / count - mean.square()).clamp(min=0).sqrt()
+        return cls(tuple(mean.tolist()), tuple(torch.where(std > 1e-8, std, 1.0).tolist()))
+
+    def apply(self, pictures: Tensor) -> Tensor:
+        """`(n, channels, height, width)` of any type -> float32 z-scores in channels-last memory."""
+        mean = torch.tensor(self.mean, dtype=torch.float32, device=pictures.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, dtype=torch.float32, device=pictures.device).view(1, -1, 1, 1)
+        return ((pictures.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +130,17 @@ def training_batches(
 
     Yields pictures `(n, channels, height, width)` float32 channels-last, and labels `(n,)`.
     """
-    order = torch.randperm(len(part), generator=generator).to(part.labels.device)
+    order = torch.randperm(len(part), generator=generator)
     for step in range(steps):
         rows = order[step * batch_size : (step + 1) * batch_size]
-        pictures = augmentation.apply(part.pictures[rows], generator)
-        yield scaling.apply(pictures), part.labels[rows]
+        pictures = augmentation.apply(part.take(rows), generator)
+        yield scaling.apply(pictures), part.labels[rows.to(part.labels.device)]
 
 
 def plain_batches(part: Part, batch_size: int, scaling: Scaling) -> Iterator[Tensor]:
     """All pictures in order, scaled and unchanged otherwise."""
-    for start in range(0, len(part), batch_size):
-        yield scaling.apply(part.pictures[start : start + batch_size])
+    for pictures in part.chunks(batch_size):
+        yield scaling.apply(pictures)
 
 
 def _crop(pictures: Tensor, shift: float, generator: torch.Generator) -> Tensor:

@@ -13,8 +13,7 @@ from pathlib import Path
 from neuralfinder.errors import InputError, some
 
 SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm")
-    + (".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+    [".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"]
 )
 """Of the files that `pictures` decodes."""
 
@@ -154,11 +153,18 @@ def _hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _folders(folder: Path) -> list[os.DirEntry[str]]:
     """The visible sub-folders, without links that lead back to the folder or one above it."""
     home = Path(os.path.realpath(folder))
     loops = {home, *home.parents}
-    seen = [entry for entry in _entries(folder) if not _hidden(entry.name) and entry.is_dir()]
+    seen = [entry for entry in _entries(folder) if not _hidden(entry.name) and _is_folder(entry)]
     return [entry for entry in seen if not entry.is_symlink() or Path(os.path.realpath(entry.path)) not in loops]
 
 
@@ -189,7 +195,7 @@ def _walk(folder: str, relative: str, label: str, ignored: Counter[str]) -> Iter
             ignored["hidden"] += 1
         elif entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, name, label, ignored)
-        elif entry.is_dir():
+        elif _is_folder(entry):
             # Not followed: such a link may lead round in a circle, or into another class.
             ignored["links to folders"] += 1
         elif Path(entry.name).suffix.lower() not in SUFFIXES:

@@ -255,6 +255,6 @@ def _kinds_note(headers: Sequence[Header], shape: Shape) -> str:
         counts.update(kinds)
     if not converted:
         return ""
-    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    listed = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     target = "grey" if shape.channels == 1 else "RGB"
     return f"{converted} of {len(headers)} pictures were converted to 8-bit {target}: {listed}."

@@ -1,0 +1,229 @@
+"""From the search's best to the winner: full training, choice by validation, and the one look at the test part."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from concurrent.futures import wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+from sklearn.metrics import balanced_accuracy_score
+
+from neuralfinder.archive import Archive
+from neuralfinder.baselines import Linear, fit_linear, majority, small_network
+from neuralfinder.data.batches import Part
+from neuralfinder.errors import NothingTrainedError
+from neuralfinder.evaluate import evaluate
+from neuralfinder.executors import Executor
+from neuralfinder.genome import Genome
+from neuralfinder.model import Model
+from neuralfinder.plan import FIXED_SECONDS, SAFETY, Plan
+from neuralfinder.record import Record
+from neuralfinder.search import HEARTBEAT
+from neuralfinder.seeds import Seeds
+from neuralfinder.space import Space
+from neuralfinder.status import Status
+from neuralfinder.train import Setup
+from neuralfinder.types import Candidate, Fidelity, Result
+from neuralfinder.weights import WeightStore
+
+LONGEST_BASELINE = 200
+"""Epochs that the hand-made network gets at most, however long the winner trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every station of a run works with; the setup's clock ends the run."""
+
+    plan: Plan
+    setup: Setup
+    space: Space
+    store: WeightStore
+    record: Record
+    executor: Executor
+    seeds: Seeds
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network with weights in the store under `name`, trained for `epochs` (fractions of an epoch count)."""
+
+    name: str
+    genome: Genome
+    score: float
+    macs: int
+    epochs: float
+    curve: tuple[float, ...]
+
+
+def finish(
+    bench: Bench, archive: Archive, classes: tuple[Any, ...], open_test: Callable[[], Part]
+) -> tuple[Model, dict[str, Any]]:
+    """Everything after the search.
+
+    Args:
+        bench: plan, data, store, record and executor.
+        archive: what the search found; may be empty.
+        classes: labels as the user gave them.
+        open_test: gives the test part; called once, after everything is decided.
+
+    Returns:
+        The winner and the figures about it for `result.json`.
+
+    Raises:
+        NothingTrainedError: neither a candidate nor the hand-made network could be trained.
+    """
+    entries = archive.best(bench.plan.finalists)
+    bench.status.enter("finishing", len(entries) + 2)
+    rivals = [
+        Trained(str(c.id), entry.genome, entry.score, r.macs, c.fidelity.epochs * c.fidelity.share, r.curve)
+        for entry in entries
+        for c, r in zip(entry.candidates[:1], entry.results[:1], strict=True)
+        if bench.store.load(str(c.id)) is not None
+    ]
+    for place, entry in enumerate(entries):
+        epochs = _final_epochs(bench, entry.genome)
+        if epochs > entry.candidates[0].fidelity.epochs * entry.candidates[0].fidelity.share:
+            trained = _train(bench, f"final-{place}", entry.genome, epochs, shares=len(entries) - place + 1)
+            rivals += [trained] if trained else []
+        bench.status.progress(place + 1, len(entries) + 2)
+
+    hand_made = small_network(bench.space)
+    baseline = _train(bench, "baseline", hand_made, _as_long_as(bench, hand_made, rivals), shares=1)
+    rivals = rivals or ([baseline] if baseline else [])
+    if not rivals:
+        raise NothingTrainedError("no network could be trained; `neuralfinder show RUN` lists the reasons")
+    winner = min(rivals, key=lambda trained: (-trained.score, trained.macs))
+    bench.status.progress(len(entries) + 1, len(entries) + 2)
+    linear = _linear(bench)
+    retrained = _retrain(bench, winner)
+
+    load = partial(_model, bench, classes)
+    model = load(winner)
+    test = open_test()
+    labels = test.labels.cpu().numpy()
+    answers = model.predict(test)
+    right = int((answers == labels).sum())
+    interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
+    guess = np.full_like(labels, majority(bench.setup.train.labels.cpu().numpy(), len(classes)))
+    size = bench.space.cost(winner.genome)
+    figures = {
+        "validation_accuracy": winner.score,
+        "test_accuracy": right / len(labels),
+        "test_interval": [float(interval.low), float(interval.high)],
+        "test_balanced_accuracy": _balanced(labels, answers),
+        "parameters": size.parameters,
+        "macs": size.macs,
+        "genome": winner.genome.key,
+        "epochs": winner.epochs,
+        "curve": list(winner.curve),
+        "baselines": {
+            "majority class": {"test_accuracy": _accuracy(labels, guess)},
+            "logistic regression": linear
+            and {"test_accuracy": _accuracy(labels, linear.predict(test)), "pictures": linear.pictures},
+            "small network": baseline
+            and {
+                "test_accuracy": _accuracy(labels, load(baseline).predict(test)),
+                "validation_accuracy": baseline.score,
+                "genome": baseline.genome.key,
+                "epochs": baseline.epochs,
+            },
+        },
+        "retrained": [_accuracy(labels, load(again).predict(test)) for again in retrained],
+    }
+    bench.status.progress(len(entries) + 2, len(entries) + 2)
+    return model, figures
+
+
+def _final_epochs(bench: Bench, genome: Genome) -> int:
+    """Epochs of final training there is time for by the plan, at least 1."""
+    plan = bench.plan
+    if plan.final_seconds is None:
+        return plan.final_epochs
+    return max(1, min(plan.final_epochs, int(SAFETY * plan.final_seconds / _epoch_seconds(bench, genome))))
+
+
+def _as_long_as(bench: Bench, genome: Genome, rivals: list[Trained]) -> int:
+    """Epochs of `genome` that take as long, by prediction, as the best rival's training; 1 without rivals."""
+    if not rivals:
+        return 1
+    best = min(rivals, key=lambda trained: (-trained.score, trained.macs))
+    ratio = _epoch_seconds(bench, best.genome) / _epoch_seconds(bench, genome)
+    return max(1, min(LONGEST_BASELINE, round(best.epochs * ratio)))
+
+
+def _epoch_seconds(bench: Bench, genome: Genome) -> float:
+    setup = bench.setup
+    steps = setup.steps() + len(setup.validation) / setup.batch_size / 3
+    return steps * bench.plan.rates.step_seconds(bench.space.cost(genome)) + FIXED_SECONDS
+
+
+def _train(
+    bench: Bench, name: str, genome: Genome, epochs: int, *, shares: int, setup: Setup | None = None
+) -> Trained | None:
+    """Train a network in one of the `shares` of the time left; `None` when it fails. A recorded training is reused."""
+    before = [e.data for e in bench.record.read() if e.kind == "final" and e.data["name"] == name]
+    if before and (before[0]["result"]["failure"] or bench.store.path(name).exists()):
+        plain = before[0]["result"]
+        result = Result(**{**plain, "curve": tuple(plain["curve"])})
+    else:
+        setup = setup or bench.setup
+        clock = setup.clock.until(time.monotonic() + max(0.0, setup.clock.left()) / shares)
+        setup = dataclasses.replace(setup, clock=clock)
+        candidate = Candidate(-1, genome, "final", (), bench.seeds.number("final", name, genome.key), Fidelity(epochs))
+        future = bench.executor.submit(partial(evaluate, setup=setup, store=bench.store, name=name), candidate)
+        while not future.done():
+            wait([future], timeout=HEARTBEAT)
+        result = future.result()
+        row = {"name": name, "genome": genome.key, "epochs": epochs, "result": dataclasses.asdict(result)}
+        bench.record.append("final", [row])
+    if result.score is None:
+        bench.status.say(f"{name} {genome.key} failed: {result.failure}: {result.detail}")
+        return None
+    return Trained(name, genome, result.score, result.macs, epochs, result.curve)
+
+
+def _retrain(bench: Bench, winner: Trained) -> list[Trained]:
+    """Fresh trainings of the winner on training and validation part, for as long as its best score took."""
+    setup = bench.setup
+    everything = dataclasses.replace(
+        setup,
+        train=setup.train.joined(setup.validation),
+        recipe=dataclasses.replace(setup.recipe, patience=None, chance_epochs=None, score="last"),
+    )
+    keeps_best = setup.recipe.score == "best" and winner.curve
+    epochs = 1 + int(np.argmax(winner.curve)) if keeps_best else max(1, round(winner.epochs))
+    count = bench.plan.retrain
+    again = [
+        _train(bench, f"retrain-{n}", winner.genome, epochs, shares=count - n, setup=everything) for n in range(count)
+    ]
+    return [trained for trained in again if trained]
+
+
+def _linear(bench: Bench) -> Linear | None:
+    setup = bench.setup
+    seconds = min(20.0, 0.3 * max(0.0, setup.clock.left()))
+    return fit_linear(setup.train, setup.classes, setup.scaling, seconds, bench.seeds.stream("linear"))
+
+
+def _model(bench: Bench, classes: tuple[Any, ...], trained: Trained) -> Model:
+    state = bench.store.load(trained.name)
+    if state is None:
+        raise NothingTrainedError(
+            f"the weights {bench.store.path(trained.name)} are gone; delete the run and begin again"
+        )
+    return Model.of(trained.genome, state, bench.space.shape, bench.setup.scaling, classes)
+
+
+def _accuracy(labels: np.ndarray, answers: np.ndarray) -> float:
+    return float((labels == answers).mean())
+
+
+def _balanced(labels: np.ndarray, answers: np.ndarray) -> float:
+    return float(balanced_accuracy_score(labels, answers))

@@ -1,0 +1,98 @@
+"""The trained network as files that run anywhere, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from neuralfinder.build import build
+from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.errors import InputError
+from neuralfinder.genome import Genome, parse
+from neuralfinder.train import predict_logits
+from neuralfinder.types import Shape
+from neuralfinder.weights import State
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with all it needs to answer.
+
+    Attributes:
+        genome: its blueprint.
+        network: on the CPU, in evaluation mode.
+        shape: of the pictures it takes.
+        scaling: what is done to pixels first.
+        classes: labels as the user gave them, in the order of the outputs.
+    """
+
+    genome: Genome
+    network: nn.Module
+    shape: Shape
+    scaling: Scaling
+    classes: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, genome: Genome, state: State, shape: Shape, scaling: Scaling, classes: tuple[Any, ...]) -> Model:
+        """Build the network and give it its weights."""
+        network = build(genome, shape, len(classes))
+        network.load_state_dict(state)
+        return cls(genome, network.eval(), shape, scaling, classes)
+
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, pixels as in training."""
+        part = Part(torch.from_numpy(np.ascontiguousarray(pictures)), torch.zeros(len(pictures), dtype=torch.int64))
+        return np.asarray(predict_logits(self.network, part, self.scaling).softmax(1).numpy())
+
+    def predict(self, part: Part) -> np.ndarray:
+        """Class indices `(n,)` of a part."""
+        return np.asarray(predict_logits(self.network, part.on_cpu(), self.scaling).argmax(1).numpy())
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and `preprocessing.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
+        save_file(state, folder / "model.safetensors")
+        form = {
+            "format": FORMAT,
+            "genome": self.genome.key,
+            "shape": [self.shape.channels, self.shape.height, self.shape.width],
+            "mean": self.scaling.mean,
+            "std": self.scaling.std,
+            "classes": self.classes,
+        }
+        text = json.dumps(form, ensure_ascii=False, indent=1)
+        (folder / "preprocessing.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Read what `save` wrote; `folder` may also be a run folder with `model/` in it.
+
+        Raises:
+            InputError: no model there, or one of a newer format.
+        """
+        if (folder / "model").is_dir():
+            folder = folder / "model"
+        paper = folder / "preprocessing.json"
+        if not paper.exists() or not (folder / "model.safetensors").exists():
+            raise InputError(
+                str(folder), given="no model", expected="a folder with model.safetensors and preprocessing.json",
+                mend="name the model folder of a finished run",
+            )  # fmt: skip
+        form = json.loads(paper.read_text(encoding="utf-8"))
+        if form["format"] > FORMAT:
+            raise InputError(
+                str(paper), given=f"format {form['format']}", expected=f"{FORMAT} or older", mend="update NeuralFinder"
+            )
+        scaling = Scaling(tuple(form["mean"]), tuple(form["std"]))
+        shape, classes = Shape(*form["shape"]), tuple(form["classes"])
+        return cls.of(parse(form["genome"]), load_file(folder / "model.safetensors"), shape, scaling, classes)

@@ -1,0 +1,339 @@
+"""One run, from data to model: the folder, the order of the stations, the clock and the keyboard."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+import neuralfinder
+from neuralfinder.cost import Rates
+from neuralfinder.data import Dataset, split
+from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
+from neuralfinder.errors import RunFolderError
+from neuralfinder.evaluate import evaluate
+from neuralfinder.executors import Executor, in_process
+from neuralfinder.finish import Bench, finish
+from neuralfinder.machine import describe, find_device, has_bf16, measure
+from neuralfinder.model import Model
+from neuralfinder.plan import Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
+from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
+from neuralfinder.recipes import RECIPES
+from neuralfinder.record import Record
+from neuralfinder.search import Limits, Progress, replay, search
+from neuralfinder.seeds import Seeds
+from neuralfinder.space import Space
+from neuralfinder.status import Status
+from neuralfinder.train import Clock, Setup
+from neuralfinder.types import Candidate
+from neuralfinder.weights import WeightStore
+
+Load = Callable[[Path, Callable[[int, int], None]], Dataset]
+"""Reads the data; is given a folder for what does not fit into memory, and where to report progress."""
+
+WRITING_SECONDS = 1.0
+"""Kept of the budget for writing the model and leaving."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Where the data come from: a name for people, what goes into the record to find them again, and how to load."""
+
+    name: str
+    fingerprint: str
+    load: Load
+    address: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def run(source: Source, settings: Settings, folder: Path, status: Status) -> tuple[Model, dict[str, Any]]:
+    """Begin, resume or just answer: the same call does what is left to do.
+
+    Args:
+        source: the data.
+        settings: what the user decided.
+        folder: the run folder; made when missing.
+        status: for eyes.
+
+    Returns:
+        The winner and the content of `result.json`.
+
+    Raises:
+        InputError: the data are unfit for training.
+        RunFolderError: the folder belongs to another run, another process or a newer version.
+        NothingTrainedError: no network could be trained.
+        KeyboardInterrupt: the user asked twice to stop; the run can be resumed.
+    """
+    status.budget_seconds = settings.minutes and settings.minutes * 60
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunFolderError(
+            str(folder), given="in use by another process", expected="a run folder of its own for each process",
+            mend="wait for the other to end, or give another --run",
+        ) from error  # fmt: skip
+    try:
+        with Record(folder / "run.sqlite") as record:
+            _check_same_run(record, source, settings, folder)
+            if finished := record.last("finished"):
+                status.say(f"{folder} is finished; this is what it found")
+                status.enter("done")
+                return Model.load(folder), dict(finished.data)
+            return _Run(source, settings, folder, status, record).go()
+    finally:
+        lock.release()
+
+
+class Interrupts:
+    """Ctrl-C: once sets `first`, twice sets `second` and raises `KeyboardInterrupt` in the main thread."""
+
+    def __init__(self) -> None:
+        self.first, self.second = threading.Event(), threading.Event()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Handle the signal within the block; outside the main thread nothing is changed."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def stop(self) -> None:
+        """Tell whatever still trains to stop."""
+        self.first.set()
+        self.second.set()
+
+    def _handle(self, *_: object) -> None:
+        if self.first.is_set():
+            self.second.set()
+            raise KeyboardInterrupt
+        self.first.set()
+
+
+class _Run:
+    """The stations of a run that is not finished."""
+
+    def __init__(self, source: Source, settings: Settings, folder: Path, status: Status, record: Record) -> None:
+        self.source, self.settings, self.folder = source, settings, folder
+        self.status, self.record = status, record
+        self.preset = PRESETS[settings.preset]
+        self.seeds = Seeds(settings.seed)
+        self.store = WeightStore(folder / "weights")
+        self.interrupts = Interrupts()
+        spent = [event.data for event in record.read() if event.kind == "result"]
+        self.searched_before = sum(row["seconds"] for row in spent)
+        self.finished_before = sum(e.data["result"]["seconds"] for e in record.read() if e.kind == "final")
+
+    def go(self) -> tuple[Model, dict[str, Any]]:
+        """Read, measure, plan, search, finish, write."""
+        status, settings = self.status, self.settings
+        with self.interrupts.watched():
+            status.enter("reading")
+            data = self.source.load(self.folder, status.progress)
+            status.say(*data.notes)
+            parts = split(data.labels, data.given_test, settings.seed)
+            device = find_device(settings.device)
+            part_of = partial(Part.of, data.images, data.labels, device=device)
+            train, validation = part_of(parts.train), part_of(parts.validation)
+            task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
+
+            status.enter("measuring")
+            plan, setup = self._plan(task, train, validation, data, parts.train)
+            status.aim = plan.candidates
+            space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds)
+            executor = in_process()
+            interrupted = False
+            try:
+                started = time.monotonic()
+                progress = self._search(task, plan, setup, space, executor)
+                search_seconds = time.monotonic() - started + self.searched_before
+
+                started = time.monotonic()
+                ends = setup.clock.deadline
+                clock = Clock(max(ends, started + 2.0), self.interrupts.second)  # a model always comes back
+                bench = Bench(
+                    plan,
+                    dataclasses.replace(setup, clock=clock),
+                    space,
+                    self.store,
+                    self.record,
+                    executor,
+                    self.seeds,
+                    status,
+                )
+                model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
+                finish_seconds = time.monotonic() - started + self.finished_before
+                interrupted = self.interrupts.first.is_set()
+            finally:
+                self.interrupts.stop()
+                executor.shutdown()
+        result = {
+            "status": "done",
+            **self._common(progress, plan),
+            **figures,
+            "data": {"name": self.source.name, "notes": list(data.notes), **dataclasses.asdict(task)},
+            "device": describe(device),
+            "seconds": {
+                "search": search_seconds,
+                "finish": finish_seconds,
+                "total": status.elapsed + self.searched_before + self.finished_before,
+            },
+            "interrupted": interrupted,
+            "warnings": list(plan.warnings),
+        }
+        model.save(self.folder / "model")
+        self._write_result(result)
+        self.record.append("finished", [result])
+        (self.folder / "images.npy").unlink(missing_ok=True)
+        status.enter("done")
+        return model, result
+
+    def _plan(self, task: Task, train: Part, validation: Part, data: Dataset, rows: np.ndarray) -> tuple[Plan, Setup]:
+        """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
+        recipe = RECIPES[self.preset.recipe]
+        if recorded := self.record.last("plan"):
+            values = dict(recorded.data)
+            flip, bf16 = values.pop("flip"), values.pop("bf16")
+            plan = Plan.read(values)
+            setup = Setup(train, validation, task.classes, Scaling.of(train), recipe, plan.batch_size, flip, bf16)
+        else:
+            batch_size = batch_size_for(task.train, recipe, self.settings.batch_size)
+            flip = recipe.flip and self._may_mirror(data, rows)
+            bf16 = recipe.mixed_precision and has_bf16(train.labels.device)
+            setup = Setup(train, validation, task.classes, Scaling.of(train), recipe, batch_size, flip, bf16)
+            plan = self._new_plan(task, setup)
+            self.record.append("plan", [{**plan.plain(), "flip": flip, "bf16": bf16}])
+        self.status.say(*in_words(plan, task, self.settings))
+        deadline = math.inf
+        if self.status.left is not None:
+            spent = self.searched_before + self.finished_before
+            deadline = time.monotonic() + self.status.left - WRITING_SECONDS - spent
+        return plan, dataclasses.replace(setup, clock=Clock(deadline, self.interrupts.first))
+
+    def _new_plan(self, task: Task, setup: Setup) -> Plan:
+        left = self.status.left
+        free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
+        rates = measure(setup, free, 2.0 if left is None else min(3.0, max(0.3, 0.04 * left)))
+        left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
+        return make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left)
+
+    def _may_mirror(self, data: Dataset, rows: np.ndarray) -> bool:
+        rows = np.sort(rows[:MOST_PICTURES])
+        allowed, why = mirroring_harmless(data.images[rows], data.labels[rows], self.seeds.stream("mirror"))
+        self.status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
+        return allowed
+
+    def _search(self, task: Task, plan: Plan, setup: Setup, space: Space, executor: Executor) -> Progress:
+        """Replay what is recorded and search on, unless the search has stopped already."""
+        strategy = make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds)
+        progress = Progress(strategy)
+        measures = setup.recipe.measures or plan.epochs
+
+        def predict(candidate: Candidate) -> float:
+            return predict_seconds(plan, space.cost(candidate.genome), task, candidate.fidelity, measures)
+
+        replay(progress, self.record.read(), predict)
+        self._show(progress)
+        if self.record.last("stop"):
+            return progress
+        deadline = math.inf
+        if plan.search_seconds is not None:
+            deadline = time.monotonic() + 1.1 * plan.search_seconds - self.searched_before
+        limits = Limits(
+            candidates=plan.candidates if plan.candidates_fixed else None,
+            work=plan.search_work,
+            deadline=min(deadline, setup.clock.deadline),
+            predict=predict,
+            interrupted=self.interrupts.first.is_set,
+        )
+        setup = dataclasses.replace(setup, clock=setup.clock.until(limits.deadline))
+        self.status.enter("searching")
+        train_one = partial(evaluate, setup=setup, store=self.store)
+        for _ in search(progress, executor, train_one, self.record, limits):
+            if self._show(progress):
+                self._write_improvement(progress, plan)
+                leaders = [entry.candidates[0].id for entry in progress.archive.best(plan.finalists)]
+                self.store.sweep({str(id_) for id_ in [*leaders, *progress.open]})
+        return progress
+
+    def _show(self, progress: Progress) -> bool:
+        """Bring the status up to date; says whether there is a new best."""
+        status = self.status
+        status.counts, status.view = dict(progress.strategy.counts), progress.strategy.view()
+        leader = next(iter(progress.archive.best(1)), None)
+        if leader is None or (status.best is not None and leader.score <= status.best):
+            return False
+        status.best, status.best_genome = leader.score, leader.genome.key
+        return True
+
+    def _write_improvement(self, progress: Progress, plan: Plan) -> None:
+        leader = progress.archive.best(1)[0]
+        row = {"status": "searching", "validation_accuracy": leader.score, "genome": leader.genome.key}
+        self._write_result({**self._common(progress, plan), **row})
+
+    def _common(self, progress: Progress, plan: Plan) -> dict[str, Any]:
+        return {
+            "candidates": dict(progress.strategy.counts),
+            "budget_seconds": plan.budget_seconds,
+            "seed": self.settings.seed,
+            "preset": self.settings.preset,
+            "strategy": self.settings.strategy or "artificial-life",
+            "versions": {
+                "neuralfinder": neuralfinder.__version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+            },
+        }
+
+    def _write_result(self, result: dict[str, Any]) -> None:
+        """Write `result.json` whole or not at all."""
+        part = self.folder / "result.json.part"
+        part.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
+        part.replace(self.folder / "result.json")
+
+
+def _check_same_run(record: Record, source: Source, settings: Settings, folder: Path) -> None:
+    """Begin a record, or refuse one of other data or settings."""
+    wanted = {
+        "data": source.name,
+        "fingerprint": source.fingerprint,
+        "settings": settings.plain(),
+        "address": dict(source.address),
+        "version": neuralfinder.__version__,
+    }
+    first = next(iter(record.read()), None)
+    if first is None:
+        record.append("run", [wanted])
+        return
+    began = first.data
+    if began["fingerprint"] != source.fingerprint:
+        raise RunFolderError(
+            str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.name} as it is now",
+            mend="give another --run, or the same data",
+        )  # fmt: skip
+    for name, value in json.loads(json.dumps(settings.plain())).items():
+        if began["settings"][name] != value:
+            raise RunFolderError(
+                str(folder), given=f"a run with {name} {began['settings'][name]}", expected=f"{name} {value}",
+                mend="give another --run, or continue the old one with `neuralfinder resume`",
+            )  # fmt: skip

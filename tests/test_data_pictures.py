@@ -1,0 +1,259 @@
+"""One picture file: every kind of file gives the pixels a person sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neuralfinder.data import load, read_pictures
+from neuralfinder.data.pictures import UnreadableError, decode, read_header
+from neuralfinder.data.reading import choose_shape
+from neuralfinder.errors import InputError
+from neuralfinder.types import Shape
+
+# Left half red, right half blue, top row green: every turn of it looks different.
+FLAG = np.zeros((4, 6, 3), dtype=np.uint8)
+FLAG[:, :3, 0] = 255
+FLAG[:, 3:, 2] = 255
+FLAG[0] = (0, 255, 0)
+SHAPE = Shape(3, 4, 6)
+
+
+def stored(tmp_path, picture, name="x.png", **options):
+    path = tmp_path / name
+    picture.save(path, **options)
+    return path
+
+
+def seen(path, shape=SHAPE):
+    return decode(path, shape).transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm", "gif"])
+def test_lossless_files_keep_their_pixels(tmp_path, suffix):
+    path = stored(tmp_path, Image.fromarray(FLAG), f"x.{suffix}")
+    np.testing.assert_array_equal(seen(path), FLAG)
+
+
+def test_a_wrong_suffix_does_not_matter(tmp_path):
+    path = stored(tmp_path, Image.fromarray(FLAG), "x.jpg", format="PNG")
+    np.testing.assert_array_equal(seen(path), FLAG)
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [("png", "I;16"), ("tif", "I;16"), ("pgm", "I;16"), ("tif", "I")])
+def test_16_bit_grey_is_scaled(tmp_path, suffix, mode):
+    values = np.array([[0, 128, 129, 257], [32768, 65406, 65407, 65535]], dtype=np.uint16)
+    picture = Image.fromarray(values) if mode == "I;16" else Image.fromarray(values.astype(np.int32))
+    path = stored(tmp_path, picture, f"x.{suffix}")
+    assert decode(path, Shape(1, 2, 4))[0].tolist() == [[0, 0, 1, 1], [128, 254, 255, 255]]
+    assert read_header(path).grey
+    assert "16-bit grey" in read_header(path).kinds
+
+
+def test_integers_beyond_16_bit_and_floats_are_unreadable(tmp_path):
+    deep = stored(tmp_path, Image.fromarray(np.full((2, 2), 70_000, dtype=np.int32)), "i.tif")
+    with pytest.raises(UnreadableError, match="beyond 16 bits"):
+        decode(deep, Shape(1, 2, 2))
+    floats = stored(tmp_path, Image.fromarray(np.zeros((2, 2), dtype=np.float32)), "f.tif")
+    for call in (read_header, lambda path: decode(path, Shape(1, 2, 2))):
+        with pytest.raises(UnreadableError, match="floating-point"):
+            call(floats)
+
+
+def half_transparent():
+    rgba = np.dstack([FLAG, np.full((4, 6), 255, dtype=np.uint8)])
+    rgba[1] = (200, 0, 0, 0)
+    rgba[2] = (0, 0, 0, 51)
+    expected = FLAG.copy()
+    expected[1] = 255
+    expected[2] = 204
+    return rgba, expected
+
+
+def test_transparency_is_put_on_white(tmp_path):
+    rgba, expected = half_transparent()
+    path = stored(tmp_path, Image.fromarray(rgba))
+    np.testing.assert_array_equal(seen(path), expected)
+    assert "transparent (put on white)" in read_header(path).kinds
+
+
+def test_grey_with_transparency_stays_grey(tmp_path):
+    path = stored(tmp_path, Image.fromarray(np.array([[[10, 255], [0, 0], [0, 51]]], dtype=np.uint8)))
+    assert read_header(path).grey
+    assert decode(path, Shape(1, 1, 3)).tolist() == [[[10, 255, 204]]]
+
+
+def palette_picture():
+    picture = Image.new("P", (3, 1))
+    picture.putpalette([255, 0, 0, 0, 255, 0, 9, 9, 9])
+    picture.putdata([0, 1, 2])
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("name", "transparency", "expected"),
+    [
+        ("x.png", None, [[255, 0, 0], [0, 255, 0], [9, 9, 9]]),
+        ("x.png", 1, [[255, 0, 0], [255, 255, 255], [9, 9, 9]]),
+        ("x.png", b"\xff\x00\x33", [[255, 0, 0], [255, 255, 255], [206, 206, 206]]),
+        ("x.gif", 2, [[255, 0, 0], [0, 255, 0], [255, 255, 255]]),
+    ],
+)
+def test_palettes_with_and_without_transparency(tmp_path, name, transparency, expected):
+    options = {} if transparency is None else {"transparency": transparency}
+    path = stored(tmp_path, palette_picture(), name, **options)
+    header = read_header(path)
+    assert seen(path, Shape(3, 1, 3)).tolist() == [expected]
+    assert "palette" in header.kinds
+    assert ("transparent (put on white)" in header.kinds) == (transparency is not None)
+
+
+def test_a_transparent_colour_of_rgb(tmp_path):
+    path = stored(tmp_path, Image.fromarray(FLAG), transparency=(255, 0, 0))
+    expected = FLAG.copy()
+    expected[1:, :3] = 255
+    np.testing.assert_array_equal(seen(path), expected)
+
+
+def test_one_bit_is_black_and_white(tmp_path):
+    path = stored(tmp_path, Image.fromarray(np.array([[True, False]])))
+    assert decode(path, Shape(1, 1, 2)).tolist() == [[[255, 0]]]
+    assert read_header(path).kinds == ("1-bit",)
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    path = stored(tmp_path, Image.new("CMYK", (6, 4), (0, 255, 255, 0)), "x.jpg", quality=100)
+    assert np.abs(seen(path).astype(int) - [255, 0, 0]).max() <= 3
+    assert read_header(path).kinds == ("CMYK",)
+
+
+def test_grey_as_colour_and_colour_as_grey(tmp_path):
+    grey = stored(tmp_path, Image.new("L", (6, 4), 77), "g.png")
+    assert np.unique(seen(grey)).tolist() == [77]
+    colour = stored(tmp_path, Image.new("RGB", (6, 4), (255, 0, 0)), "c.png")
+    assert np.unique(decode(colour, Shape(1, 4, 6))).tolist() == [76]  # 0.299 of red, as ITU-R 601-2 has it
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif"])
+def test_the_first_frame_counts(tmp_path, suffix):
+    frames = [Image.new("RGB", (6, 4), (0, 0, grey)) for grey in (50, 100, 150)]
+    options = {"lossless": True} if suffix == "webp" else {}
+    path = stored(tmp_path, frames[0], f"x.{suffix}", save_all=True, append_images=frames[1:], **options)
+    assert np.unique(seen(path)[..., 2]).tolist() == [50]
+    assert "with several frames (first one used)" in read_header(path).kinds
+
+
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_orientation(tmp_path, suffix, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = stored(tmp_path, Image.fromarray(FLAG), f"x.{suffix}", exif=exif, quality=100, subsampling=0)
+    expected = UPRIGHT[orientation](FLAG)
+    header = read_header(path)
+    assert (header.height, header.width) == expected.shape[:2]
+    assert ("turned by EXIF" in header.kinds) == (orientation != 1)
+    found = seen(path, Shape(3, *expected.shape[:2]))
+    assert np.abs(found.astype(int) - expected).max() <= (60 if suffix == "jpg" else 0)
+
+
+def test_corrupt_exif_does_not_cost_the_picture(tmp_path):
+    path = stored(tmp_path, Image.fromarray(FLAG), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff junk")
+    np.testing.assert_array_equal(read_pictures([path], SHAPE)[0], FLAG.transpose(2, 0, 1))
+
+
+def test_large_jpegs_are_shrunk_evenly(tmp_path):
+    ramp = np.tile(np.linspace(0, 255, 1024).astype(np.uint8), (512, 1))
+    path = stored(tmp_path, Image.fromarray(ramp), "x.jpg", quality=95)
+    found = decode(path, Shape(1, 16, 32))[0]
+    assert np.abs(found.mean(axis=0) - (np.arange(32) + 0.5) * 8).max() < 4
+
+
+def test_choose_shape_rules(tmp_path):
+    def shape_of(*sizes, mode="L", image_size=None):
+        paths = [stored(tmp_path, Image.new(mode, size[::-1]), f"{i}.png") for i, size in enumerate(sizes)]
+        return choose_shape([read_header(path) for path in paths], image_size)
+
+    assert shape_of((96, 20), (96, 20)) == Shape(1, 96, 20)
+    assert shape_of((97, 20), (97, 20)) == Shape(1, 64, 13)
+    assert shape_of((20, 30), (22, 40), (24, 32)) == Shape(1, 22, 32)
+    assert shape_of((300, 100), (200, 400), mode="RGB") == Shape(3, 64, 64)
+    assert shape_of((1, 1000), (1, 1000)) == Shape(1, 1, 64)
+    assert shape_of((20, 30), mode="RGB", image_size=24) == Shape(3, 24, 24)
+
+
+def kinds_of_files(root):
+    """H02: 2 classes x 12 files, sizes 20x31 to 64x48, every kind of file of the case."""
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        size = (int(rng.integers(20, 65)), int(rng.integers(31, 49)))
+        folder = root / ("NG", "OK")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        colour = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+        kind = ("jpeg", "rgba", "palette", "grey")[number // 2 % 4] if number < 23 else "gif"
+        if kind == "jpeg":
+            colour.save(folder / f"{number}.jpg")
+        elif kind == "rgba":
+            colour.putalpha(128)
+            colour.save(folder / f"{number}.png")
+        elif kind == "palette":
+            colour.quantize(16).save(folder / f"{number}.png", transparency=bytes(range(0, 160, 10)))
+        elif kind == "grey":
+            colour.convert("L").save(folder / f"{number}.png")
+        else:
+            colour.save(folder / f"{number}.gif")
+    return root
+
+
+def test_h02_all_kinds_in_one_folder(tmp_path):
+    data = load(kinds_of_files(tmp_path))
+    assert len(data.labels) == 24
+    assert np.bincount(data.labels).tolist() == [12, 12]
+    shape, notes = data.shape, " ".join(data.notes)
+    assert f"{shape.height} high and {shape.width} wide, 3 channels (colour); " in notes
+    assert "of 24 were resized to it (the median size, at most 64; aspect ratio not kept)." in notes
+    # 6 JPEG are plain; 6 RGBA, 6 palette, 5 grey and 1 GIF are not.
+    assert (
+        "18 of 24 pictures were converted to 8-bit RGB: 8-bit grey 5, palette 7, transparent (put on white) 12."
+        in notes
+    )
+    paths = sorted(tmp_path.rglob("*.*"), key=lambda path: (path.parent.name, path.name))
+    np.testing.assert_array_equal(read_pictures(paths, data.shape), data.images)
+
+
+def test_all_grey_folders_stay_grey(tmp_path):
+    for number in range(6):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        Image.new(("L", "1", "LA")[number % 3], (4, 4)).save(tmp_path / "ab"[number % 2] / f"{number}.png")
+    data = load(tmp_path)
+    assert data.shape == Shape(1, 4, 4)
+    assert any("1 channels (grey)" in note for note in data.notes)
+    assert any(
+        "4 of 6 pictures were converted to 8-bit grey: 1-bit 2, transparent (put on white) 2." in note
+        for note in data.notes
+    )
+
+
+def test_predicting_on_unreadable_files_names_them(tmp_path):
+    good = stored(tmp_path, Image.fromarray(FLAG))
+    (tmp_path / "bad.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"bad.png is unreadable: an empty file; expected a picture file; replace it"):
+        read_pictures([good, tmp_path / "bad.png"], SHAPE)
+    with pytest.raises(InputError, match=r"gone.png is unreadable: no such file"):
+        read_pictures([tmp_path / "gone.png"], SHAPE)
+    with pytest.raises(InputError, match=r"of 4 channels; expected 1 or 3 channels.*give arrays"):
+        read_pictures([good], Shape(4, 4, 6))
+    assert read_pictures([], SHAPE).shape == (0, 3, 4, 6)

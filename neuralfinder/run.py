@@ -328,7 +328,7 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
     began = first.data
     if began["fingerprint"] != source.fingerprint:
         raise RunFolderError(
-            str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.name} as it is now",
+            str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.name} as it is",
             mend="give another --run, or the same data",
         )  # fmt: skip
     for name, value in json.loads(json.dumps(settings.plain())).items():

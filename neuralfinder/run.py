@@ -158,7 +158,7 @@ class _Run:
 
             status.enter("measuring")
             plan, setup = self._plan(task, train, validation, data, parts.train)
-            status.aim = plan.candidates
+            status.aim, status.about = plan.candidates, not plan.candidates_fixed
             space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds)
             executor = in_process()
             interrupted = False
@@ -212,7 +212,7 @@ class _Run:
         recipe = RECIPES[self.preset.recipe]
         if recorded := self.record.last("plan"):
             values = dict(recorded.data)
-            flip, bf16 = values.pop("flip"), values.pop("bf16")
+            flip, bf16, _ = (values.pop(name) for name in ("flip", "bf16", "task"))
             plan = Plan.read(values)
             setup = Setup(train, validation, task.classes, Scaling.of(train), recipe, plan.batch_size, flip, bf16)
         else:
@@ -221,7 +221,7 @@ class _Run:
             bf16 = recipe.mixed_precision and has_bf16(train.labels.device)
             setup = Setup(train, validation, task.classes, Scaling.of(train), recipe, batch_size, flip, bf16)
             plan = self._new_plan(task, setup)
-            self.record.append("plan", [{**plan.plain(), "flip": flip, "bf16": bf16}])
+            self.record.append("plan", [{**plan.plain(), "flip": flip, "bf16": bf16, "task": dataclasses.asdict(task)}])
         self.status.say(*in_words(plan, task, self.settings))
         deadline = math.inf
         if self.status.left is not None:

@@ -19,7 +19,7 @@ class Status:
         done, total: progress within reading and finishing, in the phase's own unit.
         best, best_genome: the best validation score so far and its network.
         counts: proposals by how they ended.
-        aim: candidates aimed at.
+        aim, about: candidates aimed at, and whether the time rather than this number ends the search.
         view: the strategy's view: round, rounds, world.
         lines: whole lines to be shown, in order: data notes, plan, warnings, improvements.
     """
@@ -33,6 +33,7 @@ class Status:
     best_genome: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     aim: int = 0
+    about: bool = False
     view: Mapping[str, Any] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 

@@ -1,0 +1,252 @@
+"""The command line. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import time
+
+STARTED = time.monotonic()
+"""The budget counts from here, loading of torch included."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neuralfinder import __version__
+from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError
+
+if TYPE_CHECKING:
+    from neuralfinder.presets import Settings
+    from neuralfinder.record import Record
+    from neuralfinder.run import Source
+
+DEFAULT_MINUTES = 5.0
+
+EXIT_INPUT, EXIT_NOTHING, EXIT_INTERRUPTED = 2, 3, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+def cli() -> None:
+    """Grow the best network for labelled pictures in a two-dimensional world of artificial lives."""
+
+
+def main() -> None:
+    """The console script: errors become one line and an exit code."""
+    try:
+        cli(standalone_mode=True)
+    except NothingTrainedError as error:
+        _fail(error, EXIT_NOTHING)
+    except NeuralFinderError as error:
+        _fail(error, EXIT_INPUT)
+
+
+def _fail(error: NeuralFinderError, code: int) -> None:
+    click.echo(f"neuralfinder: {error}", err=True)
+    sys.exit(code)
+
+
+NUMBERS = [
+    ("--minutes", float, f"Wall-clock budget, final training included. [{DEFAULT_MINUTES:g} without --candidates]"),
+    ("--candidates", int, "Networks to train before the search ends."),
+    ("--epochs", int, "Passes over the data that each candidate gets."),
+    ("--share", float, "Share of the training part each pass sees, up to 1."),
+    ("--finalists", int, "How many of the best are trained fully."),
+    ("--final-epochs", int, "Most epochs of final training."),
+    ("--world-size", int, "Side of the world."),
+    ("--rounds", int, "Most rounds of evolution."),
+    ("--batch-size", int, "Pictures per training step."),
+    ("--retrain", int, "Retrainings of the winner on all but the test part, reported beside it."),
+]
+
+
+def _number_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, kind, meaning in reversed(NUMBERS):
+        command = click.option(name, type=kind, default=None, help=meaning)(command)
+    return command
+
+
+@cli.command()
+@click.argument("data", required=False)
+@_number_options
+@click.option("--run", "folder", type=click.Path(path_type=Path), help="Run folder. [runs/NAME-...]")
+@click.option("--preset", default="fast", show_default=True, help="See `list presets`.")
+@click.option("--strategy", default=None, help="See `list strategies`. [the preset's world]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Root of all randomness.")
+@click.option("--test", type=click.Path(path_type=Path), help="Data of the same kind used as the test part.")
+@click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from `list settings`.")
+@click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
+def search(
+    data: str | None,
+    folder: Path | None,
+    test: Path | None,
+    image_size: int | None,
+    options: Sequence[str],
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Find the best network for DATA and train it.
+
+    DATA is a folder with one sub-folder of pictures per class (or with train/ and test/ parts made of such), a .npz
+    file with X and y, or nothing for the hand-written digits that come with scikit-learn. The same command again
+    resumes; a finished run answers at once.
+    """
+    from neuralfinder.presets import Settings, read_option
+
+    if chosen["minutes"] is None and chosen["candidates"] is None and chosen["preset"] == "fast":
+        chosen["minutes"] = DEFAULT_MINUTES
+    settings = Settings(**chosen, options=dict(read_option(text) for text in options))
+    source = None if data is None or data == "digits" else str(_resolved(Path(data)))
+    address = {"source": source, "test": test and str(_resolved(test)), "image_size": image_size}
+    _search(address, settings, folder or _default_folder(address, settings), quiet)
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
+def resume(folder: Path, quiet: bool) -> None:
+    """Go on with RUN where it was stopped, with the settings it was begun with."""
+    from neuralfinder.presets import Settings
+
+    with _record(folder) as record:
+        began = next(record.read()).data
+    if not began["address"]:
+        raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
+    _search(began["address"], Settings(**began["settings"]), folder, quiet)
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--count", type=click.IntRange(1), default=15, show_default=True, help="How many.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "seed"]), default="table", show_default=True
+)
+def top(folder: Path, count: int, form: str) -> None:
+    """The best networks of RUN; `--format seed` prints the tuples of 2017."""
+    from neuralfinder import report
+
+    with _record(folder) as record:
+        click.echo(report.top(record, count, form))
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("id_", metavar="[ID]", type=int, required=False)
+def show(folder: Path, id_: int | None) -> None:
+    """What RUN found, or structure, curve, cost and family of its candidate ID."""
+    from neuralfinder import report
+
+    with _record(folder) as record:
+        lines = report.show_run(record) if id_ is None else report.show_candidate(record, id_)
+    click.echo("\n".join(lines))
+
+
+@cli.command()
+@click.argument("folder", metavar="MODEL_OR_RUN", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+def predict(folder: Path, inputs: Sequence[Path], form: str) -> None:
+    """Classes of pictures: files, folders of files, or .npz files with X."""
+    from neuralfinder import report
+    from neuralfinder.model import Model
+    from neuralfinder.predict import predictions
+
+    rows = predictions(Model.load(folder), inputs)
+    columns = ("input", "label", "probability")
+    if form == "json":
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    elif form == "csv":
+        click.echo(report.as_csv(columns, rows))
+    else:
+        lines = [[row["input"], str(row["label"]), f"{row['probability']:.2%}"] for row in rows]
+        click.echo(report.as_table(columns, lines, left=(0, 1)))
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["strategies", "presets", "genes", "datasets", "settings"]))
+def list_(what: str) -> None:
+    """Names that other commands take."""
+    from neuralfinder import report
+
+    click.echo(report.as_table(("name", "meaning"), [[*row] for row in _listed(what)], left=(0, 1)))
+
+
+def _listed(what: str) -> Iterator[tuple[str, str]]:
+    from neuralfinder.genome import GENES
+    from neuralfinder.presets import PRESETS, option_defaults
+    from neuralfinder.strategies import STRATEGIES
+
+    if what == "strategies":
+        for name, strategy in STRATEGIES.items():
+            yield name, (strategy.__doc__ or "").strip().splitlines()[0]
+    elif what == "presets":
+        for name, preset in PRESETS.items():
+            yield name, preset.summary
+    elif what == "genes":
+        for form, (_, meaning) in GENES.items():
+            yield form, meaning
+    elif what == "datasets":
+        yield "digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn"
+    else:
+        for name, default in option_defaults().items():
+            yield name, f"published default {default}"
+
+
+def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bool) -> None:
+    from neuralfinder.report import summary
+    from neuralfinder.status import Status
+    from neuralfinder.terminal import view
+
+    status = Status(started=STARTED, budget_seconds=settings.minutes and settings.minutes * 60)
+    name = address["source"] or "digits"
+    status.say(f"NeuralFinder {__version__}: {name}, seed {settings.seed}, preset {settings.preset}, into {folder}")
+    try:
+        with view(status, quiet):
+            source = _source(address)
+            from neuralfinder.run import run
+
+            _, result = run(source, settings, folder, status)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; `neuralfinder resume {folder}` goes on", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    click.echo("\n".join([*summary(result), f"files     {folder}/model, {folder}/result.json"]))
+
+
+def _source(address: dict[str, Any]) -> Source:
+    from neuralfinder.data import Dataset, fingerprint, load
+    from neuralfinder.run import Source
+
+    source, test = address["source"], address["test"]
+
+    def load_it(scratch: Path, progress: Callable[[int, int], None]) -> Dataset:
+        return load(source, test=test, image_size=address["image_size"], scratch=scratch, progress=progress)
+
+    return Source(source or "digits", fingerprint(source, test), load_it, address)
+
+
+def _resolved(path: Path) -> Path:
+    """The whole path, so that a run can be resumed from elsewhere; a path to nothing stays as typed, for the error."""
+    return path.resolve() if path.exists() else path
+
+
+def _default_folder(address: dict[str, Any], settings: Settings) -> Path:
+    """A folder for this very command, so that the same command finds it again."""
+    name = Path(address["source"] or "digits").stem
+    text = json.dumps([address, settings.plain()], sort_keys=True)
+    return Path("runs") / f"{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+@contextmanager
+def _record(folder: Path) -> Iterator[Record]:
+    """The record of a run folder, for reading."""
+    from neuralfinder.record import Record
+
+    with Record(folder / "run.sqlite", readonly=True) as record:
+        yield record

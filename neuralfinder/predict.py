@@ -1,0 +1,66 @@
+"""A model's answers about files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuralfinder.data import as_pictures, read_pictures
+from neuralfinder.data.folders import SUFFIXES
+from neuralfinder.errors import InputError
+from neuralfinder.model import Model
+
+
+def predictions(model: Model, inputs: Sequence[Path]) -> list[dict[str, Any]]:
+    """One row (`input`, `label`, `probability`, `probabilities` by class) for each picture, in order.
+
+    Args:
+        model: a trained model.
+        inputs: picture files, folders whose picture files are taken in order of name, or `.npz` files with `X`.
+
+    Raises:
+        InputError: an input that is not there, unreadable, or without pictures.
+    """
+    names: list[str] = []
+    blocks: list[np.ndarray] = []
+    for path in inputs:
+        if path.suffix == ".npz" and path.is_file():
+            block = _from_npz(path, model)
+            names += [f"{path}[{row}]" for row in range(len(block))]
+        else:
+            files = _files(path)
+            block = read_pictures(files, model.shape)
+            names += [str(file) for file in files]
+        blocks.append(model.probabilities(block))
+    return [_row(name, shares, model.classes) for name, shares in zip(names, np.concatenate(blocks), strict=True)]
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(str(path), given="a folder without pictures", expected="picture files", mend="name another")
+    return files
+
+
+def _from_npz(path: Path, model: Model) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as arrays:
+        if "X" not in arrays:
+            raise InputError(
+                str(path), given=f"arrays {', '.join(arrays.files) or 'none'}", expected="X", mend="save with X="
+            )
+        return as_pictures(arrays["X"], model.shape)
+
+
+def _row(name: str, shares: np.ndarray, classes: tuple[Any, ...]) -> dict[str, Any]:
+    best = int(shares.argmax())
+    return {
+        "input": name,
+        "label": classes[best],
+        "probability": float(shares[best]),
+        "probabilities": {str(label): float(share) for label, share in zip(classes, shares, strict=True)},
+    }

@@ -1,0 +1,187 @@
+"""Tables and lines about a run, from its record: no torch needed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuralfinder.archive import Archive, Entry, read_archive, read_trainings
+from neuralfinder.cost import cost, shapes
+from neuralfinder.errors import InputError
+from neuralfinder.genome import Genome, to_seed
+from neuralfinder.record import Record
+from neuralfinder.types import Candidate, Result, Shape
+
+TOP_COLUMNS = ("rank", "id", "name", "validation_accuracy", "parameters", "macs", "genome")
+
+
+def leaderboard(archive: Archive, count: int) -> list[dict[str, Any]]:
+    """The best genomes as plain rows with `TOP_COLUMNS`, best first."""
+    return [
+        {
+            "rank": rank,
+            "id": entry.candidates[0].id,
+            "name": entry.name,
+            "validation_accuracy": entry.score,
+            "parameters": entry.results[0].parameters,
+            "macs": entry.results[0].macs,
+            "genome": entry.genome.key,
+        }
+        for rank, entry in enumerate(archive.best(count), start=1)
+    ]
+
+
+def top(record: Record, count: int, form: str) -> str:
+    """The leaderboard of a record as `table`, `json`, `csv` or `seed`, the tuples of 2017."""
+    archive = read_archive(record.read())
+    if form == "seed":
+        return "\n".join(str(_seed(entry)) for entry in archive.best(count))
+    rows = leaderboard(archive, count)
+    if form == "json":
+        return json.dumps(rows, ensure_ascii=False, indent=1)
+    if form == "csv":
+        return as_csv(TOP_COLUMNS, rows)
+    lines = [
+        [
+            str(row["rank"]),
+            row["name"],
+            f"{row['validation_accuracy']:.2%}",
+            f"{row['parameters']:,}",
+            f"{row['macs'] / 1e6:,.1f} M",
+            row["genome"],
+        ]
+        for row in rows
+    ]
+    return as_table(("rank", "name", "validation", "parameters", "multiply-adds", "genome"), lines, left=(1, 5))
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
+
+
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> str:
+    """Aligned columns of text; those in `left` are aligned left, the others right."""
+    widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
+    lines = []
+    for row in [columns, *rows]:
+        cells = [
+            text.ljust(width) if place in left else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def summary(result: Mapping[str, Any]) -> list[str]:
+    """The outcome of a finished run as lines for people."""
+    low, high = result["test_interval"]
+    counts, seconds = result["candidates"], result["seconds"]
+    lines = [
+        f"found     {result['genome']}",
+        f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a picture",
+        f"test      {result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
+        f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
+    ]
+    for name, figures in result["baselines"].items():
+        reached = f"{figures['test_accuracy']:.2%}" if figures else "not run: too little time"
+        lines.append(f"  against {reached:>7}  {name}")
+    if again := result["retrained"]:
+        mean = sum(again) / len(again)
+        spread = (sum((x - mean) ** 2 for x in again) / max(1, len(again) - 1)) ** 0.5
+        lines.append(
+            f"again     {mean:.2%} +- {spread:.2%} test, {len(again)} trainings on training and validation part"
+        )
+    lines.append(
+        f"work      {counts['trained']} candidates trained, {counts['failed']} failed, {counts['cached']} cached, "
+        f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s of them finishing"
+    )
+    return lines
+
+
+def show_run(record: Record) -> list[str]:
+    """What a run is about and where it stands."""
+    events = list(record.read())
+    began = events[0].data
+    trainings = read_trainings(events)
+    failures = Counter(result.failure for _, result in trainings if result and result.failure)
+    impossible = Counter(
+        note["kind"]
+        for event in events
+        if event.kind == "asked"
+        for note in event.data["notes"]
+        if note["kind"].startswith("infeasible")
+    )
+    settings = {name: value for name, value in began["settings"].items() if value not in (None, {})}
+    lines = [f"data      {began['data']}", f"settings  {', '.join(f'{k} {v}' for k, v in settings.items())}"]
+    if finished := record.last("finished"):
+        lines += summary(finished.data)
+    else:
+        lines.append(f"state     not finished: {sum(r is not None for _, r in trainings)} candidates trained so far")
+    for reason, count in (failures + impossible).most_common():
+        lines.append(f"failed    {count} x {reason}")
+    return lines
+
+
+def show_candidate(record: Record, id_: int) -> list[str]:
+    """Structure, curve, cost and family of one candidate.
+
+    Raises:
+        InputError: no such candidate.
+    """
+    trainings = read_trainings(record.read())
+    found = next(((c, r) for c, r in trainings if c.id == id_), None)
+    if found is None:
+        known = f"0 to {len(trainings) - 1}" if trainings else "none yet"
+        raise InputError("candidate", given=id_, expected=f"an id of this run ({known})", mend="see `neuralfinder top`")
+    candidate, result = found
+    plan = record.last("plan")
+    lines = [f"candidate {candidate.id}, {candidate.operator}", f"genome    {candidate.genome.key}"]
+    lines += _fate(result)
+    if plan:
+        task = plan.data["task"]
+        lines += structure(candidate.genome, Shape(**task["shape"]), task["classes"])
+    return lines + _family(candidate, trainings)
+
+
+def structure(genome: Genome, shape: Shape, classes: int) -> list[str]:
+    """A network's layers with the shape after each, and its cost."""
+    size = cost(genome, shape, classes)
+    lines = [f"layers    {'picture':12} {shape}"]
+    lines += [f"          {gene!s:12} {after}" for gene, after in zip(genome.genes, shapes(genome, shape), strict=True)]
+    lines.append(f"          {genome.head!s:12} {classes}")
+    lines.append(f"cost      {size.parameters:,} parameters, {size.macs / 1e6:,.1f} M multiply-adds a picture")
+    return lines
+
+
+def _seed(entry: Entry) -> object:
+    return to_seed(entry.genome, entry.name, entry.score)
+
+
+def _fate(result: Result | None) -> list[str]:
+    if result is None:
+        return ["state     in training when the record ends"]
+    if result.score is None:
+        return [f"failed    {result.failure}: {result.detail}"]
+    curve = " ".join(f"{point:.1%}" for point in result.curve)
+    return [f"score     {result.score:.2%} on validation after {result.seconds:.1f} s", f"curve     {curve}"]
+
+
+def _family(candidate: Candidate, trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+    scores = {c.genome.key: r.score for c, r in trainings if r}
+
+    def words(key: str) -> str:
+        score = scores.get(key)
+        return f"{key} ({score:.2%})" if score is not None else key
+
+    lines = [f"parent    {words(parent)}" for parent in dict.fromkeys(candidate.parents)]
+    children = [c for c, _ in trainings if candidate.genome.key in c.parents]
+    return lines + [f"child     {c.id} {words(c.genome.key)}, {c.operator}" for c in children]

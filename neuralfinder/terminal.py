@@ -1,0 +1,177 @@
+"""What a run looks like on a terminal, and in a file."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from neuralfinder.status import Status
+
+LINE_EVERY = 5.0
+"""Seconds between progress lines in a file."""
+
+SCALE = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
+"""Worst to best: eight steps of viridis, which survives colour blindness and grey print."""
+
+
+class View:
+    """Shows a status until the block ends; subclasses draw.
+
+    Args:
+        status: what to show.
+        every: seconds between two looks.
+    """
+
+    def __init__(self, status: Status, every: float) -> None:
+        self.status, self._every = status, every
+        self._shown = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="view", daemon=True)
+
+    def __enter__(self) -> View:
+        self.draw(self._new_lines())
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self.draw(self._new_lines())
+
+    def draw(self, lines: list[str]) -> None:
+        """Show the new whole lines and the state as it is now."""
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._every):
+            self.draw(self._new_lines())
+
+    def _new_lines(self) -> list[str]:
+        lines = self.status.lines[self._shown :]
+        self._shown += len(lines)
+        return lines
+
+
+class PlainView(View):
+    """Whole lines, no colours: for files and pipes."""
+
+    def __init__(self, status: Status, stream: TextIO) -> None:
+        super().__init__(status, every=0.5)
+        self._stream, self._next = stream, LINE_EVERY
+
+    def draw(self, lines: list[str]) -> None:
+        """Print new lines, and a progress line every few seconds."""
+        if self.status.elapsed >= self._next and self.status.phase != "done":
+            self._next = self.status.elapsed + LINE_EVERY
+            lines = [*lines, progress_line(self.status)]
+        for line in lines:
+            print(line, file=self._stream, flush=True)
+
+
+class LiveView(View):
+    """The world, the best so far and the time left, redrawn in place."""
+
+    def __init__(self, status: Status, console: Console) -> None:
+        super().__init__(status, every=0.25)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> View:
+        self._live.start()
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        self._live.stop()
+
+    def draw(self, lines: list[str]) -> None:
+        """Print new lines above the picture and renew it."""
+        for line in lines:
+            self._live.console.print(Text(line))
+        self._live.update(picture(self.status), refresh=True)
+
+
+def view(status: Status, quiet: bool = False) -> View:
+    """The view that fits standard output."""
+    if quiet:
+        return View(status, every=60)
+    if sys.stdout.isatty():
+        return LiveView(status, Console())
+    return PlainView(status, sys.stdout)
+
+
+def progress_line(status: Status) -> str:
+    """One line: time, phase, candidates, best, time left."""
+    words = [f"{status.elapsed:6.0f} s", status.phase]
+    if status.phase in ("reading", "finishing") and status.total:
+        words.append(f"{status.done:,} of {status.total:,}")
+    if status.counts:
+        words.append(_counts(status))
+    if status.best is not None:
+        words.append(f"best {status.best:.2%}")
+    if status.left is not None:
+        words.append(f"{status.left:.0f} s left")
+    return "  ".join(words)
+
+
+def picture(status: Status) -> Group:
+    """The live picture: the world as coloured cells beside the figures."""
+    figures = Table.grid(padding=(0, 2))
+    rows = [("phase", _phase(status)), ("time", _time(status))]
+    if status.counts:
+        rows.append(("candidates", _counts(status)))
+    if status.view.get("rounds"):
+        rows.append(("round", f"{status.view['round']} of at most {status.view['rounds']}"))
+    if status.best is not None:
+        rows += [("best", f"{status.best:.2%} on validation"), ("", status.best_genome)]
+    for name, value in rows:
+        figures.add_row(Text(name, style="dim"), Text(value))
+    both = Table.grid(padding=(0, 3))
+    both.add_row(world(status.view), figures)
+    return Group(Text(), both)
+
+
+def world(seen: Mapping[str, Any]) -> Text:
+    """The cells of the world, dark for weak to bright for strong; empty before the first life."""
+    rows = seen.get("world") or []
+    lives = [life for row in rows for life in row if life]
+    scores = [life["score"] for life in lives]
+    low, high = min(scores, default=0.0), max(scores, default=1.0)
+    text = Text()
+    for row in rows:
+        for life in row:
+            if life is None:
+                text.append("· ", style="dim")
+                continue
+            place = (life["score"] - low) / (high - low) if high > low else 1.0
+            text.append("██", style=SCALE[min(len(SCALE) - 1, int(place * len(SCALE)))])
+        text.append("\n")
+    return text
+
+
+def _phase(status: Status) -> str:
+    if status.total:
+        return f"{status.phase} {status.done:,} of {status.total:,}"
+    return status.phase
+
+
+def _time(status: Status) -> str:
+    left = "" if status.left is None else f", {status.left:.0f} s left"
+    return f"{status.elapsed:.0f} s{left}"
+
+
+def _counts(status: Status) -> str:
+    counts = status.counts
+    done = counts["trained"] + counts["failed"]
+    words = f"{done} of {'about ' if status.about else ''}{status.aim} trained"
+    return f"{words}, {counts['failed']} failed, {counts['cached']} cached"

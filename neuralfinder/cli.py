@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
-STARTED = time.monotonic()
-"""The budget counts from here, loading of torch included."""
-
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +20,9 @@ if TYPE_CHECKING:
     from neuralfinder.presets import Settings
     from neuralfinder.record import Record
     from neuralfinder.run import Source
+
+STARTED = time.monotonic()
+"""The budget counts from here, loading of torch included."""
 
 DEFAULT_MINUTES = 5.0
 

@@ -102,7 +102,7 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         )
     lines.append(
         f"work      {counts['trained']} candidates trained, {counts['failed']} failed, {counts['cached']} cached, "
-        f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s of them finishing"
+        f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s for finishing"
     )
     return lines
 

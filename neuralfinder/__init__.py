@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neuralfinder.errors import InputError, NeuralFinderError
+    from neuralfinder.estimator import NeuralFinder
     from neuralfinder.genome import Genome, parse
+    from neuralfinder.model import Model
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Genome": "genome",
     "InputError": "errors",
+    "Model": "model",
+    "NeuralFinder": "estimator",
     "NeuralFinderError": "errors",
     "parse": "genome",
 }
 
-__all__ = ["Genome", "InputError", "NeuralFinderError", "__version__", "parse"]
+__all__ = ["Genome", "InputError", "Model", "NeuralFinder", "NeuralFinderError", "__version__", "parse"]
 
 
 def __getattr__(name: str) -> Any:

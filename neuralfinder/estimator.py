@@ -1,0 +1,147 @@
+"""scikit-learn's contract: construct, fit, predict."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from neuralfinder.archive import read_archive
+from neuralfinder.data import as_pictures, from_arrays
+from neuralfinder.presets import Settings
+from neuralfinder.record import Record
+from neuralfinder.report import leaderboard
+from neuralfinder.status import Status
+from neuralfinder.terminal import view
+
+LEADERBOARD = 15
+
+
+class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no annotations
+    """Finds and trains the best network for labelled pictures.
+
+    Pictures are `(n, height, width)`, `(n, height, width, channels)` or `(n, channels, height, width)`, uint8 or
+    float. Labels are `(n,)` strings, numbers or booleans, or one-hot `(n, classes)`, whose labels are then the column
+    numbers. `predict` answers with labels as they were given.
+
+    Args:
+        minutes: wall-clock budget, final training included; 5 when neither this nor `candidates` is given.
+        candidates: networks to train before the search ends.
+        preset: `fast`, or `seed-2017` as published.
+        strategy: name of a strategy; the preset's world when not given.
+        seed: root of all randomness, 0 or larger; equal seeds give equal runs on one machine.
+        epochs: passes over the data that each candidate gets.
+        finalists: how many of the best are trained fully.
+        final_epochs: most epochs of final training.
+        options: further settings of world and space by name, as `neuralfinder list settings` shows them.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        run: folder for the record and the model; the same fit with the same folder resumes. A temporary one when not
+            given.
+        verbose: 1 shows the run on standard output, 0 shows nothing.
+
+    Attributes:
+        classes_: labels in the order of the columns of `predict_proba`.
+        leaderboard_: the 15 best networks as rows: rank, name, validation accuracy, parameters, genome.
+        result_: what the run found, as in `result.json`.
+        model_: the network with its preprocessing.
+    """
+
+    def __init__(  # noqa: PLR0913 - a scikit-learn constructor lists its settings
+        self,
+        minutes: float | None = None,
+        candidates: int | None = None,
+        *,
+        preset: str = "fast",
+        strategy: str | None = None,
+        seed: int = 0,
+        epochs: int | None = None,
+        finalists: int | None = None,
+        final_epochs: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        run: str | Path | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.minutes = minutes
+        self.candidates = candidates
+        self.preset = preset
+        self.strategy = strategy
+        self.seed = seed
+        self.epochs = epochs
+        self.finalists = finalists
+        self.final_epochs = final_epochs
+        self.options = options
+        self.device = device
+        self.run = run
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, X_test: Any = None, y_test: Any = None) -> NeuralFinder:
+        """Search, train, measure.
+
+        Args:
+            X: pictures, n of them.
+            y: n labels.
+            X_test: pictures of a test part, which only the final figures see; a fifth of `X` when not given.
+            y_test: their labels.
+
+        Raises:
+            InputError: data or settings that can't be right.
+            NothingTrainedError: no network could be trained.
+        """
+        status = Status(budget_seconds=self.minutes and self.minutes * 60)
+        settings = self._settings()
+        data = from_arrays(X, y, X_test=X_test, y_test=y_test)
+        with ExitStack() as stack:
+            folder = Path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            status.say(f"NeuralFinder: {len(data.labels):,} pictures, seed {self.seed}, preset {self.preset}")
+            with view(status, quiet=not self.verbose):
+                from neuralfinder.run import Source, run
+
+                source = Source(data.name, data.fingerprint, lambda *_: data)
+                self.model_, self.result_ = run(source, settings, folder, status)
+            with Record(folder / "run.sqlite", readonly=True) as record:
+                self.leaderboard_ = leaderboard(read_archive(record.read()), LEADERBOARD)
+        for warning in self.result_["warnings"]:
+            warnings.warn(warning, UserWarning, stacklevel=2)
+        self.classes_ = np.array(self.model_.classes)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels `(n,)` of pictures, or of a single picture `(height, width)`."""
+        check_is_fitted(self)
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities `(n, classes)`, columns in the order of `classes_`."""
+        check_is_fitted(self)
+        return self.model_.probabilities(as_pictures(X, self.model_.shape))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.non_deterministic = False
+        return tags
+
+    def _settings(self) -> Settings:
+        minutes = 5.0 if self.minutes is None and self.candidates is None else self.minutes
+        return Settings(
+            minutes=minutes,
+            candidates=self.candidates,
+            preset=self.preset,
+            strategy=self.strategy,
+            seed=self.seed,
+            epochs=self.epochs,
+            finalists=self.finalists,
+            final_epochs=self.final_epochs,
+            options=dict(self.options or {}),
+            device=self.device,
+        )

@@ -233,10 +233,11 @@ class _Draft:
         return self.preset.retrain if self.settings.retrain is None else self.settings.retrain
 
 
-def predict_seconds(plan: Plan, size: Cost, task: Task, fidelity: Fidelity, measures: int) -> float:
-    """Predicted seconds of one training with `measures` looks at the validation part."""
+def predict_seconds(plan: Plan, size: Cost, task: Task, fidelity: Fidelity, measures: int | None) -> float:
+    """Predicted seconds of one training with at most `measures` looks at the validation part, `None` for each epoch."""
     steps = fidelity.epochs * max(1, int(task.train * fidelity.share) // plan.batch_size)
-    looking = measures * task.validation / plan.batch_size / 3
+    looks = fidelity.epochs if measures is None else min(measures, fidelity.epochs)
+    looking = looks * task.validation / plan.batch_size / 3
     return (steps + looking) * plan.rates.step_seconds(size) + FIXED_SECONDS
 
 

@@ -246,10 +246,10 @@ class _Run:
         """Replay what is recorded and search on, unless the search has stopped already."""
         strategy = make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds)
         progress = Progress(strategy)
-        measures = setup.recipe.measures or plan.epochs
 
         def predict(candidate: Candidate) -> float:
-            return predict_seconds(plan, space.cost(candidate.genome), task, candidate.fidelity, measures)
+            size = space.cost(candidate.genome)
+            return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures)
 
         replay(progress, self.record.read(), predict)
         self._show(progress)

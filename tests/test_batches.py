@@ -1,0 +1,120 @@
+"""Batches: whole-tensor augmentation does to each picture what it says, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from neuralfinder.data.batches import Augmentation, Part, Scaling, plain_batches, training_batches
+from neuralfinder.data.mirror import mirroring_harmless
+
+CPU = torch.device("cpu")
+
+
+def part_of(pictures: np.ndarray, labels: np.ndarray | None = None) -> Part:
+    labels = np.arange(len(pictures)) if labels is None else labels
+    return Part.of(pictures, labels, np.arange(len(pictures)), CPU)
+
+
+def test_scaling_gives_zero_mean_and_unit_deviation_per_channel() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (500, 3, 5, 7)).astype(np.uint8)
+    pictures[:, 1] //= 4
+    scaling = Scaling.of(part_of(pictures))
+    assert scaling.mean == pytest.approx(pictures.mean((0, 2, 3)), rel=1e-6)
+    assert scaling.std == pytest.approx(pictures.std((0, 2, 3)), rel=1e-6)
+    scaled = scaling.apply(torch.from_numpy(pictures))
+    assert scaled.mean((0, 2, 3)).numpy() == pytest.approx(np.zeros(3), abs=1e-5)
+    assert scaled.std((0, 2, 3), correction=0).numpy() == pytest.approx(np.ones(3), rel=1e-5)
+
+
+def test_constant_channel_is_left_at_zero() -> None:
+    scaling = Scaling.of(part_of(np.full((4, 1, 3, 3), 7, np.uint8)))
+    assert not scaling.apply(torch.full((1, 1, 3, 3), 7)).any()
+
+
+def test_epoch_visits_each_picture_at_most_once_and_differs_from_the_next() -> None:
+    part = part_of(np.zeros((50, 1, 2, 2), np.uint8))
+    generator = torch.Generator().manual_seed(0)
+    epochs = [
+        torch.cat([y for _, y in training_batches(part, 8, 6, Augmentation(), Scaling((0.0,), (1.0,)), generator)])
+        for _ in range(2)
+    ]
+    assert all(len(set(epoch.tolist())) == 48 for epoch in epochs)
+    assert epochs[0].tolist() != epochs[1].tolist()
+
+
+def test_crop_shifts_whole_pictures_within_the_limit() -> None:
+    base = torch.arange(100.0).reshape(1, 1, 10, 10).repeat(400, 1, 1, 1)
+    shifted = Augmentation(shift=0.2).apply(base, torch.Generator().manual_seed(0))
+    padded = torch.nn.functional.pad(base[:1], (2, 2, 2, 2), mode="reflect")[0, 0]
+    windows = {tuple(padded[r : r + 10, c : c + 10].flatten().tolist()) for r in range(5) for c in range(5)}
+    seen = {tuple(picture.flatten().tolist()) for picture in shifted}
+    assert seen == windows  # all 25 shifts by up to 2 pixels occur, and only these
+
+
+def test_flip_mirrors_about_half() -> None:
+    base = torch.arange(6).reshape(1, 1, 2, 3).repeat(1000, 1, 1, 1)
+    flipped = Augmentation(flip=True).apply(base, torch.Generator().manual_seed(0))
+    mirrored = (flipped == base.flip(3)).flatten(1).all(1)
+    same = (flipped == base).flatten(1).all(1)
+    assert bool((mirrored ^ same).all())
+    assert 440 < int(mirrored.sum()) < 560
+
+
+def test_turn_and_shift_moves_a_dot_by_no_more_than_the_limit() -> None:
+    base = torch.zeros(300, 1, 41, 41)
+    base[:, :, 20, 20] = 1
+    moved = Augmentation(shift=0.1, rotation=1e-6).apply(base, torch.Generator().manual_seed(0))
+    rows, columns = torch.arange(41.0), torch.arange(41.0)
+    mass = moved.sum((1, 2, 3))
+    down = (moved.sum((1, 3)) * rows).sum(1) / mass - 20
+    right = (moved.sum((1, 2)) * columns).sum(1) / mass - 20
+    for distance in (down, right):
+        assert float(distance.abs().max()) <= 4.1 + 1e-3  # a tenth of 41 pixels
+        assert float(distance.abs().max()) > 3.5
+
+
+@pytest.mark.parametrize(("height", "width"), [(41, 41), (41, 81)])
+def test_turn_keeps_distances_from_the_centre(height: int, width: int) -> None:
+    base = torch.zeros(200, 1, height, width)
+    base[:, :, height // 2, width // 2 + 15] = 1
+    turned = Augmentation(rotation=15).apply(base, torch.Generator().manual_seed(1))
+    mass = turned.sum((1, 2, 3))
+    down = (turned.sum((1, 3)) * torch.arange(float(height))).sum(1) / mass - height // 2
+    right = (turned.sum((1, 2)) * torch.arange(float(width))).sum(1) / mass - width // 2
+    radius = (down.square() + right.square()).sqrt()
+    assert radius.numpy() == pytest.approx(np.full(200, 15.0), abs=0.5)
+    largest = float(torch.atan2(down, right).abs().max()) * 180 / np.pi
+    assert 13.5 < largest < 15.5
+
+
+def test_memory_map_gives_the_same_batches_as_an_array(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (60, 3, 6, 6)).astype(np.uint8)
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, pictures.shape)
+    mapped[:] = pictures
+    rows, labels = np.random.default_rng(1).permutation(60)[:40], np.arange(60) % 5
+    both = [Part.of(source, labels, rows, CPU) for source in (pictures, mapped)]
+    assert [part.rows is None for part in both] == [True, False]
+    scaling = [Scaling.of(part) for part in both]
+    assert scaling[0] == scaling[1]
+    first, second = (torch.cat(list(plain_batches(part, 7, scaling[0]))) for part in both)
+    assert torch.equal(first, second)
+    assert torch.equal(both[0].labels, both[1].labels)
+    joined = both[1].joined(both[1].subset(torch.tensor([3])))
+    assert torch.equal(joined.take(torch.tensor([40])), both[0].pictures[3:4])
+
+
+def test_mirroring_is_harmless_for_symmetric_tasks_and_not_for_arrows() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 600)
+    noise = rng.normal(0, 0.3, (600, 1, 8, 8))
+    bright = noise + labels[:, None, None, None]
+    arrows = noise.copy()
+    arrows[labels == 0, :, :, :4] += 1
+    arrows[labels == 1, :, :, 4:] += 1
+    assert mirroring_harmless(bright, labels, rng)[0]
+    assert not mirroring_harmless(arrows, labels, rng)[0]
+    assert not mirroring_harmless(noise, labels, rng)[0]  # nothing learned, nothing known

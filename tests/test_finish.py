@@ -1,0 +1,216 @@
+"""The finish: full training, choice by validation, honest baselines, one look at the test part."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import neuralfinder.finish
+from neuralfinder.archive import Archive
+from neuralfinder.baselines import fit_linear, majority, small_network
+from neuralfinder.cost import Rates
+from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.errors import InputError, NothingTrainedError
+from neuralfinder.evaluate import evaluate
+from neuralfinder.executors import in_process
+from neuralfinder.finish import Bench, finish
+from neuralfinder.genome import parse
+from neuralfinder.model import Model
+from neuralfinder.plan import Plan
+from neuralfinder.presets import Settings, make_space
+from neuralfinder.recipes import RECIPES
+from neuralfinder.record import Record
+from neuralfinder.seeds import Seeds
+from neuralfinder.space import Space
+from neuralfinder.status import Status
+from neuralfinder.train import Clock, Setup
+from neuralfinder.types import Candidate, Fidelity, Result, Shape
+from neuralfinder.weights import WeightStore
+
+CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SHAPE = Shape(1, 8, 8)
+
+
+def part(rows: np.ndarray) -> Part:
+    digits = load_digits()
+    return Part.of(digits.images[:, None].astype(np.uint8), digits.target.astype(np.int64), rows, torch.device("cpu"))
+
+
+ORDER = np.random.default_rng(0).permutation(1797)
+TEST_ROWS = ORDER[1200:]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    recipe = dataclasses.replace(RECIPES["fast"], batch_size=32)
+    train, validation = part(ORDER[:800]), part(ORDER[800:1200])
+    clock = Clock(math.inf)
+    setup = Setup(train, validation, 10, Scaling.of(train), recipe, 32, clock=clock)
+    plan = Plan(None, 32, 2, True, 1, 1.0, None, None, math.inf, 2, 4, None, 3, 3, 0, Rates(mac=1e-9))
+    space = make_space(Settings(), SHAPE, 10, plan.rates, math.inf)
+    with in_process() as executor, Record(tmp_path / "run.sqlite") as record:
+        yield Bench(plan, setup, space, WeightStore(tmp_path / "weights"), record, executor, Seeds(0), Status())
+
+
+def archive_of(bench: Bench, *genomes: str) -> Archive:
+    archive = Archive()
+    for id_, text in enumerate(genomes):
+        candidate = Candidate(id_, parse(text), "init", (), id_, Fidelity(1))
+        archive.add(candidate, evaluate(candidate, bench.setup, bench.store))
+    return archive
+
+
+def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_right(bench: Bench) -> None:
+    archive = archive_of(bench, "C8.bn M > G", "C16.bn C16.bn M C32.bn > G")
+    looks = []
+
+    def look() -> Part:
+        looks.append([event.data["name"] for event in bench.record.read() if event.kind == "final"])
+        return part(TEST_ROWS)
+
+    model, figures = finish(bench, archive, CLASSES, look)
+    assert looks == [["final-0", "final-1", "baseline"]]  # once, when everything was decided
+    finals = {e.data["genome"]: e.data["result"]["score"] for e in bench.record.read() if e.data["name"] != "baseline"}
+    assert figures["genome"] == max(finals, key=lambda genome: finals[genome])
+    assert figures["validation_accuracy"] == max(finals.values())
+
+    test = part(TEST_ROWS)
+    answers = model.probabilities(test.pictures.numpy()).argmax(1)
+    right = int((answers == test.labels.numpy()).sum())
+    assert figures["test_accuracy"] == right / 597 > 0.9
+    # Wilson 1927: centre and half width of the 95 % interval
+    p, n, z = right / 597, 597, 1.959964
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    assert figures["test_interval"] == pytest.approx([centre - half, centre + half], abs=1e-5)
+    recalls = [(answers[test.labels.numpy() == k] == k).mean() for k in range(10)]
+    assert figures["test_balanced_accuracy"] == pytest.approx(np.mean(recalls))
+
+    guess = majority(bench.setup.train.labels.numpy(), 10)
+    baselines = figures["baselines"]
+    assert baselines["majority class"]["test_accuracy"] == float((test.labels == guess).float().mean())
+    assert 0.8 < baselines["logistic regression"]["test_accuracy"] < 0.99
+    assert baselines["small network"]["genome"] == "C32.bn M C64.bn M C128.bn > G"
+
+
+def test_finish_is_not_done_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(bench, "C8.bn M > G")
+    first = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))[1]
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", None)  # training again would fail
+    assert finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))[1] == first
+
+
+def test_without_candidates_the_hand_made_network_comes_back(bench: Bench) -> None:
+    _, figures = finish(bench, Archive(), CLASSES, lambda: part(TEST_ROWS))
+    assert figures["genome"] == small_network(bench.space).key
+
+
+def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("neuralfinder.evaluate.train", fail)
+    with pytest.raises(NothingTrainedError, match=r"no network could be trained; .* lists the reasons"):
+        finish(bench, Archive(), CLASSES, lambda: part(TEST_ROWS))
+
+
+def fake_finals(scores: dict[str, float]) -> Callable[..., Result]:
+    """Trainings that end with given scores, weights and all."""
+
+    def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
+        with torch.random.fork_rng():
+            store.save(name, neuralfinder.build.build(candidate.genome, SHAPE, 10).state_dict())
+        return Result(-1, scores.get(name, 0.5))
+
+    return train
+
+
+@pytest.mark.parametrize(("final", "winner"), [(0.93, "final"), (0.5, "search")])
+def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, final: float, winner: str
+) -> None:
+    candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1))
+    evaluate(candidate, bench.setup, bench.store)
+    archive = Archive()
+    archive.add(candidate, Result(0, 0.95))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": final}))
+    _, figures = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    assert (figures["validation_accuracy"], figures["epochs"]) == ((final, 4) if winner == "final" else (0.95, 1.0))
+
+
+def test_fully_trained_candidates_are_not_trained_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(bench, "C8.bn M > G")
+    bench = dataclasses.replace(bench, plan=dataclasses.replace(bench.plan, final_epochs=1, retrain=2))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({}))
+    _, figures = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    names = [event.data["name"] for event in bench.record.read()]
+    assert names == ["baseline", "retrain-0", "retrain-1"]
+    assert figures["genome"] == "C8.bn M > G"
+    assert len(figures["retrained"]) == 2
+
+
+def test_hand_made_network_trains_as_long_as_the_winner(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = Candidate(0, parse("C64.bn C64.bn C64.bn > G"), "init", (), 0, Fidelity(1))
+    archive = Archive()
+    archive.add(candidate, Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": 0.95}))
+    finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    epochs = {event.data["name"]: event.data["epochs"] for event in bench.record.read()}
+    macs = [bench.space.cost(g).macs for g in (candidate.genome, small_network(bench.space))]
+    assert epochs["final-0"] == 4
+    assert epochs["baseline"] == pytest.approx(4 * macs[0] / macs[1], rel=0.15)
+
+
+def test_linear_baseline_equals_scikit_learn(bench: Bench) -> None:
+    setup = bench.setup
+    linear = fit_linear(setup.train, 10, setup.scaling, 60, np.random.default_rng(0))
+    assert linear is not None
+    assert linear.pictures == 800
+    accuracy = (linear.predict(setup.validation) == setup.validation.labels.numpy()).mean()
+    assert 0.85 < accuracy < 1
+    assert fit_linear(setup.train, 10, setup.scaling, 1e-6, np.random.default_rng(0)) is None
+
+
+def test_linear_baseline_of_two_classes(bench: Bench) -> None:
+    labels = (bench.setup.train.labels >= 5).long()
+    two = Part(bench.setup.train.pictures, labels)
+    linear = fit_linear(two, 2, bench.setup.scaling, 60, np.random.default_rng(0))
+    assert linear is not None
+    assert (linear.predict(two) == labels.numpy()).mean() > 0.85
+
+
+def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
+    classes = ("cat", "chien", "猫", 3, 2.5, True, "g", "h", "i", "j")
+    model, _ = finish(bench, archive_of(bench, "C8.bn M C16 > G"), classes, lambda: part(TEST_ROWS))
+    model.save(tmp_path / "model")
+    loaded = Model.load(tmp_path)
+    pictures = part(TEST_ROWS).pictures.numpy()[:20]
+    assert np.array_equal(model.probabilities(pictures), loaded.probabilities(pictures))
+    assert [*map(repr, loaded.classes)] == [*map(repr, classes)]
+    with pytest.raises(InputError, match=r"no model; expected a folder with model\.safetensors"):
+        Model.load(tmp_path / "weights")
+
+
+def test_weights_are_swept_but_for_those_kept(tmp_path: Path) -> None:
+    store = WeightStore(tmp_path)
+    for name in "abc":
+        store.save(name, {"w": torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last)})
+    store.sweep({"b"})
+    assert [path.name for path in tmp_path.iterdir()] == ["b.safetensors"]
+    assert store.load("a") is None
+    state = store.load("b")
+    assert state is not None
+    assert torch.equal(state["w"], torch.ones(2, 3, 4, 4))
+
+
+def test_small_network_is_legal_everywhere() -> None:
+    for side in (1, 2, 3, 8, 32, 64):
+        space = Space(Shape(1, side, side), 3)
+        assert space.infeasible(small_network(space)) in (None, "infeasible:cap")

@@ -1,0 +1,145 @@
+"""The plan fits the time, obeys the user, and survives the record."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neuralfinder.cost import Rates
+from neuralfinder.errors import InputError
+from neuralfinder.plan import Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
+from neuralfinder.presets import Settings, make_space, make_strategy, read_option
+from neuralfinder.recipes import RECIPES
+from neuralfinder.seeds import Seeds
+from neuralfinder.types import Shape
+
+RATES = Rates(step=1e-3, layer=1e-4, mac=1.3e-9, activation=8e-8)
+CIFAR = Task(45_000, 5_000, 10_000, Shape(3, 32, 32), 10)
+DIGITS = Task(1_150, 288, 359, Shape(1, 8, 8), 10)
+FAST = RECIPES["fast"]
+
+
+def plan_for(task: Task, seconds: float | None, **chosen: object) -> Plan:
+    given = Settings(minutes=seconds and seconds / 60, **chosen)  # type: ignore[arg-type]
+    recipe = RECIPES[given.preset]
+    return make_plan(task, given, recipe, batch_size_for(task.train, recipe, given.batch_size), RATES, seconds)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    train=st.integers(20, 50_000),
+    side=st.sampled_from([8, 28, 32, 64]),
+    classes=st.integers(2, 100),
+    seconds=st.floats(0, 3600),
+)
+def test_plan_fits_and_some_networks_are_always_legal(train: int, side: int, classes: int, seconds: float) -> None:
+    task = Task(train, max(2, train // 9), max(2, train // 5), Shape(3, side, side), classes)
+    plan = plan_for(task, max(seconds, 0.06))
+    assert plan.search_seconds is not None
+    assert plan.final_seconds is not None
+    spent = plan.search_seconds + (plan.finalists + 1) * plan.final_seconds
+    assert spent <= max(seconds, 0.06) * 1.001
+    space = make_space(Settings(), task.shape, classes, RATES, plan.max_step_seconds)
+    founders = space.founders(9, Seeds(0).stream("x"))
+    assert all(space.infeasible(genome) is None for genome in founders)
+    assert 0 < plan.share <= 1
+    assert plan.world_size >= 3
+
+
+def test_planned_candidates_take_the_planned_time() -> None:
+    for task, seconds in ((CIFAR, 600.0), (DIGITS, 120.0)):
+        plan = plan_for(task, seconds)
+        space = make_space(Settings(), task.shape, 10, RATES, plan.max_step_seconds)
+        founders = space.founders(200, Seeds(1).stream("x"))
+        each = sum(predict_seconds(plan, space.cost(g), task, plan.fidelity, 10) for g in founders) / len(founders)
+        assert plan.search_work is not None
+        assert 0.5 < plan.candidates * each / plan.search_work < 1.1  # children are planned larger than founders
+
+
+def test_largest_legal_network_has_time_for_ten_final_epochs() -> None:
+    plan = plan_for(CIFAR, 600.0)
+    assert plan.final_seconds is not None
+    assert 10 * (CIFAR.train // plan.batch_size) * plan.max_step_seconds <= plan.final_seconds
+
+
+def test_more_minutes_never_mean_fewer_candidates_or_smaller_networks() -> None:
+    plans = [plan_for(CIFAR, 60.0 * minutes) for minutes in (1, 5, 20, 60, 300)]
+    for less, more in pairwise(plans):
+        assert more.max_step_seconds >= less.max_step_seconds
+        assert more.candidates * more.epochs * more.share >= less.candidates * less.epochs * less.share
+
+
+def test_users_numbers_win() -> None:
+    wanted = {"candidates": 7, "epochs": 3, "share": 0.25, "finalists": 4, "final_epochs": 9, "world_size": 5}
+    plan = plan_for(CIFAR, 600.0, **wanted, rounds=11, batch_size=64, retrain=2)
+    assert {name: getattr(plan, name) for name in wanted} == wanted
+    assert (plan.rounds, plan.batch_size, plan.retrain, plan.candidates_fixed) == (11, 64, 2, True)
+
+
+def test_too_little_time_is_said() -> None:
+    assert "very little time" in plan_for(CIFAR, 20.0).warnings[0]
+    assert any("warning" in line for line in in_words(plan_for(CIFAR, 20.0), CIFAR, Settings()))
+    assert not plan_for(DIGITS, 120.0).warnings
+
+
+def test_published_preset_is_as_published() -> None:
+    plan = plan_for(CIFAR, None, preset="seed-2017")
+    assert (plan.epochs, plan.share, plan.batch_size) == (100, 1.0, 32)
+    assert (plan.world_size, plan.rounds, plan.retrain) == (7, 150, 3)
+    assert math.isinf(plan.max_step_seconds)
+    assert plan.final_epochs == plan.epochs  # the archive's network is not trained again
+
+
+def test_plan_survives_the_record() -> None:
+    for plan in (plan_for(CIFAR, 600.0), plan_for(DIGITS, None, candidates=3), plan_for(CIFAR, 20.0)):
+        assert Plan.read(json.loads(json.dumps(plan.plain(), allow_nan=False))) == plan
+
+
+@pytest.mark.parametrize(("train", "batch"), [(10, 10), (300, 16), (1_150, 32), (5_000, 128), (50_000, 128)])
+def test_small_data_get_small_batches(train: int, batch: int) -> None:
+    assert batch_size_for(train, FAST, None) == batch
+
+
+@pytest.mark.parametrize(
+    ("chosen", "match"),
+    [
+        ({"minutes": 0}, "minutes is 0; expected more than 0; give some minutes"),
+        ({"minutes": math.nan}, "minutes is nan"),
+        ({"minutes": math.inf}, "minutes is inf"),
+        ({"candidates": 0}, "candidates is 0; expected a number at least 1"),
+        ({"seed": -1}, "seed is -1; expected a number at least 0"),
+        ({"share": 1.5}, "share is 1.5; expected more than 0, at most 1"),
+        ({"preset": "fats"}, "did you mean 'fast'"),
+        ({"strategy": "artifical-life"}, "did you mean 'artificial-life'"),
+        ({"options": {"boundry": "clip"}}, "did you mean 'boundary'"),
+    ],
+)
+def test_wrong_settings_are_refused(chosen: dict[str, object], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        Settings(**chosen)  # type: ignore[arg-type]
+
+
+def test_options_are_read_with_the_type_of_their_default() -> None:
+    assert read_option("boundary=clip") == ("boundary", "clip")
+    assert read_option("r_end=0.002") == ("r_end", 0.002)
+    assert read_option("pool_first=true") == ("pool_first", True)
+    assert read_option("max_parameters=270000000") == ("max_parameters", 270_000_000)
+    with pytest.raises(InputError, match="expected a int"):
+        read_option("reevaluate=often")
+    with pytest.raises(InputError, match="expected NAME=VALUE"):
+        read_option("boundary")
+
+
+def test_options_reach_strategy_and_space() -> None:
+    options = {"boundary": "clip", "r": 0.01, "max_macs": 123, "alphabet": "s21"}
+    given = Settings(preset="seed-2017", options=options)
+    space = make_space(given, Shape(3, 32, 32), 10, Rates(), math.inf)
+    strategy = make_strategy(given, space, plan_for(CIFAR, None).fidelity, 5, 3)
+    assert (space.max_macs, 48 in space.filters) == (123, True)
+    assert strategy.world.neighbours((0, 0)) == [(0, 1), (1, 0), (1, 1)]  # type: ignore[attr-defined]
+    assert strategy.r == 0.01  # type: ignore[attr-defined]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,12 +39,19 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: errors become one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name of a file or class may have letters the terminal lacks
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=True)
     except NothingTrainedError as error:
         _fail(error, EXIT_NOTHING)
     except NeuralFinderError as error:
         _fail(error, EXIT_INPUT)
+    except OSError as error:
+        what, why = error.filename or "a file", error.strerror or error
+        mend = "check the path, its permissions and the space left"
+        _fail(InputError(str(what), given=f"not usable ({why})", expected="a usable path", mend=mend), EXIT_INPUT)
 
 
 def _fail(error: NeuralFinderError, code: int) -> None:
@@ -77,7 +86,7 @@ def _number_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--preset", default="fast", show_default=True, help="See `list presets`.")
 @click.option("--strategy", default=None, help="See `list strategies`. [the preset's world]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Root of all randomness.")
-@click.option("--test", type=click.Path(path_type=Path), help="Data of the same kind used as the test part.")
+@click.option("--test", type=click.Path(), help="Data of the same kind used as the test part.")
 @click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from `list settings`.")
@@ -85,7 +94,7 @@ def _number_options(command: Callable[..., None]) -> Callable[..., None]:
 def search(
     data: str | None,
     folder: Path | None,
-    test: Path | None,
+    test: str | None,
     image_size: int | None,
     options: Sequence[str],
     quiet: bool,
@@ -102,8 +111,8 @@ def search(
     if chosen["minutes"] is None and chosen["candidates"] is None and chosen["preset"] == "fast":
         chosen["minutes"] = DEFAULT_MINUTES
     settings = Settings(**chosen, options=dict(read_option(text) for text in options))
-    source = None if data is None or data == "digits" else str(_resolved(Path(data)))
-    address = {"source": source, "test": test and str(_resolved(test)), "image_size": image_size}
+    source = None if data in (None, "digits") else _resolved(data)
+    address = {"source": source, "test": test and _resolved(test), "image_size": image_size}
     _search(address, settings, folder or _default_folder(address, settings), quiet)
 
 
@@ -113,9 +122,10 @@ def search(
 def resume(folder: Path, quiet: bool) -> None:
     """Go on with RUN where it was stopped, with the settings it was begun with."""
     from neuralfinder.presets import Settings
+    from neuralfinder.report import beginning
 
     with _record(folder) as record:
-        began = next(record.read()).data
+        began = beginning(record)
     if not began["address"]:
         raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
     _search(began["address"], Settings(**began["settings"]), folder, quiet)
@@ -213,7 +223,7 @@ def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bo
 
             _, result = run(source, settings, folder, status)
     except KeyboardInterrupt:
-        click.echo(f"stopped; `neuralfinder resume {folder}` goes on", err=True)
+        click.echo(f"stopped; the same command, or `neuralfinder resume {folder}`, goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
     click.echo("\n".join([*summary(result), f"files     {folder}/model, {folder}/result.json"]))
 
@@ -230,9 +240,9 @@ def _source(address: dict[str, Any]) -> Source:
     return Source(source or "digits", fingerprint(source, test), load_it, address)
 
 
-def _resolved(path: Path) -> Path:
-    """The whole path, so that a run can be resumed from elsewhere; a path to nothing stays as typed, for the error."""
-    return path.resolve() if path.exists() else path
+def _resolved(path: str | None) -> str:
+    """The whole path, so that a run can be resumed from elsewhere, and `digits/` is a folder; empty stays empty."""
+    return os.path.realpath(path) if path else ""
 
 
 def _default_folder(address: dict[str, Any], settings: Settings) -> Path:

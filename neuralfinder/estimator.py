@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import operator
 import tempfile
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from neuralfinder.archive import read_archive
 from neuralfinder.data import as_pictures, from_arrays
+from neuralfinder.data.labels import encode
+from neuralfinder.errors import InputError
 from neuralfinder.presets import Settings
 from neuralfinder.record import Record
 from neuralfinder.report import leaderboard
@@ -96,7 +100,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             InputError: data or settings that can't be right.
             NothingTrainedError: no network could be trained.
         """
-        status = Status(budget_seconds=self.minutes and self.minutes * 60)
+        status = Status()
         settings = self._settings()
         data = from_arrays(X, y, X_test=X_test, y_test=y_test)
         with ExitStack() as stack:
@@ -124,6 +128,31 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         check_is_fitted(self)
         return self.model_.probabilities(as_pictures(X, self.model_.shape))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of pictures, 0..1, whose label is answered; a label that training lacked is never answered.
+
+        Args:
+            X: pictures, n of them.
+            y: n labels in any form that `fit` takes; those that `fit` was given.
+            sample_weight: `(n,)` how much each picture counts; all the same when not given.
+
+        Raises:
+            InputError: unusable pictures or labels, or strings where training had numbers, or the reverse.
+        """
+        answers = self.predict_proba(X).argmax(1)
+        given, known = encode(y), self.model_.classes
+        if isinstance(given.classes[0], str) != isinstance(known[0], str):
+            raise InputError(
+                "y",
+                given=f"labels such as {given.classes[0]!r}",
+                expected=f"labels as in training, such as {known[0]!r}",
+                mend="give them in the form that fit was given",
+            )
+        place = {label: index for index, label in enumerate(known)}
+        truth = np.array([place.get(label, -1) for label in given.classes])[given.indices]
+        check_consistent_length(answers, truth, sample_weight)
+        return float(np.average(answers == truth, weights=sample_weight))
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
@@ -134,14 +163,28 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _settings(self) -> Settings:
         minutes = 5.0 if self.minutes is None and self.candidates is None else self.minutes
         return Settings(
-            minutes=minutes,
-            candidates=self.candidates,
+            minutes=None if minutes is None else _number("minutes", minutes),
             preset=self.preset,
             strategy=self.strategy,
-            seed=self.seed,
-            epochs=self.epochs,
-            finalists=self.finalists,
-            final_epochs=self.final_epochs,
+            seed=_whole("seed", self.seed),
             options=dict(self.options or {}),
             device=self.device,
+            **{name: _whole(name, value) for name, value in self._counts().items() if value is not None},
         )
+
+    def _counts(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("candidates", "epochs", "finalists", "final_epochs")}
+
+
+def _whole(name: str, given: Any) -> int:
+    """A whole number as a plain int: grids of settings hold NumPy's, which cannot be written to the record."""
+    try:
+        return operator.index(given)
+    except TypeError:
+        raise InputError(name, given=repr(given), expected="a whole number", mend="change it") from None
+
+
+def _number(name: str, given: Any) -> float:
+    if not isinstance(given, Real):
+        raise InputError(name, given=repr(given), expected="a number", mend="change it")
+    return float(given)

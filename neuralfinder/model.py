@@ -50,7 +50,8 @@ class Model:
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, pixels as in training."""
-        part = Part(torch.from_numpy(np.ascontiguousarray(pictures)), torch.zeros(len(pictures), dtype=torch.int64))
+        pictures = np.require(pictures, requirements=["C", "W"])  # torch warns of what cannot be written to
+        part = Part(torch.from_numpy(pictures), torch.zeros(len(pictures), dtype=torch.int64))
         return np.asarray(predict_logits(self.network, part, self.scaling).softmax(1).numpy())
 
     def predict(self, part: Part) -> np.ndarray:

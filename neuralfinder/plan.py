@@ -22,8 +22,15 @@ LONGEST_FINAL = 60
 SHORTEST_FINAL = 10
 """Epochs of final training that the largest allowed network must have time for."""
 
-SAFETY = 0.9
+FINISH_SHARE = 0.6
+"""Share of the time that is kept for the finish at most; the search gets what the finish has no use for."""
+
+SAFETY = 0.85
 """Share of a time that is planned with; the rest absorbs what the prediction misses."""
+
+PATIENCE = 1.25
+"""How much longer than planned search and trainings may take before the clock cuts them short: on pace, the plan and
+not the clock ends them, so that equal seeds give equal runs."""
 
 FIXED_SECONDS = 0.03
 """Seconds of a candidate that are not training steps: building, storing, journal."""
@@ -170,13 +177,14 @@ class _Draft:
         }
 
     def timed(self, seconds: float) -> dict[str, Any]:
-        """Numbers that fit into `seconds`: half for the finish, less where that much training has no use."""
+        """Numbers that fit into `seconds`."""
         s, warnings = self.settings, []
         finalists = s.finalists or (1 if seconds < 15 else 2 if seconds < 1800 else 3)
         shares = finalists + 1  # the hand-made baseline trains as long as the winner
-        cap, typical = self._step_cap(seconds / 2 / shares)
+        longest = FINISH_SHARE * seconds / shares
+        cap, typical = self._step_cap(longest)
         useful = (s.final_epochs or LONGEST_FINAL) * self.steps * typical * 1.5 / SAFETY
-        final_seconds = max(0.0, min(seconds / 2 / shares, useful))
+        final_seconds = max(0.0, min(longest, useful))
         search_seconds = max(0.0, seconds - shares * final_seconds)
 
         aim = s.candidates or min(400, max(8, round(40 * math.sqrt(seconds / 60))))

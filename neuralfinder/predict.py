@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 
 from neuralfinder.data import as_pictures, read_pictures
 from neuralfinder.data.folders import SUFFIXES
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, some
 from neuralfinder.model import Model
 
 
@@ -27,7 +29,7 @@ def predictions(model: Model, inputs: Sequence[Path]) -> list[dict[str, Any]]:
     names: list[str] = []
     blocks: list[np.ndarray] = []
     for path in inputs:
-        if path.suffix == ".npz" and path.is_file():
+        if path.suffix.lower() == ".npz" and path.is_file():
             block = _from_npz(path, model)
             names += [f"{path}[{row}]" for row in range(len(block))]
         else:
@@ -41,19 +43,30 @@ def predictions(model: Model, inputs: Sequence[Path]) -> list[dict[str, Any]]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and _is_seen(file, path))
     if not files:
         raise InputError(str(path), given="a folder without pictures", expected="picture files", mend="name another")
     return files
 
 
+def _is_seen(file: Path, folder: Path) -> bool:
+    """As in training, hidden files and folders are passed over."""
+    return file.is_file() and not any(part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts)
+
+
 def _from_npz(path: Path, model: Model) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as arrays:
-        if "X" not in arrays:
-            raise InputError(
-                str(path), given=f"arrays {', '.join(arrays.files) or 'none'}", expected="X", mend="save with X="
-            )
-        return as_pictures(arrays["X"], model.shape)
+    try:
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as arrays:
+            names = arrays.files
+            pictures = arrays["X"] if "X" in names else None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            str(path), given=f"unreadable ({error})", expected="a .npz file with X, not of Python objects",
+            mend="save it again with numpy.savez",
+        ) from None  # fmt: skip
+    if pictures is None:
+        raise InputError(str(path), given=f"arrays {some(names) or 'none'}", expected="X", mend="save with X=")
+    return as_pictures(pictures, model.shape)
 
 
 def _row(name: str, shares: np.ndarray, classes: tuple[Any, ...]) -> dict[str, Any]:

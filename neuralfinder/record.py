@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,57 +36,76 @@ class Record:
                 expected="a run folder",
                 mend="name one with run.sqlite in it",
             )
+        self._path = path
         mode = "ro" if readonly else "rwc"
-        self._base = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30)
+        with self._readable():
+            self._base = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30)
         try:
-            if not readonly:
-                self._base.execute("PRAGMA journal_mode=WAL")
-                self._base.execute("PRAGMA synchronous=NORMAL")
-            version = self._base.execute("PRAGMA user_version").fetchone()[0]
-            if version > FORMAT:
-                raise RunFolderError(
-                    str(path), given=f"a record of format {version}", expected=f"format {FORMAT} or older",
-                    mend="update NeuralFinder, or name another run folder",
-                )  # fmt: skip
-            if not readonly:
-                self._base.execute(
-                    "CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT)"
-                )
-                self._base.execute(f"PRAGMA user_version={FORMAT}")
-                self._base.commit()
-        except BaseException as error:
+            with self._readable():
+                self._open(readonly)
+        except BaseException:
             self._base.close()
-            if isinstance(error, sqlite3.DatabaseError):
-                raise RunFolderError(
-                    str(path),
-                    given=f"no record ({error})",
-                    expected="an SQLite file of NeuralFinder",
-                    mend="name another run folder",
-                ) from error
             raise
+
+    def _open(self, readonly: bool) -> None:
+        version = self._base.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            raise RunFolderError(
+                str(self._path), given=f"a record of format {version}", expected=f"format {FORMAT} or older",
+                mend="update NeuralFinder, or name another run folder",
+            )  # fmt: skip
+        foreign = version == 0 and self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if foreign or (readonly and version == 0):
+            raise sqlite3.DatabaseError("it has none of our events")
+        if not readonly:
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=NORMAL")
+            self._base.executescript(
+                f"""
+                BEGIN;
+                CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT);
+                PRAGMA user_version={FORMAT};
+                COMMIT;
+                """
+            )
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Whatever SQLite or JSON find wrong in the block is a `RunFolderError`."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+            raise RunFolderError(
+                str(self._path),
+                given=f"no usable record ({error})",
+                expected="an SQLite file of NeuralFinder",
+                mend="restore it, or name another run folder",
+            ) from error
 
     def append(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Write rows of plain values under a kind, all or none; returns the number of the last."""
         now = time.time()
-        lines = [(now, kind, json.dumps(row, ensure_ascii=False, allow_nan=False)) for row in rows]
-        with self._base:
+        lines = [(now, kind, json.dumps(row, allow_nan=False)) for row in rows]
+        with self._readable(), self._base:
             self._base.executemany("INSERT INTO events (time, kind, data) VALUES (?, ?, ?)", lines)
-        return int(self._base.execute("SELECT max(number) FROM events").fetchone()[0] or 0)
+            return int(self._base.execute("SELECT max(number) FROM events").fetchone()[0] or 0)
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """The events with a number above `after`, in order."""
-        rows = self._base.execute(
-            "SELECT number, time, kind, data FROM events WHERE number > ? ORDER BY number", (after,)
-        )
-        for number, when, kind, data in rows:
-            yield Event(number, when, kind, json.loads(data))
+        with self._readable():
+            rows = self._base.execute(
+                "SELECT number, time, kind, data FROM events WHERE number > ? ORDER BY number", (after,)
+            )
+            for number, when, kind, data in rows:
+                yield Event(number, when, kind, json.loads(data))
 
     def last(self, kind: str) -> Event | None:
         """The latest event of a kind."""
-        row = self._base.execute(
-            "SELECT number, time, kind, data FROM events WHERE kind = ? ORDER BY number DESC LIMIT 1", (kind,)
-        ).fetchone()
-        return Event(row[0], row[1], row[2], json.loads(row[3])) if row else None
+        with self._readable():
+            row = self._base.execute(
+                "SELECT number, time, kind, data FROM events WHERE kind = ? ORDER BY number DESC LIMIT 1", (kind,)
+            ).fetchone()
+            return Event(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
     def close(self) -> None:
         """Close the file; everything appended is in it already."""

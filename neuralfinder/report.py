@@ -11,7 +11,7 @@ from typing import Any
 
 from neuralfinder.archive import Archive, Entry, read_archive, read_trainings
 from neuralfinder.cost import cost, shapes
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.genome import Genome, to_seed
 from neuralfinder.record import Record
 from neuralfinder.types import Candidate, Result, Shape
@@ -107,10 +107,23 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def beginning(record: Record) -> Mapping[str, Any]:
+    """Data, settings and version that a run was begun with.
+
+    Raises:
+        RunFolderError: it was stopped before it had begun.
+    """
+    event = record.last("run")
+    if event is None:
+        raise RunFolderError(
+            "the record", given="empty", expected="one of a run that has begun", mend="give the `search` command again"
+        )
+    return event.data
+
+
 def show_run(record: Record) -> list[str]:
     """What a run is about and where it stands."""
-    events = list(record.read())
-    began = events[0].data
+    began, events = beginning(record), list(record.read())
     trainings = read_trainings(events)
     failures = Counter(result.failure for _, result in trainings if result and result.failure)
     impossible = Counter(

@@ -30,7 +30,7 @@ from neuralfinder.executors import Executor, in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.machine import describe, find_device, has_bf16, measure
 from neuralfinder.model import Model
-from neuralfinder.plan import Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
+from neuralfinder.plan import PATIENCE, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
 from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
 from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
@@ -78,14 +78,19 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         KeyboardInterrupt: the user asked twice to stop; the run can be resumed.
     """
     status.budget_seconds = settings.minutes and settings.minutes * 60
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RunFolderError(
             str(folder), given="in use by another process", expected="a run folder of its own for each process",
             mend="wait for the other to end, or give another --run",
+        ) from error  # fmt: skip
+    except OSError as error:
+        raise RunFolderError(
+            str(folder), given=f"no usable folder ({error.strerror})", expected="a folder that can be written to",
+            mend="give another --run",
         ) from error  # fmt: skip
     try:
         with Record(folder / "run.sqlite") as record:
@@ -257,7 +262,7 @@ class _Run:
             return progress
         deadline = math.inf
         if plan.search_seconds is not None:
-            deadline = time.monotonic() + 1.1 * plan.search_seconds - self.searched_before
+            deadline = time.monotonic() + PATIENCE * plan.search_seconds - self.searched_before
         limits = Limits(
             candidates=plan.candidates if plan.candidates_fixed else None,
             work=plan.search_work,
@@ -313,7 +318,10 @@ class _Run:
 
 
 def _check_same_run(record: Record, source: Source, settings: Settings, folder: Path) -> None:
-    """Begin a record, or refuse one of other data or settings."""
+    """Begin a record, or refuse one of other data or settings.
+
+    Before there is a plan nothing rests on data and settings: whoever mends them there begins again.
+    """
     wanted = {
         "data": source.name,
         "fingerprint": source.fingerprint,
@@ -321,19 +329,21 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
         "address": dict(source.address),
         "version": neuralfinder.__version__,
     }
-    first = next(iter(record.read()), None)
-    if first is None:
+    wanted = json.loads(json.dumps(wanted))
+    event = record.last("run")
+    if event is None or (event.data != wanted and record.last("plan") is None):
         record.append("run", [wanted])
         return
-    began = first.data
+    began = event.data
     if began["fingerprint"] != source.fingerprint:
         raise RunFolderError(
             str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.name} as it is",
             mend="give another --run, or the same data",
         )  # fmt: skip
-    for name, value in json.loads(json.dumps(settings.plain())).items():
-        if began["settings"][name] != value:
+    asked, before = ({**row["settings"], "image_size": row["address"].get("image_size")} for row in (wanted, began))
+    for name, value in asked.items():
+        if before.get(name) != value:
             raise RunFolderError(
-                str(folder), given=f"a run with {name} {began['settings'][name]}", expected=f"{name} {value}",
+                str(folder), given=f"a run with {name} {before.get(name)}", expected=f"{name} {value}",
                 mend="give another --run, or continue the old one with `neuralfinder resume`",
             )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -97,7 +98,8 @@ def search(
     while True:
         reason = reason or _reason_to_stop(progress, limits)
         if not reason and len(futures) < slots:
-            event = progress.ask(slots - len(futures), limits.predict)
+            wanted = math.inf if limits.candidates is None else limits.candidates - progress.asked
+            event = progress.ask(int(min(slots - len(futures), wanted)), limits.predict)
             if event["candidates"] or event["notes"]:
                 record.append("asked", [event])
             fresh = [candidate for id_, candidate in progress.open.items() if id_ not in futures.values()]
@@ -107,8 +109,7 @@ def search(
             break
         done, _ = wait(futures, timeout=HEARTBEAT, return_when=FIRST_COMPLETED)
         for future in done:
-            del futures[future]
-            if (result := _result(future)) is not None:
+            if (result := _result(futures.pop(future), future)) is not None:
                 record.append("result", [dataclasses.asdict(result)])
                 progress.tell(result)
         yield progress
@@ -127,9 +128,11 @@ def _reason_to_stop(progress: Progress, limits: Limits) -> str:
     return ""
 
 
-def _result(future: Future[Result]) -> Result | None:
+def _result(id_: int, future: Future[Result]) -> Result | None:
     """The result, or `None` for a training that was told to stop."""
     try:
         return future.result()
     except CancelledError:
         return None
+    except Exception as error:  # a lost worker, a full disk or a mistake of ours costs one candidate, not the run
+        return Result(id_, None, "error", " ".join(f"{type(error).__name__}: {error}".split()))

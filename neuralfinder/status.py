@@ -38,8 +38,8 @@ class Status:
     lines: list[str] = field(default_factory=list)
 
     def say(self, *lines: str) -> None:
-        """Add lines to be shown."""
-        self.lines.extend(lines)
+        """Add lines to be shown; what would move the cursor, as names of files may, is written out."""
+        self.lines.extend("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
 
     def enter(self, phase: str, total: int = 0) -> None:
         """Begin a phase."""

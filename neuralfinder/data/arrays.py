@@ -98,8 +98,12 @@ def as_pictures(X: object, shape: Shape) -> Array:
 
 
 def _array(X: object, what: str) -> Array:
+    if hasattr(X, "toarray"):
+        raise InputError(what, given="a sparse matrix", expected=SHAPES, mend="make it dense with .toarray()")
     try:
         array = np.asarray(X)
+        if array.dtype.kind == "O":  # numbers, or pictures of one size, kept as Python objects
+            array = np.asarray(array.tolist())
     except ValueError:
         raise InputError(
             what, given="a list of pictures of unequal size", expected=SHAPES, mend="resize them to one size"

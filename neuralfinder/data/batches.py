@@ -94,7 +94,8 @@ class Scaling:
         count = len(part) * part.shape.height * part.shape.width
         mean = total / count
         std = (squares / count - mean.square()).clamp(min=0).sqrt()
-        return cls(tuple(mean.tolist()), tuple(torch.where(std > 1e-8, std, 1.0).tolist()))
+        varies = std > (1e-6 * mean.abs()).clamp(min=1e-30)  # below is rounding, or too small to divide by in float32
+        return cls(tuple(mean.tolist()), tuple(torch.where(varies, std, 1.0).tolist()))
 
     def apply(self, pictures: Tensor) -> Tensor:
         """`(n, channels, height, width)` of any type -> float32 z-scores in channels-last memory."""

@@ -100,7 +100,7 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
             what,
             given=f"a different label for each of the {len(rest)} pictures",
             expected="classes that several pictures share",
-            mend="give class labels; measured numbers and file names are not classes",
+            mend="give class labels; continuous measurements and file names are not classes",
         )
     least = 2 if given_test.any() else 3
     counts = np.bincount(rest, minlength=len(classes))

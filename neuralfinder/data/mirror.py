@@ -29,12 +29,10 @@ def mirroring_harmless(pictures: np.ndarray, labels: np.ndarray, rng: np.random.
 
     rows = rng.permutation(len(pictures))[:MOST_PICTURES]
     half = len(rows) // 2
-    stride = max(1, -(-max(pictures.shape[2:]) // LARGEST_SIDE))
-    small = _shrink(pictures[rows].astype(np.float32), stride)
-    small = (small - small.mean()) / (small.std() + 1e-6)
     targets = labels[rows]
     if half < 20 or len(np.unique(targets[:half])) < 2:
         return False, "too few pictures to tell whether mirroring is harmless"
+    small = _standardised(np.concatenate([_shrink(pictures[chunk]) for chunk in np.array_split(rows, 16)]))
     flat, mirrored = small.reshape(len(rows), -1), small[..., ::-1].reshape(len(rows), -1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -47,9 +45,16 @@ def mirroring_harmless(pictures: np.ndarray, labels: np.ndarray, rng: np.random.
     return bool(straight > chance + noise and turned > straight - noise), facts
 
 
-def _shrink(pictures: np.ndarray, stride: int) -> np.ndarray:
-    """Means of `stride` x `stride` blocks; what is left over at the edges is cut off."""
+def _shrink(pictures: np.ndarray) -> np.ndarray:
+    """Means over blocks, float64, so that no side is longer than `LARGEST_SIDE`; edges that fill no block are cut."""
     count, channels, height, width = pictures.shape
-    tall, wide = height // stride, width // stride
-    cut = pictures[:, :, : tall * stride, : wide * stride]
-    return np.asarray(cut.reshape(count, channels, tall, stride, wide, stride).mean(axis=(3, 5)))
+    down, right = -(-height // LARGEST_SIDE), -(-width // LARGEST_SIDE)
+    tall, wide = height // down, width // right
+    blocks = pictures[:, :, : tall * down, : wide * right].reshape(count, channels, tall, down, wide, right)
+    return np.asarray(blocks.mean(axis=(3, 5), dtype=np.float64))
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Mean 0 and deviation 1 over all values, float32; constant values become 0."""
+    mean, spread = values.mean(), values.std()
+    return ((values - mean) / (spread if spread > 1e-6 * abs(mean) else 1.0)).astype(np.float32)

@@ -1,0 +1,5 @@
+"""`python -m neuralfinder`: the command line."""
+
+from neuralfinder.cli import main
+
+main()

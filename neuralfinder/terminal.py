@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -73,8 +74,9 @@ class PlainView(View):
         if self.status.elapsed >= self._next and self.status.phase != "done":
             self._next = self.status.elapsed + LINE_EVERY
             lines = [*lines, progress_line(self.status)]
-        for line in lines:
-            print(line, file=self._stream, flush=True)
+        with suppress(BrokenPipeError):  # whoever read along has left, as `head` does; the run goes on
+            for line in lines:
+                print(line, file=self._stream, flush=True)
 
 
 class LiveView(View):
@@ -137,7 +139,8 @@ def picture(status: Status) -> Group:
     for name, value in rows:
         figures.add_row(Text(name, style="dim"), Text(value))
     both = Table.grid(padding=(0, 3))
-    both.add_row(world(status.view), figures)
+    cells = world(status.view)
+    both.add_row(*([cells] if cells else []), figures)
     return Group(Text(), both)
 
 
@@ -173,5 +176,6 @@ def _time(status: Status) -> str:
 def _counts(status: Status) -> str:
     counts = status.counts
     done = counts["trained"] + counts["failed"]
-    words = f"{done} of {'about ' if status.about else ''}{status.aim} trained"
+    aim = f"about {status.aim}" if status.about else f"{status.aim}"
+    words = f"{done} of {aim} done" if done <= status.aim else f"{done} done"  # `about` may be too few
     return f"{words}, {counts['failed']} failed, {counts['cached']} cached"

@@ -1,4 +1,4 @@
-"""For writers of plug-ins: a toy task with a known optimum, and the contract every strategy keeps.
+"""For writers of plug-ins: a toy task with a known optimum, and the contracts of strategies and executors.
 
 A strategy of your own is tested by a few lines::
 
@@ -16,16 +16,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from neuralfinder.archive import candidate_row
 from neuralfinder.errors import CallOrderError
+from neuralfinder.executors import Executor
 from neuralfinder.genome import Conv, Gene, Genome, parse
 from neuralfinder.space import Space
 from neuralfinder.strategies.base import OUT_OF_MEMORY, Strategy
-from neuralfinder.types import Candidate, Result, Shape
+from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
 Answer = Callable[[Candidate], Result]
 """Stands in for training."""
@@ -103,18 +107,6 @@ def solve(strategy: Strategy, task: ToyTask, n: int, batch: int = 1) -> list[flo
     return [float(best) for best in np.maximum.accumulate([task.score(candidate.genome) for candidate in asked])]
 
 
-def plain(candidate: Candidate) -> dict[str, Any]:
-    """What is proposed by `candidate`, as plain values for JSON."""
-    return {
-        "id": candidate.id,
-        "genome": candidate.genome.key,
-        "operator": candidate.operator,
-        "parents": list(candidate.parents),
-        "seed": candidate.seed,
-        "repeat": candidate.repeat,
-    }
-
-
 def _check(holds: bool, message: str) -> None:
     """An assertion that also holds under `python -O` and speaks without pytest's rewriting."""
     if not holds:
@@ -147,7 +139,7 @@ class StrategyContract:
 
     def proposals(self, seed: int) -> list[dict[str, Any]]:
         """The first 50 candidates of a run with this seed, as plain values."""
-        return [plain(candidate) for candidate in drive(self.make(seed), self.task.answer, 50, batch=4)]
+        return [candidate_row(candidate) for candidate in drive(self.make(seed), self.task.answer, 50, batch=4)]
 
     def test_same_seed_gives_the_same_proposals(self) -> None:
         """Nothing but the seed decides."""
@@ -318,3 +310,47 @@ class StrategyContract:
             json.dumps([strategy.notes, strategy.view()], allow_nan=False)
             _check(all(isinstance(note.get("kind"), str) for note in strategy.notes), "a note has no kind")
             strategy.tell([self.task.answer(candidate) for candidate in candidates])
+
+
+class ExecutorContract:
+    """What every executor keeps; a subclass named `Test...` supplies `make`."""
+
+    task = TOY
+
+    def make(self) -> AbstractContextManager[Executor]:
+        """A fresh executor, closed at the end of the block."""
+        raise NotImplementedError
+
+    def candidates(self) -> list[Candidate]:
+        """Different candidates to be evaluated."""
+        rng = np.random.default_rng(0)
+        genomes = [self.task.space.sample(rng) for _ in range(12)]
+        return [Candidate(id_, genome, "random", (), id_, Fidelity(1)) for id_, genome in enumerate(genomes)]
+
+    def test_results_are_those_of_the_function(self) -> None:
+        """Each future holds the result of its own candidate."""
+        candidates = self.candidates()
+        with self.make() as executor:
+            futures = [executor.submit(self.task.answer, candidate) for candidate in candidates]
+            results = [future.result(timeout=60) for future in futures]
+        _check(results == [self.task.answer(candidate) for candidate in candidates], "a result is another's or changed")
+
+    def test_waiting_works_as_in_the_standard_library(self) -> None:
+        """`concurrent.futures.wait` takes the futures."""
+        with self.make() as executor:
+            futures = {executor.submit(self.task.answer, candidate) for candidate in self.candidates()}
+            done, pending = wait(futures, timeout=60)
+        _check(done == futures and not pending, "some futures never ended")
+
+    def test_an_exception_comes_back_with_the_future(self) -> None:
+        """An evaluation that raises spoils its own future and no other."""
+        first, second = self.candidates()[:2]
+        with self.make() as executor:
+            broken = executor.submit(_break, first)
+            whole = executor.submit(self.task.answer, second)
+            _check(isinstance(broken.exception(timeout=60), ZeroDivisionError), "the exception was lost")
+            _check(whole.result(timeout=60) == self.task.answer(second), "the next evaluation was spoiled")
+
+
+def _break(candidate: Candidate) -> Result:
+    raise ZeroDivisionError(candidate.id)

@@ -231,7 +231,7 @@ class Pace:
 def accuracy(network: nn.Module, part: Part, setup: Setup) -> float:
     """Share of the part's pictures whose most likely class is right."""
     right = predict_logits(network, part, setup.scaling, setup.bf16).argmax(1) == part.labels
-    return float(right.float().mean())
+    return int(right.sum()) / len(part)
 
 
 def predict_logits(network: nn.Module, part: Part, scaling: Scaling, bf16: bool = False) -> Tensor:

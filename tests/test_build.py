@@ -51,7 +51,7 @@ def test_layers_come_in_the_order_of_2017() -> None:
 def test_glorot_uniform_has_its_limit_and_zero_biases() -> None:
     with torch_seed(0):
         network = build(parse("C64 C64"), Shape(3, 8, 8), 10, "glorot")
-    weight = network.get_parameter("1_conv.weight")
+    weight = network.get_parameter("1_conv.weight").detach()
     limit = (6 / (9 * 64 + 9 * 64)) ** 0.5  # Glorot & Bengio 2010, equation 16
     assert float(weight.abs().max()) == pytest.approx(limit, rel=0.01)
     assert not network.get_parameter("1_conv.bias").any()
@@ -60,7 +60,7 @@ def test_glorot_uniform_has_its_limit_and_zero_biases() -> None:
 def test_he_normal_has_its_deviation() -> None:
     with torch_seed(0):
         network = build(parse("C64 C64"), Shape(3, 8, 8), 10, "he")
-    deviation = float(network.get_parameter("1_conv.weight").std())
+    deviation = float(network.get_parameter("1_conv.weight").detach().std())
     assert deviation == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)  # He et al. 2015, equation 10
 
 

@@ -95,7 +95,7 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
 
     guess = majority(bench.setup.train.labels.numpy(), 10)
     baselines = figures["baselines"]
-    assert baselines["majority class"]["test_accuracy"] == float((test.labels == guess).float().mean())
+    assert baselines["majority class"]["test_accuracy"] == int((test.labels == guess).sum()) / 597
     assert 0.8 < baselines["logistic regression"]["test_accuracy"] < 0.99
     assert baselines["small network"]["genome"] == "C32.bn M C64.bn M C128.bn > G"
 
@@ -161,6 +161,7 @@ def test_hand_made_network_trains_as_long_as_the_winner(bench: Bench, monkeypatc
     archive = Archive()
     archive.add(candidate, Result(0, 0.9))
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": 0.95}))
+    bench = dataclasses.replace(bench, plan=dataclasses.replace(bench.plan, rates=Rates(mac=1e-6)))
     finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
     epochs = {event.data["name"]: event.data["epochs"] for event in bench.record.read()}
     macs = [bench.space.cost(g).macs for g in (candidate.genome, small_network(bench.space))]

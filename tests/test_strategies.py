@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
+from neuralfinder.archive import candidate_row
 from neuralfinder.errors import CallOrderError, InputError
 from neuralfinder.genome import Genome, PoolHead, parse
 from neuralfinder.seeds import Seeds
@@ -25,7 +26,7 @@ from neuralfinder.space import Space
 from neuralfinder.strategies import STRATEGIES, ArtificialLife, Random, Strategy
 from neuralfinder.strategies.artificial_life import better
 from neuralfinder.strategies.base import Proposal
-from neuralfinder.testing import TOY, StrategyContract, ToyTask, drive, plain, solve
+from neuralfinder.testing import TOY, StrategyContract, ToyTask, drive, solve
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 from neuralfinder.variation import cross, distance
 
@@ -91,7 +92,7 @@ def test_every_strategy_is_built_with_required_arguments_only(name):
 
 
 def first_proposals(name: str) -> list[dict[str, Any]]:
-    return [plain(candidate) for candidate in drive(make(name, 0), TOY.answer, 20, batch=3)]
+    return [candidate_row(candidate) for candidate in drive(make(name, 0), TOY.answer, 20, batch=3)]
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

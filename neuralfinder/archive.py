@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+from neuralfinder.errors import RunFolderError
 from neuralfinder.genome import Genome, parse
 from neuralfinder.types import Candidate, Event, Fidelity, Result
 
@@ -67,29 +70,49 @@ def candidate_row(candidate: Candidate) -> dict[str, object]:
 
 
 def read_trainings(events: Iterable[Event]) -> list[tuple[Candidate, Result | None]]:
-    """The candidates of a record in the order asked, each with its result or `None` while there is none."""
+    """The candidates of a record in the order asked, each with its result or `None` while there is none.
+
+    Raises:
+        RunFolderError: an event lacks what its kind has.
+    """
     candidates: dict[int, Candidate] = {}
     results: dict[int, Result] = {}
     for event in events:
-        if event.kind == "asked":
-            for row in event.data["candidates"]:
-                candidates[row["id"]] = Candidate(
-                    id=row["id"],
-                    genome=parse(row["genome"]),
-                    operator=row["operator"],
-                    parents=tuple(row["parents"]),
-                    seed=row["seed"],
-                    fidelity=Fidelity(row["epochs"], row["share"]),
-                    repeat=row["repeat"],
-                )
-        elif event.kind == "result":
-            results[event.data["id"]] = read_result(event)
+        with _understood(event):
+            if event.kind == "asked":
+                candidates |= {row["id"]: _read_candidate(row) for row in event.data["candidates"]}
+            elif event.kind == "result":
+                results[event.data["id"]] = read_result(event)
     return [(candidate, results.get(id_)) for id_, candidate in candidates.items()]
+
+
+def _read_candidate(row: Mapping[str, Any]) -> Candidate:
+    return Candidate(
+        id=row["id"],
+        genome=parse(row["genome"]),
+        operator=row["operator"],
+        parents=tuple(row["parents"]),
+        seed=row["seed"],
+        fidelity=Fidelity(row["epochs"], row["share"]),
+        repeat=row["repeat"],
+    )
 
 
 def read_result(event: Event) -> Result:
     """The result in an event of kind `result`."""
-    return Result(**{**event.data, "curve": tuple(event.data["curve"])})
+    with _understood(event):
+        return Result(**{**event.data, "curve": tuple(event.data["curve"])})
+
+
+@contextmanager
+def _understood(event: Event) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(
+            f"event {event.number} of the record", given=f"spoilt ({error!r})", expected=f"an event `{event.kind}`",
+            mend="restore the record, or name another run folder",
+        ) from error  # fmt: skip
 
 
 def read_archive(events: Iterable[Event]) -> Archive:

@@ -54,7 +54,6 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
 
     It stops after 50 iterations whether converged or not.
     """
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     pixels = part.shape.channels * part.shape.height * part.shape.width
@@ -68,7 +67,7 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     if len(np.unique(labels)) < classes:
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few pictures each
         model = LogisticRegression(C=0.01, max_iter=LINEAR_ITERATIONS)
         model.fit(np.concatenate(list(_flat(chosen, scaling))), labels)
     coefficients, intercepts = model.coef_, model.intercept_

@@ -247,7 +247,7 @@ def _resolved(path: str | None) -> str:
 
 def _default_folder(address: dict[str, Any], settings: Settings) -> Path:
     """A folder for this very command, so that the same command finds it again."""
-    name = Path(address["source"] or "digits").stem
+    name = Path(address["source"] or "digits").stem.encode("utf-8", "replace").decode()
     text = json.dumps([address, settings.plain()], sort_keys=True)
     return Path("runs") / f"{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 

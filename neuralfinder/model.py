@@ -44,8 +44,9 @@ class Model:
     @classmethod
     def of(cls, genome: Genome, state: State, shape: Shape, scaling: Scaling, classes: tuple[Any, ...]) -> Model:
         """Build the network and give it its weights."""
-        network = build(genome, shape, len(classes))
-        network.load_state_dict(state)
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
+            network = build(genome, shape, len(classes))
+        network.load_state_dict(state, assign=True)
         return cls(genome, network.eval(), shape, scaling, classes)
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:

@@ -191,7 +191,9 @@ class _Draft:
         epochs, share = self._fidelity(SAFETY * search_seconds / aim, typical)
         each = (epochs * share * self.steps + self.measuring) * typical + FIXED_SECONDS
         candidates = s.candidates or max(1, int(SAFETY * search_seconds / each))
-        if epochs * share * self.steps * typical > search_seconds / 4 or final_seconds < self.steps * typical:
+        epoch = self.steps * typical
+        unsettled = s.candidates is None and candidates < 9  # cells of the smallest world
+        if unsettled or epochs * share * epoch > search_seconds / 4 or final_seconds < epoch:
             warnings.append("this is very little time for so much data: expect a weak network, or give more minutes")
         world_size = s.world_size or self._side(candidates)
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +38,11 @@ class Record:
                 mend="name one with run.sqlite in it",
             )
         self._path = path
-        mode = "ro" if readonly else "rwc"
+        mode = "rwc"
+        if readonly:
+            # beside a writer SQLite shares two more files; on a read-only disk there is neither writer nor room
+            alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+            mode = "ro&immutable=1" if alone else "ro"
         with self._readable():
             self._base = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=30)
         try:
@@ -60,10 +65,11 @@ class Record:
         if not readonly:
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
+        if version == 0:
             self._base.executescript(
                 f"""
                 BEGIN;
-                CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT);
+                CREATE TABLE events (number INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT);
                 PRAGMA user_version={FORMAT};
                 COMMIT;
                 """
@@ -74,7 +80,7 @@ class Record:
         """Whatever SQLite or JSON find wrong in the block is a `RunFolderError`."""
         try:
             yield
-        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:  # TypeError: data is NULL
             raise RunFolderError(
                 str(self._path),
                 given=f"no usable record ({error})",

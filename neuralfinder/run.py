@@ -278,6 +278,8 @@ class _Run:
                 self._write_improvement(progress, plan)
                 leaders = [entry.candidates[0].id for entry in progress.archive.best(plan.finalists)]
                 self.store.sweep({str(id_) for id_ in [*leaders, *progress.open]})
+        if self.interrupts.first.is_set():
+            self.status.say("interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed")
         return progress
 
     def _show(self, progress: Progress) -> bool:
@@ -313,7 +315,7 @@ class _Run:
     def _write_result(self, result: dict[str, Any]) -> None:
         """Write `result.json` whole or not at all."""
         part = self.folder / "result.json.part"
-        part.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
+        part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(self.folder / "result.json")
 
 

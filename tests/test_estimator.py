@@ -310,6 +310,13 @@ def test_tiny_data(n: int, classes: int) -> None:
     assert min(data["train"], data["validation"], data["test"]) >= classes
 
 
+def test_many_classes_of_three_pictures_each() -> None:
+    X = np.random.default_rng(0).integers(0, 256, (360, 4, 4)).astype(np.uint8)
+    y = np.arange(360) % 120
+    finder = tiny(candidates=1).fit(X, y)  # without scikit-learn's warning that this may be a regression
+    assert finder.predict_proba(X[:2]).shape == (2, 120)
+
+
 @pytest.mark.parametrize("preset", ["fast", "seed-2017"])
 @pytest.mark.parametrize("strategy", [None, "random"])
 def test_presets_and_strategies(preset: str, strategy: str | None) -> None:

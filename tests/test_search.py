@@ -231,6 +231,18 @@ def test_replay_refuses_proposals_that_have_changed(record):
         replay(Progress(life()), events, lambda candidate: 1.0)
 
 
+def test_events_that_lack_something_are_spoilt(record):
+    run(record, limit=limits(candidates=2))
+    events = list(record.read())
+    for place in (0, 1):
+        data = json.loads(json.dumps(events[place].data))
+        row = data["candidates"][0] if place == 0 else data
+        del row["seed" if place == 0 else "curve"]
+        spoilt = [*events[:place], dataclasses.replace(events[place], data=data), *events[place + 1 :]]
+        with pytest.raises(RunFolderError, match=rf"event {place + 1} of the record is spoilt.*restore the record"):
+            read_trainings(spoilt)
+
+
 def test_replay_of_nothing_is_the_beginning():
     progress = Progress(life())
     replay(progress, [Event(1, 0.0, "run", {}), Event(2, 0.0, "plan", {})], lambda candidate: 1.0)

@@ -47,7 +47,7 @@ def unknown_name(what: str, given: str, known: Iterable[str]) -> InputError:
 def check_range(what: str, given: float, low: float, high: float = float("inf")) -> None:
     """Raise `InputError` unless `low <= given <= high`."""
     if not low <= given <= high:
-        span = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
+        span = f"at least {low:,}" if high == float("inf") else f"between {low:,} and {high:,}"
         raise InputError(what, given=given, expected=f"a number {span}", mend="change it")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -80,7 +81,7 @@ class Model:
         """Read what `save` wrote; `folder` may also be a run folder with `model/` in it.
 
         Raises:
-            InputError: no model there, or one of a newer format.
+            InputError: no model there, a spoilt one, or one of a newer format.
         """
         if (folder / "model").is_dir():
             folder = folder / "model"
@@ -90,11 +91,20 @@ class Model:
                 str(folder), given="no model", expected="a folder with model.safetensors and preprocessing.json",
                 mend="name the model folder of a finished run",
             )  # fmt: skip
-        form = json.loads(paper.read_text(encoding="utf-8"))
-        if form["format"] > FORMAT:
+        try:
+            form = json.loads(paper.read_text(encoding="utf-8"))
+            if form["format"] > FORMAT:
+                raise InputError(
+                    str(paper), given=f"format {form['format']}", expected=f"{FORMAT} or older",
+                    mend="update NeuralFinder",
+                )  # fmt: skip
+            scaling = Scaling(tuple(form["mean"]), tuple(form["std"]))
+            shape, classes = Shape(*form["shape"]), tuple(form["classes"])
+            return cls.of(parse(form["genome"]), load_file(folder / "model.safetensors"), shape, scaling, classes)
+        except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(
-                str(paper), given=f"format {form['format']}", expected=f"{FORMAT} or older", mend="update NeuralFinder"
-            )
-        scaling = Scaling(tuple(form["mean"]), tuple(form["std"]))
-        shape, classes = Shape(*form["shape"]), tuple(form["classes"])
-        return cls.of(parse(form["genome"]), load_file(folder / "model.safetensors"), shape, scaling, classes)
+                str(folder), given=f"no whole model ({next(iter(str(error).splitlines()), type(error).__name__)})",
+                expected="model.safetensors and preprocessing.json of one network", mend="take them from the run again",
+            ) from error  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,22 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+MOST_MINUTES = 1_000_000
+
+RANGES: dict[str, tuple[float, float]] = {
+    "candidates": (1, 10_000_000),
+    "seed": (0, math.inf),
+    "epochs": (1, 1_000_000),
+    "finalists": (1, 10_000),
+    "final_epochs": (1, 1_000_000),
+    "world_size": (3, 1000),
+    "rounds": (0, 10_000_000),
+    "batch_size": (2, 1_000_000),
+    "retrain": (0, 10_000),
+}
+"""Least and most of each setting that is a count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user may decide; `None` leaves it to the plan.
@@ -109,21 +126,25 @@ class Settings:
             raise unknown_name("preset", self.preset, PRESETS)
         if self.strategy is not None and self.strategy not in STRATEGIES:
             raise unknown_name("strategy", self.strategy, STRATEGIES)
-        lowest = {"candidates": 1, "seed": 0, "epochs": 1, "finalists": 1, "final_epochs": 1, "world_size": 3}
-        for name, low in {**lowest, "rounds": 0, "batch_size": 2, "retrain": 0}.items():
+        for name, (low, high) in RANGES.items():
             if (given := getattr(self, name)) is not None:
-                check_range(name, given, low)
-        if self.minutes is not None and not 0 < self.minutes < float("inf"):
+                check_range(name, given, low, high)
+        if self.minutes is not None and not 0 < self.minutes <= MOST_MINUTES:
             raise InputError(
-                "minutes", given=self.minutes, expected="more than 0", mend="give some minutes, such as 10"
+                "minutes",
+                given=self.minutes,
+                expected=f"more than 0, at most {MOST_MINUTES:,}",
+                mend="give some minutes, such as 10",
             )
         if self.share is not None and not 0 < self.share <= 1:
             raise InputError(
                 "share", given=self.share, expected="more than 0, at most 1", mend="1 trains on everything"
             )
-        for name in self.options:
+        for name, value in self.options.items():
             if name not in option_defaults():
                 raise unknown_name("setting", name, option_defaults())
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(name, given=value, expected="a finite number", mend="change it")
 
     def plain(self) -> dict[str, Any]:
         """All settings as plain values for the record."""

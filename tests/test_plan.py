@@ -108,10 +108,10 @@ def test_small_data_get_small_batches(train: int, batch: int) -> None:
 @pytest.mark.parametrize(
     ("chosen", "match"),
     [
-        ({"minutes": 0}, "minutes is 0; expected more than 0; give some minutes"),
+        ({"minutes": 0}, "minutes is 0; expected more than 0, at most 1,000,000; give some minutes"),
         ({"minutes": math.nan}, "minutes is nan"),
         ({"minutes": math.inf}, "minutes is inf"),
-        ({"candidates": 0}, "candidates is 0; expected a number at least 1"),
+        ({"candidates": 0}, "candidates is 0; expected a number between 1 and 10,000,000"),
         ({"seed": -1}, "seed is -1; expected a number at least 0"),
         ({"share": 1.5}, "share is 1.5; expected more than 0, at most 1"),
         ({"preset": "fats"}, "did you mean 'fast'"),

@@ -214,7 +214,7 @@ def test_wrong_test_parts_are_refused(tmp_path):
 
 @pytest.mark.parametrize("size", [3, 4000])
 def test_image_size_has_a_range(tmp_path, size):
-    refuse(f"image_size is {size}; expected a number between 4 and 2048", tree(tmp_path), image_size=size)
+    refuse(f"image_size is {size}; expected a number between 4 and 2,048", tree(tmp_path), image_size=size)
 
 
 def test_unreadable_files_are_named_counted_and_left_out(tmp_path):

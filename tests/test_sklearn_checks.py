@@ -222,7 +222,7 @@ def test_failed_fit_leaves_it_unfitted() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"candidates": 0}, r"candidates is 0; expected a number at least 1"),
+        ({"candidates": 0}, r"candidates is 0; expected a number between 1 and 10,000,000"),
         ({"candidates": 2.5}, r"candidates is 2.5; expected a whole number"),
         ({"epochs": "three"}, r"epochs is 'three'; expected a whole number"),
         ({"seed": None}, r"seed is None; expected a whole number"),

@@ -92,7 +92,7 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
     ]
     for name, figures in result["baselines"].items():
-        reached = f"{figures['test_accuracy']:.2%}" if figures else "not run: too little time"
+        reached = f"{figures['test_accuracy']:.2%}" if figures else "not run"
         lines.append(f"  against {reached:>7}  {name}")
     if again := result["retrained"]:
         mean = sum(again) / len(again)

@@ -73,7 +73,7 @@ class Model:
             "std": self.scaling.std,
             "classes": self.classes,
         }
-        text = json.dumps(form, ensure_ascii=False, indent=1)
+        text = json.dumps(form, indent=1)  # ASCII: the name of a class may come from a folder that is no UTF-8
         (folder / "preprocessing.json").write_text(text, encoding="utf-8")
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -30,7 +31,10 @@ class WeightStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         whole = self.path(name)
         part = whole.with_suffix(".part")
-        save_file({key: tensor.contiguous() for key, tensor in state.items()}, part)
+        try:
+            save_file({key: tensor.contiguous() for key, tensor in state.items()}, part)
+        except SafetensorError as error:  # the disk is full, mostly
+            raise OSError(f"{part} cannot be written: {error}") from error
         part.replace(whole)
 
     def load(self, name: str) -> State | None:

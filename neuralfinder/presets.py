@@ -12,7 +12,6 @@ from typing import Any
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError, check_range, unknown_name
 from neuralfinder.genome import DenseHead, PoolHead
-from neuralfinder.recipes import RECIPES
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import ALPHABETS, Space
 from neuralfinder.strategies import STRATEGIES, ArtificialLife, Strategy
@@ -206,8 +205,3 @@ def make_strategy(settings: Settings, space: Space, fidelity: Fidelity, world_si
     life = dict(PRESETS[settings.preset].life)
     life |= {name: value for name, value in settings.options.items() if name not in fields}
     return ArtificialLife(space, seeds, fidelity, size=world_size, rounds=rounds, **life)
-
-
-def recipe_of(settings: Settings) -> Any:
-    """The training recipe of a preset."""
-    return RECIPES[PRESETS[settings.preset].recipe]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,10 @@ import torch
 
 import neuralfinder.evaluate
 from neuralfinder import InputError, NeuralFinder
-from neuralfinder.cost import Rates
 from neuralfinder.errors import RunFolderError
 from neuralfinder.train import train
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No measuring of the machine, and one thread: the networks here are too small for two."""
-    monkeypatch.setattr("neuralfinder.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_machine")
 
 
 def tiny(**settings: Any) -> NeuralFinder:

@@ -6,20 +6,17 @@ import inspect
 import pickle  # noqa: TID251 - an estimator must survive the trip to another process
 import re
 import warnings
-from collections.abc import Iterator
 from typing import Any
 from unittest import SkipTest
 
 import numpy as np
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from neuralfinder import InputError, NeuralFinder
-from neuralfinder.cost import Rates
 
 BLOCK = 4
 """Each number of a table becomes a block of this side: networks for pictures look past a single pixel."""
@@ -63,14 +60,7 @@ class TableFinder(NeuralFinder):
         return tags
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No measuring of the machine, and one thread: the networks here are too small for two."""
-    monkeypatch.setattr("neuralfinder.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("quick_machine")
 
 
 def tiny(**settings: Any) -> TableFinder:

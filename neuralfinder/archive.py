@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,19 +38,38 @@ class Archive:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._ranks: list[tuple[float, int, int, str]] = []
+        self._trainings = 0
 
     def add(self, candidate: Candidate, result: Result) -> None:
         """Take in one result; failures are not archived."""
         if result.score is None:
             return
-        entry = self._entries.setdefault(candidate.genome.key, Entry(candidate.genome))
+        self._trainings += 1
+        key = candidate.genome.key
+        if key in self._entries:
+            del self._ranks[bisect_left(self._ranks, self._rank(key))]
+        entry = self._entries.setdefault(key, Entry(candidate.genome))
         entry.candidates.append(candidate)
         entry.results.append(result)
+        insort(self._ranks, self._rank(key))
+
+    def _rank(self, key: str) -> tuple[float, int, int, str]:
+        entry = self._entries[key]
+        return -entry.score, entry.results[0].macs, entry.candidates[0].id, key
+
+    def find(self, key: str) -> Entry | None:
+        """The entry of the genome with this key, `None` when it was never scored."""
+        return self._entries.get(key)
 
     def best(self, count: int) -> list[Entry]:
         """The `count` best entries, fewer when there are not so many."""
-        ranked = sorted(self._entries.values(), key=lambda e: (-e.score, e.results[0].macs, e.candidates[0].id))
-        return ranked[:count]
+        return [self._entries[key] for *_, key in self._ranks[:count]]
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings ended well."""
+        return self._trainings
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -66,6 +86,8 @@ def candidate_row(candidate: Candidate) -> dict[str, object]:
         "epochs": candidate.fidelity.epochs,
         "share": candidate.fidelity.share,
         "repeat": candidate.repeat,
+        "inherits": list(candidate.inherits),
+        "bars": list(candidate.bars),
     }
 
 
@@ -95,13 +117,20 @@ def _read_candidate(row: Mapping[str, Any]) -> Candidate:
         seed=row["seed"],
         fidelity=Fidelity(row["epochs"], row["share"]),
         repeat=row["repeat"],
+        inherits=tuple(row["inherits"]),
+        bars=tuple(row["bars"]),
     )
 
 
 def read_result(event: Event) -> Result:
     """The result in an event of kind `result`."""
     with _understood(event):
-        return Result(**{**event.data, "curve": tuple(event.data["curve"])})
+        return plain_result(event.data)
+
+
+def plain_result(values: Mapping[str, Any]) -> Result:
+    """The result that `dataclasses.asdict` made plain."""
+    return Result(**{**values, "curve": tuple(values["curve"]), "rungs": tuple(values["rungs"])})
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from neuralfinder.cost import shapes
+from neuralfinder.cost import pools_at_once, shapes
 from neuralfinder.genome import Conv, DenseHead, Genome, MaxPool, PoolHead
 from neuralfinder.types import Shape
 
@@ -21,7 +21,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         genome: at least one gene, and no more pools than the picture survives.
         shape: shape of one picture.
         classes: number of outputs.
-        initialisation: `glorot` (uniform) or `he` (normal, for ReLU); biases are zero.
+        initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     before = shape
@@ -29,10 +29,12 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         match gene:
             case Conv(filters, norm):
                 layers[f"{place}_conv"] = nn.Conv2d(before.channels, filters, 3, padding=1, bias=not norm)
+                if pools_at_once(genome, place):
+                    layers[f"{place + 1}_pool"] = nn.MaxPool2d(2)
                 if norm:
                     layers[f"{place}_norm"] = nn.BatchNorm2d(filters)
                 layers[f"{place}_relu"] = nn.ReLU(inplace=True)
-            case MaxPool():
+            case MaxPool() if not pools_at_once(genome, place - 1):
                 layers[f"{place}_pool"] = nn.MaxPool2d(2)
         before = after
     match genome.head:
@@ -59,5 +61,7 @@ def _initialise(network: nn.Module, how: str) -> None:
                 nn.init.xavier_uniform_(module.weight)
             else:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if how == "dirac" and isinstance(module, nn.Conv2d):
+                nn.init.dirac_(module.weight[: module.in_channels])
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -8,9 +8,10 @@ import torch
 
 from neuralfinder.build import build
 from neuralfinder.cost import cost
+from neuralfinder.inheritance import inherit
 from neuralfinder.seeds import torch_seed
 from neuralfinder.strategies.base import OUT_OF_MEMORY
-from neuralfinder.train import Diverged, Setup, train
+from neuralfinder.train import Diverged, Setup, Training, train
 from neuralfinder.types import Candidate, Result
 from neuralfinder.weights import WeightStore
 
@@ -23,18 +24,22 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
     """
     started = time.perf_counter()
     size = cost(candidate.genome, setup.train.shape, setup.classes)
-    score: float | None = None
     failure: str | None = None
     detail = ""
-    curve: tuple[float, ...] = ()
+    training: Training | None = None
+    done = 1.0
     try:
         with torch_seed(candidate.seed):
             network = build(candidate.genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
-            training = train(network, setup, candidate.fidelity, candidate.seed)
-        store.save(name or str(candidate.id), training.state)
-        score, curve = training.score, training.curve
+            if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:
+                inherit(network, candidate.genome, parents, setup.train.shape)
+            training = train(network, setup, candidate.fidelity, candidate.seed, candidate.bars)
+        store.save(name or str(candidate.id), candidate.genome, training.state)
+        done = training.done
+        if gone := len(candidate.inherits) - len(parents):
+            detail = f"weights of {gone} of {len(candidate.inherits)} parents were gone"
     except Diverged as error:
-        failure, detail = "diverged", str(error)
+        failure, detail, done = "diverged", str(error), error.done
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure, detail = OUT_OF_MEMORY, _size_and(error, size.parameters)
     except RuntimeError as error:
@@ -42,7 +47,19 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
         failure = OUT_OF_MEMORY if "allocate memory" in str(error) else "impossible"
         detail = _size_and(error, size.parameters)
     seconds = time.perf_counter() - started
-    return Result(candidate.id, score, failure, detail, curve, seconds, size.parameters, size.macs)
+    return Result(
+        id=candidate.id,
+        score=training.score if training else None,
+        failure=failure,
+        detail=detail,
+        curve=training.curve if training else (),
+        rungs=training.rungs if training else (),
+        done=done,
+        ended=training.ended if training else "",
+        seconds=seconds,
+        parameters=size.parameters,
+        macs=size.macs,
+    )
 
 
 def _size_and(error: BaseException, parameters: int) -> str:

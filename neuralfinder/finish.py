@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from neuralfinder.archive import Archive, Entry
+from neuralfinder.archive import Archive, Entry, plain_result
 from neuralfinder.baselines import Linear, fit_linear, majority, small_network
-from neuralfinder.data.batches import Part
+from neuralfinder.data.batches import Part, Views
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model
-from neuralfinder.plan import FIXED_SECONDS, PATIENCE, SAFETY, Plan
+from neuralfinder.plan import FIXED_SECONDS, LINEAR_SECONDS, PATIENCE, SAFETY, Plan
 from neuralfinder.record import Record
 from neuralfinder.search import HEARTBEAT
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
 from neuralfinder.status import Status
 from neuralfinder.train import Setup
-from neuralfinder.types import Candidate, Fidelity, Result
+from neuralfinder.types import Candidate, Fidelity
 from neuralfinder.weights import WeightStore
 
 LONGEST_BASELINE = 200
@@ -79,13 +79,16 @@ def finish(
         NothingTrainedError: neither a candidate nor the hand-made network could be trained.
     """
     entries = archive.best(bench.plan.finalists)
+    deadline = bench.setup.clock.deadline - bench.plan.measuring_seconds
+    setup = dataclasses.replace(bench.setup, clock=bench.setup.clock.until(deadline))
+    trainer = dataclasses.replace(bench, setup=setup)
     bench.status.enter("finishing", len(entries) + 2)
     searched = [_searched(entry) for entry in entries if bench.store.path(str(entry.candidates[0].id)).exists()]
     rivals: list[Trained] = []
     for place, entry in enumerate(entries):
         epochs = _final_epochs(bench, entry.genome)
         if epochs > _searched(entry).epochs:
-            trained = _train(bench, f"final-{place}", entry.genome, epochs, shares=len(entries) - place + 1)
+            trained = _train(trainer, f"final-{place}", entry.genome, epochs, shares=len(entries) - place + 1)
             rivals += [trained] if trained else []
         bench.status.progress(place + 1, len(entries) + 2)
     # the search's best score is the luckiest of many: it wins only where full training fell clearly behind it
@@ -94,26 +97,27 @@ def finish(
         rivals += searched
 
     hand_made = small_network(bench.space)
-    baseline = _train(bench, "baseline", hand_made, _as_long_as(bench, hand_made, rivals), shares=1)
+    baseline = _train(trainer, "baseline", hand_made, _as_long_as(bench, hand_made, rivals), shares=1)
     rivals = rivals or ([baseline] if baseline else [])
     if not rivals:
         raise NothingTrainedError("no network could be trained; `neuralfinder show RUN` lists the reasons")
     winner = min(rivals, key=lambda trained: (-trained.score, trained.macs))
     bench.status.progress(len(entries) + 1, len(entries) + 2)
     linear = _linear(bench)
-    retrained = _retrain(bench, winner)
+    retrained = _retrain(trainer, winner)
 
-    load = partial(_model, bench, classes)
-    model = load(winner)
+    model, measured = _with_views(bench, _load(bench, classes, winner))
+    by_hand = _with_views(bench, _load(bench, classes, baseline))[0] if baseline else None
+    again = [dataclasses.replace(_load(bench, classes, each), views=model.views) for each in retrained]
     test = open_test()
     labels = test.labels.cpu().numpy()
-    answers = model.predict(test)
+    answers = model.predict(test, bench.setup.bf16)
     right = int((answers == labels).sum())
     interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
     guess = np.full_like(labels, majority(bench.setup.train.labels.cpu().numpy(), len(classes)))
     size = bench.space.cost(winner.genome)
     figures = {
-        "validation_accuracy": winner.score,
+        "validation_accuracy": measured,
         "test_accuracy": right / len(labels),
         "test_interval": [float(interval.low), float(interval.high)],
         "test_balanced_accuracy": _balanced(labels, answers),
@@ -122,19 +126,21 @@ def finish(
         "genome": winner.genome.key,
         "epochs": winner.epochs,
         "curve": list(winner.curve),
+        "views": dataclasses.asdict(model.views),
         "baselines": {
             "majority class": {"test_accuracy": _accuracy(labels, guess)},
             "logistic regression": linear
             and {"test_accuracy": _accuracy(labels, linear.predict(test)), "pictures": linear.pictures},
             "small network": baseline
+            and by_hand
             and {
-                "test_accuracy": _accuracy(labels, load(baseline).predict(test)),
+                "test_accuracy": _accuracy(labels, by_hand.predict(test, bench.setup.bf16)),
                 "validation_accuracy": baseline.score,
                 "genome": baseline.genome.key,
                 "epochs": baseline.epochs,
             },
         },
-        "retrained": [_accuracy(labels, load(again).predict(test)) for again in retrained],
+        "retrained": [_accuracy(labels, each.predict(test, bench.setup.bf16)) for each in again],
     }
     bench.status.progress(len(entries) + 2, len(entries) + 2)
     return model, figures
@@ -176,8 +182,7 @@ def _train(
     """Train a network in one of the `shares` of the time left; `None` when it fails. A recorded training is reused."""
     before = [e.data for e in bench.record.read() if e.kind == "final" and e.data["name"] == name]
     if before and (before[0]["result"]["failure"] or bench.store.path(name).exists()):
-        plain = before[0]["result"]
-        result = Result(**{**plain, "curve": tuple(plain["curve"])})
+        result = plain_result(before[0]["result"])
     else:
         setup = setup or bench.setup
         slack = PATIENCE if shares > 1 else 1.0
@@ -215,17 +220,29 @@ def _retrain(bench: Bench, winner: Trained) -> list[Trained]:
 
 def _linear(bench: Bench) -> Linear | None:
     setup = bench.setup
-    seconds = min(20.0, 0.3 * max(0.0, setup.clock.left()))
+    seconds = min(LINEAR_SECONDS, 0.3 * max(0.0, setup.clock.left()))
     return fit_linear(setup.train, setup.classes, setup.scaling, seconds, bench.seeds.stream("linear"))
 
 
-def _model(bench: Bench, classes: tuple[Any, ...], trained: Trained) -> Model:
-    state = bench.store.load(trained.name)
-    if state is None:
+def _load(bench: Bench, classes: tuple[Any, ...], trained: Trained) -> Model:
+    parent = bench.store.load(trained.name)
+    if parent is None:
         raise NothingTrainedError(
             f"the weights {bench.store.path(trained.name)} are gone; delete the run and begin again"
         )
-    return Model.of(trained.genome, state, bench.space.shape, bench.setup.scaling, classes)
+    return Model.of(trained.genome, parent.state, bench.space.shape, bench.setup.scaling, classes)
+
+
+def _with_views(bench: Bench, model: Model) -> tuple[Model, float]:
+    """The model with test-time averaging where that helps on the validation part, and its accuracy there."""
+    setup = bench.setup
+    models = [model]
+    if setup.recipe.views:
+        models.append(dataclasses.replace(model, views=Views(mirror=setup.flip, shift=setup.recipe.shift > 0)))
+    labels = setup.validation.labels.cpu().numpy()
+    scores = [_accuracy(labels, each.predict(setup.validation, setup.bf16)) for each in models]
+    best = int(np.argmax(scores))  # the first of equals
+    return models[best], scores[best]
 
 
 def _accuracy(labels: np.ndarray, answers: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from neuralfinder.errors import InputError
@@ -18,7 +18,10 @@ from neuralfinder.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """3x3 convolution, stride 1, zero padding 1, then ReLU; with `norm`, batch normalisation between the two."""
+    """3x3 convolution, stride 1, zero padding 1, then ReLU; with `norm`, batch normalisation between the two.
+
+    A pool that follows directly comes before normalisation and ReLU.
+    """
 
     filters: int
     norm: bool = False
@@ -69,16 +72,22 @@ _PUBLISHED_HEAD = DenseHead(512)
 
 @dataclass(frozen=True, slots=True)
 class Genome:
-    """A network's blueprint: genes in order and a head. Equal genomes have equal `key`s."""
+    """A network's blueprint: genes in order and a head.
+
+    Attributes:
+        genes: the layers.
+        head: what follows them.
+        key: the short text: identity of the network and key of every cache. Equal genomes have equal keys.
+    """
 
     genes: tuple[Gene, ...]
     head: Head = _PUBLISHED_HEAD
+    key: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        """The short text: identity of the network and key of every cache."""
+    def __post_init__(self) -> None:
+        """Write the key once: it is asked for more often than anything else."""
         body = " ".join(str(gene) for gene in self.genes)
-        return body if self.head == _PUBLISHED_HEAD else f"{body} > {self.head}"
+        object.__setattr__(self, "key", body if self.head == _PUBLISHED_HEAD else f"{body} > {self.head}")
 
     def __str__(self) -> str:
         return self.key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +16,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from neuralfinder.build import build
-from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data.batches import Part, Scaling, Views
 from neuralfinder.errors import InputError
 from neuralfinder.genome import Genome, parse
-from neuralfinder.train import predict_logits
+from neuralfinder.inheritance import State
+from neuralfinder.train import PLAIN, predict_logits
 from neuralfinder.types import Shape
-from neuralfinder.weights import State
 
 FORMAT = 1
 
@@ -34,6 +36,7 @@ class Model:
         shape: of the pictures it takes.
         scaling: what is done to pixels first.
         classes: labels as the user gave them, in the order of the outputs.
+        views: what it looks at to answer.
     """
 
     genome: Genome
@@ -41,24 +44,35 @@ class Model:
     shape: Shape
     scaling: Scaling
     classes: tuple[Any, ...]
+    views: Views = PLAIN
 
     @classmethod
-    def of(cls, genome: Genome, state: State, shape: Shape, scaling: Scaling, classes: tuple[Any, ...]) -> Model:
+    def of(
+        cls,
+        genome: Genome,
+        state: State,
+        shape: Shape,
+        scaling: Scaling,
+        classes: tuple[Any, ...],
+        views: Views = PLAIN,
+    ) -> Model:
         """Build the network and give it its weights."""
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
             network = build(genome, shape, len(classes))
         network.load_state_dict(state, assign=True)
-        return cls(genome, network.eval(), shape, scaling, classes)
+        return cls(genome, network.eval(), shape, scaling, classes, views)
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, pixels as in training."""
         pictures = np.require(pictures, requirements=["C", "W"])  # torch warns of what cannot be written to
         part = Part(torch.from_numpy(pictures), torch.zeros(len(pictures), dtype=torch.int64))
-        return np.asarray(predict_logits(self.network, part, self.scaling).softmax(1).numpy())
+        return np.asarray(predict_logits(self.network, part, self.scaling, views=self.views).softmax(1).numpy())
 
-    def predict(self, part: Part) -> np.ndarray:
-        """Class indices `(n,)` of a part."""
-        return np.asarray(predict_logits(self.network, part.on_cpu(), self.scaling).argmax(1).numpy())
+    def predict(self, part: Part, bf16: bool = False) -> np.ndarray:
+        """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked."""
+        network = copy.deepcopy(self.network).to(part.labels.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+        return np.asarray(predict_logits(network, part, self.scaling, bf16, self.views).argmax(1).cpu().numpy())
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `preprocessing.json`."""
@@ -72,6 +86,7 @@ class Model:
             "mean": self.scaling.mean,
             "std": self.scaling.std,
             "classes": self.classes,
+            "views": dataclasses.asdict(self.views),
         }
         text = json.dumps(form, indent=1)  # ASCII: the name of a class may come from a folder that is no UTF-8
         (folder / "preprocessing.json").write_text(text, encoding="utf-8")
@@ -100,7 +115,9 @@ class Model:
                 )  # fmt: skip
             scaling = Scaling(tuple(form["mean"]), tuple(form["std"]))
             shape, classes = Shape(*form["shape"]), tuple(form["classes"])
-            return cls.of(parse(form["genome"]), load_file(folder / "model.safetensors"), shape, scaling, classes)
+            views = Views(**form["views"])
+            state = load_file(folder / "model.safetensors")
+            return cls.of(parse(form["genome"]), state, shape, scaling, classes, views)
         except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, InputError):
                 raise

@@ -11,7 +11,7 @@ import numpy as np
 
 from neuralfinder.cost import Cost, Rates
 from neuralfinder.presets import PRESETS, Settings, make_space
-from neuralfinder.recipes import Recipe
+from neuralfinder.recipes import RECIPES, Recipe
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
 from neuralfinder.types import Fidelity, Shape
@@ -31,6 +31,12 @@ SAFETY = 0.85
 PATIENCE = 1.25
 """How much longer than planned search and trainings may take before the clock cuts them short: on pace, the plan and
 not the clock ends them, so that equal seeds give equal runs."""
+
+LINEAR_SECONDS = 20.0
+"""Seconds of fitting logistic regression at most."""
+
+VIEWS = 6
+"""Looks at one picture of a network that averages at test time."""
 
 FIXED_SECONDS = 0.03
 """Seconds of a candidate that are not training steps: building, storing, journal."""
@@ -62,6 +68,7 @@ class Plan:
         max_step_seconds: cap on the predicted seconds of one training step of a candidate.
         finalists: how many are trained fully.
         final_epochs, final_seconds: how long each is trained at most.
+        measuring_seconds: kept for the logistic regression and the last looks at validation and test part.
         world_size, rounds: of the world.
         retrain: retrainings of the winner for the report.
         rates: speed of the machine.
@@ -80,6 +87,7 @@ class Plan:
     finalists: int
     final_epochs: int
     final_seconds: float | None
+    measuring_seconds: float
     world_size: int
     rounds: int
     retrain: int
@@ -147,6 +155,7 @@ class _Draft:
     def __init__(self, task: Task, settings: Settings, recipe: Recipe, batch_size: int, rates: Rates) -> None:
         self.task, self.settings, self.recipe, self.rates = task, settings, recipe, rates
         self.preset = PRESETS[settings.preset]
+        self.batch_size = batch_size
         self.steps = max(1, task.train // batch_size)
         self.measuring = task.validation / batch_size / 3  # steps that one measurement takes as long as
 
@@ -171,6 +180,7 @@ class _Draft:
             "finalists": finalists,
             "final_epochs": final,
             "final_seconds": seconds and seconds * 0.3 / finalists,
+            "measuring_seconds": seconds * 0.05 if seconds else 0.0,
             "world_size": world_size,
             "rounds": rounds,
             "retrain": self._retrain(),
@@ -179,13 +189,15 @@ class _Draft:
     def timed(self, seconds: float) -> dict[str, Any]:
         """Numbers that fit into `seconds`."""
         s, warnings = self.settings, []
-        finalists = s.finalists or (1 if seconds < 15 else 2 if seconds < 1800 else 3)
-        shares = finalists + 1  # the hand-made baseline trains as long as the winner
-        longest = FINISH_SHARE * seconds / shares
-        cap, typical = self._step_cap(longest)
+        cap, typical = self._step_cap(FINISH_SHARE * seconds / 2)
+        measuring_seconds = min(0.15 * seconds, self._looks() * cap + min(LINEAR_SECONDS, 0.02 * seconds))
+        left = seconds - measuring_seconds
         useful = (s.final_epochs or LONGEST_FINAL) * self.steps * typical * 1.5 / SAFETY
-        final_seconds = max(0.0, min(longest, useful))
-        search_seconds = max(0.0, seconds - shares * final_seconds)
+        # the hand-made baseline trains as long as the winner
+        finalists = s.finalists or min(3, max(1, int(FINISH_SHARE * left / useful) - 1))
+        shares = finalists + 1
+        final_seconds = max(0.0, min(FINISH_SHARE * left / shares, useful))
+        search_seconds = max(0.0, left - shares * final_seconds)
 
         aim = s.candidates or min(400, max(8, round(40 * math.sqrt(seconds / 60))))
         epochs, share = self._fidelity(SAFETY * search_seconds / aim, typical)
@@ -207,11 +219,18 @@ class _Draft:
             "finalists": finalists,
             "final_epochs": s.final_epochs or LONGEST_FINAL,
             "final_seconds": final_seconds,
+            "measuring_seconds": measuring_seconds,
             "world_size": world_size,
             "rounds": max(1, candidates) if s.rounds is None else s.rounds,
             "retrain": self._retrain(),
             "warnings": tuple(warnings),
         }
+
+    def _looks(self) -> float:
+        """Steps that the last looks of winner and baseline at validation and test part take as long as."""
+        views = VIEWS if RECIPES[self.preset.final].views else 1
+        samples = 2 * (self.task.validation * (1 + views) + self.task.test * views)
+        return samples / self.batch_size / 3
 
     def _step_cap(self, final_seconds: float) -> tuple[float, float]:
         """The cap on a training step, and the mean step of the space's founders under it; both in seconds."""

@@ -24,18 +24,24 @@ class Preset:
 
     Attributes:
         summary: one line for people.
-        recipe: name of the training recipe.
+        recipe: name of the training recipe of candidates.
+        final: name of the recipe of finalists and of the network by hand.
         space: settings of the space other than the task's shape and classes.
         life: settings of the strategy `artificial-life`.
         planned: whether the plan decides fidelity, caps and world size; if not, everything is as published.
+        inherit: whether children start from the weights of their parents.
+        early_stop: whether a training clearly behind earlier ones is stopped.
         retrain: how many retrainings of the winner on training and validation part are reported beside it.
     """
 
     summary: str
     recipe: str
+    final: str
     space: Mapping[str, Any]
     life: Mapping[str, Any]
     planned: bool
+    inherit: bool
+    early_stop: bool
     retrain: int = 0
 
 
@@ -43,6 +49,7 @@ PRESETS: dict[str, Preset] = {
     "fast": Preset(
         summary="the same world, a space that fits the time, a modern training recipe",
         recipe="fast",
+        final="final",
         space={
             "filters": ALPHABETS["fast"],
             "norm": True,
@@ -52,19 +59,29 @@ PRESETS: dict[str, Preset] = {
         },
         life={"r": 0.0, "repair": "drop", "resample_pool": True},
         planned=True,
+        inherit=True,
+        early_stop=True,
     ),
     "seed-2017": Preset(
         summary="the algorithm and the training of the 2017 text, as published",
         recipe="seed-2017",
+        final="seed-2017",
         space={"filters": ALPHABETS["2017"], "head": DenseHead(512), "founders_are": "single"},
         life={},
         planned=False,
+        inherit=False,
+        early_stop=False,
         retrain=3,
     ),
 }
 
 
 MOST_MINUTES = 1_000_000
+
+SWITCHES = ("inherit", "early_stop")
+"""Settings of the search itself, beside those of strategy and space."""
+
+BOOLEANS = {"true": True, "on": True, "false": False, "off": False}
 
 RANGES: dict[str, tuple[float, float]] = {
     "candidates": (1, 10_000_000),
@@ -145,13 +162,20 @@ class Settings:
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(name, given=value, expected="a finite number", mend="change it")
 
+    def switch(self, name: str) -> bool:
+        """Whether `inherit` or `early_stop` is on: as set, or else as the preset has it."""
+        return bool(self.options.get(name, getattr(PRESETS[self.preset], name)))
+
     def plain(self) -> dict[str, Any]:
         """All settings as plain values for the record."""
         return {**dataclasses.asdict(self), "options": dict(self.options)}
 
 
 def option_defaults() -> dict[str, Any]:
-    """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`."""
+    """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`.
+
+    `inherit` and `early_stop` are off as published and on in the preset `fast`.
+    """
     life = {
         name: parameter.default
         for name, parameter in inspect.signature(ArtificialLife).parameters.items()
@@ -159,7 +183,7 @@ def option_defaults() -> dict[str, Any]:
     }
     caps = ("pool_first", "max_convolutions", "max_genes", "max_parameters", "max_macs")
     space = {entry.name: entry.default for entry in dataclasses.fields(Space) if entry.name in caps}
-    return {**life, **space, "alphabet": "2017"}
+    return {**life, **space, **dict.fromkeys(SWITCHES, False), "alphabet": "2017"}
 
 
 def read_option(text: str) -> tuple[str, Any]:
@@ -176,7 +200,7 @@ def read_option(text: str) -> tuple[str, Any]:
         raise unknown_name("setting", name, known)
     kind = float if known[name] is None else type(known[name])
     try:
-        return name, {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+        return name, BOOLEANS[value.lower()] if kind is bool else kind(value)
     except (ValueError, KeyError) as error:
         raise InputError(
             f"setting {name}", given=repr(value), expected=f"a {kind.__name__}", mend="change it"
@@ -201,7 +225,7 @@ def make_strategy(settings: Settings, space: Space, fidelity: Fidelity, world_si
     kind = STRATEGIES[settings.strategy or "artificial-life"]
     if kind is not ArtificialLife:
         return kind(space, seeds, fidelity)
-    fields = {entry.name for entry in dataclasses.fields(Space)} | {"alphabet"}
+    fields = {entry.name for entry in dataclasses.fields(Space)} | {"alphabet", *SWITCHES}
     life = dict(PRESETS[settings.preset].life)
     life |= {name: value for name, value in settings.options.items() if name not in fields}
     return ArtificialLife(space, seeds, fidelity, size=world_size, rounds=rounds, **life)

@@ -19,6 +19,7 @@ class Recipe:
             `inverse-time` - learning_rate / (1 + decay t) with t the number of updates done.
         decay: per update, for `inverse-time`.
         momentum: of stochastic gradient descent with Nesterov's correction.
+        kernel_rate: peak rate of Muon for convolutions that a normalisation follows; 0 leaves them to gradient descent.
         weight_decay: L2 pull on all weight matrices and kernels, as torch counts it.
         class_l2: lambda of the extra loss term lambda * sum(W^2) on the class layer alone.
         label_smoothing: share of the target spread over all classes, 0..1.
@@ -29,7 +30,9 @@ class Recipe:
         shift: largest shift in each direction, as a share of the side.
         rotation: largest turn in degrees, either way.
         flip: mirror left to right at random where the data allow it.
-        initialisation: `glorot` uniform or `he` normal; biases zero.
+        initialisation: `glorot` uniform, `he` normal, or `dirac`: convolutions that pass on as many channels as come
+            in, further ones as `he`; biases zero.
+        views: whether finished networks may answer with the mean over several views of a picture, see `Views`.
         mixed_precision: bf16 with channels-last where the machine is faster with it.
     """
 
@@ -40,6 +43,7 @@ class Recipe:
     schedule: str = "one-cycle"
     decay: float = 0.0
     momentum: float = 0.9
+    kernel_rate: float = 0.0
     weight_decay: float = 0.0
     class_l2: float = 0.0
     label_smoothing: float = 0.0
@@ -51,6 +55,7 @@ class Recipe:
     rotation: float = 0.0
     flip: bool = False
     initialisation: str = "he"
+    views: bool = False
     mixed_precision: bool = True
 
 
@@ -60,10 +65,25 @@ RECIPES: dict[str, Recipe] = {
         epochs=20,
         batch_size=128,
         learning_rate=0.2,
+        kernel_rate=0.1,
         weight_decay=5e-4,
         label_smoothing=0.1,
         shift=0.125,
         flip=True,
+        initialisation="dirac",
+    ),
+    "final": Recipe(
+        name="final",
+        epochs=60,
+        batch_size=128,
+        learning_rate=0.2,
+        kernel_rate=0.1,
+        weight_decay=5e-4,
+        label_smoothing=0.1,
+        shift=0.125,
+        flip=True,
+        views=True,
+        initialisation="dirac",
     ),
     # Keras 1.x, as the text of 2017 used it: docs/seed-2017.md says where each value comes from.
     "seed-2017": Recipe(

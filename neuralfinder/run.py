@@ -28,6 +28,7 @@ from neuralfinder.errors import RunFolderError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, in_process
 from neuralfinder.finish import Bench, finish
+from neuralfinder.judgement import Judgement
 from neuralfinder.machine import describe, find_device, has_bf16, measure
 from neuralfinder.model import Model
 from neuralfinder.plan import PATIENCE, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
@@ -177,7 +178,7 @@ class _Run:
                 clock = Clock(max(ends, started + 2.0), self.interrupts.second)  # a model always comes back
                 bench = Bench(
                     plan,
-                    dataclasses.replace(setup, clock=clock),
+                    dataclasses.replace(setup, recipe=RECIPES[self.preset.final], clock=clock),
                     space,
                     self.store,
                     self.record,
@@ -249,14 +250,19 @@ class _Run:
 
     def _search(self, task: Task, plan: Plan, setup: Setup, space: Space, executor: Executor) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
-        strategy = make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds)
-        progress = Progress(strategy)
 
         def predict(candidate: Candidate) -> float:
             size = space.cost(candidate.genome)
             return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures)
 
-        replay(progress, self.record.read(), predict)
+        progress = Progress(
+            make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds),
+            predict,
+            inherit=self.settings.switch("inherit"),
+            judgement=Judgement() if self.settings.switch("early_stop") else None,
+            leaders=plan.finalists,
+        )
+        replay(progress, self.record.read())
         self._show(progress)
         if self.record.last("stop"):
             return progress
@@ -267,17 +273,15 @@ class _Run:
             candidates=plan.candidates if plan.candidates_fixed else None,
             work=plan.search_work,
             deadline=min(deadline, setup.clock.deadline),
-            predict=predict,
             interrupted=self.interrupts.first.is_set,
         )
         setup = dataclasses.replace(setup, clock=setup.clock.until(limits.deadline))
         self.status.enter("searching")
         train_one = partial(evaluate, setup=setup, store=self.store)
         for _ in search(progress, executor, train_one, self.record, limits):
+            self.store.sweep({str(id_) for id_ in progress.needed()})
             if self._show(progress):
                 self._write_improvement(progress, plan)
-                leaders = [entry.candidates[0].id for entry in progress.archive.best(plan.finalists)]
-                self.store.sweep({str(id_) for id_ in [*leaders, *progress.open]})
         if self.interrupts.first.is_set():
             self.status.say("interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed")
         return progress

@@ -13,12 +13,19 @@ from dataclasses import dataclass, field
 from neuralfinder.archive import Archive, candidate_row, read_result
 from neuralfinder.errors import RunFolderError
 from neuralfinder.executors import Evaluation, Executor
+from neuralfinder.judgement import Judgement
 from neuralfinder.record import Record
 from neuralfinder.strategies.base import Strategy
 from neuralfinder.types import Candidate, Event, Result
 
 HEARTBEAT = 0.2
 """Seconds between looks at the clock and the keyboard while trainings run."""
+
+LEAST_FOR_PACE = 5
+"""Trainings after which the prediction of their time is corrected."""
+
+WEIGHTS_CAP = 2 << 30
+"""Bytes of weights kept on disk during a search: more than enough for a world of networks of some million numbers."""
 
 
 @dataclass
@@ -27,45 +34,114 @@ class Limits:
 
     Attributes:
         candidates: trainings, `None` without a limit.
-        work: predicted seconds of training of all candidates asked, `None` without a limit.
+        work: seconds of training of all candidates asked, as predicted and corrected by `Progress.pace`; `None`
+            without a limit.
         deadline: in seconds of `time.monotonic`.
-        predict: seconds a candidate is predicted to take.
         interrupted: whether the user asked to stop.
     """
 
     candidates: int | None
     work: float | None
     deadline: float
-    predict: Callable[[Candidate], float]
     interrupted: Callable[[], bool] = lambda: False
 
 
 @dataclass
 class Progress:
-    """Where a search stands: rebuilt by `replay`, moved on by `search`."""
+    """Where a search stands: rebuilt by `replay`, moved on by `search`.
+
+    Attributes:
+        strategy: a fresh one at first.
+        predict: seconds a candidate is predicted to take.
+        inherit: whether children start from the weights of their parents.
+        judgement: sets the bars that trainings must clear; `None` lets all of them run to the end.
+        leaders: how many of the best keep their weights, dead or alive.
+        archive: all results.
+        open: candidates without a result, by id.
+        asked: candidates so far.
+        work: predicted seconds of training so far; what was stopped early counts by the share that was done.
+        told: of these, the seconds of candidates with a result.
+        spent: seconds that these really took.
+        stored: ids of the trainings whose weights are kept.
+    """
 
     strategy: Strategy
+    predict: Callable[[Candidate], float] = lambda _: 0.0
+    inherit: bool = False
+    judgement: Judgement | None = None
+    leaders: int = 1
     archive: Archive = field(default_factory=Archive)
     open: dict[int, Candidate] = field(default_factory=dict)
     asked: int = 0
     work: float = 0.0
+    told: float = 0.0
+    spent: float = 0.0
+    stored: set[int] = field(default_factory=set)
 
-    def ask(self, n: int, predict: Callable[[Candidate], float]) -> dict[str, object]:
+    def ask(self, n: int) -> dict[str, object]:
         """Ask the strategy; returns the event for the record."""
-        candidates = self.strategy.ask(n)
+        candidates = [self._prepare(candidate) for candidate in self.strategy.ask(n)]
         self.open |= {candidate.id: candidate for candidate in candidates}
         self.asked += len(candidates)
-        self.work += sum(predict(candidate) for candidate in candidates)
+        self.work += sum(self.predict(candidate) for candidate in candidates)
         rows = [candidate_row(candidate) for candidate in candidates]
         return {"n": n, "candidates": rows, "notes": self.strategy.notes}
 
+    def _prepare(self, candidate: Candidate) -> Candidate:
+        """Say whose weights it starts from and which bars it must clear."""
+        if self.inherit:
+            entries = (self.archive.find(key) for key in dict.fromkeys(candidate.parents))
+            ids = [entry.candidates[0].id for entry in entries if entry]
+            candidate = dataclasses.replace(candidate, inherits=tuple(id_ for id_ in ids if id_ in self.stored))
+        if self.judgement:
+            candidate = dataclasses.replace(candidate, bars=self.judgement.bars(candidate))
+        return candidate
+
     def tell(self, result: Result) -> None:
         """Hand a result to strategy and archive."""
-        self.archive.add(self.open.pop(result.id), result)
+        candidate = self.open.pop(result.id)
+        predicted = self.predict(candidate)
+        self.work -= (1 - result.done) * predicted
+        self.told += result.done * predicted
+        self.spent += result.seconds
+        self.archive.add(candidate, result)
+        if self.judgement:
+            self.judgement.learn(candidate, result)
         self.strategy.tell([result])
+        self._choose_stored(result)
+
+    @property
+    def pace(self) -> float:
+        """Real seconds for each predicted one, in steps of 1.5: 1 while the prediction is right within about a fifth.
+
+        So runs whose trainings take a little more or less time are the same runs.
+        """
+        if self.archive.trainings < LEAST_FOR_PACE or not self.told:
+            return 1.0
+        return float(1.5 ** round(math.log(self.spent / self.told, 1.5))) if self.spent else 1.0
+
+    def needed(self) -> set[int]:
+        """Ids of the trainings whose weights must not be deleted now."""
+        return self.stored.union(self.open, *(candidate.inherits for candidate in self.open.values()))
+
+    def _choose_stored(self, result: Result) -> None:
+        """Weights are kept of leaders first, then of living networks from the best down, up to the cap."""
+        if result.score is not None:
+            self.stored.add(result.id)
+        entries = self.archive.best(self.leaders)
+        if self.inherit:
+            living = [entry for key in self.strategy.living() if (entry := self.archive.find(key))]
+            entries += sorted(living, key=lambda entry: (-entry.score, entry.candidates[0].id))
+        kept, room = set[int](), WEIGHTS_CAP
+        for entry in entries:
+            id_, size = entry.candidates[0].id, 4 * entry.results[0].parameters
+            if id_ in self.stored and id_ not in kept and size <= room:
+                kept.add(id_)
+                room -= size
+        self.stored = kept
 
 
-def replay(progress: Progress, events: Iterable[Event], predict: Callable[[Candidate], float]) -> None:
+def replay(progress: Progress, events: Iterable[Event]) -> None:
     """Bring a fresh strategy to where the record is.
 
     Raises:
@@ -73,7 +149,7 @@ def replay(progress: Progress, events: Iterable[Event], predict: Callable[[Candi
     """
     for event in events:
         if event.kind == "asked":
-            again = json.loads(json.dumps(progress.ask(event.data["n"], predict)))
+            again = json.loads(json.dumps(progress.ask(event.data["n"])))
             if again != event.data:
                 raise RunFolderError(
                     f"event {event.number} of the record",
@@ -99,7 +175,7 @@ def search(
         reason = reason or _reason_to_stop(progress, limits)
         if not reason and len(futures) < slots:
             wanted = math.inf if limits.candidates is None else limits.candidates - progress.asked
-            event = progress.ask(int(min(slots - len(futures), wanted)), limits.predict)
+            event = progress.ask(int(min(slots - len(futures), wanted)))
             if event["candidates"] or event["notes"]:
                 record.append("asked", [event])
             fresh = [candidate for id_, candidate in progress.open.items() if id_ not in futures.values()]
@@ -121,7 +197,7 @@ def _reason_to_stop(progress: Progress, limits: Limits) -> str:
         return "interrupted"
     if limits.candidates is not None and progress.asked >= limits.candidates:
         return "all candidates trained"
-    if limits.work is not None and progress.work >= limits.work:
+    if limits.work is not None and progress.work * progress.pace >= limits.work:
         return "planned work done"
     if time.monotonic() >= limits.deadline:
         return "time is up"

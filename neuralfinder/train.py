@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
@@ -13,12 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
-from neuralfinder.data.batches import Augmentation, Part, Scaling, plain_batches, training_batches
+from neuralfinder.data.batches import Augmentation, Part, Scaling, Views, plain_batches, training_batches
+from neuralfinder.optimizers import Muon
 from neuralfinder.recipes import Recipe
-from neuralfinder.types import Fidelity
+from neuralfinder.types import RUNGS, Fidelity
+
+PLAIN = Views()
+"""One look at each picture as it is."""
 
 EVALUATION_BATCH = 256
 """Samples per forward pass without gradients: large enough for speed, small enough for the processor's cache."""
+
+
+RUNG_PICTURES = 1000
+"""Validation pictures looked at on a rung: a standard error of at most 1.6 points."""
 
 
 class Cancelled(CancelledError):  # noqa: N818 - no error, a request
@@ -26,7 +34,11 @@ class Cancelled(CancelledError):  # noqa: N818 - no error, a request
 
 
 class Diverged(Exception):  # noqa: N818 - a result, not a mistake
-    """The loss is no longer a number."""
+    """The loss is no longer a number; `done` is the share of the training that was done."""
+
+    def __init__(self, message: str, done: float) -> None:
+        super().__init__(message)
+        self.done = done
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +88,21 @@ class Training:
     Attributes:
         score: validation accuracy of the weights kept, 0..1.
         curve: validation accuracy at each measured epoch.
+        rungs: accuracy on the first pictures of the validation part at each of `RUNGS` that was reached.
         state: the weights, on the CPU, contiguous.
-        epochs: epochs begun.
-        ended: `complete`, `patience`, `chance`, `deadline`, or `diverged` after something had been measured.
+        done: share of the planned steps that were done, 0..1.
+        ended: `complete`, `patience`, `chance`, `behind`, `deadline`, or `diverged` after something had been measured.
     """
 
     score: float
     curve: tuple[float, ...]
+    rungs: tuple[float, ...]
     state: dict[str, Tensor]
-    epochs: int
+    done: float
     ended: str
 
 
-def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int) -> Training:
+def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars: Sequence[float] = ()) -> Training:
     """Train `network` in place and measure it on the validation part.
 
     On pace, the learning rate depends on the share of steps done alone, so equal seeds give equal weights. When the
@@ -99,6 +113,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int) -> Tr
         setup: data, recipe and clock.
         fidelity: epochs and share of the data; each epoch draws its share anew.
         seed: of the order of samples and the augmentation. Dropout draws from torch's global generator.
+        bars: accuracy below which training is stopped at each of `RUNGS`; empty looks at no rung.
 
     Raises:
         Diverged: the loss became NaN or infinite before anything was measured.
@@ -108,75 +123,82 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int) -> Tr
     generator = torch.Generator().manual_seed(seed)
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    optimizer = _optimizer(network, setup.recipe)
+    optimizer = _Optimizer(network, setup.recipe)
     pace = Pace(fidelity.epochs * steps, setup.clock, evaluation_steps=len(setup.validation) / setup.batch_size / 3)
-    judge = _Judge(setup, fidelity.epochs, network)
-    ended: str | None = None
-    epoch = 0
-
-    while ended is None:
-        epoch += 1
-        loss = _train_epoch(network, optimizer, setup, steps, generator, pace)
-        if not math.isfinite(loss):
-            if not judge.curve:
-                raise Diverged(f"the loss is {loss} in epoch {epoch}")
-            ended = "diverged"
-        else:
-            if _is_measured(epoch, fidelity.epochs, setup.recipe.measures) or pace.over:
-                judge.measure(network)
-            ended = judge.verdict(epoch, pace)
-
-    network.load_state_dict(judge.state)
-    return Training(judge.score, tuple(judge.curve), judge.state, epoch, ended)
-
-
-def _train_epoch(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    setup: Setup,
-    steps: int,
-    generator: torch.Generator,
-    pace: Pace,
-) -> float:
-    """One pass over the training part or its share; returns the sum of the losses."""
-    recipe = setup.recipe
-    augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip)
-    network.train()
+    judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)
-    for pictures, labels in training_batches(
-        setup.train, setup.batch_size, steps, augmentation, setup.scaling, generator
-    ):
+
+    network.train()
+    for pictures, labels in _batches(setup, steps, fidelity.epochs, generator):
         if setup.clock.cancelled.is_set():
             raise Cancelled
-        if pace.over:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(recipe, pace)
-        with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
-            logits = network(pictures)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-        if recipe.class_l2:
-            loss = loss + recipe.class_l2 * network.get_parameter("head.weight").square().sum()
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
+        loss = _loss(network, setup, pictures, labels)
+        optimizer.step(loss, pace)
         loss_sum += loss.detach()
         pace.step()
-    return float(loss_sum)
+        if judge.is_due(pace) and judge.look(network, float(loss_sum), pace):
+            break
+
+    network.load_state_dict(judge.state)
+    return Training(judge.score, tuple(judge.curve), tuple(judge.rungs), judge.state, pace.share, judge.ended)
+
+
+def _batches(setup: Setup, steps: int, epochs: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    recipe = setup.recipe
+    augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip)
+    return training_batches(setup.train, setup.batch_size, steps, epochs, augmentation, setup.scaling, generator)
+
+
+def _loss(network: nn.Module, setup: Setup, pictures: Tensor, labels: Tensor) -> Tensor:
+    recipe = setup.recipe
+    with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
+        logits = network(pictures)
+    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    if recipe.class_l2:
+        loss = loss + recipe.class_l2 * network.get_parameter("head.weight").square().sum()
+    return loss
 
 
 class _Judge:
     """Keeps the curve, the score and the weights that go with it, and says when to stop."""
 
-    def __init__(self, setup: Setup, epochs: int, network: nn.Module) -> None:
+    def __init__(self, setup: Setup, network: nn.Module, steps: int, epochs: int, bars: Sequence[float]) -> None:
         self.curve: list[float] = []
-        self.score, self.state = 0.0, _snapshot(network)
-        self._setup, self._epochs = setup, epochs
+        self.rungs: list[float] = []
+        self.score, self.state, self.ended = 0.0, _snapshot(network), ""
+        self._setup, self._steps, self._epochs = setup, steps, epochs
+        self._bars = {math.ceil(rung * steps * epochs): bar for rung, bar in zip(RUNGS, bars, strict=bool(bars))}
         self._chance = _majority_share(setup.validation.labels, setup.classes)
         self._since_best = 0
 
-    def measure(self, network: nn.Module) -> None:
-        """Measure the network as it is now."""
+    def is_due(self, pace: Pace) -> bool:
+        """Whether something is to be done after this step."""
+        return pace.over or pace.done % self._steps == 0 or pace.done in self._bars
+
+    def look(self, network: nn.Module, loss_sum: float, pace: Pace) -> bool:
+        """Measure the network as it is now, as far as it is due; says whether training ends here."""
+        epoch, into = divmod(pace.done, self._steps)
+        whole = into == 0 or pace.over
+        if not math.isfinite(loss_sum):
+            if not self.curve:
+                raise Diverged(f"the loss is {loss_sum} in epoch {math.ceil(pace.done / self._steps)}", pace.share)
+            self.ended = "diverged"
+            return True
+        if pace.over or (whole and _is_measured(epoch, self._epochs, self._setup.recipe.measures)):
+            self._measure(network)
+        if pace.done in self._bars and not pace.over:
+            self._climb(network, self._bars[pace.done])
+        if whole and not self.ended:
+            self.ended = self._verdict(epoch, pace)
+        network.train()
+        return bool(self.ended)
+
+    def _climb(self, network: nn.Module, bar: float) -> None:
+        self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_PICTURES), self._setup))
+        if self.rungs[-1] < bar:
+            self.ended, self.score, self.state = "behind", self.rungs[-1], _snapshot(network)
+
+    def _measure(self, network: nn.Module) -> None:
         measured = accuracy(network, self._setup.validation, self._setup)
         improved = measured > max(self.curve, default=-1.0)
         self.curve.append(measured)
@@ -184,8 +206,7 @@ class _Judge:
         if improved or self._setup.recipe.score == "last":
             self.score, self.state = measured, _snapshot(network)
 
-    def verdict(self, epoch: int, pace: Pace) -> str | None:
-        """Why training ends after this epoch, `None` when it goes on."""
+    def _verdict(self, epoch: int, pace: Pace) -> str:
         recipe = self._setup.recipe
         if epoch == self._epochs:
             return "complete"
@@ -195,7 +216,7 @@ class _Judge:
             return "patience"
         if recipe.chance_epochs is not None and epoch >= recipe.chance_epochs and max(self.curve) <= self._chance:
             return "chance"
-        return None
+        return ""
 
 
 class Pace:
@@ -218,6 +239,11 @@ class Pace:
         """Whether the last step is done."""
         return self._left <= 0
 
+    @property
+    def share(self) -> float:
+        """Share of the planned steps done, 0..1."""
+        return self.done / self._steps
+
     def step(self) -> None:
         """Count one step; look at the clock."""
         self.progress += (1 - self.progress) / self._left
@@ -228,41 +254,69 @@ class Pace:
             self._left = min(self._left, max(0, int(self._clock.left() / each - self._evaluation_steps)))
 
 
-def accuracy(network: nn.Module, part: Part, setup: Setup) -> float:
+def accuracy(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:
     """Share of the part's pictures whose most likely class is right."""
-    right = predict_logits(network, part, setup.scaling, setup.bf16).argmax(1) == part.labels
+    right = predict_logits(network, part, setup.scaling, setup.bf16, views).argmax(1) == part.labels
     return int(right.sum()) / len(part)
 
 
-def predict_logits(network: nn.Module, part: Part, scaling: Scaling, bf16: bool = False) -> Tensor:
-    """Logits `(n, classes)` float32 of all pictures of the part, in order."""
-    return torch.cat(list(_logits(network, part, scaling, bf16)))
+def predict_logits(
+    network: nn.Module, part: Part, scaling: Scaling, bf16: bool = False, views: Views = PLAIN
+) -> Tensor:
+    """Logits `(n, classes)` float32 of all pictures of the part, in order, the mean over the views."""
+    return torch.cat(list(_logits(network, part, scaling, bf16, views)))
 
 
 @torch.no_grad()
-def _logits(network: nn.Module, part: Part, scaling: Scaling, bf16: bool) -> Iterator[Tensor]:
+def _logits(network: nn.Module, part: Part, scaling: Scaling, bf16: bool, views: Views) -> Iterator[Tensor]:
     network.eval()
     for pictures in plain_batches(part, EVALUATION_BATCH, scaling):
         with torch.autocast(pictures.device.type, torch.bfloat16, enabled=bf16):
-            logits = network(pictures)
-        yield logits.float()
+            logits = [network(view).float() for view in views.of(pictures)]
+        yield torch.stack(logits).mean(0)
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Nesterov SGD; kernels and matrices decay, biases and normalisation do not."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    free = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.SGD(
-        [group for group in groups if group["params"]], lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True
-    )
+class _Optimizer:
+    """Muon for kernels that a normalisation follows, where the recipe wants it; Nesterov SGD for all else.
+
+    Matrices and kernels decay, biases and normalisation do not.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        self._recipe = recipe
+        normed = [m.get_parameter("weight") for m in network.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
+        kernels = normed if recipe.kernel_rate else []
+        rest = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
+        groups = [
+            {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay},
+            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        rate = recipe.learning_rate
+        self._parts: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=True), rate)
+        ]
+        if kernels:
+            self._parts.append((Muon(kernels, recipe.kernel_rate), recipe.kernel_rate))
+
+    def step(self, loss: Tensor, pace: Pace) -> None:
+        """Backward and update at the rate that the schedule has at this pace."""
+        share = _rate_share(self._recipe, pace)
+        for optimizer, rate in self._parts:
+            optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+        torch.autograd.backward(loss)
+        for optimizer, _ in self._parts:
+            optimizer.step()
 
 
-def _learning_rate(recipe: Recipe, pace: Pace) -> float:
+def _rate_share(recipe: Recipe, pace: Pace) -> float:
+    """The learning rate as a share of its peak."""
     if recipe.schedule == "inverse-time":
-        return recipe.learning_rate / (1 + recipe.decay * pace.done)
+        return 1 / (1 + recipe.decay * pace.done)
     rise = 0.2
-    return recipe.learning_rate * min(pace.progress / rise, (1 - pace.progress) / (1 - rise)) + 1e-5
+    return max(1e-4, min(pace.progress / rise, (1 - pace.progress) / (1 - rise)))
 
 
 def _is_measured(epoch: int, epochs: int, measures: int | None) -> bool:
@@ -285,12 +339,16 @@ def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
     """Median seconds of one training step, from at most 30 steps in about `seconds` after two for warming up."""
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    optimizer = _optimizer(network, setup.recipe)
-    generator = torch.Generator().manual_seed(0)
+    optimizer, pace = _Optimizer(network, setup.recipe), Pace(32, Clock(), 0)
+    batches = _batches(setup, setup.steps(), 32, torch.Generator().manual_seed(0))
     times: list[float] = []
+    network.train()
     until = time.monotonic() + seconds
     while len(times) < 5 or (len(times) < 32 and time.monotonic() < until):
         started = time.perf_counter()
-        _train_epoch(network, optimizer, setup, 1, generator, Pace(1, setup.clock, 0))
+        pictures, labels = next(batches)
+        loss = _loss(network, setup, pictures, labels)
+        optimizer.step(loss, pace)
+        float(loss.detach())  # waits for the device
         times.append(time.perf_counter() - started)
     return sorted(times[2:])[len(times[2:]) // 2]

@@ -33,9 +33,20 @@ class Fidelity:
     share: float = 1.0
 
 
+RUNGS = (0.25, 0.5)
+"""Shares of a training after which it is compared with earlier ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A genome proposed for training. `parents` are genome keys; `repeat` counts trainings of the same genome."""
+    """A genome proposed for training.
+
+    Attributes:
+        parents: genome keys.
+        repeat: counts trainings of the same genome.
+        inherits: ids of the parents' trainings whose weights it starts from.
+        bars: validation accuracy below which it is stopped at each of `RUNGS`; empty when nobody looks.
+    """
 
     id: int
     genome: Genome
@@ -44,6 +55,8 @@ class Candidate:
     seed: int
     fidelity: Fidelity
     repeat: int = 0
+    inherits: tuple[int, ...] = ()
+    bars: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +67,11 @@ class Result:
         id: the candidate's id.
         score: the quantity maximised on validation data, 0..1; `None` for a failure.
         failure: the kind of failure (`out of memory`, `diverged`, ...), `None` for a success.
-        detail: one line on the failure, empty for a success.
+        detail: one line on the failure, or on what was amiss; empty when all went well.
         curve: validation accuracy after each measured epoch.
+        rungs: accuracy on the first pictures of the validation part at each of `RUNGS` it came to.
+        done: share of the planned training that was done, 0..1; less than 1 when it was stopped early.
+        ended: why training ended, as in `Training.ended`; empty for a failure.
         seconds: wall time of building, training and validating.
         parameters: trainable numbers of the network.
         macs: multiply-adds of one forward pass of one sample.
@@ -66,6 +82,9 @@ class Result:
     failure: str | None = None
     detail: str = ""
     curve: tuple[float, ...] = ()
+    rungs: tuple[float, ...] = ()
+    done: float = 1.0
+    ended: str = ""
     seconds: float = 0.0
     parameters: int = 0
     macs: int = 0

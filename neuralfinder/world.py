@@ -59,6 +59,10 @@ class World:
     def __len__(self) -> int:
         return len(self._lives)
 
+    def lives(self) -> list[Life]:
+        """All lives, in the order in which their cells were settled."""
+        return list(self._lives.values())
+
     def neighbours(self, cell: Cell) -> list[Cell]:
         """The cells of the window round `cell`, row by row, without `cell` itself."""
         half = self.window // 2

@@ -10,6 +10,7 @@ import torch
 
 from neuralfinder.data.batches import Augmentation, Part, Scaling, plain_batches, training_batches
 from neuralfinder.data.mirror import mirroring_harmless
+from neuralfinder.types import Shape
 
 CPU = torch.device("cpu")
 
@@ -35,20 +36,27 @@ def test_constant_channel_is_left_at_zero() -> None:
     assert not scaling.apply(torch.full((1, 1, 3, 3), 7)).any()
 
 
+def changed(augmentation: Augmentation, pictures: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """The pictures after one epoch's changes, mirrored where a coin says so."""
+    generator = torch.Generator().manual_seed(seed)
+    _, channels, height, width = pictures.shape
+    mirror = torch.rand(len(pictures), generator=generator) < 0.5
+    changes = augmentation.draw(Shape(channels, height, width), mirror, generator)
+    return changes.apply(pictures, slice(0, len(pictures)))
+
+
 def test_epoch_visits_each_picture_at_most_once_and_differs_from_the_next() -> None:
     part = part_of(np.zeros((50, 1, 2, 2), np.uint8))
-    generator = torch.Generator().manual_seed(0)
-    epochs = [
-        torch.cat([y for _, y in training_batches(part, 8, 6, Augmentation(), Scaling((0.0,), (1.0,)), generator)])
-        for _ in range(2)
-    ]
+    batches = training_batches(part, 8, 6, 2, Augmentation(), Scaling((0.0,), (1.0,)), torch.Generator().manual_seed(0))
+    labels = torch.cat([y for _, y in batches])
+    epochs = labels[:48], labels[48:]
     assert all(len(set(epoch.tolist())) == 48 for epoch in epochs)
     assert epochs[0].tolist() != epochs[1].tolist()
 
 
 def test_crop_shifts_whole_pictures_within_the_limit() -> None:
     base = torch.arange(100.0).reshape(1, 1, 10, 10).repeat(400, 1, 1, 1)
-    shifted = Augmentation(shift=0.2).apply(base, torch.Generator().manual_seed(0))
+    shifted = changed(Augmentation(shift=0.2), base)
     padded = torch.nn.functional.pad(base[:1], (2, 2, 2, 2), mode="reflect")[0, 0]
     windows = {tuple(padded[r : r + 10, c : c + 10].flatten().tolist()) for r in range(5) for c in range(5)}
     seen = {tuple(picture.flatten().tolist()) for picture in shifted}
@@ -57,17 +65,29 @@ def test_crop_shifts_whole_pictures_within_the_limit() -> None:
 
 def test_flip_mirrors_about_half() -> None:
     base = torch.arange(6).reshape(1, 1, 2, 3).repeat(1000, 1, 1, 1)
-    flipped = Augmentation(flip=True).apply(base, torch.Generator().manual_seed(0))
+    flipped = changed(Augmentation(flip=True), base)
     mirrored = (flipped == base.flip(3)).flatten(1).all(1)
     same = (flipped == base).flatten(1).all(1)
     assert bool((mirrored ^ same).all())
     assert 440 < int(mirrored.sum()) < 560
 
 
+def test_two_epochs_show_each_picture_and_its_mirror_image() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (64, 1, 3, 5)).astype(np.uint8)
+    part = part_of(pictures)
+    generator = torch.Generator().manual_seed(0)
+    seen: dict[int, list[torch.Tensor]] = {}
+    for batch, labels in training_batches(part, 16, 4, 4, Augmentation(flip=True), Scaling((0.0,), (1.0,)), generator):
+        for picture, label in zip(batch, labels.tolist(), strict=True):
+            seen.setdefault(label, []).append(picture)
+    assert all(torch.equal(a, c) and torch.equal(b, d) and torch.equal(a, b.flip(2)) for a, b, c, d in seen.values())
+    assert 16 < sum(torch.equal(a.byte(), part.pictures[label]) for label, (a, *_) in seen.items()) < 48
+
+
 def test_turn_and_shift_moves_a_dot_by_no_more_than_the_limit() -> None:
     base = torch.zeros(300, 1, 41, 41)
     base[:, :, 20, 20] = 1
-    moved = Augmentation(shift=0.1, rotation=1e-6).apply(base, torch.Generator().manual_seed(0))
+    moved = changed(Augmentation(shift=0.1, rotation=1e-6), base)
     rows, columns = torch.arange(41.0), torch.arange(41.0)
     mass = moved.sum((1, 2, 3))
     down = (moved.sum((1, 3)) * rows).sum(1) / mass - 20
@@ -81,7 +101,7 @@ def test_turn_and_shift_moves_a_dot_by_no_more_than_the_limit() -> None:
 def test_turn_keeps_distances_from_the_centre(height: int, width: int) -> None:
     base = torch.zeros(200, 1, height, width)
     base[:, :, height // 2, width // 2 + 15] = 1
-    turned = Augmentation(rotation=15).apply(base, torch.Generator().manual_seed(1))
+    turned = changed(Augmentation(rotation=15), base, seed=1)
     mass = turned.sum((1, 2, 3))
     down = (turned.sum((1, 3)) * torch.arange(float(height))).sum(1) / mass - height // 2
     right = (turned.sum((1, 2)) * torch.arange(float(width))).sum(1) / mass - width // 2
@@ -91,7 +111,8 @@ def test_turn_keeps_distances_from_the_centre(height: int, width: int) -> None:
     assert 13.5 < largest < 15.5
 
 
-def test_memory_map_gives_the_same_batches_as_an_array(tmp_path: Path) -> None:
+def test_memory_map_gives_the_same_batches_as_an_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neuralfinder.data.batches.READ_AHEAD", 2000)  # some blocks of some batches
     pictures = np.random.default_rng(0).integers(0, 256, (60, 3, 6, 6)).astype(np.uint8)
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, pictures.shape)
     mapped[:] = pictures
@@ -103,6 +124,11 @@ def test_memory_map_gives_the_same_batches_as_an_array(tmp_path: Path) -> None:
     first, second = (torch.cat(list(plain_batches(part, 7, scaling[0]))) for part in both)
     assert torch.equal(first, second)
     assert torch.equal(both[0].labels, both[1].labels)
+    order = torch.from_numpy(np.random.default_rng(2).permutation(40))
+    for size in (3, 7, 40):
+        first, second = (list(part.batches(order, size)) for part in both)
+        assert [len(batch) for batch in first] == [len(batch) for batch in second]
+        assert torch.equal(torch.cat(first), torch.cat(second))
     joined = both[1].joined(both[1].subset(torch.tensor([3])))
     assert torch.equal(joined.take(torch.tensor([40])), both[0].pictures[3:4])
 

@@ -43,7 +43,7 @@ def test_published_best_has_its_published_size() -> None:
 def test_layers_come_in_the_order_of_2017() -> None:
     network = build(parse("C4 M"), Shape(1, 8, 8), 3)
     kinds = [type(layer) for layer in network]
-    assert kinds == [nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    assert kinds == [nn.Conv2d, nn.MaxPool2d, nn.ReLU, nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
     assert network.get_submodule("dropout").p == 0.5
     assert network.get_submodule("dense").in_features == 4 * 4 * 4
 

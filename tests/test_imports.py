@@ -24,7 +24,7 @@ LAYERS = [
     "genome status recipes",
     "cost",
     "world space",
-    "variation record archive executors weights",
+    "variation record archive executors",
     "strategies.base",
     "strategies.random strategies.artificial_life",
     "strategies testing",
@@ -34,8 +34,9 @@ LAYERS = [
     "data.arrays",
     "data.intake",
     "data data.batches",
-    "build plan baselines",
-    "train",
+    "build plan baselines optimizers judgement",
+    "inheritance",
+    "train weights",
     "evaluate machine model search report",
     "finish predict terminal",
     "run",
@@ -46,7 +47,7 @@ LAYERS = [
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer.split()}
 
 HOMES = {
-    "torch": "build data.batches train weights evaluate machine model finish baselines run",
+    "torch": "build data.batches optimizers inheritance train evaluate machine model finish baselines run",
     "safetensors": "model weights",
     "sqlite3": "record",
     "click": "cli",

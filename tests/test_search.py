@@ -13,13 +13,14 @@ import pytest
 from neuralfinder.archive import read_archive, read_trainings
 from neuralfinder.errors import RunFolderError
 from neuralfinder.executors import in_process
+from neuralfinder.judgement import Judgement
 from neuralfinder.record import Record
 from neuralfinder.search import Limits, Progress, replay, search
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import ArtificialLife, Random
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.testing import TOY
-from neuralfinder.types import Event, Fidelity, Result
+from neuralfinder.types import RUNGS, Event, Fidelity, Result
 
 
 class Instant:
@@ -38,14 +39,23 @@ def life(seed=0):
     return ArtificialLife(TOY.space, Seeds(seed), Fidelity(1), size=3, rounds=20)
 
 
-def limits(candidates=None, work=None, deadline=math.inf, predict=lambda candidate: 1.0, interrupted=lambda: False):
-    return Limits(candidates, work, deadline, predict, interrupted)
+def limits(candidates=None, work=None, deadline=math.inf, interrupted=lambda: False):
+    return Limits(candidates, work, deadline, interrupted)
 
 
-def run(record, strategy=None, limit=None, evaluate=TOY.answer, executor=None, slots=1):
+def one_second(candidate):
+    return 1.0
+
+
+def fresh(strategy, predict=one_second):
+    return Progress(strategy, predict, inherit=True, judgement=Judgement())
+
+
+def run(record, strategy=None, limit=None, evaluate=TOY.answer, executor=None, slots=1, predict=one_second):
     """Replay what the record has and search on."""
-    progress, limit = Progress(strategy or life()), limit or limits(candidates=12)
-    replay(progress, record.read(), limit.predict)
+    progress = fresh(strategy or life(), predict)
+    limit = limit or limits(candidates=12)
+    replay(progress, record.read())
     for _ in search(progress, executor or Instant(), evaluate, record, limit, slots):
         pass
     return progress
@@ -97,7 +107,7 @@ def test_candidates_limit(record):
 
 
 def test_work_limit_counts_predicted_seconds(record):
-    progress = run(record, limit=limits(work=10.0, predict=lambda candidate: 3.0))
+    progress = run(record, limit=limits(work=10.0), predict=lambda candidate: 3.0)
     assert (progress.asked, progress.work) == (4, 12.0)  # 9 is not yet 10
     assert stop_reason(record) == "planned work done"
 
@@ -172,9 +182,78 @@ def test_an_evaluation_that_raises_costs_one_candidate_not_the_run(record, error
     assert (progress.strategy.counts["trained"], progress.strategy.counts["failed"]) == (11, 1)
     assert stop_reason(record) == "all candidates trained"
     # and the failure replays like any other result
-    again = Progress(life())
-    replay(again, record.read(), lambda candidate: 1.0)
+    again = fresh(life())
+    replay(again, record.read())
     assert again.strategy.view() == progress.strategy.view()
+
+
+def judged(candidate):
+    """An evaluation that is stopped below its bars, as a real one is."""
+    score = TOY.score(candidate.genome)
+    rungs = []
+    for share, bar in zip(RUNGS, candidate.bars, strict=True):
+        rungs.append(share * score)
+        if rungs[-1] < bar:
+            return Result(candidate.id, rungs[-1], rungs=tuple(rungs), done=share, ended="behind")
+    return Result(candidate.id, score, rungs=tuple(rungs), ended="complete")
+
+
+def test_children_inherit_from_parents_whose_weights_are_kept(record):
+    """A disk that holds what is needed, and no more, always has the parents' weights."""
+    disk = set()
+
+    def evaluate(candidate):
+        assert set(candidate.inherits) <= disk
+        disk.add(candidate.id)
+        return Result(candidate.id, TOY.score(candidate.genome), parameters=1000)
+
+    progress = Progress(life(), one_second, inherit=True, leaders=2)
+    for _ in search(progress, Instant(), evaluate, record, limits(candidates=80)):
+        disk &= progress.needed()
+        assert len(disk) <= 9 + 5 + 2 + 1  # the world, the births, the leaders, the one in training
+    heirs = [c for c, _ in read_trainings(record.read()) if c.parents]
+    assert all(c.inherits for c in heirs)
+    ids = {c.genome.key: c.id for c, _ in read_trainings(record.read())}
+    assert all({ids[key] for key in c.parents} == set(c.inherits) for c in heirs)
+
+
+def test_weights_stay_below_the_cap(record, monkeypatch):
+    monkeypatch.setattr("neuralfinder.search.WEIGHTS_CAP", 12_000)
+    progress = Progress(life(), one_second, inherit=True, leaders=2)
+
+    def evaluate(candidate):
+        return Result(candidate.id, TOY.score(candidate.genome), parameters=1000)
+
+    for _ in search(progress, Instant(), evaluate, record, limits(candidates=40)):
+        assert len(progress.stored) <= 3
+    best = {entry.candidates[0].id for entry in progress.archive.best(2)}
+    assert best <= progress.stored
+
+
+@pytest.mark.parametrize(("seconds", "pace", "trained"), [(1.1, 1, 40), (0.4, 4 / 9, 90), (3.0, 3.375, 12)])
+def test_a_wrong_prediction_is_corrected(record, seconds, pace, trained):
+    def evaluate(candidate):
+        return dataclasses.replace(TOY.answer(candidate), seconds=seconds)
+
+    progress = Progress(Random(TOY.space, Seeds(0), Fidelity(1)), one_second)
+    for _ in search(progress, Instant(), evaluate, record, limits(work=40.0)):
+        pass
+    assert progress.pace == pytest.approx(pace)
+    assert progress.asked == trained
+    again = Progress(Random(TOY.space, Seeds(0), Fidelity(1)), one_second)
+    replay(again, record.read())
+    assert again.pace == progress.pace
+
+
+def test_time_saved_by_stopping_early_goes_to_others(record):
+    progress = Progress(Random(TOY.space, Seeds(0), Fidelity(1)), one_second, judgement=Judgement())
+    for _ in search(progress, Instant(), judged, record, limits(work=60.0)):
+        pass
+    results = [r for _, r in read_trainings(record.read())]
+    stopped = [r for r in results if r.ended == "behind"]
+    assert len(stopped) > 10
+    assert progress.work == pytest.approx(sum(r.done for r in results))
+    assert len(results) > 70
 
 
 @pytest.mark.parametrize("make", [life, lambda: Random(TOY.space, Seeds(0), Fidelity(1))])
@@ -182,7 +261,7 @@ def test_a_kill_after_any_event_changes_nothing(tmp_path, make):
     """Each prefix of the record, continued, ends with the same candidates, scores, work and order."""
 
     def evaluate(candidate):
-        return Result(candidate.id, None, "diverged") if candidate.id % 5 == 4 else TOY.answer(candidate)
+        return Result(candidate.id, None, "diverged", done=0.5) if candidate.id % 5 == 4 else judged(candidate)
 
     with Record(tmp_path / "whole.sqlite") as record:
         whole = run(record, make(), limits(candidates=20), evaluate)
@@ -211,8 +290,8 @@ def test_unfinished_candidates_are_trained_again_before_anything_else(record):
         trained.append(candidate.id)
         return TOY.answer(candidate)
 
-    progress = Progress(life())
-    replay(progress, events[:-1], lambda candidate: 1.0)
+    progress = fresh(life())
+    replay(progress, events[:-1])
     assert list(progress.open) == [5]
     for _ in search(progress, Instant(), evaluate, record, limits(candidates=8)):
         pass
@@ -223,12 +302,12 @@ def test_replay_refuses_proposals_that_have_changed(record):
     run(record)
     events = list(record.read())
     with pytest.raises(RunFolderError, match=r"event 1 of the record is another proposal.*begin a new run"):
-        replay(Progress(life(seed=1)), events, lambda candidate: 1.0)
+        replay(fresh(life(seed=1)), events)
     changed = json.loads(json.dumps(events[6].data))
     changed["candidates"][0]["seed"] += 1
     events[6] = dataclasses.replace(events[6], data=changed)
     with pytest.raises(RunFolderError, match=r"event 7 of the record.*version that began the run"):
-        replay(Progress(life()), events, lambda candidate: 1.0)
+        replay(fresh(life()), events)
 
 
 def test_events_that_lack_something_are_spoilt(record):
@@ -244,8 +323,8 @@ def test_events_that_lack_something_are_spoilt(record):
 
 
 def test_replay_of_nothing_is_the_beginning():
-    progress = Progress(life())
-    replay(progress, [Event(1, 0.0, "run", {}), Event(2, 0.0, "plan", {})], lambda candidate: 1.0)
+    progress = fresh(life())
+    replay(progress, [Event(1, 0.0, "run", {}), Event(2, 0.0, "plan", {})])
     assert (progress.asked, progress.open, len(progress.archive)) == (0, {}, 0)
 
 
@@ -272,7 +351,7 @@ def test_search_yields_while_a_training_runs(record):
         time.sleep(0.7)
         return TOY.answer(candidate)
 
-    executor, yields, progress = in_process(), 0, Progress(life())
+    executor, yields, progress = in_process(), 0, fresh(life())
     for _ in search(progress, executor, slowly, record, limits(candidates=1)):
         yields += 1
     executor.shutdown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def test_patience_ends_training() -> None:
     recipe = dataclasses.replace(RECIPES["seed-2017"], learning_rate=1e-9, patience=3, chance_epochs=None)
     training = run(setup_of(recipe), Fidelity(50), genome="C4 M > F8")
     assert training.ended == "patience"
-    assert training.epochs <= 3 + 2 * training.curve.index(training.score) + 1
+    assert training.done * 50 <= 3 + 2 * training.curve.index(training.score) + 1
 
 
 def test_network_at_chance_is_stopped() -> None:
@@ -97,7 +98,7 @@ def test_network_at_chance_is_stopped() -> None:
     setup = dataclasses.replace(setup, validation=Part(setup.validation.pictures, constant))
     training = run(setup, Fidelity(50), genome="C4 M > F8")
     assert training.ended == "chance"
-    assert training.epochs == 5
+    assert training.done == 5 / 50
 
 
 def test_divergence_before_any_measurement_is_raised() -> None:
@@ -143,14 +144,47 @@ def test_class_l2_pulls_on_the_class_layer_alone() -> None:
     assert strong_norm < weak_norm / 5
 
 
+def test_a_training_below_its_bar_is_stopped_there() -> None:
+    setup = setup_of()
+    behind = run_with_bars(setup, (0.0, 1.1))
+    assert (behind.ended, behind.done) == ("behind", 0.5)
+    assert len(behind.rungs) == 2
+    assert behind.score == behind.rungs[-1] == accuracy_of(behind.state, setup)
+    whole = run_with_bars(setup, (0.0, 0.0))
+    assert (whole.ended, whole.done, whole.rungs) == ("complete", 1.0, behind.rungs)
+    assert run(setup, Fidelity(4)).state["0_conv.weight"].equal(whole.state["0_conv.weight"])  # looking changes nothing
+
+
+def run_with_bars(setup: Setup, bars: tuple[float, ...]) -> Training:
+    with torch_seed(0):
+        network = build(NETWORK, Shape(1, 8, 8), 10, setup.recipe.initialisation)
+        return train(network, setup, Fidelity(4), 0, bars)
+
+
+def accuracy_of(state: dict[str, torch.Tensor], setup: Setup) -> float:
+    network = build(NETWORK, Shape(1, 8, 8), 10)
+    network.load_state_dict(state)
+    return accuracy(network, setup.validation, setup)
+
+
+def test_a_child_starts_where_its_parent_stopped(tmp_path: Path) -> None:
+    setup, store = setup_of(), WeightStore(tmp_path)
+    parent = evaluate(dataclasses.replace(CANDIDATE, fidelity=Fidelity(6)), setup, store)
+    frozen = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, learning_rate=0.0, kernel_rate=1e-9))
+    heir = dataclasses.replace(CANDIDATE, id=8, inherits=(7,), parents=(NETWORK.key,))
+    orphan = dataclasses.replace(heir, inherits=(6, 7))
+    assert evaluate(heir, frozen, store).score == pytest.approx(parent.score, abs=0.02)
+    assert evaluate(orphan, frozen, store).detail == "weights of 1 of 2 parents were gone"
+
+
 CANDIDATE = Candidate(7, NETWORK, "init", (), 11, Fidelity(1))
 
 
-def test_evaluate_stores_the_weights_it_measured(tmp_path: object) -> None:
-    setup, store = setup_of(), WeightStore(tmp_path)  # type: ignore[arg-type]
+def test_evaluate_stores_the_weights_it_measured(tmp_path: Path) -> None:
+    setup, store = setup_of(), WeightStore(tmp_path)
     result = evaluate(CANDIDATE, setup, store)
     network = build(NETWORK, Shape(1, 8, 8), 10)
-    network.load_state_dict(store.load("7"))
+    network.load_state_dict(store.load("7").state)
     assert accuracy(network, setup.validation, setup) == result.score
     assert (result.parameters, result.failure) == (sum(p.numel() for p in network.parameters()), None)
 
@@ -162,21 +196,19 @@ def test_evaluate_stores_the_weights_it_measured(tmp_path: object) -> None:
         (MemoryError(), "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 TB"), "out of memory"),
         (RuntimeError("Given input size: (4x1x1). Calculated output size: (4x0x0)"), "impossible"),
-        (Diverged("the loss is nan in epoch 1"), "diverged"),
+        (Diverged("the loss is nan in epoch 1", 0.1), "diverged"),
     ],
 )
-def test_failures_are_results(
-    error: Exception, failure: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
-) -> None:
+def test_failures_are_results(error: Exception, failure: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr("neuralfinder.evaluate.train", fail)
-    result = evaluate(CANDIDATE, setup_of(), WeightStore(tmp_path))  # type: ignore[arg-type]
+    result = evaluate(CANDIDATE, setup_of(), WeightStore(tmp_path))
     assert (result.score, result.failure) == (None, failure)
     assert failure == "diverged" or f"{result.parameters:,} parameters" in result.detail
 
 
-def test_too_many_pools_are_a_result(tmp_path: object) -> None:
+def test_too_many_pools_are_a_result(tmp_path: Path) -> None:
     candidate = dataclasses.replace(CANDIDATE, genome=parse("C4 M M M M > G"))
-    assert evaluate(candidate, setup_of(), WeightStore(tmp_path)).failure == "impossible"  # type: ignore[arg-type]
+    assert evaluate(candidate, setup_of(), WeightStore(tmp_path)).failure == "impossible"

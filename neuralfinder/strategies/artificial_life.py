@@ -101,6 +101,10 @@ class ArtificialLife(Strategy):
         """`round`, `rounds` and the `world` as rows of lives."""
         return {"round": self.round, "rounds": self.rounds, "world": self.world.snapshot()}
 
+    def living(self) -> set[str]:
+        """The lives in the world and those about to be born."""
+        return {life.genome.key for life in self.world.lives()} | {genome.key for _, genome, _ in self._births}
+
     def _evolve(self) -> Rounds:
         """The whole life of the world, top to bottom."""
         world, space, rng = self.world, self.space, self._rng

@@ -116,6 +116,10 @@ class Strategy(ABC):
         """Plain values for eyes only: what there is to see of the algorithm's state."""
         return {}
 
+    def living(self) -> set[str]:
+        """Keys of the genomes that later proposals may have as parents; what no longer lives leaves no weights."""
+        return set()
+
     @property
     def pending(self) -> bool:
         """Whether candidates are out that have not been told."""

@@ -1,0 +1,92 @@
+"""Do short trainings rank networks as long ones do? Spearman's correlation, by fidelity.
+
+    python benchmarks/fidelity.py [DATA] [--networks 20] [--passes 0.25 0.5 1 2] [--final 10] [--minutes 10]
+
+Draws founders of the preset `fast` as a search of so many minutes would, trains each for every number of passes over
+the training part and then fully, and compares the orders of their validation accuracies. DATA is what `neuralfinder
+search` takes; without it, the bundled digits. The plan may choose a fidelity whose correlation is 0.7 or more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+from scipy.stats import spearmanr
+
+from neuralfinder.build import build
+from neuralfinder.cost import Rates
+from neuralfinder.data import load, split
+from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
+from neuralfinder.genome import Genome
+from neuralfinder.machine import describe, find_device, has_bf16, measure
+from neuralfinder.plan import Task, batch_size_for, make_plan
+from neuralfinder.presets import Settings, make_space
+from neuralfinder.recipes import RECIPES
+from neuralfinder.seeds import Seeds, torch_seed
+from neuralfinder.train import Setup, train
+from neuralfinder.types import Fidelity
+
+
+def score(genome: Genome, setup: Setup, passes: float) -> float:
+    """Validation accuracy after so many passes over the training part."""
+    fidelity = Fidelity(max(1, round(passes)), min(1.0, passes))
+    with torch_seed(0):
+        network = build(genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
+        return train(network, setup, fidelity, seed=0).score
+
+
+def make_setup(data: str | None, minutes: float) -> tuple[Setup, list[Genome]]:
+    """The setup of a search of so many minutes, and a source of founders it would begin with."""
+    dataset = load(data)
+    parts = split(dataset.labels, dataset.given_test, seed=0)
+    device = find_device("auto")
+    train_part, validation = (
+        Part.of(dataset.images, dataset.labels, rows, device) for rows in (parts.train, parts.validation)
+    )
+    recipe, settings, classes = RECIPES["fast"], Settings(minutes=minutes), len(dataset.classes)
+    batch_size = batch_size_for(len(parts.train), recipe, None)
+    scaling = Scaling.of(train_part)
+    some = parts.train[:MOST_PICTURES]
+    flip, _ = mirroring_harmless(dataset.images[some], dataset.labels[some], Seeds(0).stream("mirror"))
+    setup = Setup(train_part, validation, classes, scaling, recipe, batch_size, flip, has_bf16(device))
+    task = Task(len(parts.train), len(parts.validation), len(parts.test), dataset.shape, classes)
+    rates = measure(setup, make_space(settings, task.shape, classes, Rates(), math.inf), 3.0)
+    plan = make_plan(task, settings, recipe, batch_size, rates, 60 * minutes)
+    space = make_space(settings, task.shape, classes, rates, plan.max_step_seconds)
+    return setup, space.founders(100, Seeds(0).stream("fidelity"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?")
+    parser.add_argument("--networks", type=int, default=20)
+    parser.add_argument("--passes", type=float, nargs="+", default=[0.25, 0.5, 1, 2])
+    parser.add_argument("--final", type=int, default=10, help="passes of the full training")
+    parser.add_argument("--minutes", type=float, default=10, help="of the search whose networks these are")
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+    setup, founders = make_setup(chosen.data, chosen.minutes)
+    rows = []
+    for genome in founders[: chosen.networks]:
+        started = time.monotonic()
+        short = [score(genome, setup, passes) for passes in chosen.passes]
+        final = score(genome, setup, chosen.final)
+        rows.append({"genome": genome.key, "short": short, "final": final})
+        cells = " ".join(f"{value:.2%}" for value in (*short, final))
+        print(f"{cells}  {time.monotonic() - started:5.0f} s  {genome}", flush=True)
+    for place, passes in enumerate(chosen.passes):
+        rho = spearmanr([row["short"][place] for row in rows], [row["final"] for row in rows]).statistic
+        print(f"{passes:g} passes against {chosen.final}: Spearman's rho {rho:.2f}, n = {len(rows)}")
+    print(f"{describe(setup.device)}, torch {torch.__version__}")
+    if chosen.out:
+        chosen.out.write_text(json.dumps({"passes": chosen.passes, "final": chosen.final, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,19 +10,22 @@ from neuralfinder.types import Shape
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Cost of one forward pass of one sample.
+    """Cost of one forward pass of one sample, and of one update.
 
     Attributes:
         parameters: trainable numbers.
         macs: multiply-adds of convolutions and dense layers.
         activations: numbers in all feature maps written.
         layers: genes and head layers, for the fixed overhead of each.
+        updates: multiply-adds that make the updates of all kernels orthogonal, where a normalisation follows: rows x
+            columns x the smaller of the two, as `optimizers.Muon` sees them.
     """
 
     parameters: int
     macs: int
     activations: int
     layers: int
+    updates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +33,24 @@ class Rates:
     """What training costs on a measured machine, for one batch size and precision.
 
     All in seconds per training step of one batch: `step` for any network, `layer` for each layer, `mac` and
-    `activation` for each multiply-add and activation of one sample.
+    `activation` for each multiply-add and activation of one sample, `update` for each multiply-add of the update.
     """
 
     step: float = 0.0
     layer: float = 0.0
     mac: float = 0.0
     activation: float = 0.0
+    update: float = 0.0
 
     def step_seconds(self, cost: Cost) -> float:
         """Predicted seconds of one training step (forward, backward, update)."""
-        return self.step + self.layer * cost.layers + self.mac * cost.macs + self.activation * cost.activations
+        return (
+            self.step
+            + self.layer * cost.layers
+            + self.mac * cost.macs
+            + self.activation * cost.activations
+            + self.update * cost.updates
+        )
 
 
 def pools_at_once(genome: Genome, place: int) -> bool:
@@ -67,7 +77,7 @@ def shapes(genome: Genome, shape: Shape) -> list[Shape]:
 
 def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     """Count parameters, multiply-adds and activations of `genome` on pictures of `shape` with `classes` outputs."""
-    parameters = macs = activations = 0
+    parameters = macs = activations = updates = 0
     layers = len(genome.genes)
     before = shape
     for place, (gene, after) in enumerate(zip(genome.genes, shapes(genome, shape), strict=True)):
@@ -78,6 +88,7 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
             parameters += weights + gene.filters * (2 if gene.norm else 1)
             macs += weights * area
             if gene.norm:
+                updates += weights * min(gene.filters, 9 * before.channels)
                 activations += after.channels * area // (4 if pools_at_once(genome, place) else 1)
                 layers += 1
         before = after
@@ -91,4 +102,4 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
             parameters += before.channels * classes + classes
             macs += before.channels * classes
             layers += 1
-    return Cost(parameters, macs, activations, layers)
+    return Cost(parameters, macs, activations, layers, updates)

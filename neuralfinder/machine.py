@@ -62,30 +62,30 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def measure(setup: Setup, space: Space, seconds: float) -> Rates:
-    """Time training steps of five small networks and fit `Rates` to them.
+    """Time training steps of some small networks and fit `Rates` to them.
 
     Args:
         setup: the run's data, recipe and batch size.
         space: gives shape, widths and head.
         seconds: time to take, about.
     """
-    rows, times = [], []
+    rows, times, probes = [], [], _probes(space)
     with torch_seed(0):
-        for genome in _probes(space):
+        for genome in probes:
             network = build(genome, space.shape, space.classes)
-            times.append(step_seconds(network, setup, seconds / 5))
+            times.append(step_seconds(network, setup, seconds / len(probes)))
             size = cost(genome, space.shape, space.classes)
-            rows.append([1.0, size.layers, size.macs, size.activations])
+            rows.append([1.0, size.layers, size.macs, size.activations, size.updates])
     matrix, target = np.array(rows), np.array(times)
     relative = matrix / target[:, None]  # a probe of 1 ms counts as much as one of 100 ms
-    scale = relative.max(axis=0)
+    scale = np.maximum(relative.max(axis=0), 1e-30)  # without normalisation there are no such updates
     solution, _ = nnls(relative / scale, np.ones(len(target)))
     return _steady(Rates(*(solution / scale).tolist()), setup, matrix)
 
 
 def _probes(space: Space) -> list[Genome]:
-    """Networks that differ in what they spend: overhead, depth, activations, multiply-adds, a bit of all."""
-    narrow, middle = space.filters[0], space.filters[len(space.filters) // 2]
+    """Networks that differ in what they spend: overhead, depth, activations, multiply-adds, updates, a bit of all."""
+    narrow, middle, wide = (space.filters[len(space.filters) * place // 8] for place in (0, 4, 6))
     pools: list[Gene] = [MaxPool()] * space.max_pools
     half: list[Gene] = [MaxPool()] * max(0, space.max_pools - 2)
 
@@ -98,6 +98,8 @@ def _probes(space: Space) -> list[Genome]:
         [conv(2 * narrow), conv(narrow), *pools],
         [conv(narrow), *half, conv(middle), conv(middle), *pools[len(half) :]],
         [conv(2 * narrow), *pools[:1], conv(middle), *pools[1:], conv(middle)],
+        [conv(narrow), *pools, conv(wide), conv(wide)],
+        [conv(narrow), *pools[:1], *[conv(2 * narrow)] * 2, *pools[1:2], *[conv(middle)] * 2, *pools[2:]],
     ]
     return [Genome(tuple(body), space.head) for body in bodies]
 

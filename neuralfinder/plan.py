@@ -19,10 +19,10 @@ from neuralfinder.types import Fidelity, Shape
 LONGEST_FINAL = 60
 """Epochs of final training beyond which the modern recipe gains little."""
 
-SHORTEST_FINAL = 10
+SHORTEST_FINAL = 8
 """Epochs of final training that the largest allowed network must have time for."""
 
-FINISH_SHARE = 0.6
+FINISH_SHARE = 0.65
 """Share of the time that is kept for the finish at most; the search gets what the finish has no use for."""
 
 SAFETY = 0.85
@@ -236,10 +236,10 @@ class _Draft:
         """The cap on a training step, and the mean step of the space's founders under it; both in seconds."""
         cap = SAFETY * final_seconds / (SHORTEST_FINAL * self.steps)
         space = make_space(self.settings, self.task.shape, self.task.classes, self.rates, math.inf)
-        free = self._founder_steps(space)
-        cap = max(cap, 2 * min(free))  # some networks must always be legal
+        smallest = self.rates.step_seconds(space.cost(space.smallest()))
+        cap = max(cap, 3 * smallest)  # some networks must always be legal
         capped = self._founder_steps(dataclasses.replace(space, max_step_seconds=cap))
-        return cap, 1.3 * float(np.mean(capped))  # children grow beyond their founders
+        return cap, min(cap, 1.3 * float(np.mean(capped)))  # children grow beyond their founders
 
     def _founder_steps(self, space: Space) -> list[float]:
         founders = space.founders(64, Seeds(0).stream("plan"))

@@ -22,6 +22,10 @@ ALPHABETS: dict[str, tuple[int, ...]] = {
 """Filter counts. `2017` is the list of the experiment with 196 read as 192, which is what the published best uses."""
 
 
+CHAINS = 4
+"""Chains drawn for each founder that is a chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """The legal networks for one task.
@@ -33,7 +37,8 @@ class Space:
         norm: whether convolutions carry batch normalisation.
         head: the head every network gets.
         founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random
-            chains of stages whose widths never shrink.
+            chains of stages whose widths never shrink, of some the one with most multiply-adds: what the caps allow
+            is there to be used.
         pool_first: whether a network may begin with a pool.
         max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
         rates: speed of the machine, for `max_step_seconds`.
@@ -93,8 +98,8 @@ class Space:
             return self._single_founders(n, rng)
         founders: list[Genome] = []
         for _ in range(n):
-            fresh = (self._chain(rng) for _ in range(20))
-            founders.append(next((g for g in fresh if g not in founders), self._chain(rng)))
+            fresh = [chain for _ in range(CHAINS) if (chain := self._chain(rng)) not in founders]
+            founders.append(max(fresh, key=lambda chain: self.cost(chain).macs) if fresh else self._chain(rng))
         return founders
 
     def sample(self, rng: np.random.Generator) -> Genome:
@@ -111,7 +116,7 @@ class Space:
             genome = Genome(tuple(genes), self.head)
             if self.infeasible(genome) is None:
                 return genome
-        return self._smallest()
+        return self.smallest()
 
     def _single_founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
         """Single layers of 2017: exactly round(0.3 n) lives are a convolution and a pool, shuffled over the cells."""
@@ -137,10 +142,14 @@ class Space:
             genome = Genome(tuple(genes), self.head)
             if self.infeasible(genome) is None:
                 return genome
-        return self._smallest()
+        return self.smallest()
 
-    def _smallest(self) -> Genome:
-        """One narrow convolution and as many pools as fit: the cheapest network with a meaning."""
+    def smallest(self) -> Genome:
+        """One narrow convolution and as many pools as fit: the cheapest network with a meaning.
+
+        Raises:
+            InputError: the caps exclude even this one.
+        """
         genome = Genome((self.conv(self.filters[0]), *[MaxPool()] * self.max_pools), self.head)
         if reason := self.infeasible(genome):
             raise InputError(

@@ -15,7 +15,7 @@ class Cost:
     Attributes:
         parameters: trainable numbers.
         macs: multiply-adds of convolutions and dense layers.
-        activations: numbers in all feature maps written.
+        activations: numbers in the feature maps that convolutions, normalisations and pools read and write.
         layers: genes and head layers, for the fixed overhead of each.
         updates: multiply-adds that make the updates of all kernels orthogonal, where a normalisation follows: rows x
             columns x the smaller of the two, as `optimizers.Muon` sees them.
@@ -82,14 +82,15 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     before = shape
     for place, (gene, after) in enumerate(zip(genome.genes, shapes(genome, shape), strict=True)):
         area = after.height * after.width
-        activations += after.channels * area
+        written = after.channels * area
+        activations += before.channels * before.height * before.width + written
         if isinstance(gene, Conv):
             weights = 9 * before.channels * gene.filters
             parameters += weights + gene.filters * (2 if gene.norm else 1)
             macs += weights * area
             if gene.norm:
                 updates += weights * min(gene.filters, 9 * before.channels)
-                activations += after.channels * area // (4 if pools_at_once(genome, place) else 1)
+                activations += 2 * written // (4 if pools_at_once(genome, place) else 1)
                 layers += 1
         before = after
     match genome.head:

@@ -37,7 +37,10 @@ LONGEST_BASELINE = 200
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every station of a run works with; the setup's clock ends the run."""
+    """What every station of a run works with; the setup's clock ends the run.
+
+    With `inherit` finalists go on from the weights that won them their place.
+    """
 
     plan: Plan
     setup: Setup
@@ -47,6 +50,7 @@ class Bench:
     executor: Executor
     seeds: Seeds
     status: Status
+    inherit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ def finish(
     for place, entry in enumerate(entries):
         epochs = _final_epochs(bench, entry.genome)
         if epochs > _searched(entry).epochs:
-            trained = _train(trainer, f"final-{place}", entry.genome, epochs, shares=len(entries) - place + 1)
+            shares, heir = len(entries) - place + 1, (entry.candidates[0].id,) if bench.inherit else ()
+            trained = _train(trainer, f"final-{place}", entry.genome, epochs, shares=shares, inherits=heir)
             rivals += [trained] if trained else []
         bench.status.progress(place + 1, len(entries) + 2)
     # the search's best score is the luckiest of many: it wins only where full training fell clearly behind it
@@ -177,7 +182,14 @@ def _epoch_seconds(bench: Bench, genome: Genome) -> float:
 
 
 def _train(
-    bench: Bench, name: str, genome: Genome, epochs: int, *, shares: int, setup: Setup | None = None
+    bench: Bench,
+    name: str,
+    genome: Genome,
+    epochs: int,
+    *,
+    shares: int,
+    setup: Setup | None = None,
+    inherits: tuple[int, ...] = (),
 ) -> Trained | None:
     """Train a network in one of the `shares` of the time left; `None` when it fails. A recorded training is reused."""
     before = [e.data for e in bench.record.read() if e.kind == "final" and e.data["name"] == name]
@@ -188,7 +200,8 @@ def _train(
         slack = PATIENCE if shares > 1 else 1.0
         clock = setup.clock.until(time.monotonic() + slack * max(0.0, setup.clock.left()) / shares)
         setup = dataclasses.replace(setup, clock=clock)
-        candidate = Candidate(-1, genome, "final", (), bench.seeds.number("final", name, genome.key), Fidelity(epochs))
+        seed = bench.seeds.number("final", name, genome.key)
+        candidate = Candidate(-1, genome, "final", (), seed, Fidelity(epochs), inherits=inherits)
         future = bench.executor.submit(partial(evaluate, setup=setup, store=bench.store, name=name), candidate)
         while not future.done():
             wait([future], timeout=HEARTBEAT)

@@ -1,4 +1,4 @@
-"""Optimisers that torch does not have."""
+"""How weights are updated: the optimiser of a recipe, and Muon, which torch has for matrices only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from neuralfinder.recipes import Recipe
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration (Jordan et al. 2024): singular values come near 1 in three to five steps."""
@@ -57,3 +59,36 @@ def orthogonal(matrix: Tensor, steps: int) -> Tensor:
         square = x @ x.T
         x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return (x.T if tall else x).float()
+
+
+class Optimizer:
+    """Muon for kernels that a normalisation follows, where the recipe wants it; Nesterov SGD for all else.
+
+    Matrices and kernels decay, biases and normalisation do not.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        normed = [m.get_parameter("weight") for m in network.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
+        kernels = normed if recipe.kernel_rate else []
+        rest = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
+        groups = [
+            {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay},
+            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        rate = recipe.learning_rate
+        self._parts: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=True), rate)
+        ]
+        if kernels:
+            self._parts.append((Muon(kernels, recipe.kernel_rate), recipe.kernel_rate))
+
+    def step(self, loss: Tensor, share: float) -> None:
+        """Backward, and update at `share` of the recipe's rates, 0..1."""
+        for optimizer, rate in self._parts:
+            optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+        torch.autograd.backward(loss)
+        for optimizer, _ in self._parts:
+            optimizer.step()

@@ -59,7 +59,7 @@ PRESETS: dict[str, Preset] = {
         },
         life={"r": 0.0, "repair": "drop", "resample_pool": True},
         planned=True,
-        inherit=True,
+        inherit=False,
         early_stop=True,
     ),
     "seed-2017": Preset(
@@ -174,7 +174,7 @@ class Settings:
 def option_defaults() -> dict[str, Any]:
     """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`.
 
-    `inherit` and `early_stop` are off as published and on in the preset `fast`.
+    `inherit` is off in both presets, `early_stop` on in `fast`.
     """
     life = {
         name: parameter.default

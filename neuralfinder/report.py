@@ -101,7 +101,8 @@ def summary(result: Mapping[str, Any]) -> list[str]:
             f"again     {mean:.2%} +- {spread:.2%} test, {len(again)} trainings on training and validation part"
         )
     lines.append(
-        f"work      {counts['trained']} candidates trained, {counts['failed']} failed, {counts['cached']} cached, "
+        f"work      {counts['trained']} candidates trained ({counts['stopped']} stopped early), "
+        f"{counts['failed']} failed, {counts['cached']} cached, "
         f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s for finishing"
     )
     return lines
@@ -158,7 +159,7 @@ def show_candidate(record: Record, id_: int) -> list[str]:
     candidate, result = found
     plan = record.last("plan")
     lines = [f"candidate {candidate.id}, {candidate.operator}", f"genome    {candidate.genome.key}"]
-    lines += _fate(result)
+    lines += _fate(candidate, result)
     if plan:
         task = plan.data["task"]
         lines += structure(candidate.genome, Shape(**task["shape"]), task["classes"])
@@ -179,13 +180,20 @@ def _seed(entry: Entry) -> object:
     return to_seed(entry.genome, entry.name, entry.score)
 
 
-def _fate(result: Result | None) -> list[str]:
+def _fate(candidate: Candidate, result: Result | None) -> list[str]:
     if result is None:
         return ["state     in training when the record ends"]
     if result.score is None:
         return [f"failed    {result.failure}: {result.detail}"]
-    curve = " ".join(f"{point:.1%}" for point in result.curve)
-    return [f"score     {result.score:.2%} on validation after {result.seconds:.1f} s", f"curve     {curve}"]
+    lines = [f"score     {result.score:.2%} on validation after {result.seconds:.1f} s"]
+    if result.ended == "behind":
+        bar = candidate.bars[len(result.rungs) - 1]
+        lines.append(f"stopped   after {result.done:.0%} of its training, where earlier ones had {bar:.1%} or more")
+    else:
+        lines.append(f"curve     {' '.join(f'{point:.1%}' for point in result.curve)}")
+    if candidate.inherits:
+        lines.append(f"inherits  weights of {', '.join(map(str, candidate.inherits))}")
+    return lines
 
 
 def _family(candidate: Candidate, trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:

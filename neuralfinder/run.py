@@ -6,11 +6,8 @@ import dataclasses
 import json
 import math
 import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from neuralfinder.errors import RunFolderError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, in_process
 from neuralfinder.finish import Bench, finish
+from neuralfinder.interrupts import Interrupts
 from neuralfinder.judgement import Judgement
 from neuralfinder.machine import describe, find_device, has_bf16, measure
 from neuralfinder.model import Model
@@ -105,36 +103,6 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         lock.release()
 
 
-class Interrupts:
-    """Ctrl-C: once sets `first`, twice sets `second` and raises `KeyboardInterrupt` in the main thread."""
-
-    def __init__(self) -> None:
-        self.first, self.second = threading.Event(), threading.Event()
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Handle the signal within the block; outside the main thread nothing is changed."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.signal(signal.SIGINT, self._handle)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    def stop(self) -> None:
-        """Tell whatever still trains to stop."""
-        self.first.set()
-        self.second.set()
-
-    def _handle(self, *_: object) -> None:
-        if self.first.is_set():
-            self.second.set()
-            raise KeyboardInterrupt
-        self.first.set()
-
-
 class _Run:
     """The stations of a run that is not finished."""
 
@@ -185,6 +153,7 @@ class _Run:
                     executor,
                     self.seeds,
                     status,
+                    settings.switch("inherit"),
                 )
                 model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
                 finish_seconds = time.monotonic() - started + self.finished_before
@@ -201,6 +170,8 @@ class _Run:
             "seconds": {
                 "search": search_seconds,
                 "finish": finish_seconds,
+                "training": progress.spent,
+                "training_predicted": progress.told,
                 "total": status.elapsed + self.searched_before + self.finished_before,
             },
             "interrupted": interrupted,
@@ -303,7 +274,7 @@ class _Run:
 
     def _common(self, progress: Progress, plan: Plan) -> dict[str, Any]:
         return {
-            "candidates": dict(progress.strategy.counts),
+            "candidates": {**progress.strategy.counts, "stopped": progress.stopped},
             "budget_seconds": plan.budget_seconds,
             "seed": self.settings.seed,
             "preset": self.settings.preset,

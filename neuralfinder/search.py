@@ -62,6 +62,7 @@ class Progress:
         work: predicted seconds of training so far; what was stopped early counts by the share that was done.
         told: of these, the seconds of candidates with a result.
         spent: seconds that these really took.
+        stopped: trainings that ended early because they were behind.
         stored: ids of the trainings whose weights are kept.
     """
 
@@ -76,6 +77,7 @@ class Progress:
     work: float = 0.0
     told: float = 0.0
     spent: float = 0.0
+    stopped: int = 0
     stored: set[int] = field(default_factory=set)
 
     def ask(self, n: int) -> dict[str, object]:
@@ -104,6 +106,7 @@ class Progress:
         self.work -= (1 - result.done) * predicted
         self.told += result.done * predicted
         self.spent += result.seconds
+        self.stopped += result.ended == "behind"
         self.archive.add(candidate, result)
         if self.judgement:
             self.judgement.learn(candidate, result)

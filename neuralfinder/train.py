@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.data.batches import Augmentation, Part, Scaling, Views, plain_batches, training_batches
-from neuralfinder.optimizers import Muon
+from neuralfinder.optimizers import Optimizer
 from neuralfinder.recipes import Recipe
 from neuralfinder.types import RUNGS, Fidelity
 
@@ -123,7 +123,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
     generator = torch.Generator().manual_seed(seed)
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    optimizer = _Optimizer(network, setup.recipe)
+    optimizer = Optimizer(network, setup.recipe)
     pace = Pace(fidelity.epochs * steps, setup.clock, evaluation_steps=len(setup.validation) / setup.batch_size / 3)
     judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)
@@ -133,7 +133,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
         if setup.clock.cancelled.is_set():
             raise Cancelled
         loss = _loss(network, setup, pictures, labels)
-        optimizer.step(loss, pace)
+        optimizer.step(loss, _rate_share(setup.recipe, pace))
         loss_sum += loss.detach()
         pace.step()
         if judge.is_due(pace) and judge.look(network, float(loss_sum), pace):
@@ -276,41 +276,6 @@ def _logits(network: nn.Module, part: Part, scaling: Scaling, bf16: bool, views:
         yield torch.stack(logits).mean(0)
 
 
-class _Optimizer:
-    """Muon for kernels that a normalisation follows, where the recipe wants it; Nesterov SGD for all else.
-
-    Matrices and kernels decay, biases and normalisation do not.
-    """
-
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        self._recipe = recipe
-        normed = [m.get_parameter("weight") for m in network.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
-        kernels = normed if recipe.kernel_rate else []
-        rest = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
-        groups = [
-            {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay},
-            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
-        rate = recipe.learning_rate
-        self._parts: list[tuple[torch.optim.Optimizer, float]] = [
-            (torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=True), rate)
-        ]
-        if kernels:
-            self._parts.append((Muon(kernels, recipe.kernel_rate), recipe.kernel_rate))
-
-    def step(self, loss: Tensor, pace: Pace) -> None:
-        """Backward and update at the rate that the schedule has at this pace."""
-        share = _rate_share(self._recipe, pace)
-        for optimizer, rate in self._parts:
-            optimizer.zero_grad()
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share
-        torch.autograd.backward(loss)
-        for optimizer, _ in self._parts:
-            optimizer.step()
-
-
 def _rate_share(recipe: Recipe, pace: Pace) -> float:
     """The learning rate as a share of its peak."""
     if recipe.schedule == "inverse-time":
@@ -339,7 +304,7 @@ def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
     """Median seconds of one training step, from at most 30 steps in about `seconds` after two for warming up."""
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    optimizer, pace = _Optimizer(network, setup.recipe), Pace(32, Clock(), 0)
+    optimizer, pace = Optimizer(network, setup.recipe), Pace(32, Clock(), 0)
     batches = _batches(setup, setup.steps(), 32, torch.Generator().manual_seed(0))
     times: list[float] = []
     network.train()
@@ -348,7 +313,7 @@ def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
         started = time.perf_counter()
         pictures, labels = next(batches)
         loss = _loss(network, setup, pictures, labels)
-        optimizer.step(loss, pace)
+        optimizer.step(loss, _rate_share(setup.recipe, pace))
         float(loss.detach())  # waits for the device
         times.append(time.perf_counter() - started)
     return sorted(times[2:])[len(times[2:]) // 2]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from neuralfinder.data.batches import Augmentation, Part, Scaling, plain_batches, training_batches
+from neuralfinder.data.batches import Augmentation, Part, Scaling, Views, plain_batches, training_batches
 from neuralfinder.data.mirror import mirroring_harmless
 from neuralfinder.types import Shape
 
@@ -131,6 +131,24 @@ def test_memory_map_gives_the_same_batches_as_an_array(tmp_path: Path, monkeypat
         assert torch.equal(torch.cat(first), torch.cat(second))
     joined = both[1].joined(both[1].subset(torch.tensor([3])))
     assert torch.equal(joined.take(torch.tensor([40])), both[0].pictures[3:4])
+
+
+@pytest.mark.parametrize(("mirror", "shift", "count"), [(0, 0, 1), (1, 0, 2), (0, 1, 3), (1, 1, 6)])
+def test_views_are_the_picture_its_mirror_image_and_its_neighbours(mirror: int, shift: int, count: int) -> None:
+    pictures = torch.arange(2 * 3 * 4 * 5.0).view(2, 3, 4, 5)
+    views = list(Views(bool(mirror), bool(shift)).of(pictures))
+    assert len(views) == count
+    assert torch.equal(views[0], pictures)
+    if mirror:
+        assert all(torch.equal(a.flip(3), b) for a, b in zip(views[::2], views[1::2], strict=True))
+    if shift:
+        down, up = views[1 + mirror], views[2 * (1 + mirror)]
+        assert torch.equal(down[:, :, 1:, 1:], pictures[:, :, :-1, :-1])
+        assert torch.equal(up[:, :, :-1, :-1], pictures[:, :, 1:, 1:])
+
+
+def test_pictures_of_one_pixel_have_no_neighbours() -> None:
+    assert len(list(Views(shift=True).of(torch.zeros(2, 1, 1, 1)))) == 1
 
 
 def test_mirroring_is_harmless_for_symmetric_tasks_and_not_for_arrows() -> None:

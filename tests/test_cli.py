@@ -102,7 +102,7 @@ def test_a_search_prints_plan_and_outcome(digits_run):
     assert [s for s in starts if s in ("data", "search", "world", "finish", "found", "test", "work", "files")] == [
         "data", "search", "world", "finish", "found", "test", "work", "files",
     ]  # fmt: skip
-    assert "5 candidates trained, 0 failed" in outcome.out
+    assert "5 candidates trained (0 stopped early), 0 failed" in outcome.out
     assert "\x1b" not in outcome.out
     assert "\r" not in outcome.out
     assert outcome.out.endswith("\n")

@@ -41,11 +41,14 @@ def test_odd_sides_are_floored_down_to_nothing():
     ("text", "expected"),
     [
         # 9*1*4 + 4 biases; head 4*6*6 -> 5 -> 3
-        ("C4 > F5", Cost(40 + (144 * 5 + 5 + 5 * 3 + 3), 36 * 36 + 144 * 5 + 5 * 3, 144, 3)),
-        # normalisation: scale and shift instead of the bias, a second map written
-        ("C4.bn > G", Cost(36 + 8 + 4 * 3 + 3, 36 * 36 + 4 * 3, 288, 3, 36 * 4)),
+        ("C4 > F5", Cost(40 + (144 * 5 + 5 + 5 * 3 + 3), 36 * 36 + 144 * 5 + 5 * 3, 36 + 144, 3)),
+        # normalisation: scale and shift instead of the bias, the map read and written once more
+        ("C4.bn > G", Cost(36 + 8 + 4 * 3 + 3, 36 * 36 + 4 * 3, 36 + 144 + 2 * 144, 3, 36 * 4)),
         # the second convolution works on a 3x3 map
-        ("C4 M C2 > G", Cost(40 + (9 * 4 * 2 + 2) + 2 * 3 + 3, 36 * 36 + 72 * 9 + 6, 144 + 36 + 18, 4)),
+        (
+            "C4 M C2 > G",
+            Cost(40 + (9 * 4 * 2 + 2) + 2 * 3 + 3, 36 * 36 + 72 * 9 + 6, (36 + 144) + (144 + 36) + (36 + 18), 4),
+        ),
     ],
 )
 def test_cost_by_hand(text, expected):

@@ -16,7 +16,7 @@ import neuralfinder.finish
 from neuralfinder.archive import Archive
 from neuralfinder.baselines import fit_linear, majority, small_network
 from neuralfinder.cost import Rates
-from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data.batches import Part, Scaling, Views
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import in_process
@@ -190,8 +190,10 @@ def test_linear_baseline_of_two_classes(bench: Bench) -> None:
 def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
     classes = ("cat", "chien", "猫", 3, 2.5, True, "g", "h", "i", "j")
     model, _ = finish(bench, archive_of(bench, "C8.bn M C16 > G"), classes, lambda: part(TEST_ROWS))
+    model = dataclasses.replace(model, views=Views(shift=True))
     model.save(tmp_path / "model")
     loaded = Model.load(tmp_path)
+    assert loaded.views == model.views
     pictures = part(TEST_ROWS).pictures.numpy()[:20]
     assert np.array_equal(model.probabilities(pictures), loaded.probabilities(pictures))
     assert [*map(repr, loaded.classes)] == [*map(repr, classes)]

@@ -21,7 +21,7 @@ MODULES = {
 
 LAYERS = [
     "errors types seeds",
-    "genome status recipes",
+    "genome status recipes interrupts",
     "cost",
     "world space",
     "variation record archive executors",

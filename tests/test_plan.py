@@ -102,7 +102,7 @@ def test_plan_survives_the_record() -> None:
         assert Plan.read(json.loads(json.dumps(plan.plain(), allow_nan=False))) == plan
 
 
-@pytest.mark.parametrize(("train", "batch"), [(10, 10), (300, 16), (1_150, 32), (5_000, 128), (50_000, 128)])
+@pytest.mark.parametrize(("train", "batch"), [(10, 10), (300, 16), (1_150, 64), (5_000, 128), (50_000, 128)])
 def test_small_data_get_small_batches(train: int, batch: int) -> None:
     assert batch_size_for(train, FAST, None) == batch
 

@@ -26,7 +26,7 @@ FIGURES = {
     "test_balanced_accuracy": 0.89,
     "baselines": {"majority class": {"test_accuracy": 0.1}, "logistic regression": None},
     "retrained": [],
-    "candidates": {"requested": 9, "trained": 5, "failed": 2, "cached": 1, "infeasible": 1},
+    "candidates": {"requested": 9, "trained": 5, "stopped": 2, "failed": 2, "cached": 1, "infeasible": 1},
     "seconds": {"search": 10.0, "finish": 4.6, "total": 15.2},
 }
 
@@ -154,7 +154,8 @@ def test_the_summary_of_a_run():
         "test      90.00% (95 % interval 85.00% to 94.00%), balanced 89.00%; validation 95.00%",
         "  against  10.00%  majority class",
         "  against not run  logistic regression",
-        "work      5 candidates trained, 2 failed, 1 cached, 1 not possible; 15 s in all, 5 s for finishing",
+        "work      5 candidates trained (2 stopped early), 2 failed, 1 cached, 1 not possible; "
+        "15 s in all, 5 s for finishing",
     ]
 
 

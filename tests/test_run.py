@@ -17,9 +17,10 @@ import pytest
 
 from neuralfinder.archive import read_trainings
 from neuralfinder.data import from_arrays
+from neuralfinder.interrupts import Interrupts
 from neuralfinder.presets import Settings
 from neuralfinder.record import Record
-from neuralfinder.run import Interrupts, Source, run
+from neuralfinder.run import Source, run
 from neuralfinder.status import Status
 from neuralfinder.types import Result
 
@@ -98,7 +99,7 @@ def test_the_keys_of_the_result(finished):
     assert written["interrupted"] is False
     assert written["candidates"].keys() >= {"requested", "trained", "failed", "cached"}
     assert written["candidates"]["trained"] == 4
-    assert written["seconds"].keys() == {"search", "finish", "total"}
+    assert written["seconds"].keys() == {"search", "finish", "training", "training_predicted", "total"}
     assert 0 < written["seconds"]["search"] + written["seconds"]["finish"] <= written["seconds"]["total"]
     assert written["budget_seconds"] is None
     assert written["strategy"] == "artificial-life"

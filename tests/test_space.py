@@ -168,6 +168,8 @@ def test_an_empty_space_is_named():
 def test_a_slow_machine_caps_the_predicted_step():
     genome = parse("C16 M")
     rates = Rates(step=0.25, layer=0.5, mac=1e-6, activation=1e-5)
-    seconds = 0.25 + 0.5 * 4 + (9 * 3 * 16 * 1024 + 16 * 256 * 512 + 5120) * 1e-6 + 16 * (1024 + 256) * 1e-5
+    seconds = (
+        0.25 + 0.5 * 4 + (9 * 3 * 16 * 1024 + 16 * 256 * 512 + 5120) * 1e-6 + ((3 + 16 + 16) * 1024 + 16 * 256) * 1e-5
+    )
     assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 1.001).infeasible(genome) is None
     assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 0.999).infeasible(genome) == "infeasible:cap"

@@ -12,12 +12,12 @@ import torch
 from sklearn.datasets import load_digits
 
 from neuralfinder.build import build
-from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data.batches import Part, Scaling, Views
 from neuralfinder.evaluate import evaluate
 from neuralfinder.genome import parse
 from neuralfinder.recipes import RECIPES, Recipe
 from neuralfinder.seeds import torch_seed
-from neuralfinder.train import Cancelled, Clock, Diverged, Pace, Setup, Training, accuracy, train
+from neuralfinder.train import Cancelled, Clock, Diverged, Pace, Setup, Training, accuracy, predict_logits, train
 from neuralfinder.types import Candidate, Fidelity, Shape
 from neuralfinder.weights import WeightStore
 
@@ -142,6 +142,16 @@ def test_class_l2_pulls_on_the_class_layer_alone() -> None:
         float(run(setup_of(r), Fidelity(1), genome="C4 M > F8").state["head.weight"].norm()) for r in (recipe, strong)
     )
     assert strong_norm < weak_norm / 5
+
+
+def test_answers_are_the_mean_over_the_views() -> None:
+    setup, views = setup_of(), Views(mirror=True, shift=True)
+    network = build(NETWORK, Shape(1, 8, 8), 10).eval()
+    one = setup.validation.first(5)
+    with torch.no_grad():
+        each = [network(view) for view in views.of(setup.scaling.apply(one.pictures))]
+    expected = torch.stack(each).mean(0)
+    torch.testing.assert_close(predict_logits(network, one, setup.scaling, views=views), expected)
 
 
 def test_a_training_below_its_bar_is_stopped_there() -> None:

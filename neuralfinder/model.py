@@ -70,9 +70,13 @@ class Model:
 
     def predict(self, part: Part, bf16: bool = False) -> np.ndarray:
         """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked."""
+        return np.asarray(self.logits(part, bf16).argmax(1))
+
+    def logits(self, part: Part, bf16: bool = False) -> np.ndarray:
+        """Logits `(n, classes)` float32 of a part, computed where the part is, in bf16 if asked."""
         network = copy.deepcopy(self.network).to(part.labels.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-        return np.asarray(predict_logits(network, part, self.scaling, bf16, self.views).argmax(1).cpu().numpy())
+        return np.asarray(predict_logits(network, part, self.scaling, bf16, self.views).cpu().numpy())
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `preprocessing.json`."""

@@ -201,7 +201,7 @@ class _Draft:
         left = seconds - measuring_seconds
         useful = (s.final_epochs or LONGEST_FINAL) * self.steps * typical * 1.5 / SAFETY
         # the hand-made baseline trains as long as the winner
-        finalists = s.finalists or min(3, max(1, int(FINISH_SHARE * left / useful) - 1))
+        finalists = s.finalists or min(3, max(1, int(1.5 * FINISH_SHARE * left / useful) - 1))
         shares = finalists + 1
         final_seconds = max(0.0, min(FINISH_SHARE * left / shares, useful))
         search_seconds = max(0.0, left - shares * final_seconds)

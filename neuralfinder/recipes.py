@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neuralfinder.errors import unknown_name
 
@@ -59,32 +59,22 @@ class Recipe:
     mixed_precision: bool = True
 
 
+_FAST = Recipe(
+    name="fast",
+    epochs=20,
+    batch_size=128,
+    learning_rate=0.2,
+    kernel_rate=0.05,
+    weight_decay=5e-4,
+    label_smoothing=0.1,
+    shift=0.0625,
+    flip=True,
+    initialisation="dirac",
+)
+
 RECIPES: dict[str, Recipe] = {
-    "fast": Recipe(
-        name="fast",
-        epochs=20,
-        batch_size=128,
-        learning_rate=0.2,
-        kernel_rate=0.05,
-        weight_decay=5e-4,
-        label_smoothing=0.1,
-        shift=0.0625,
-        flip=True,
-        initialisation="dirac",
-    ),
-    "final": Recipe(
-        name="final",
-        epochs=60,
-        batch_size=128,
-        learning_rate=0.2,
-        kernel_rate=0.05,
-        weight_decay=5e-4,
-        label_smoothing=0.1,
-        shift=0.0625,
-        flip=True,
-        views=True,
-        initialisation="dirac",
-    ),
+    "fast": _FAST,
+    "final": replace(_FAST, name="final", views=True),
     # Keras 1.x, as the text of 2017 used it: docs/seed-2017.md says where each value comes from.
     "seed-2017": Recipe(
         name="seed-2017",

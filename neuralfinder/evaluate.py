@@ -46,6 +46,7 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
         # torch has no type of its own for running out of main memory
         failure = OUT_OF_MEMORY if "allocate memory" in str(error) else "impossible"
         detail = _size_and(error, size.parameters)
+    training = training if failure is None else None  # weights that cannot be stored are no success
     seconds = time.perf_counter() - started
     return Result(
         id=candidate.id,

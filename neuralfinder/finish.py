@@ -155,7 +155,7 @@ def finish(
 def _searched(entry: Entry) -> Trained:
     """The network as the search left it."""
     candidate, result = entry.candidates[0], entry.results[0]
-    epochs = candidate.fidelity.epochs * candidate.fidelity.share
+    epochs = candidate.fidelity.epochs * candidate.fidelity.share * result.done
     return Trained(str(candidate.id), entry.genome, entry.score, result.macs, epochs, result.curve)
 
 

@@ -86,7 +86,7 @@ class Training:
     """What training left.
 
     Attributes:
-        score: validation accuracy of the weights kept, 0..1.
+        score: validation accuracy of the weights kept, 0..1; when stopped for being `behind`, the last of `rungs`.
         curve: validation accuracy at each measured epoch.
         rungs: accuracy on the first pictures of the validation part at each of `RUNGS` that was reached.
         state: the weights, on the CPU, contiguous.
@@ -167,13 +167,16 @@ class _Judge:
         self.rungs: list[float] = []
         self.score, self.state, self.ended = 0.0, _snapshot(network), ""
         self._setup, self._steps, self._epochs = setup, steps, epochs
-        self._bars = {math.ceil(rung * steps * epochs): bar for rung, bar in zip(RUNGS, bars, strict=bool(bars))}
+        self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
         self._chance = _majority_share(setup.validation.labels, setup.classes)
         self._since_best = 0
 
     def is_due(self, pace: Pace) -> bool:
         """Whether something is to be done after this step."""
-        return pace.over or pace.done % self._steps == 0 or pace.done in self._bars
+        return pace.over or pace.done % self._steps == 0 or self._is_on_rung(pace)
+
+    def _is_on_rung(self, pace: Pace) -> bool:
+        return bool(self._bars) and pace.done >= self._bars[0][0]
 
     def look(self, network: nn.Module, loss_sum: float, pace: Pace) -> bool:
         """Measure the network as it is now, as far as it is due; says whether training ends here."""
@@ -186,8 +189,8 @@ class _Judge:
             return True
         if pace.over or (whole and _is_measured(epoch, self._epochs, self._setup.recipe.measures)):
             self._measure(network)
-        if pace.done in self._bars and not pace.over:
-            self._climb(network, self._bars[pace.done])
+        while self._is_on_rung(pace) and not pace.over and not self.ended:
+            self._climb(network, self._bars.pop(0)[1])
         if whole and not self.ended:
             self.ended = self._verdict(epoch, pace)
         network.train()

@@ -145,6 +145,15 @@ def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
     assert figures["epochs"] == (4 if winner == "final" else 1.0)
 
 
+def test_a_candidate_stopped_early_is_trained_fully(bench: Bench) -> None:
+    candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(4))  # as long as the final training
+    archive = Archive()
+    result = evaluate(candidate, bench.setup, bench.store)
+    archive.add(candidate, dataclasses.replace(result, done=0.25, ended="behind"))
+    finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    assert "final-0" in {event.data["name"] for event in bench.record.read() if event.kind == "final"}
+
+
 def test_fully_trained_candidates_are_not_trained_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = archive_of(bench, "C8.bn M > G")
     bench = dataclasses.replace(bench, plan=dataclasses.replace(bench.plan, final_epochs=1, retrain=2))

@@ -165,6 +165,24 @@ def test_a_training_below_its_bar_is_stopped_there() -> None:
     assert run(setup, Fidelity(4)).state["0_conv.weight"].equal(whole.state["0_conv.weight"])  # looking changes nothing
 
 
+def test_each_rung_is_climbed_even_when_both_fall_on_one_step() -> None:
+    setup = setup_of(count=64)
+    with torch_seed(0):
+        training = train(build(NETWORK, Shape(1, 8, 8), 10), setup, Fidelity(1), 0, (0.0, 0.0))
+    assert setup.steps() == 2
+    assert len(training.rungs) == 2
+    assert training.ended == "complete"
+
+
+def test_weights_that_cannot_be_stored_are_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the tensors share memory")
+
+    monkeypatch.setattr(WeightStore, "save", fail)
+    result = evaluate(CANDIDATE, setup_of(), WeightStore(tmp_path))
+    assert (result.score, result.failure, result.curve) == (None, "impossible", ())
+
+
 def run_with_bars(setup: Setup, bars: tuple[float, ...]) -> Training:
     with torch_seed(0):
         network = build(NETWORK, Shape(1, 8, 8), 10, setup.recipe.initialisation)

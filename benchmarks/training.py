@@ -29,7 +29,7 @@ from neuralfinder.build import build
 from neuralfinder.cost import cost
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.genome import PUBLISHED_BEST, Genome, parse
-from neuralfinder.machine import describe, find_device, has_bf16
+from neuralfinder.machine import describe, find_device, has_bf16, keep_memory
 from neuralfinder.recipes import RECIPES
 from neuralfinder.train import Setup, accuracy, train
 from neuralfinder.types import Fidelity
@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
+    keep_memory()
     device = find_device(chosen.device)
     setup = make_setup(device)
     dtype = torch.bfloat16 if setup.bf16 else torch.float32

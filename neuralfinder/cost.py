@@ -53,6 +53,11 @@ class Rates:
         )
 
 
+def looking_steps(samples: float, batch_size: int) -> float:
+    """Training steps that take as long as a look, without gradients, at so many samples: a third of as many."""
+    return samples / batch_size / 3
+
+
 def pools_at_once(genome: Genome, place: int) -> bool:
     """Whether the gene at `place` is a convolution whose output is pooled before normalisation and ReLU.
 

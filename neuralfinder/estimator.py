@@ -41,7 +41,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         candidates: networks to train before the search ends.
         preset: `fast`, or `seed-2017` as published.
         strategy: name of a strategy; the preset's world when not given.
-        seed: root of all randomness, 0 or larger; equal seeds give equal runs on one machine.
+        seed: root of all randomness, 0 or larger; equal seeds give equal runs on one processor.
         epochs: passes over the data that each candidate gets.
         finalists: how many of the best are trained fully.
         final_epochs: most epochs of final training.

@@ -10,9 +10,8 @@ from neuralfinder.build import build
 from neuralfinder.cost import cost
 from neuralfinder.inheritance import inherit
 from neuralfinder.seeds import torch_seed
-from neuralfinder.strategies.base import OUT_OF_MEMORY
 from neuralfinder.train import Diverged, Setup, Training, train
-from neuralfinder.types import Candidate, Result
+from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
 from neuralfinder.weights import WeightStore
 
 
@@ -43,8 +42,9 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure, detail = OUT_OF_MEMORY, _size_and(error, size.parameters)
     except RuntimeError as error:
-        # torch has no type of its own for running out of main memory
-        failure = OUT_OF_MEMORY if "allocate memory" in str(error) else "impossible"
+        # torch has no type of its own for running out of main memory, and CUDA's libraries say it in their own way
+        lacks_memory = any(words in str(error) for words in ("allocate memory", "ALLOC_FAILED"))
+        failure = OUT_OF_MEMORY if lacks_memory else "impossible"
         detail = _size_and(error, size.parameters)
     training = training if failure is None else None  # weights that cannot be stored are no success
     seconds = time.perf_counter() - started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass
@@ -22,18 +23,18 @@ from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model
-from neuralfinder.plan import FIXED_SECONDS, LINEAR_SECONDS, PATIENCE, SAFETY, Plan
+from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds
 from neuralfinder.record import Record
 from neuralfinder.search import HEARTBEAT
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
 from neuralfinder.status import Status
 from neuralfinder.train import Setup
-from neuralfinder.types import Candidate, Fidelity
+from neuralfinder.types import Candidate, Fidelity, Result
 from neuralfinder.weights import WeightStore
 
-LONGEST_BASELINE = 200
-"""Epochs that the hand-made network gets at most, however long the winner trained."""
+GAVE_ALL = ("patience", "chance")
+"""Ends of a training that more epochs would not have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,10 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A network with weights in the store under `name`, trained for `epochs` (fractions of an epoch count)."""
+    """A network with weights in the store under `name`, trained for `epochs` (fractions of an epoch count).
+
+    `ended` says why training ended, as in `Training.ended`.
+    """
 
     name: str
     genome: Genome
@@ -64,6 +68,12 @@ class Trained:
     macs: int
     epochs: float
     curve: tuple[float, ...]
+    ended: str
+
+    @classmethod
+    def of(cls, name: str, genome: Genome, score: float, planned_epochs: float, result: Result) -> Trained:
+        """What a successful training of so many planned epochs left."""
+        return cls(name, genome, score, result.macs, planned_epochs * result.done, result.curve, result.ended)
 
 
 def finish(
@@ -88,22 +98,11 @@ def finish(
     setup = dataclasses.replace(bench.setup, clock=bench.setup.clock.until(deadline))
     trainer = dataclasses.replace(bench, setup=setup)
     bench.status.enter("finishing", len(entries) + 2)
-    searched = [_searched(entry) for entry in entries if bench.store.path(str(entry.candidates[0].id)).exists()]
-    rivals: list[Trained] = []
-    for place, entry in enumerate(entries):
-        epochs = _final_epochs(bench, entry.genome)
-        if epochs > _searched(entry).epochs:
-            shares, heir = len(entries) - place + 1, (entry.candidates[0].id,) if bench.inherit else ()
-            trained = _train(trainer, f"final-{place}", entry.genome, epochs, shares=shares, inherits=heir)
-            rivals += [trained] if trained else []
-        bench.status.progress(place + 1, len(entries) + 2)
-    # the search's best score is the luckiest of many: it wins only where full training fell clearly behind it
-    noise = 2 * (0.25 / len(bench.setup.validation)) ** 0.5
-    if not rivals or max(r.score for r in rivals) < max((s.score for s in searched), default=0.0) - noise:
-        rivals += searched
+    rivals = _train_finalists(trainer, entries)
 
     hand_made = small_network(bench.space)
-    baseline = _train(trainer, "baseline", hand_made, _as_long_as(bench, hand_made, rivals), shares=1)
+    share = 1 / (1 + bench.plan.retrain)
+    baseline = _train(trainer, "baseline", hand_made, _baseline_epochs(bench, hand_made, rivals), share=share)
     rivals = rivals or ([baseline] if baseline else [])
     if not rivals:
         raise NothingTrainedError("no network could be trained; `neuralfinder show RUN` lists the reasons")
@@ -113,7 +112,7 @@ def finish(
     retrained = _retrain(trainer, winner)
 
     model, measured = _with_views(bench, _load(bench, classes, winner))
-    by_hand = _with_views(bench, _load(bench, classes, baseline))[0] if baseline else None
+    by_hand, by_hand_measured = _with_views(bench, _load(bench, classes, baseline)) if baseline else (None, None)
     again = [dataclasses.replace(_load(bench, classes, each), views=model.views) for each in retrained]
     test = open_test()
     labels = test.labels.cpu().numpy()
@@ -141,7 +140,7 @@ def finish(
             and by_hand
             and {
                 "test_accuracy": _accuracy(labels, by_hand.predict(test, bench.setup.bf16)),
-                "validation_accuracy": baseline.score,
+                "validation_accuracy": by_hand_measured,
                 "genome": baseline.genome.key,
                 "epochs": baseline.epochs,
             },
@@ -152,11 +151,35 @@ def finish(
     return model, figures
 
 
+def _train_finalists(bench: Bench, entries: list[Entry]) -> list[Trained]:
+    """Those that may win: every entry trained fully, or as the search left it where that was a full training."""
+    searched = [_searched(entry) for entry in entries if bench.store.path(str(entry.candidates[0].id)).exists()]
+    rivals: list[Trained] = []
+    others = BASELINE_SHARE + bench.plan.retrain
+    for place, entry in enumerate(entries):
+        epochs = _final_epochs(bench, entry.genome)
+        as_found = _searched(entry)
+        if epochs > as_found.epochs and as_found.ended not in GAVE_ALL:
+            shares = len(entries) - place + others
+            share = min(PATIENCE / shares, 1 - others / shares)
+            heir = (entry.candidates[0].id,) if bench.inherit else ()
+            trained = _train(bench, f"final-{place}", entry.genome, epochs, share=share, inherits=heir)
+            rivals += [trained] if trained else []
+        elif as_found in searched:
+            rivals.append(as_found)
+        bench.status.progress(place + 1, len(entries) + 2)
+    # the search's best score is the luckiest of many: it wins only where full training fell clearly behind it
+    noise = 2 * (0.25 / len(bench.setup.validation)) ** 0.5
+    if not rivals or max(r.score for r in rivals) < max((s.score for s in searched), default=0.0) - noise:
+        rivals += searched
+    return rivals
+
+
 def _searched(entry: Entry) -> Trained:
     """The network as the search left it."""
     candidate, result = entry.candidates[0], entry.results[0]
-    epochs = candidate.fidelity.epochs * candidate.fidelity.share * result.done
-    return Trained(str(candidate.id), entry.genome, entry.score, result.macs, epochs, result.curve)
+    planned = candidate.fidelity.epochs * candidate.fidelity.share
+    return Trained.of(str(candidate.id), entry.genome, entry.score, planned, result)
 
 
 def _final_epochs(bench: Bench, genome: Genome) -> int:
@@ -164,22 +187,28 @@ def _final_epochs(bench: Bench, genome: Genome) -> int:
     plan = bench.plan
     if plan.final_seconds is None:
         return plan.final_epochs
-    return max(1, min(plan.final_epochs, int(SAFETY * plan.final_seconds / _epoch_seconds(bench, genome))))
+    return _epochs_within(bench, genome, SAFETY * plan.final_seconds, plan.final_epochs)
 
 
-def _as_long_as(bench: Bench, genome: Genome, rivals: list[Trained]) -> int:
-    """Epochs of `genome` that take as long, by prediction, as the best rival's training; 1 without rivals."""
+def _baseline_epochs(bench: Bench, genome: Genome, rivals: list[Trained]) -> int:
+    """As many epochs as the best rival had, or what `BASELINE_SHARE` of its time allows; 1 without rivals."""
     if not rivals:
         return 1
     best = min(rivals, key=lambda trained: (-trained.score, trained.macs))
-    ratio = _epoch_seconds(bench, best.genome) / _epoch_seconds(bench, genome)
-    return max(1, min(LONGEST_BASELINE, round(best.epochs * ratio)))
+    most = max(1, round(best.epochs))
+    return _epochs_within(bench, genome, BASELINE_SHARE * _seconds(bench, best.genome, most), most)
 
 
-def _epoch_seconds(bench: Bench, genome: Genome) -> float:
+def _epochs_within(bench: Bench, genome: Genome, seconds: float, most: int) -> int:
+    """The most epochs of `genome`, from 1 to `most`, that are predicted to take at most `seconds`."""
+    return max(1, bisect_right(range(1, most + 1), seconds, key=lambda epochs: _seconds(bench, genome, epochs)))
+
+
+def _seconds(bench: Bench, genome: Genome, epochs: int) -> float:
     setup = bench.setup
-    steps = setup.steps() + len(setup.validation) / setup.batch_size / 3
-    return steps * bench.plan.rates.step_seconds(bench.space.cost(genome)) + FIXED_SECONDS
+    task = Task(len(setup.train), len(setup.validation), 0, bench.space.shape, setup.classes)
+    size = bench.space.cost(genome)
+    return predict_seconds(bench.plan, size, task, Fidelity(epochs), setup.recipe.measures)
 
 
 def _train(
@@ -188,18 +217,17 @@ def _train(
     genome: Genome,
     epochs: int,
     *,
-    shares: int,
+    share: float,
     setup: Setup | None = None,
     inherits: tuple[int, ...] = (),
 ) -> Trained | None:
-    """Train a network in one of the `shares` of the time left; `None` when it fails. A recorded training is reused."""
+    """Train a network in at most this share of the time left; `None` when it fails. A recorded training is reused."""
     before = [e.data for e in bench.record.read() if e.kind == "final" and e.data["name"] == name]
     if before and (before[0]["result"]["failure"] or bench.store.path(name).exists()):
         result = plain_result(before[0]["result"])
     else:
         setup = setup or bench.setup
-        slack = PATIENCE if shares > 1 else 1.0
-        clock = setup.clock.until(time.monotonic() + slack * max(0.0, setup.clock.left()) / shares)
+        clock = setup.clock.until(time.monotonic() + share * max(0.0, setup.clock.left()))
         setup = dataclasses.replace(setup, clock=clock)
         seed = bench.seeds.number("final", name, genome.key)
         candidate = Candidate(-1, genome, "final", (), seed, Fidelity(epochs), inherits=inherits)
@@ -212,7 +240,7 @@ def _train(
     if result.score is None:
         bench.status.say(f"{name} {genome.key} failed: {result.failure}: {result.detail}")
         return None
-    return Trained(name, genome, result.score, result.macs, epochs, result.curve)
+    return Trained.of(name, genome, result.score, epochs, result)
 
 
 def _retrain(bench: Bench, winner: Trained) -> list[Trained]:
@@ -227,9 +255,14 @@ def _retrain(bench: Bench, winner: Trained) -> list[Trained]:
     epochs = 1 + int(np.argmax(winner.curve)) if keeps_best else max(1, round(winner.epochs))
     count = bench.plan.retrain
     again = [
-        _train(bench, f"retrain-{n}", winner.genome, epochs, shares=count - n, setup=everything) for n in range(count)
+        trained
+        for n in range(count)
+        if (trained := _train(bench, f"retrain-{n}", winner.genome, epochs, share=1 / (count - n), setup=everything))
     ]
-    return [trained for trained in again if trained]
+    whole = [trained for trained in again if trained.ended != "deadline"]
+    if cut := len(again) - len(whole):
+        bench.status.say(f"{cut} of {count} retrainings were cut short by the clock and are not counted")
+    return whole
 
 
 def _linear(bench: Bench) -> Linear | None:

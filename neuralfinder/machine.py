@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,9 @@ from neuralfinder.genome import Conv, Gene, Genome, MaxPool
 from neuralfinder.seeds import torch_seed
 from neuralfinder.space import Space
 from neuralfinder.train import Setup, step_seconds
+
+# names and values of <malloc.h>
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 SAME_MACHINE = 1.4
 """A new measurement within this ratio of the kept one is noise: the kept one is used, so equal runs get equal plans."""
@@ -34,8 +39,11 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError("device", given=repr(name), expected="auto, cpu, cuda or cuda:N", mend="use auto") from error
+        known = device.type in ("cpu", "cuda")
+    except RuntimeError:
+        known = False
+    if not known:
+        raise InputError("device", given=repr(name), expected="auto, cpu, cuda or cuda:N", mend="use auto")
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise InputError(
             "device",
@@ -44,6 +52,19 @@ def find_device(name: str) -> torch.device:
             mend="use auto or cpu",
         )
     return device
+
+
+def keep_memory() -> None:
+    """Have the C library keep freed memory for the next step instead of giving it back to the system.
+
+    Feature maps of some megabytes are else mapped, cleared page by page and unmapped in every step, which costs a fifth
+    of the time on large maps (`benchmarks/training.py`, docs/LOG.md). The process holds on to the most it ever needed.
+    Only glibc knows these settings; elsewhere nothing happens.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+        mallopt(M_ARENA_MAX, 1)  # an arena of a thread cannot hold large blocks
 
 
 def describe(device: torch.device) -> str:

@@ -64,7 +64,7 @@ def orthogonal(matrix: Tensor, steps: int) -> Tensor:
 class Optimizer:
     """Muon for kernels that a normalisation follows, where the recipe wants it; Nesterov SGD for all else.
 
-    Matrices and kernels decay, biases and normalisation do not.
+    Gradient descent decays matrices and kernels, but no biases and normalisation; Muon's kernels keep their length.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralfinder.cost import Cost, Rates
+from neuralfinder.cost import Cost, Rates, looking_steps
 from neuralfinder.presets import PRESETS, Settings, make_space
 from neuralfinder.recipes import RECIPES, Recipe
 from neuralfinder.seeds import Seeds
@@ -19,14 +19,19 @@ from neuralfinder.types import Fidelity, Shape
 LONGEST_FINAL = 60
 """Epochs of final training beyond which the modern recipe gains little."""
 
-SHORTEST_FINAL = 8
-"""Epochs of final training that the largest allowed network must have time for."""
+SHORTEST_FINAL = 16
+"""Epochs of final training that the largest allowed network must have time for. Twice the size for half of the epochs
+is as good (docs/LOG.md); smaller networks leave time for more candidates."""
 
 SHORTEST_STEPS = 720
 """Steps that it must have time for, where an epoch of few data has few: 40 epochs of the digits."""
 
 FINISH_SHARE = 0.7
 """Share of the time that is kept for the finish at most; the search gets what the finish has no use for."""
+
+BASELINE_SHARE = 0.25
+"""How long the network by hand is trained at most, as a share of a finalist's time: it is small, so this is seldom less
+than as many epochs."""
 
 SAFETY = 0.92
 """Share of a time that is planned with; the rest absorbs what the prediction misses."""
@@ -164,7 +169,7 @@ class _Draft:
         self.preset = PRESETS[settings.preset]
         self.batch_size = batch_size
         self.steps = max(1, task.train // batch_size)
-        self.measuring = task.validation / batch_size / 3  # steps that one measurement takes as long as
+        self.measuring = looking_steps(task.validation, batch_size)
 
     def published(self, seconds: float | None) -> dict[str, Any]:
         """Numbers of the recipe, no caps; the clock alone ends the search when `seconds` are given."""
@@ -186,7 +191,7 @@ class _Draft:
             "max_step_seconds": math.inf,
             "finalists": finalists,
             "final_epochs": final,
-            "final_seconds": seconds and seconds * 0.3 / finalists,
+            "final_seconds": seconds and seconds * 0.35 / (finalists + BASELINE_SHARE + self._retrain()),
             "measuring_seconds": seconds * 0.05 if seconds else 0.0,
             "world_size": world_size,
             "rounds": rounds,
@@ -196,13 +201,13 @@ class _Draft:
     def timed(self, seconds: float) -> dict[str, Any]:
         """Numbers that fit into `seconds`."""
         s, warnings = self.settings, []
-        cap, typical = self._step_cap(FINISH_SHARE * seconds / 2)
+        cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 + BASELINE_SHARE + self._retrain()))
         measuring_seconds = min(0.15 * seconds, self._looks() * cap + min(LINEAR_SECONDS, 0.02 * seconds))
         left = seconds - measuring_seconds
         useful = (s.final_epochs or LONGEST_FINAL) * self.steps * typical * 1.5 / SAFETY
-        # the hand-made baseline trains as long as the winner
-        finalists = s.finalists or min(3, max(1, int(1.5 * FINISH_SHARE * left / useful) - 1))
-        shares = finalists + 1
+        others = BASELINE_SHARE + self._retrain()
+        finalists = s.finalists or min(3, max(1, int(1.5 * FINISH_SHARE * left / useful - others)))
+        shares = finalists + others
         final_seconds = max(0.0, min(FINISH_SHARE * left / shares, useful))
         search_seconds = max(0.0, left - shares * final_seconds)
 
@@ -234,10 +239,10 @@ class _Draft:
         }
 
     def _looks(self) -> float:
-        """Steps that the last looks of winner and baseline at validation and test part take as long as."""
+        """Steps of the winner that last as long as the last looks at validation and test part, the baseline's too."""
         views = VIEWS if RECIPES[self.preset.final].views else 1
-        samples = 2 * (self.task.validation * (1 + views) + self.task.test * views)
-        return samples / self.batch_size / 3
+        samples = self.task.validation * (1 + views) + self.task.test * views
+        return (1 + BASELINE_SHARE) * looking_steps(samples, self.batch_size)
 
     def _step_cap(self, final_seconds: float) -> tuple[float, float]:
         """The cap on a training step, and the mean step of the space's founders under it; both in seconds."""
@@ -258,7 +263,7 @@ class _Draft:
         passes = affordable / self.steps
         longest = (self.settings.final_epochs or LONGEST_FINAL) / 2
         epochs = self.settings.epochs or max(1, int(min(passes, longest)))
-        share = self.settings.share or min(1.0, max(LEAST_SHARE, round(passes, 2)))
+        share = self.settings.share or min(1.0, max(LEAST_SHARE, round(passes / epochs, 2)))
         return epochs, share
 
     def _side(self, candidates: int) -> int:
@@ -273,7 +278,7 @@ def predict_seconds(plan: Plan, size: Cost, task: Task, fidelity: Fidelity, meas
     """Predicted seconds of one training with at most `measures` looks at the validation part, `None` for each epoch."""
     steps = fidelity.epochs * max(1, int(task.train * fidelity.share) // plan.batch_size)
     looks = fidelity.epochs if measures is None else min(measures, fidelity.epochs)
-    looking = looks * task.validation / plan.batch_size / 3
+    looking = looks * looking_steps(task.validation, plan.batch_size)
     return (steps + looking) * plan.rates.step_seconds(size) + FIXED_SECONDS
 
 
@@ -281,7 +286,7 @@ def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:
     """The plan as lines for people."""
     share = "all of" if plan.share == 1 else f"{plan.share:.0%} of"
     aim = f"{plan.candidates}" if plan.candidates_fixed else f"about {plan.candidates}"
-    limit = f"; up to {_time(plan.search_seconds)}" if plan.search_seconds else ""
+    limit = f"; about {_time(plan.search_seconds)}" if plan.search_seconds else ""
     lines = [
         f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test pictures "
         f"of {task.shape}, {task.classes} classes",

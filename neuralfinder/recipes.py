@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from neuralfinder.errors import unknown_name
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -20,7 +18,7 @@ class Recipe:
         decay: per update, for `inverse-time`.
         momentum: of stochastic gradient descent with Nesterov's correction.
         kernel_rate: peak rate of Muon for convolutions that a normalisation follows; 0 leaves them to gradient descent.
-        weight_decay: L2 pull on all weight matrices and kernels, as torch counts it.
+        weight_decay: L2 pull on all weight matrices and kernels but Muon's, as torch counts it.
         class_l2: lambda of the extra loss term lambda * sum(W^2) on the class layer alone.
         label_smoothing: share of the target spread over all classes, 0..1.
         patience: stop after this many epochs without a better validation accuracy; `None` never.
@@ -30,6 +28,7 @@ class Recipe:
         shift: largest shift in each direction, as a share of the side.
         rotation: largest turn in degrees, either way.
         flip: mirror left to right at random where the data allow it.
+        cutout: side of the square blotted out of every picture, as a share of the side.
         initialisation: `glorot` uniform, `he` normal, or `dirac`: convolutions that pass on as many channels as come
             in, further ones as `he`; biases zero.
         views: whether finished networks may answer with the mean over several views of a picture, see `Views`.
@@ -54,6 +53,7 @@ class Recipe:
     shift: float = 0.0
     rotation: float = 0.0
     flip: bool = False
+    cutout: float = 0.0
     initialisation: str = "he"
     views: bool = False
     mixed_precision: bool = True
@@ -94,14 +94,3 @@ RECIPES: dict[str, Recipe] = {
         mixed_precision=False,
     ),
 }
-
-
-def recipe(name: str) -> Recipe:
-    """The recipe of this name.
-
-    Raises:
-        InputError: no such recipe.
-    """
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    return RECIPES[name]

@@ -93,7 +93,8 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     ]
     for name, figures in result["baselines"].items():
         reached = f"{figures['test_accuracy']:.2%}" if figures else "not run"
-        lines.append(f"  against {reached:>7}  {name}")
+        epochs = f", {figures['epochs']:.3g} epochs" if figures and "epochs" in figures else ""
+        lines.append(f"  against {reached:>7}  {name}{epochs}")
     if again := result["retrained"]:
         mean = sum(again) / len(again)
         spread = (sum((x - mean) ** 2 for x in again) / max(1, len(again) - 1)) ** 0.5

@@ -27,7 +27,7 @@ from neuralfinder.executors import Executor, in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.interrupts import Interrupts
 from neuralfinder.judgement import Judgement
-from neuralfinder.machine import describe, find_device, has_bf16, measure
+from neuralfinder.machine import describe, find_device, has_bf16, keep_memory, measure
 from neuralfinder.model import Model
 from neuralfinder.plan import PATIENCE, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
 from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
@@ -95,6 +95,7 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         with Record(folder / "run.sqlite") as record:
             _check_same_run(record, source, settings, folder)
             if finished := record.last("finished"):
+                _delete_images(folder)
                 status.say(f"{folder} is finished; this is what it found")
                 status.enter("done")
                 return Model.load(folder), dict(finished.data)
@@ -120,12 +121,13 @@ class _Run:
     def go(self) -> tuple[Model, dict[str, Any]]:
         """Read, measure, plan, search, finish, write."""
         status, settings = self.status, self.settings
+        keep_memory()
+        device = find_device(settings.device)
         with self.interrupts.watched():
             status.enter("reading")
             data = self.source.load(self.folder, status.progress)
             status.say(*data.notes)
             parts = split(data.labels, data.given_test, settings.seed)
-            device = find_device(settings.device)
             part_of = partial(Part.of, data.images, data.labels, device=device)
             train, validation = part_of(parts.train), part_of(parts.validation)
             task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
@@ -157,7 +159,8 @@ class _Run:
                 )
                 model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
                 finish_seconds = time.monotonic() - started + self.finished_before
-                interrupted = self.interrupts.first.is_set()
+                stop = self.record.last("stop")
+                interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
             finally:
                 self.interrupts.stop()
                 executor.shutdown()
@@ -180,7 +183,7 @@ class _Run:
         model.save(self.folder / "model")
         self._write_result(result)
         self.record.append("finished", [result])
-        (self.folder / "images.npy").unlink(missing_ok=True)
+        _delete_images(self.folder)
         status.enter("done")
         return model, result
 
@@ -239,7 +242,8 @@ class _Run:
             return progress
         deadline = math.inf
         if plan.search_seconds is not None:
-            deadline = time.monotonic() + PATIENCE * plan.search_seconds - self.searched_before
+            slack = 1.0 if plan.search_work is None else PATIENCE
+            deadline = time.monotonic() + slack * plan.search_seconds - self.searched_before
         limits = Limits(
             candidates=plan.candidates if plan.candidates_fixed else None,
             work=plan.search_work,
@@ -292,6 +296,11 @@ class _Run:
         part = self.folder / "result.json.part"
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(self.folder / "result.json")
+
+
+def _delete_images(folder: Path) -> None:
+    """Delete the pictures that did not fit into memory."""
+    (folder / "images.npy").unlink(missing_ok=True)
 
 
 def _check_same_run(record: Record, source: Source, settings: Settings, folder: Path) -> None:

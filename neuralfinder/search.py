@@ -175,7 +175,9 @@ def search(
     futures = {executor.submit(evaluate, candidate): candidate.id for candidate in progress.open.values()}
     reason = ""
     while True:
-        reason = reason or _reason_to_stop(progress, limits)
+        # asked only when there is room, so that when a training ends, and not when the clock was looked at, decides
+        if len(futures) < slots:
+            reason = reason or _reason_to_stop(progress, limits)
         if not reason and len(futures) < slots:
             wanted = math.inf if limits.candidates is None else limits.candidates - progress.asked
             event = progress.ask(int(min(slots - len(futures), wanted)))

@@ -97,16 +97,17 @@ class Space:
         if self.founders_are == "single":
             return self._single_founders(n, rng)
         founders: list[Genome] = []
+        seen: set[Genome] = set()
         for _ in range(n):
-            fresh = [chain for _ in range(CHAINS) if (chain := self._chain(rng)) not in founders]
+            fresh = [chain for _ in range(CHAINS) if (chain := self._chain(rng)) not in seen]
             founders.append(max(fresh, key=lambda chain: self.cost(chain).macs) if fresh else self._chain(rng))
+            seen.add(founders[-1])
         return founders
 
     def sample(self, rng: np.random.Generator) -> Genome:
         """One genome at random: a uniform length up to 12, a uniform number of pools, widths uniform.
 
-        Raises:
-            InputError: no legal genome was met in 1,000 draws.
+        The smallest one when 1,000 draws meet no legal genome.
         """
         for _ in range(1000):
             length = int(rng.integers(1, min(12, self.max_convolutions) + 1))

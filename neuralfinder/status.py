@@ -21,7 +21,7 @@ class Status:
         counts: proposals by how they ended.
         aim, about: candidates aimed at, and whether the time rather than this number ends the search.
         view: the strategy's view: round, rounds, world.
-        lines: whole lines to be shown, in order: data notes, plan, warnings, improvements.
+        lines: whole lines to be shown, in order: data notes, plan, warnings.
     """
 
     started: float = field(default_factory=time.monotonic)

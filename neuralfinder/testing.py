@@ -28,8 +28,8 @@ from neuralfinder.errors import CallOrderError
 from neuralfinder.executors import Executor
 from neuralfinder.genome import Conv, Gene, Genome, parse
 from neuralfinder.space import Space
-from neuralfinder.strategies.base import OUT_OF_MEMORY, Strategy
-from neuralfinder.types import Candidate, Fidelity, Result, Shape
+from neuralfinder.strategies.base import Strategy
+from neuralfinder.types import OUT_OF_MEMORY, Candidate, Fidelity, Result, Shape
 
 Answer = Callable[[Candidate], Result]
 """Stands in for training."""

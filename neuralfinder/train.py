@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from neuralfinder.cost import looking_steps
 from neuralfinder.data.batches import Augmentation, Part, Scaling, Views, plain_batches, training_batches
 from neuralfinder.optimizers import Optimizer
 from neuralfinder.recipes import Recipe
@@ -24,6 +25,9 @@ PLAIN = Views()
 EVALUATION_BATCH = 256
 """Samples per forward pass without gradients: large enough for speed, small enough for the processor's cache."""
 
+
+WARM_UP = 3
+"""Steps that take longer than the others, with what is set up and read for the first time."""
 
 RUNG_PICTURES = 1000
 """Validation pictures looked at on a rung: a standard error of at most 1.6 points."""
@@ -124,7 +128,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
     optimizer = Optimizer(network, setup.recipe)
-    pace = Pace(fidelity.epochs * steps, setup.clock, evaluation_steps=len(setup.validation) / setup.batch_size / 3)
+    pace = Pace(fidelity.epochs * steps, setup.clock, looking_steps(len(setup.validation), setup.batch_size))
     judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)
 
@@ -145,7 +149,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
 
 def _batches(setup: Setup, steps: int, epochs: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     recipe = setup.recipe
-    augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip)
+    augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout)
     return training_batches(setup.train, setup.batch_size, steps, epochs, augmentation, setup.scaling, generator)
 
 
@@ -234,7 +238,7 @@ class Pace:
     def __init__(self, steps: int, clock: Clock, evaluation_steps: float) -> None:
         self.done, self.progress = 0, 0.0
         self._steps, self._clock, self._evaluation_steps = steps, clock, evaluation_steps
-        self._started = time.monotonic()
+        self._started = math.nan
         self._left = steps
 
     @property
@@ -252,9 +256,15 @@ class Pace:
         self.progress += (1 - self.progress) / self._left
         self.done += 1
         self._left = self._steps - self.done
-        if math.isfinite(self._clock.deadline):
-            each = (time.monotonic() - self._started) / self.done
+        if not math.isfinite(self._clock.deadline):
+            return
+        if self.done == WARM_UP:
+            self._started = time.monotonic()
+        if self.done > WARM_UP:
+            each = (time.monotonic() - self._started) / (self.done - WARM_UP)
             self._left = min(self._left, max(0, int(self._clock.left() / each - self._evaluation_steps)))
+        elif self._clock.left() <= 0:
+            self._left = 0
 
 
 def accuracy(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:

@@ -59,6 +59,10 @@ class Candidate:
     bars: tuple[float, ...] = ()
 
 
+OUT_OF_MEMORY = "out of memory"
+"""The `Result.failure` from which a cap on the size of later proposals is learned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came back for candidate `id`.

@@ -42,7 +42,7 @@ def changed(augmentation: Augmentation, pictures: torch.Tensor, seed: int = 0) -
     _, channels, height, width = pictures.shape
     mirror = torch.rand(len(pictures), generator=generator) < 0.5
     changes = augmentation.draw(Shape(channels, height, width), mirror, generator)
-    return changes.apply(pictures, slice(0, len(pictures)))
+    return changes.apply(pictures, slice(0, len(pictures)), Scaling((0.0,) * channels, (1.0,) * channels))
 
 
 def test_epoch_visits_each_picture_at_most_once_and_differs_from_the_next() -> None:
@@ -61,6 +61,18 @@ def test_crop_shifts_whole_pictures_within_the_limit() -> None:
     windows = {tuple(padded[r : r + 10, c : c + 10].flatten().tolist()) for r in range(5) for c in range(5)}
     seen = {tuple(picture.flatten().tolist()) for picture in shifted}
     assert seen == windows  # all 25 shifts by up to 2 pixels occur, and only these
+
+
+def test_cutout_blots_out_one_square_that_may_reach_over_the_edge() -> None:
+    blotted = changed(Augmentation(cutout=0.4), torch.ones(2000, 2, 5, 10))
+    holes = {tuple(map(tuple, (picture[0] == 0).nonzero().tolist())) for picture in blotted}
+    expected = {
+        tuple((r, c) for r in range(max(0, top), min(5, top + 2)) for c in range(max(0, left), min(10, left + 4)))
+        for top in range(-1, 5)
+        for left in range(-3, 10)
+    }
+    assert holes == expected
+    assert torch.equal(blotted[:, 0], blotted[:, 1])
 
 
 def test_flip_mirrors_about_half() -> None:
@@ -112,7 +124,7 @@ def test_turn_keeps_distances_from_the_centre(height: int, width: int) -> None:
 
 
 def test_memory_map_gives_the_same_batches_as_an_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neuralfinder.data.batches.READ_AHEAD", 2000)  # some blocks of some batches
+    monkeypatch.setattr("neuralfinder.data.batches.BLOCK", 2000)  # some blocks of some batches
     pictures = np.random.default_rng(0).integers(0, 256, (60, 3, 6, 6)).astype(np.uint8)
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, pictures.shape)
     mapped[:] = pictures

@@ -23,7 +23,7 @@ from neuralfinder.executors import in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.genome import parse
 from neuralfinder.model import Model
-from neuralfinder.plan import Plan
+from neuralfinder.plan import BASELINE_SHARE, Plan
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
@@ -165,17 +165,22 @@ def test_fully_trained_candidates_are_not_trained_again(bench: Bench, monkeypatc
     assert len(figures["retrained"]) == 2
 
 
-def test_hand_made_network_trains_as_long_as_the_winner(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    candidate = Candidate(0, parse("C64.bn C64.bn C64.bn > G"), "init", (), 0, Fidelity(1))
+@pytest.mark.parametrize("text", ["C64.bn C64.bn C64.bn > G", "C8.bn > G"])
+def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
+    text: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = Candidate(0, parse(text), "init", (), 0, Fidelity(1))
     archive = Archive()
     archive.add(candidate, Result(0, 0.9))
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": 0.95}))
-    bench = dataclasses.replace(bench, plan=dataclasses.replace(bench.plan, rates=Rates(mac=1e-6)))
+    plan = dataclasses.replace(bench.plan, final_epochs=40, rates=Rates(mac=1e-6))
+    bench = dataclasses.replace(bench, plan=plan)
     finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
     epochs = {event.data["name"]: event.data["epochs"] for event in bench.record.read()}
     macs = [bench.space.cost(g).macs for g in (candidate.genome, small_network(bench.space))]
-    assert epochs["final-0"] == 4
-    assert epochs["baseline"] == pytest.approx(4 * macs[0] / macs[1], rel=0.15)
+    assert epochs["final-0"] == 40
+    affordable = 40 * BASELINE_SHARE * macs[0] / macs[1]
+    assert epochs["baseline"] == pytest.approx(max(1, min(40, affordable)), rel=0.15)
 
 
 def test_linear_baseline_equals_scikit_learn(bench: Bench) -> None:

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError
-from neuralfinder.plan import SHORTEST_FINAL, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
+from neuralfinder.plan import (
+    BASELINE_SHARE,
+    SHORTEST_FINAL,
+    Plan,
+    Task,
+    batch_size_for,
+    in_words,
+    make_plan,
+    predict_seconds,
+)
 from neuralfinder.presets import Settings, make_space, make_strategy, read_option
 from neuralfinder.recipes import RECIPES
 from neuralfinder.seeds import Seeds
@@ -43,7 +52,7 @@ def test_plan_fits_and_some_networks_are_always_legal(train: int, side: int, cla
     plan = plan_for(task, max(seconds, 0.06))
     assert plan.search_seconds is not None
     assert plan.final_seconds is not None
-    spent = plan.search_seconds + (plan.finalists + 1) * plan.final_seconds
+    spent = plan.search_seconds + (plan.finalists + BASELINE_SHARE) * plan.final_seconds + plan.measuring_seconds
     assert spent <= max(seconds, 0.06) * 1.001
     space = make_space(Settings(), task.shape, classes, RATES, plan.max_step_seconds)
     founders = space.founders(9, Seeds(0).stream("x"))

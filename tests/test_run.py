@@ -62,7 +62,7 @@ def outcome(folder):
     with Record(folder / "run.sqlite", readonly=True) as record:
         trainings = [(c, r and (r.score, r.failure, r.curve)) for c, r in read_trainings(record.read())]
     result = json.loads((folder / "result.json").read_text())
-    # not the hand-made network, which trains as long as the winner by the measured speed of the machine
+    # not the hand-made network, whose share of the time depends on the measured speed of the machine
     figures = ("genome", "validation_accuracy", "test_accuracy", "curve", "parameters", "candidates")
     weights = hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest()
     return trainings, {name: result[name] for name in figures}, weights

@@ -1,4 +1,4 @@
-"""Labelled pictures in, splits out. Nothing here needs torch."""
+"""Labelled pictures in, splits out; torch is needed by `batches` alone."""
 
 from __future__ import annotations
 

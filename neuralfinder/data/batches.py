@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,8 +15,13 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows it
 
 from neuralfinder.types import Shape
 
-READ_AHEAD = 1 << 26
-"""Bytes of pictures read from a memory map at once."""
+BLOCK = 1 << 26
+"""Bytes of pictures read from a memory map, or looked at for statistics, at once."""
+
+
+def device_memory(device: torch.device) -> float:
+    """Bytes of memory that a device has of its own; a processor shares the main memory, where the data are already."""
+    return float(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Part:
 
     Attributes:
         pictures: `(m, channels, height, width)`, uint8 or float32: the part's own on the training device, or, when
-            `rows` are given, those of all parts in a memory map.
+            `rows` are given, those of all parts in main memory or a memory map.
         labels: `(n,)` int64 on the training device.
         rows: `(n,)` the part's rows in `pictures`, or `None` for all.
     """
@@ -34,9 +41,12 @@ class Part:
 
     @classmethod
     def of(cls, pictures: np.ndarray, labels: np.ndarray, rows: np.ndarray, device: torch.device) -> Part:
-        """The part with these rows of all pictures and labels. Arrays move to the device, memory maps stay on disk."""
+        """The part with these rows of all pictures and labels.
+
+        Arrays move to the device when all parts fill at most half of it; else they stay in place, as memory maps do.
+        """
         own_labels = torch.as_tensor(labels[rows], device=device)
-        if isinstance(pictures, np.memmap):
+        if isinstance(pictures, np.memmap) or pictures.nbytes > device_memory(device) / 2:
             return cls(torch.from_numpy(pictures), own_labels, torch.from_numpy(rows))
         return cls(torch.as_tensor(pictures[rows], device=device), own_labels)
 
@@ -74,21 +84,17 @@ class Part:
             return Part(torch.cat([self.pictures, other.pictures]), labels)
         return Part(self.pictures, labels, torch.cat([self.rows, other.rows]))
 
-    def on_cpu(self) -> Part:
-        """The same part in main memory."""
-        return Part(self.pictures.cpu(), self.labels.cpu(), self.rows)
-
     def batches(self, order: Tensor, size: int) -> Iterator[Tensor]:
         """Pictures at positions `(k,)` in that order, at most `size` at a time, on the training device.
 
-        From a memory map they are read ahead in blocks of many batches, in the order of the file, in a thread.
+        Of all parts' pictures they are read ahead in blocks of many batches, in the order of the file, in a thread.
         """
         if self.rows is None:
             order = order.to(self.pictures.device)
             for start in range(0, len(order), size):
                 yield self.pictures[order[start : start + size]]
             return
-        block = size * max(1, READ_AHEAD // (size * self.pictures[0].nbytes))
+        block = size * max(1, BLOCK // (size * self.pictures[0].nbytes))
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(self._read, order[:block])
             for start in range(0, len(order), block):
@@ -106,7 +112,10 @@ class Part:
     def chunks(self, size: int) -> Iterator[Tensor]:
         """All pictures in order, at most `size` at a time."""
         for start in range(0, len(self), size):
-            yield self.take(torch.arange(start, min(start + size, len(self))))
+            if self.rows is None:
+                yield self.pictures[start : start + size]
+            else:
+                yield self.take(torch.arange(start, min(start + size, len(self))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,8 @@ class Scaling:
         """Statistics of a part, in double precision; a constant channel gets deviation 1."""
         total = torch.zeros(part.shape.channels, dtype=torch.float64)
         squares = total.clone()
-        for pictures in part.chunks(4096):
+        picture = total.element_size() * part.pictures[0].numel()
+        for pictures in part.chunks(max(1, BLOCK // picture)):
             exact = pictures.cpu().double()
             total += exact.sum((0, 2, 3))
             squares += exact.square().sum((0, 2, 3))
@@ -133,8 +143,7 @@ class Scaling:
 
     def apply(self, pictures: Tensor) -> Tensor:
         """`(n, channels, height, width)` of any type -> float32 z-scores in channels-last memory."""
-        mean = torch.tensor(self.mean, dtype=torch.float32, device=pictures.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, dtype=torch.float32, device=pictures.device).view(1, -1, 1, 1)
+        mean, std = _on(pictures.device, self)
         return ((pictures.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
@@ -148,23 +157,48 @@ class Augmentation:
         flip: mirror left to right: half of the pictures at random in the first epoch, the other half in the next, and
             so on by turns, so that two epochs always show both (alternating flip, Jordan 2024, "94 % on CIFAR-10 in
             3.29 seconds on a single GPU", section 3.6).
+        cutout: side of a square blotted out somewhere, as a share of the picture's side (DeVries & Taylor 2017).
     """
 
     shift: float = 0.0
     rotation: float = 0.0
     flip: bool = False
+    cutout: float = 0.0
 
     def draw(self, shape: Shape, mirror: Tensor, generator: torch.Generator) -> Changes:
         """What happens to each of `(n,)` pictures of `shape`; `mirror` says which are mirrored if `flip` is on."""
-        count = len(mirror)
-        flips = mirror if self.flip else None
-        if self.rotation:
-            return Changes(turn=_turns(count, shape, self.rotation, self.shift, generator), mirror=flips)
-        if not self.shift:
-            return Changes(mirror=flips)
-        reach = [min(max(1, round(self.shift * side)), side - 1) for side in (shape.height, shape.width)]
-        down, right = (torch.randint(0, 2 * most + 1, (count,), generator=generator) for most in reach)
-        return Changes(down, right, reach=(reach[0], reach[1]), mirror=flips)
+        count, sides = len(mirror), (shape.height, shape.width)
+        turn = _turns(count, shape, self.rotation, self.shift, generator) if self.rotation else None
+        crop = hole = None
+        if self.shift and turn is None:
+            reach = [min(max(1, round(self.shift * side)), side - 1) for side in sides]
+            crop = Spots.draw(count, reach, [(0, 2 * most) for most in reach], generator)
+        if self.cutout:
+            size = [min(max(1, round(self.cutout * side)), side) for side in sides]
+            limits = [(1 - length, side - 1) for length, side in zip(size, sides, strict=True)]
+            hole = Spots.draw(count, size, limits, generator)
+        return Changes(crop, turn, mirror if self.flip else None, hole)
+
+
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """One spot in each of n pictures: first row and column `(n,)`, and how many `(rows, columns)` it means."""
+
+    row: Tensor
+    column: Tensor
+    size: tuple[int, int]
+
+    @classmethod
+    def draw(
+        cls, count: int, size: Sequence[int], limits: Sequence[tuple[int, int]], generator: torch.Generator
+    ) -> Spots:
+        """Spots whose row and column lie within `limits`, both ends included."""
+        row, column = (torch.randint(low, high + 1, (count,), generator=generator) for low, high in limits)
+        return cls(row, column, (size[0], size[1]))
+
+    def to(self, device: torch.device) -> Spots:
+        """The same on a device."""
+        return Spots(self.row.to(device), self.column.to(device), self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,34 +206,35 @@ class Changes:
     """What happens to each of n pictures, drawn beforehand.
 
     Attributes:
-        down, right: `(n,)` pixels cut off above and on the left of the picture padded by `reach` on each side.
-        reach: rows and columns of padding, which reflects the picture.
+        crop: where the window begins in the picture padded by `size` on each side, a reflection.
         turn: `(n, 2, 3)` affine maps from output to input coordinates, -1..1; the nearest pixel fills the edge.
-        mirror: `(n,)` whether the picture is mirrored left to right, at last.
+        mirror: `(n,)` whether the picture is mirrored left to right, after that.
+        hole: what is blotted out at last; part of it may lie outside the picture.
     """
 
-    down: Tensor | None = None
-    right: Tensor | None = None
-    reach: tuple[int, int] = (0, 0)
+    crop: Spots | None = None
     turn: Tensor | None = None
     mirror: Tensor | None = None
+    hole: Spots | None = None
 
     def to(self, device: torch.device) -> Changes:
         """The same on a device."""
-        down, right, turn, mirror = (
-            None if t is None else t.to(device) for t in (self.down, self.right, self.turn, self.mirror)
-        )
-        return Changes(down, right, self.reach, turn, mirror)
+        crop, hole = (spots and spots.to(device) for spots in (self.crop, self.hole))
+        turn, mirror = (None if t is None else t.to(device) for t in (self.turn, self.mirror))
+        return Changes(crop, turn, mirror, hole)
 
-    def apply(self, pictures: Tensor, of: slice) -> Tensor:
-        """Change `(k, channels, height, width)` pictures by the k changes at `of`."""
+    def apply(self, pictures: Tensor, of: slice, scaling: Scaling) -> Tensor:
+        """Change and scale `(k, channels, height, width)` pictures by the k changes at `of`; a hole is the mean."""
         if self.turn is not None:
             grid = F.affine_grid(self.turn[of], list(pictures.shape), align_corners=False)
             pictures = F.grid_sample(pictures.float(), grid, "bilinear", "border", align_corners=False)
-        if self.down is not None and self.right is not None:
-            pictures = _crop(pictures, self.reach, self.down[of], self.right[of])
+        if self.crop is not None:
+            pictures = _crop(pictures, self.crop.size, self.crop.row[of], self.crop.column[of])
         if self.mirror is not None:
             pictures = torch.where(self.mirror[of].view(-1, 1, 1, 1), pictures.flip(3), pictures)
+        pictures = scaling.apply(pictures)
+        if self.hole is not None:
+            pictures = _blot(pictures, self.hole.size, self.hole.row[of], self.hole.column[of])
         return pictures
 
 
@@ -251,13 +286,20 @@ def training_batches(
         labels = part.labels[order.to(device)]
         for step, pictures in enumerate(part.batches(order, batch_size)):
             of = slice(step * batch_size, step * batch_size + len(pictures))
-            yield scaling.apply(changes.apply(pictures, of)), labels[of]
+            yield changes.apply(pictures, of, scaling), labels[of]
 
 
 def plain_batches(part: Part, batch_size: int, scaling: Scaling) -> Iterator[Tensor]:
     """All pictures in order, scaled and unchanged otherwise."""
     for pictures in part.chunks(batch_size):
         yield scaling.apply(pictures)
+
+
+@lru_cache(maxsize=8)
+def _on(device: torch.device, scaling: Scaling) -> tuple[Tensor, Tensor]:
+    """Mean and deviation `(1, channels, 1, 1)` on a device: copied once, for a copy waits for the device."""
+    mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (scaling.mean, scaling.std))
+    return mean, std
 
 
 def _crop(pictures: Tensor, reach: tuple[int, int], down: Tensor, right: Tensor) -> Tensor:
@@ -267,6 +309,15 @@ def _crop(pictures: Tensor, reach: tuple[int, int], down: Tensor, right: Tensor)
     padded = F.pad(pictures.float(), (wide, wide, tall, tall), mode="reflect").to(pictures.dtype)
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (n, c, 2 tall + 1, 2 wide + 1, height, width)
     return windows[torch.arange(len(pictures), device=pictures.device), :, down, right]
+
+
+def _blot(pictures: Tensor, size: tuple[int, int], top: Tensor, left: Tensor) -> Tensor:
+    """Set a rectangle of `size` in each picture to 0."""
+    inside = []
+    for first, length, side in zip((top, left), size, pictures.shape[2:], strict=True):
+        line = torch.arange(side, device=pictures.device)
+        inside.append((first[:, None] <= line) & (line < first[:, None] + length))
+    return pictures.masked_fill(inside[0][:, None, :, None] & inside[1][:, None, None, :], 0)
 
 
 def _turns(count: int, shape: Shape, rotation: float, shift: float, generator: torch.Generator) -> Tensor:

@@ -17,10 +17,7 @@ from neuralfinder.errors import CallOrderError, check_range
 from neuralfinder.genome import Genome
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
-from neuralfinder.types import Candidate, Fidelity, Result
-
-OUT_OF_MEMORY = "out of memory"
-"""The `Result.failure` from which a cap on the size of later proposals is learned."""
+from neuralfinder.types import OUT_OF_MEMORY, Candidate, Fidelity, Result
 
 MOST_SETTLED = 1000
 """An ask gives up after this many proposals in a row that needed no training: the space is used up."""

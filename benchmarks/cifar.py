@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def main() -> None:
         rows = [search(chosen.data, seed, ["--minutes", str(minutes)]) for seed in chosen.seeds]
         lines += [json.dumps({"minutes": minutes, **row}) for row in rows]
         tests = [row["test_accuracy"] for row in rows]
-        by_hand = [row["baselines"]["small network"]["test_accuracy"] for row in rows]
+        others = [row["baselines"]["small network"] for row in rows]
+        by_hand = [other["test_accuracy"] for other in others if other] or [math.nan]
         spread = statistics.stdev(tests) if len(tests) > 1 else 0.0
         trained = statistics.mean(row["candidates"]["trained"] for row in rows)
         seconds = statistics.mean(row["wall_seconds"] for row in rows)

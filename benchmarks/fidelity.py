@@ -34,15 +34,16 @@ from neuralfinder.types import Fidelity
 
 
 def score(genome: Genome, setup: Setup, passes: float) -> float:
-    """Validation accuracy after so many passes over the training part."""
-    fidelity = Fidelity(max(1, round(passes)), min(1.0, passes))
+    """Validation accuracy after so many passes over the training part; each over a share of it where they are broken."""
+    epochs = math.ceil(passes)
+    fidelity = Fidelity(epochs, passes / epochs)
     with torch_seed(0):
         network = build(genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
         return train(network, setup, fidelity, seed=0).score
 
 
 def make_setup(data: str | None, minutes: float) -> tuple[Setup, list[Genome]]:
-    """The setup of a search of so many minutes, and a source of founders it would begin with."""
+    """The setup of a search of so many minutes, and 100 founders it would begin with."""
     dataset = load(data)
     parts = split(dataset.labels, dataset.given_test, seed=0)
     device = find_device("auto")

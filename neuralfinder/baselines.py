@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data.reading import memory_bytes
 from neuralfinder.genome import Gene, Genome, MaxPool
 from neuralfinder.space import Space
 
@@ -50,7 +51,7 @@ def majority(labels: np.ndarray, classes: int) -> int:
 
 
 def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: np.random.Generator) -> Linear | None:
-    """Fit logistic regression, to as many pictures as `seconds` allow; `None` when these are not worth it.
+    """Fit logistic regression, to as many pictures as `seconds` and memory allow; `None` when these are not worth it.
 
     It stops after 50 iterations whether converged or not.
     """
@@ -59,6 +60,7 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     pixels = part.shape.channels * part.shape.height * part.shape.width
     # forward and gradient; torch's threads and scikit-learn's share the processor
     affordable = int(seconds * LINEAR_RATE / (2 * LINEAR_ITERATIONS * pixels * max(2, classes)))
+    affordable = min(affordable, int(memory_bytes() / 8 / (4 * pixels)))
     if affordable < min(len(part), 20 * classes):
         return None
     rows = np.sort(rng.permutation(len(part))[:affordable])
@@ -66,10 +68,15 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     labels = chosen.labels.cpu().numpy()
     if len(np.unique(labels)) < classes:
         return None
+    flat = np.empty((len(rows), pixels), np.float32)
+    filled = 0
+    for some in _flat(chosen, scaling):
+        flat[filled : filled + len(some)] = some
+        filled += len(some)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few pictures each
         model = LogisticRegression(C=0.01, max_iter=LINEAR_ITERATIONS)
-        model.fit(np.concatenate(list(_flat(chosen, scaling))), labels)
+        model.fit(flat, labels)
     coefficients, intercepts = model.coef_, model.intercept_
     if classes == 2:  # scikit-learn keeps one row for two classes
         coefficients, intercepts = (

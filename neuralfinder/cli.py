@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 STARTED = time.monotonic()
 """The budget counts from here, loading of torch included."""
 
-DEFAULT_MINUTES = 5.0
-
 EXIT_INPUT, EXIT_NOTHING, EXIT_INTERRUPTED = 2, 3, 130
 
 
@@ -60,7 +58,7 @@ def _fail(error: NeuralFinderError, code: int) -> None:
 
 
 NUMBERS = [
-    ("--minutes", float, f"Wall-clock budget, final training included. [{DEFAULT_MINUTES:g} without --candidates]"),
+    ("--minutes", float, "Wall-clock budget, final training included. [5; none beside --candidates or as published]"),
     ("--candidates", int, "Networks to train before the search ends."),
     ("--epochs", int, "Passes over the data that each candidate gets."),
     ("--share", float, "Share of the training part each pass sees, up to 1."),
@@ -106,10 +104,10 @@ def search(
     file with X and y, or nothing for the hand-written digits that come with scikit-learn. The same command again
     resumes; a finished run answers at once.
     """
-    from neuralfinder.presets import Settings, read_option
+    from neuralfinder.presets import Settings, default_minutes, read_option
 
-    if chosen["minutes"] is None and chosen["candidates"] is None and chosen["preset"] == "fast":
-        chosen["minutes"] = DEFAULT_MINUTES
+    if chosen["minutes"] is None:
+        chosen["minutes"] = default_minutes(chosen["preset"], chosen["candidates"])
     settings = Settings(**chosen, options=dict(read_option(text) for text in options))
     source = None if data in (None, "digits") else _resolved(data)
     address = {"source": source, "test": test and _resolved(test), "image_size": image_size}
@@ -189,7 +187,7 @@ def list_(what: str) -> None:
 
 def _listed(what: str) -> Iterator[tuple[str, str]]:
     from neuralfinder.genome import GENES
-    from neuralfinder.presets import PRESETS, option_defaults
+    from neuralfinder.presets import PRESETS, option_defaults, option_values
     from neuralfinder.strategies import STRATEGIES
 
     if what == "strategies":
@@ -204,8 +202,8 @@ def _listed(what: str) -> Iterator[tuple[str, str]]:
     elif what == "datasets":
         yield "digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn"
     else:
-        for name, default in option_defaults().items():
-            yield name, f"published default {default}"
+        for name in option_defaults():
+            yield name, ", ".join(f"{preset}: {option_values(preset)[name]}" for preset in PRESETS)
 
 
 def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bool) -> None:

@@ -20,7 +20,7 @@ from neuralfinder.archive import read_archive
 from neuralfinder.data import as_pictures, from_arrays
 from neuralfinder.data.labels import encode
 from neuralfinder.errors import InputError
-from neuralfinder.presets import Settings
+from neuralfinder.presets import Settings, default_minutes
 from neuralfinder.record import Record
 from neuralfinder.report import leaderboard
 from neuralfinder.status import Status
@@ -37,7 +37,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     numbers. `predict` answers with labels as they were given.
 
     Args:
-        minutes: wall-clock budget, final training included; 5 when neither this nor `candidates` is given.
+        minutes: wall-clock budget, final training included; 5 when neither this nor `candidates` is given, and none
+            for `seed-2017`.
         candidates: networks to train before the search ends.
         preset: `fast`, or `seed-2017` as published.
         strategy: name of a strategy; the preset's world when not given.
@@ -161,7 +162,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return tags
 
     def _settings(self) -> Settings:
-        minutes = 5.0 if self.minutes is None and self.candidates is None else self.minutes
+        minutes = default_minutes(self.preset, self.candidates) if self.minutes is None else self.minutes
         return Settings(
             minutes=None if minutes is None else _number("minutes", minutes),
             preset=self.preset,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 class Interrupts:
-    """Ctrl-C: once sets `first`, twice sets `second` and raises `KeyboardInterrupt` in the main thread."""
+    """Ctrl-C: once calls `answer` and sets `first`, twice sets `second` and raises `KeyboardInterrupt`."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Callable[[], None]) -> None:
         self.first, self.second = threading.Event(), threading.Event()
+        self._answer = answer
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -36,3 +37,4 @@ class Interrupts:
             self.second.set()
             raise KeyboardInterrupt
         self.first.set()
+        self._answer()

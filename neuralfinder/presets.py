@@ -76,6 +76,8 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+DEFAULT_MINUTES = 5.0
+
 MOST_MINUTES = 1_000_000
 
 SWITCHES = ("inherit", "early_stop")
@@ -171,11 +173,13 @@ class Settings:
         return {**dataclasses.asdict(self), "options": dict(self.options)}
 
 
-def option_defaults() -> dict[str, Any]:
-    """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`.
+def default_minutes(preset: str, candidates: int | None) -> float | None:
+    """The budget when none is given; none beside a number of candidates, or for what is done as published."""
+    return DEFAULT_MINUTES if candidates is None and (preset not in PRESETS or PRESETS[preset].planned) else None
 
-    `inherit` is off in both presets, `early_stop` on in `fast`.
-    """
+
+def option_defaults() -> dict[str, Any]:
+    """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`."""
     life = {
         name: parameter.default
         for name, parameter in inspect.signature(ArtificialLife).parameters.items()
@@ -184,6 +188,14 @@ def option_defaults() -> dict[str, Any]:
     caps = ("pool_first", "max_convolutions", "max_genes", "max_parameters", "max_macs")
     space = {entry.name: entry.default for entry in dataclasses.fields(Space) if entry.name in caps}
     return {**life, **space, **dict.fromkeys(SWITCHES, False), "alphabet": "2017"}
+
+
+def option_values(preset: str) -> dict[str, Any]:
+    """Names of `Settings.options` with their values in a preset."""
+    chosen = PRESETS[preset]
+    values = {**chosen.life, **chosen.space, **{name: getattr(chosen, name) for name in SWITCHES}}
+    values["alphabet"] = next(name for name, filters in ALPHABETS.items() if filters == chosen.space["filters"])
+    return {name: values.get(name, default) for name, default in option_defaults().items()}
 
 
 def read_option(text: str) -> tuple[str, Any]:

@@ -44,6 +44,8 @@ from neuralfinder.weights import WeightStore
 Load = Callable[[Path, Callable[[int, int], None]], Dataset]
 """Reads the data; is given a folder for what does not fit into memory, and where to report progress."""
 
+INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed"
+
 WRITING_SECONDS = 1.0
 """Kept of the budget for writing the model and leaving."""
 
@@ -113,7 +115,7 @@ class _Run:
         self.preset = PRESETS[settings.preset]
         self.seeds = Seeds(settings.seed)
         self.store = WeightStore(folder / "weights")
-        self.interrupts = Interrupts()
+        self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
         spent = [event.data for event in record.read() if event.kind == "result"]
         self.searched_before = sum(row["seconds"] for row in spent)
         self.finished_before = sum(e.data["result"]["seconds"] for e in record.read() if e.kind == "final")
@@ -257,8 +259,6 @@ class _Run:
             self.store.sweep({str(id_) for id_ in progress.needed()})
             if self._show(progress):
                 self._write_improvement(progress, plan)
-        if self.interrupts.first.is_set():
-            self.status.say("interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed")
         return progress
 
     def _show(self, progress: Progress) -> bool:

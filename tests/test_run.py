@@ -260,12 +260,14 @@ def test_failures_are_counted_and_the_rest_wins(tmp_path, monkeypatch):
 
 
 def test_the_first_interrupt_is_noted_and_the_second_raises():
-    interrupts = Interrupts()
+    answers = []
+    interrupts = Interrupts(lambda: answers.append("noted"))
     before = signal.getsignal(signal.SIGINT)
     with interrupts.watched():
         signal.raise_signal(signal.SIGINT)
         assert interrupts.first.is_set()
         assert not interrupts.second.is_set()
+        assert answers == ["noted"]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         assert interrupts.second.is_set()

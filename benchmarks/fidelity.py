@@ -34,7 +34,7 @@ from neuralfinder.types import Fidelity
 
 
 def score(genome: Genome, setup: Setup, passes: float) -> float:
-    """Validation accuracy after so many passes over the training part; each over a share of it where they are broken."""
+    """Validation accuracy after so many passes over the training part; broken ones are over a share of it."""
     epochs = math.ceil(passes)
     fidelity = Fidelity(epochs, passes / epochs)
     with torch_seed(0):

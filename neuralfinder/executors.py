@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from neuralfinder.types import Candidate, Result
+
+T = TypeVar("T")
 
 
 class Evaluation(Protocol):
@@ -16,10 +19,20 @@ class Evaluation(Protocol):
 
 
 class Executor(Protocol):
-    """Runs evaluations beside the search."""
+    """Runs evaluations, and whatever else computes, beside the search."""
 
-    def submit(self, fn: Evaluation, candidate: Candidate, /) -> Future[Result]:
-        """Start one evaluation."""
+    def submit(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
+        """Start one call."""
+
+
+def compute(executor: Executor, fn: Callable[..., T], *args: Any) -> T:
+    """Call `fn` where candidates are trained, and wait for it.
+
+    Every thread that uses torch gets helper threads of its own, and once these are more than there are cores, all of
+    them sleep and wake at every operation instead of waiting for a moment: training becomes slower by half. So all that
+    computes is done in one thread.
+    """
+    return executor.submit(fn, *args).result()
 
 
 def in_process() -> ThreadPoolExecutor:

@@ -20,7 +20,7 @@ from neuralfinder.baselines import Linear, fit_linear, majority, small_network
 from neuralfinder.data.batches import Part, Views
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.evaluate import evaluate
-from neuralfinder.executors import Executor
+from neuralfinder.executors import Executor, compute
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model
 from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds
@@ -108,9 +108,24 @@ def finish(
         raise NothingTrainedError("no network could be trained; `neuralfinder show RUN` lists the reasons")
     winner = min(rivals, key=lambda trained: (-trained.score, trained.macs))
     bench.status.progress(len(entries) + 1, len(entries) + 2)
-    linear = _linear(bench)
+    linear = compute(bench.executor, _linear, bench)
     retrained = _retrain(trainer, winner)
+    figures_of = partial(_measure, bench, classes, winner, baseline, linear, retrained)
+    model, figures = compute(bench.executor, figures_of, open_test)
+    bench.status.progress(len(entries) + 2, len(entries) + 2)
+    return model, figures
 
+
+def _measure(
+    bench: Bench,
+    classes: tuple[Any, ...],
+    winner: Trained,
+    baseline: Trained | None,
+    linear: Linear | None,
+    retrained: list[Trained],
+    open_test: Callable[[], Part],
+) -> tuple[Model, dict[str, Any]]:
+    """The winner as a model, and the figures about it and all that it is compared with."""
     model, measured = _with_views(bench, _load(bench, classes, winner))
     by_hand, by_hand_measured = _with_views(bench, _load(bench, classes, baseline)) if baseline else (None, None)
     again = [dataclasses.replace(_load(bench, classes, each), views=model.views) for each in retrained]
@@ -147,7 +162,6 @@ def finish(
         },
         "retrained": [_accuracy(labels, each.predict(test, bench.setup.bf16)) for each in again],
     }
-    bench.status.progress(len(entries) + 2, len(entries) + 2)
     return model, figures
 
 

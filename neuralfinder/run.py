@@ -7,7 +7,8 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.errors import RunFolderError
 from neuralfinder.evaluate import evaluate
-from neuralfinder.executors import Executor, in_process
+from neuralfinder.executors import Executor, compute, in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.interrupts import Interrupts
 from neuralfinder.judgement import Judgement
@@ -125,47 +126,42 @@ class _Run:
         status, settings = self.status, self.settings
         keep_memory()
         device = find_device(settings.device)
-        with self.interrupts.watched():
+        with self.interrupts.watched(), self._computing() as executor:
             status.enter("reading")
             data = self.source.load(self.folder, status.progress)
             status.say(*data.notes)
             parts = split(data.labels, data.given_test, settings.seed)
             part_of = partial(Part.of, data.images, data.labels, device=device)
-            train, validation = part_of(parts.train), part_of(parts.validation)
+            train, validation = (compute(executor, part_of, rows) for rows in (parts.train, parts.validation))
             task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
 
             status.enter("measuring")
-            plan, setup = self._plan(task, train, validation, data, parts.train)
+            plan, setup = self._plan(task, train, validation, data, parts.train, executor)
             status.aim, status.about = plan.candidates, not plan.candidates_fixed
             space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds)
-            executor = in_process()
-            interrupted = False
-            try:
-                started = time.monotonic()
-                progress = self._search(task, plan, setup, space, executor)
-                search_seconds = time.monotonic() - started + self.searched_before
 
-                started = time.monotonic()
-                ends = setup.clock.deadline
-                clock = Clock(max(ends, started + 2.0), self.interrupts.second)  # a model always comes back
-                bench = Bench(
-                    plan,
-                    dataclasses.replace(setup, recipe=RECIPES[self.preset.final], clock=clock),
-                    space,
-                    self.store,
-                    self.record,
-                    executor,
-                    self.seeds,
-                    status,
-                    settings.switch("inherit"),
-                )
-                model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
-                finish_seconds = time.monotonic() - started + self.finished_before
-                stop = self.record.last("stop")
-                interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
-            finally:
-                self.interrupts.stop()
-                executor.shutdown()
+            started = time.monotonic()
+            progress = self._search(task, plan, setup, space, executor)
+            search_seconds = time.monotonic() - started + self.searched_before
+
+            started = time.monotonic()
+            ends = setup.clock.deadline
+            clock = Clock(max(ends, started + 2.0), self.interrupts.second)  # a model always comes back
+            bench = Bench(
+                plan,
+                dataclasses.replace(setup, recipe=RECIPES[self.preset.final], clock=clock),
+                space,
+                self.store,
+                self.record,
+                executor,
+                self.seeds,
+                status,
+                settings.switch("inherit"),
+            )
+            model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
+            finish_seconds = time.monotonic() - started + self.finished_before
+            stop = self.record.last("stop")
+            interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
         result = {
             "status": "done",
             **self._common(progress, plan),
@@ -189,20 +185,32 @@ class _Run:
         status.enter("done")
         return model, result
 
-    def _plan(self, task: Task, train: Part, validation: Part, data: Dataset, rows: np.ndarray) -> tuple[Plan, Setup]:
+    @contextmanager
+    def _computing(self) -> Iterator[Executor]:
+        """Where all is computed; what still trains at the end is told to stop."""
+        with in_process() as executor:
+            try:
+                yield executor
+            finally:
+                self.interrupts.stop()
+
+    def _plan(
+        self, task: Task, train: Part, validation: Part, data: Dataset, rows: np.ndarray, executor: Executor
+    ) -> tuple[Plan, Setup]:
         """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
         recipe = RECIPES[self.preset.recipe]
+        scaling = compute(executor, Scaling.of, train)
         if recorded := self.record.last("plan"):
             values = dict(recorded.data)
             flip, bf16, _ = (values.pop(name) for name in ("flip", "bf16", "task"))
             plan = Plan.read(values)
-            setup = Setup(train, validation, task.classes, Scaling.of(train), recipe, plan.batch_size, flip, bf16)
+            setup = Setup(train, validation, task.classes, scaling, recipe, plan.batch_size, flip, bf16)
         else:
             batch_size = batch_size_for(task.train, recipe, self.settings.batch_size)
             flip = recipe.flip and self._may_mirror(data, rows)
             bf16 = recipe.mixed_precision and has_bf16(train.labels.device)
-            setup = Setup(train, validation, task.classes, Scaling.of(train), recipe, batch_size, flip, bf16)
-            plan = self._new_plan(task, setup)
+            setup = Setup(train, validation, task.classes, scaling, recipe, batch_size, flip, bf16)
+            plan = self._new_plan(task, setup, executor)
             self.record.append("plan", [{**plan.plain(), "flip": flip, "bf16": bf16, "task": dataclasses.asdict(task)}])
         self.status.say(*in_words(plan, task, self.settings))
         deadline = math.inf
@@ -211,10 +219,10 @@ class _Run:
             deadline = time.monotonic() + self.status.left - WRITING_SECONDS - spent
         return plan, dataclasses.replace(setup, clock=Clock(deadline, self.interrupts.first))
 
-    def _new_plan(self, task: Task, setup: Setup) -> Plan:
+    def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
-        rates = measure(setup, free, 2.0 if left is None else min(3.0, max(0.3, 0.04 * left)))
+        rates = compute(executor, measure, setup, free, 2.0 if left is None else min(3.0, max(0.3, 0.04 * left)))
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
         return make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left)
 

@@ -145,6 +145,15 @@ def test_memory_map_gives_the_same_batches_as_an_array(tmp_path: Path, monkeypat
     assert torch.equal(joined.take(torch.tensor([40])), both[0].pictures[3:4])
 
 
+def test_pictures_that_would_fill_a_card_stay_in_main_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, labels, rows = np.zeros((8, 1, 2, 2), np.uint8), np.zeros(8, np.int64), np.arange(4)
+    for memory, stays in ((64.0, False), (63.0, True)):
+        monkeypatch.setattr("neuralfinder.data.batches.device_memory", lambda _, memory=memory: memory)
+        part = Part.of(pictures, labels, rows, CPU)
+        assert (part.rows is not None) == stays
+        assert part.take(torch.tensor([3])).shape == (1, 1, 2, 2)
+
+
 @pytest.mark.parametrize(("mirror", "shift", "count"), [(0, 0, 1), (1, 0, 2), (0, 1, 3), (1, 1, 6)])
 def test_views_are_the_picture_its_mirror_image_and_its_neighbours(mirror: int, shift: int, count: int) -> None:
     pictures = torch.arange(2 * 3 * 4 * 5.0).view(2, 3, 4, 5)

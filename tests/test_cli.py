@@ -376,6 +376,7 @@ def test_data_mended_before_there_was_a_plan_begin_the_run_again(tmp_path):
 def test_a_device_mended_before_there_was_a_plan_begins_the_run_again(tmp_path):
     command = ("search", *SMALL, "--run", tmp_path / "run", "--quiet")
     call(*command, "--device", "tpu").refused("device is 'tpu'", "use auto")
+    call(*command, "--device", "mps").refused("device is 'mps'", "expected auto, cpu, cuda or cuda:N")
     call(*command, "--device", "cuda:99").refused("device is 'cuda:99'", "use auto or cpu")
     assert call(*command, "--device", "cpu").code == 0
     assert "device cpu" in call("show", tmp_path / "run").out
@@ -520,6 +521,19 @@ def settings_of(monkeypatch):
         return seen[0] if seen else outcome.refused()
 
     return of
+
+
+def test_there_is_a_limit_of_time_unless_another_is_given(settings_of):
+    assert settings_of().minutes == 5
+    assert settings_of("--candidates", "3").minutes is None
+    assert settings_of("--preset", "seed-2017").minutes is None
+
+
+def test_settings_are_listed_with_their_value_in_each_preset():
+    lines = dict(line.split(maxsplit=1) for line in call("list", "settings").out.splitlines())
+    assert lines["early_stop"] == "fast: True, seed-2017: False"
+    assert lines["alphabet"] == "fast: fast, seed-2017: 2017"
+    assert lines["r"] == "fast: 0.0, seed-2017: 0.02"
 
 
 LEAST = {

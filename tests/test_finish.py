@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -182,6 +183,41 @@ def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
     assert epochs["final-0"] == 40
     affordable = 40 * BASELINE_SHARE * macs[0] / macs[1]
     assert epochs["baseline"] == pytest.approx(max(1, min(40, affordable)), rel=0.15)
+
+
+def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed: dict[str, float] = {}
+
+    def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
+        allowed[name] = setup.clock.left()
+        return fake_finals({})(candidate, setup, store, name)
+
+    archive = Archive()
+    archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1)), Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", train)
+    setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 1000))
+    finish(dataclasses.replace(bench, setup=setup), archive, CLASSES, lambda: part(TEST_ROWS))
+    assert allowed["final-0"] == pytest.approx(1000 / (1 + BASELINE_SHARE), rel=0.01)
+    assert allowed["baseline"] == pytest.approx(1000, rel=0.01)
+
+
+def test_what_the_search_trained_to_the_end_may_win(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader that needs no further training stands beside one that was trained fully, and wins by its score."""
+    archive = Archive()
+    for id_, (text, score, epochs) in enumerate([("C8.bn M > G", 0.95, 4), ("C16.bn M > G", 0.9, 1)]):
+        candidate = Candidate(id_, parse(text), "init", (), 0, Fidelity(epochs))
+        evaluate(candidate, bench.setup, bench.store)
+        archive.add(candidate, Result(id_, score, ended="complete"))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-1": 0.93}))
+    _, figures = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    assert figures["genome"] == "C8.bn M > G"
+
+
+def test_linear_baseline_fits_into_memory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neuralfinder.baselines.memory_bytes", lambda: 8 * 4 * 64 * 300)
+    linear = fit_linear(bench.setup.train, 10, bench.setup.scaling, 60, np.random.default_rng(0))
+    assert linear is not None
+    assert linear.pictures == 300
 
 
 def test_linear_baseline_equals_scikit_learn(bench: Bench) -> None:

@@ -61,6 +61,15 @@ def test_plan_fits_and_some_networks_are_always_legal(train: int, side: int, cla
     assert plan.world_size >= 3
 
 
+def test_retrainings_have_a_share_of_the_time() -> None:
+    plan = plan_for(CIFAR, 600.0, retrain=3)
+    assert plan.search_seconds is not None
+    assert plan.final_seconds is not None
+    trainings = plan.finalists + 3 + BASELINE_SHARE
+    assert plan.search_seconds + trainings * plan.final_seconds + plan.measuring_seconds == pytest.approx(600)
+    assert plan.final_seconds < 0.5 * (plan_for(CIFAR, 600.0).final_seconds or 0)
+
+
 def test_planned_candidates_take_the_planned_time() -> None:
     for task, seconds in ((CIFAR, 600.0), (DIGITS, 120.0)):
         plan = plan_for(task, seconds)

@@ -259,6 +259,38 @@ def test_failures_are_counted_and_the_rest_wins(tmp_path, monkeypatch):
     assert 0 <= result["test_accuracy"] <= 1
 
 
+def test_all_that_computes_does_so_in_one_thread(tmp_path, monkeypatch):
+    """Two threads that use torch have two teams of helpers, which slow each other down."""
+    threads = {}
+
+    def watched(module, name):
+        real = getattr(sys.modules[module], name)
+
+        def called(*args, **kwargs):
+            threads.setdefault(name, set()).add(threading.get_ident())
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(f"{module}.{name}", called)
+
+    watched("neuralfinder.run", "measure")
+    watched("neuralfinder.run", "evaluate")
+    watched("neuralfinder.finish", "evaluate")
+    watched("neuralfinder.finish", "fit_linear")
+    watched("neuralfinder.model", "predict_logits")
+    run(source(), small(), tmp_path / "run", Status())
+    assert threads.keys() == {"measure", "evaluate", "fit_linear", "predict_logits"}
+    assert len(set.union(*threads.values())) == 1
+    assert threading.get_ident() not in threads["measure"]
+
+
+def test_pictures_left_by_a_kill_at_the_end_are_deleted(tmp_path):
+    run(source(), small(), tmp_path / "run", Status())
+    left = tmp_path / "run" / "images.npy"
+    left.write_bytes(b"")
+    run(source(), small(), tmp_path / "run", Status())
+    assert not left.exists()
+
+
 def test_the_first_interrupt_is_noted_and_the_second_raises():
     answers = []
     interrupts = Interrupts(lambda: answers.append("noted"))

@@ -358,6 +358,19 @@ def test_search_yields_while_a_training_runs(record):
     assert yields >= 3
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_time_given_back_is_used_however_long_a_training_takes(record, seconds):
+    """A training that crosses the limit and is stopped early makes room for others, seen in flight or not."""
+
+    def behind(candidate):
+        time.sleep(seconds)
+        return dataclasses.replace(TOY.answer(candidate), done=0.25, ended="behind")
+
+    with in_process() as executor:
+        progress = run(record, limit=limits(work=1.0), evaluate=behind, executor=executor)
+    assert progress.strategy.counts["trained"] == 4
+
+
 def test_the_archive_of_a_record_ranks_by_score_then_cost(record):
     progress = run(record, limit=limits(candidates=20))
     ranked = read_archive(record.read()).best(99)

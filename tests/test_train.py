@@ -119,6 +119,17 @@ def test_one_cycle_rises_falls_and_is_run_through_when_time_is_short() -> None:
     assert hurried.progress == pytest.approx(1, abs=0.05)
 
 
+def test_a_slow_first_step_does_not_end_a_training() -> None:
+    pace = Pace(100, Clock(time.monotonic() + 1), 0)
+    time.sleep(0.3)
+    while not pace.over:
+        pace.step()
+    assert pace.done == 100
+    late = Pace(100, Clock(time.monotonic() - 1), 0)
+    late.step()
+    assert late.over
+
+
 def test_deadline_is_kept_and_the_network_still_learns() -> None:
     started = time.monotonic()
     training = run(setup_of(clock=Clock(started + 2.5)), Fidelity(10_000))
@@ -222,6 +233,7 @@ def test_evaluate_stores_the_weights_it_measured(tmp_path: Path) -> None:
     [
         (torch.OutOfMemoryError("CUDA out of memory"), "out of memory"),
         (MemoryError(), "out of memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 TB"), "out of memory"),
         (RuntimeError("Given input size: (4x1x1). Calculated output size: (4x0x0)"), "impossible"),
         (Diverged("the loss is nan in epoch 1", 0.1), "diverged"),

@@ -180,14 +180,19 @@ def default_minutes(preset: str, candidates: int | None) -> float | None:
 
 def option_defaults() -> dict[str, Any]:
     """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`."""
-    life = {
-        name: parameter.default
-        for name, parameter in inspect.signature(ArtificialLife).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("size", "rounds")
-    }
+    of_strategies = {name: value for kind in STRATEGIES.values() for name, value in _own_settings(kind).items()}
     caps = ("pool_first", "max_convolutions", "max_genes", "max_parameters", "max_macs")
     space = {entry.name: entry.default for entry in dataclasses.fields(Space) if entry.name in caps}
-    return {**life, **space, **dict.fromkeys(SWITCHES, False), "alphabet": "2017"}
+    return {**of_strategies, **space, **dict.fromkeys(SWITCHES, False), "alphabet": "2017"}
+
+
+def _own_settings(kind: type[Strategy]) -> dict[str, Any]:
+    """The settings that a strategy alone has, and their defaults; those of `Settings` itself are not among them."""
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("size", "rounds")
+    }
 
 
 def option_values(preset: str) -> dict[str, Any]:
@@ -232,12 +237,21 @@ def make_space(settings: Settings, shape: Shape, classes: int, rates: Rates, max
 
 
 def make_strategy(settings: Settings, space: Space, fidelity: Fidelity, world_size: int, rounds: int) -> Strategy:
-    """The strategy of a run."""
+    """The strategy of a run.
+
+    Raises:
+        InputError: a setting of another strategy.
+    """
     seeds = Seeds(settings.seed)
-    kind = STRATEGIES[settings.strategy or "artificial-life"]
-    if kind is not ArtificialLife:
-        return kind(space, seeds, fidelity)
-    fields = {entry.name for entry in dataclasses.fields(Space)} | {"alphabet", *SWITCHES}
-    life = dict(PRESETS[settings.preset].life)
-    life |= {name: value for name, value in settings.options.items() if name not in fields}
-    return ArtificialLife(space, seeds, fidelity, size=world_size, rounds=rounds, **life)
+    name = settings.strategy or "artificial-life"
+    kind = STRATEGIES[name]
+    others = {entry.name for entry in dataclasses.fields(Space)} | {"alphabet", *SWITCHES}
+    chosen = {option: value for option, value in settings.options.items() if option not in others}
+    if strange := chosen.keys() - _own_settings(kind):
+        raise InputError(
+            f"setting {min(strange)}", given=f"used with strategy {name}", expected="one that it has",
+            mend="leave it out, or choose another --strategy",
+        )  # fmt: skip
+    if kind is ArtificialLife:
+        chosen = {"size": world_size, "rounds": rounds, **PRESETS[settings.preset].life, **chosen}
+    return kind(space, seeds, fidelity, **chosen)

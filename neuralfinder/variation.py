@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import numpy as np
 
 from neuralfinder.genome import Conv, Gene, Genome, MaxPool
 from neuralfinder.space import Space
+
+POOL_SHARE = 0.25
+"""Share of inserted genes that are pools."""
 
 
 def replicate(genome: Genome) -> Genome:
@@ -64,6 +67,77 @@ def mutate(
         if isinstance(gene, Conv) and (others := [f for f in space.filters if f != gene.filters]):
             genes[place] = Conv(int(rng.choice(others)), gene.norm)
     return Genome(tuple(genes), genome.head)
+
+
+def insert(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
+    """A further gene at a uniform place: a pool with probability `POOL_SHARE`, else a convolution of uniform width."""
+    place = int(rng.integers(len(genome) + 1))
+    gene: Gene = MaxPool() if rng.random() < POOL_SHARE else space.conv(int(rng.choice(space.filters)))
+    return _spliced(genome, place, place, (gene,))
+
+
+def delete(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
+    """One gene less, at a uniform place."""
+    place = int(rng.integers(len(genome)))
+    return _spliced(genome, place, place + 1, ())
+
+
+def move(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
+    """One gene taken out at a uniform place and put in at another."""
+    old, new = int(rng.integers(len(genome))), int(rng.integers(len(genome)))
+    without = _spliced(genome, old, old + 1, ())
+    return _spliced(without, new, new, (genome.genes[old],))
+
+
+def copy_fragment(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
+    """A random run of genes once more, at a uniform place."""
+    first, last = sorted(int(place) for place in rng.choice(len(genome) + 1, 2, replace=False))
+    place = int(rng.integers(len(genome) + 1))
+    return _spliced(genome, place, place, genome.genes[first:last])
+
+
+def change(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
+    """One convolution's width changed: by chance to a neighbouring one, or to any other."""
+    convolutions = {place: gene for place, gene in enumerate(genome.genes) if isinstance(gene, Conv)}
+    if not convolutions or rng.random() < 0.5:
+        return mutate(genome, space, rng, resample_pool=True)
+    place = int(rng.choice(list(convolutions)))
+    old = convolutions[place]
+    near = [*[f for f in space.filters if f < old.filters][-1:], *[f for f in space.filters if f > old.filters][:1]]
+    return _spliced(genome, place, place + 1, (Conv(int(rng.choice(near)), old.norm),)) if near else genome
+
+
+OPERATORS: dict[str, Callable[[Genome, Space, np.random.Generator], Genome]] = {
+    "insert": insert,
+    "delete": delete,
+    "move": move,
+    "copy-fragment": copy_fragment,
+    "change": change,
+}
+"""Small steps from one genome to another, by name."""
+
+
+def vary(genome: Genome, space: Space, rng: np.random.Generator) -> tuple[str, Genome]:
+    """A legal genome one step away that differs from this one, and the operator's name.
+
+    Operators are drawn uniformly, at most 100 times; after that the genome itself comes back, as `none`.
+
+    Args:
+        genome: at least one gene.
+        space: says what is legal.
+        rng: the generator.
+    """
+    for _ in range(100):
+        name = str(rng.choice(list(OPERATORS)))
+        other = OPERATORS[name](genome, space, rng)
+        if other != genome and space.infeasible(other) is None:
+            return name, other
+    return "none", genome
+
+
+def _spliced(genome: Genome, start: int, end: int, genes: tuple[Gene, ...]) -> Genome:
+    """The genome with `genes` in place of those from `start` to before `end`."""
+    return Genome(genome.genes[:start] + genes + genome.genes[end:], genome.head)
 
 
 def drop_surplus_pools(genome: Genome, space: Space) -> Genome:

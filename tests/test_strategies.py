@@ -7,7 +7,9 @@ The golden files pin the first 20 proposals of every strategy. After a change th
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,9 +23,10 @@ from scipy.stats import mannwhitneyu
 from neuralfinder.archive import candidate_row
 from neuralfinder.errors import CallOrderError, InputError
 from neuralfinder.genome import Genome, PoolHead, parse
+from neuralfinder.presets import Settings, make_strategy
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
-from neuralfinder.strategies import STRATEGIES, ArtificialLife, Random, Strategy
+from neuralfinder.strategies import STRATEGIES, AgingEvolution, ArtificialLife, Random, Strategy
 from neuralfinder.strategies.artificial_life import better
 from neuralfinder.strategies.base import Proposal
 from neuralfinder.testing import TOY, StrategyContract, ToyTask, drive, solve
@@ -34,9 +37,13 @@ GOLDEN = Path(__file__).parent / "golden"
 
 # Settings for the toy task: small enough that 20 proposals go beyond the founders.
 SETTINGS: dict[str, dict[str, Any]] = {
+    "aging-evolution": {"population": 8, "sample": 3},
     "artificial-life": {"size": 4, "rounds": 1000},
     "random": {},
 }
+
+CHAINS = dataclasses.replace(TOY.space, filters=(16, 24, 32, 48, 64, 96, 128), founders_are="chain")
+"""The toy task's space with founders that are hardly ever the same."""
 
 
 def make(name: str, seed: int, **settings: Any) -> Strategy:
@@ -67,6 +74,11 @@ class TestArtificialLifeWithEverySettingChanged(StrategyContract):
             resample_pool=True,
             only_if_worse=True,
         )
+
+
+class TestAgingEvolution(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return AgingEvolution(CHAINS, Seeds(seed), Fidelity(1), population=8, sample=3)
 
 
 class TestRandom(StrategyContract):
@@ -806,6 +818,59 @@ def test_toy_task_can_be_any_space_and_target():
     task = ToyTask(TOY.space, parse("C64"))
     assert task.score(parse("C64")) == 1
     assert task.answer(Candidate(3, parse("C32"), "x", (), 0, Fidelity(1))) == Result(3, 1 / 1.25)
+
+
+# Aging evolution
+
+
+def test_the_oldest_dies_however_good_and_the_best_of_the_drawn_is_the_parent():
+    strategy = AgingEvolution(CHAINS, Seeds(0), Fidelity(1), population=3, sample=100)
+    founders = strategy.ask(3)
+    assert [candidate.operator for candidate in founders] == ["init"] * 3
+    strategy.tell([Result(c.id, score) for c, score in zip(founders, (0.9, 0.2, 0.1), strict=True)])
+    (child,) = strategy.ask(1)
+    assert child.parents == (founders[0].genome.key,)
+    strategy.tell([Result(child.id, 0.5)])
+    assert strategy.living() == {founders[1].genome.key, founders[2].genome.key, child.genome.key}
+    (grandchild,) = strategy.ask(1)
+    assert grandchild.parents == (child.genome.key,)
+    strategy.tell([Result(grandchild.id, None, "diverged")])
+    assert grandchild.genome.key not in strategy.living()
+
+
+def test_where_no_founder_could_be_trained_others_are_drawn():
+    strategy = make("aging-evolution", 0, population=2)
+    founders = strategy.ask(2)
+    assert strategy.ask(1) == []
+    strategy.tell([Result(candidate.id, None, "diverged") for candidate in founders])
+    (other,) = strategy.ask(1)
+    assert (other.operator, other.parents) == ("init", ())
+
+
+def test_with_a_sample_of_one_parents_are_drawn_uniformly():
+    strategy = make("aging-evolution", 0, population=4, sample=1)
+    drive(strategy, TOY.answer, 4)
+    queue = [key for key, _ in strategy.view()["population"]]
+    parents = Counter(candidate.parents[0] for candidate in strategy.ask(400))
+    assert parents.keys() == set(queue)
+    assert max(parents.values()) < 3 * min(parents.values())
+
+
+def test_aging_evolution_is_better_than_random_search_on_the_toy_task():
+    found = {
+        name: [solve(STRATEGIES[name](TOY.space, Seeds(seed), Fidelity(1)), TOY, 150)[-1] for seed in range(10)]
+        for name in ("aging-evolution", "random")
+    }
+    assert np.mean(found["aging-evolution"]) > np.mean(found["random"]) + 0.1
+
+
+def test_a_setting_of_another_strategy_is_refused():
+    with pytest.raises(InputError, match="setting window is used with strategy random"):
+        make_strategy(Settings(strategy="random", options={"window": 5}), TOY.space, Fidelity(1), 3, 3)
+    options = {"population": 7, "inherit": True, "max_macs": 10**9}
+    strategy = make_strategy(Settings(strategy="aging-evolution", options=options), TOY.space, Fidelity(1), 3, 3)
+    strategy.ask(50)
+    assert strategy.counts["requested"] == 7
 
 
 if __name__ == "__main__":

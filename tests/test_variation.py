@@ -5,13 +5,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from neuralfinder.genome import PUBLISHED_BEST, Conv, Genome, MaxPool, PoolHead, parse
 from neuralfinder.space import Space
 from neuralfinder.types import Shape
-from neuralfinder.variation import cross, distance, drop_surplus_pools, mutate, replicate, splice
+from neuralfinder.variation import (
+    OPERATORS,
+    change,
+    cross,
+    distance,
+    drop_surplus_pools,
+    mutate,
+    replicate,
+    splice,
+    vary,
+)
 
 SPACE = Space(Shape(3, 32, 32), 10)
 GENES = st.sampled_from([MaxPool(), *map(Conv, SPACE.filters)])
@@ -228,3 +238,49 @@ def test_distance_is_what_the_definition_says(a: Genome, b: Genome):
 )
 def test_distance_by_hand(a, b, expected):
     assert distance(parse(a), parse(b)) == expected
+
+
+# small steps
+
+
+def subsequence(short: Genome, long: Genome) -> bool:
+    genes = iter(long.genes)
+    return all(gene in genes for gene in short.genes)
+
+
+@given(GENOMES, SEEDS)
+def test_each_small_step_does_what_its_name_says(genome: Genome, seed: int):
+    after = {name: operator(genome, SPACE, rng(seed)) for name, operator in OPERATORS.items()}
+    assert len(after["insert"]) == len(genome) + 1
+    assert subsequence(genome, after["insert"])
+    assert len(after["delete"]) == len(genome) - 1
+    assert subsequence(after["delete"], genome)
+    assert Counter(after["move"].genes) == Counter(genome.genes)
+    assert subsequence(genome, after["copy-fragment"])
+    fragment = len(after["copy-fragment"]) - len(genome)
+    assert 1 <= fragment <= len(genome)
+    assert distance(genome, after["change"]) == (genome.convolutions > 0)
+    assert [type(gene) for gene in after["change"].genes] == [type(gene) for gene in genome.genes]
+    assert all(other.head == genome.head for other in after.values())
+
+
+@given(GENOMES, SEEDS)
+def test_varying_gives_another_legal_genome(genome: Genome, seed: int):
+    assume(SPACE.infeasible(genome) is None)
+    name, other = vary(genome, SPACE, rng(seed))
+    assert name in OPERATORS
+    assert other != genome
+    assert SPACE.infeasible(other) is None
+
+
+def test_varying_where_nothing_else_is_legal_says_so():
+    space = replace(SPACE, filters=(16,), max_genes=1)
+    assert vary(parse("C16"), space, rng()) == ("none", parse("C16"))
+
+
+def test_a_change_goes_to_a_neighbouring_width_half_of_the_time():
+    """And to the neighbours among all others in the other half: 1/2 + 1/2 * 2/8."""
+    generator = rng()
+    widths = Counter(change(parse("C96"), SPACE, generator).key for _ in range(2000))
+    assert (widths["C64"] + widths["C128"]) / 2000 == pytest.approx(0.625, abs=0.04)
+    assert len(widths) == len(SPACE.filters) - 1

@@ -1,0 +1,72 @@
+"""Aging evolution: the oldest dies, whatever its worth.
+
+Real, Aggarwal, Huang & Le, "Regularized evolution for image classifier architecture search", AAAI 2019, algorithm 1:
+a queue of P models; S of them are drawn, the best of these is mutated, the child joins the queue, the oldest leaves it.
+Here the first P are the space's founders, so that strategies on one space begin alike, a mutation is one step of
+`variation.vary`, and a draw from the space takes the place of a founder that failed, or of a child after P failures.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from neuralfinder.errors import check_range
+from neuralfinder.genome import Genome
+from neuralfinder.seeds import Seeds
+from neuralfinder.space import Space
+from neuralfinder.strategies.base import Proposal, Strategy
+from neuralfinder.types import Fidelity, Result
+from neuralfinder.variation import vary
+
+
+class AgingEvolution(Strategy):
+    """A queue in which the best of a few drawn is mutated and the oldest dies.
+
+    Args:
+        space: what is legal.
+        seeds: the run's seeds.
+        fidelity: how much training every candidate gets.
+        population: P, length of the queue, 1 or more.
+        sample: S, how many are drawn with replacement, 1 or more.
+    """
+
+    def __init__(
+        self, space: Space, seeds: Seeds, fidelity: Fidelity, *, population: int = 20, sample: int = 5
+    ) -> None:
+        super().__init__(space, seeds, fidelity)
+        check_range("population", population, 1)
+        check_range("sample", sample, 1)
+        self.sample = sample
+        self._rng = seeds.stream("aging-evolution")
+        self._founders = deque(space.founders(population, self._rng))
+        self._queue: deque[tuple[Genome, float]] = deque(maxlen=population)
+        self._failed_in_a_row = 0
+
+    def view(self) -> dict[str, Any]:
+        """The `population`, oldest first, as genome keys and scores."""
+        return {"population": [(genome.key, score) for genome, score in self._queue]}
+
+    def living(self) -> set[str]:
+        """The queue."""
+        return {genome.key for genome, _ in self._queue}
+
+    def _propose(self, n: int) -> list[Proposal]:
+        full = len(self._queue) == self._queue.maxlen
+        stuck = self._failed_in_a_row >= len(self._queue)
+        if not self._founders and not self.pending and (stuck or not full):
+            self._founders.append(self.space.sample(self._rng))
+        founders = [Proposal(self._founders.popleft(), "init") for _ in range(min(n, len(self._founders)))]
+        return founders or [self._child() for _ in range(n if full else 0)]
+
+    def _child(self) -> Proposal:
+        drawn = [self._queue[int(place)] for place in self._rng.integers(len(self._queue), size=self.sample)]
+        parent, _ = max(drawn, key=lambda life: life[1])
+        operator, child = vary(parent, self.space, self._rng)
+        return Proposal(child, operator, (parent.key,))
+
+    def _learn(self, proposal: Proposal, result: Result) -> None:
+        """What failed does not join."""
+        self._failed_in_a_row = 0 if result.failure is None else self._failed_in_a_row + 1
+        if result.score is not None:
+            self._queue.append((proposal.genome, result.score))

@@ -26,7 +26,7 @@ LAYERS = [
     "world space",
     "variation record archive executors",
     "strategies.base",
-    "strategies.random strategies.artificial_life",
+    "strategies.random strategies.artificial_life strategies.aging_evolution",
     "strategies testing",
     "presets",
     "data.dataset data.pictures data.folders data.splits data.mirror",

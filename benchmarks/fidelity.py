@@ -24,7 +24,7 @@ from neuralfinder.data import load, split
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.genome import Genome
-from neuralfinder.machine import describe, find_device, has_bf16, measure
+from neuralfinder.machine import describe, find_device, has_bf16, keep_memory, measure
 from neuralfinder.plan import Task, batch_size_for, make_plan
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.recipes import RECIPES
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10, help="of the search whose networks these are")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
+    keep_memory()
     setup, founders = make_setup(chosen.data, chosen.minutes)
     rows = []
     for genome in founders[: chosen.networks]:

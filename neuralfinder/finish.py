@@ -41,7 +41,8 @@ GAVE_ALL = ("patience", "chance")
 class Bench:
     """What every station of a run works with; the setup's clock ends the run.
 
-    With `inherit` finalists go on from the weights that won them their place.
+    With `inherit` finalists go on from the weights that won them their place. Trainings are expected to take `pace`
+    times what the plan predicts.
     """
 
     plan: Plan
@@ -53,6 +54,7 @@ class Bench:
     seeds: Seeds
     status: Status
     inherit: bool = False
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def _train_finalists(bench: Bench, entries: list[Entry]) -> list[Trained]:
     """Those that may win: every entry trained fully, or as the search left it where that was a full training."""
     searched = [_searched(entry) for entry in entries if bench.store.path(str(entry.candidates[0].id)).exists()]
     rivals: list[Trained] = []
-    others = BASELINE_SHARE + bench.plan.retrain
+    others = bench.plan.retrain + max((_baseline_share(bench, entry.genome) for entry in entries), default=0.0)
     for place, entry in enumerate(entries):
         epochs = _final_epochs(bench, entry.genome)
         as_found = _searched(entry)
@@ -197,11 +199,18 @@ def _searched(entry: Entry) -> Trained:
 
 
 def _final_epochs(bench: Bench, genome: Genome) -> int:
-    """Epochs of final training there is time for by the plan, at least 1."""
+    """Epochs of final training there is time for by the plan, at least 1: it gets what the network by hand leaves."""
     plan = bench.plan
     if plan.final_seconds is None:
         return plan.final_epochs
-    return _epochs_within(bench, genome, SAFETY * plan.final_seconds, plan.final_epochs)
+    trainings = plan.finalists + plan.retrain
+    shares = (trainings + BASELINE_SHARE) / (trainings + _baseline_share(bench, genome))
+    return _epochs_within(bench, genome, SAFETY * shares * plan.final_seconds, plan.final_epochs)
+
+
+def _baseline_share(bench: Bench, genome: Genome) -> float:
+    """How long the network by hand is trained as a share of the time of `genome`: for as many epochs at most."""
+    return min(BASELINE_SHARE, _seconds(bench, small_network(bench.space), 1) / _seconds(bench, genome, 1))
 
 
 def _baseline_epochs(bench: Bench, genome: Genome, rivals: list[Trained]) -> int:
@@ -222,7 +231,7 @@ def _seconds(bench: Bench, genome: Genome, epochs: int) -> float:
     setup = bench.setup
     task = Task(len(setup.train), len(setup.validation), 0, bench.space.shape, setup.classes)
     size = bench.space.cost(genome)
-    return predict_seconds(bench.plan, size, task, Fidelity(epochs), setup.recipe.measures)
+    return bench.pace * predict_seconds(bench.plan, size, task, Fidelity(epochs), setup.recipe.measures)
 
 
 def _train(

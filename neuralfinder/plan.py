@@ -226,7 +226,7 @@ class _Draft:
             "epochs": epochs,
             "share": share,
             "search_seconds": search_seconds,
-            "search_work": SAFETY * search_seconds,
+            "search_work": search_seconds,
             "max_step_seconds": cap,
             "finalists": finalists,
             "final_epochs": s.final_epochs or LONGEST_FINAL,

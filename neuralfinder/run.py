@@ -157,6 +157,7 @@ class _Run:
                 self.seeds,
                 status,
                 settings.switch("inherit"),
+                progress.pace,
             )
             model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
             finish_seconds = time.monotonic() - started + self.finished_before

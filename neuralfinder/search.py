@@ -24,6 +24,9 @@ HEARTBEAT = 0.2
 LEAST_FOR_PACE = 5
 """Trainings after which the prediction of their time is corrected."""
 
+PACE_STEP = 1.25
+"""Ratio between two corrections of the prediction that differ: less is within the noise of equal runs."""
+
 WEIGHTS_CAP = 2 << 30
 """Bytes of weights kept on disk during a search: more than enough for a world of networks of some million numbers."""
 
@@ -115,13 +118,13 @@ class Progress:
 
     @property
     def pace(self) -> float:
-        """Real seconds for each predicted one, in steps of 1.5: 1 while the prediction is right within about a fifth.
+        """Real seconds for each predicted one, in steps of 1.25: 1 while the prediction is right within a tenth.
 
         So runs whose trainings take a little more or less time are the same runs.
         """
         if self.archive.trainings < LEAST_FOR_PACE or not self.told:
             return 1.0
-        return float(1.5 ** round(math.log(self.spent / self.told, 1.5))) if self.spent else 1.0
+        return float(PACE_STEP ** round(math.log(self.spent / self.told, PACE_STEP))) if self.spent else 1.0
 
     def needed(self) -> set[int]:
         """Ids of the trainings whose weights must not be deleted now."""

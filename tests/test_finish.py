@@ -24,7 +24,7 @@ from neuralfinder.executors import in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.genome import parse
 from neuralfinder.model import Model
-from neuralfinder.plan import BASELINE_SHARE, Plan
+from neuralfinder.plan import BASELINE_SHARE, SAFETY, Plan, Task, predict_seconds
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
@@ -183,6 +183,36 @@ def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
     assert epochs["final-0"] == 40
     affordable = 40 * BASELINE_SHARE * macs[0] / macs[1]
     assert epochs["baseline"] == pytest.approx(max(1, min(40, affordable)), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("pace", "text"), [(1.0, "C64.bn C64.bn M > G"), (2.0, "C64.bn C64.bn M > G"), (1.0, "C8.bn > G")]
+)
+def test_finals_fill_the_time_at_the_pace_of_the_search(
+    pace: float, text: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finalist and network by hand together are predicted to take the time of both, whatever each one needs of it."""
+    archive = Archive()
+    archive.add(Candidate(0, parse(text), "init", (), 0, Fidelity(1)), Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": 0.95}))
+    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=10**6, final_seconds=1000.0)
+    bench = dataclasses.replace(bench, plan=plan, pace=pace)
+    finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
+    seconds = [
+        pace
+        * predict_seconds(
+            plan,
+            bench.space.cost(parse(e.data["genome"])),
+            task,
+            Fidelity(e.data["epochs"]),
+            bench.setup.recipe.measures,
+        )
+        for e in bench.record.read()
+        if e.data["name"] in ("final-0", "baseline")
+    ]
+    assert len(seconds) == 2
+    assert sum(seconds) == pytest.approx(SAFETY * (1 + BASELINE_SHARE) * 1000, rel=0.02)
 
 
 def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,7 +230,7 @@ def test_weights_stay_below_the_cap(record, monkeypatch):
     assert best <= progress.stored
 
 
-@pytest.mark.parametrize(("seconds", "pace", "trained"), [(1.1, 1, 40), (0.4, 4 / 9, 90), (3.0, 3.375, 12)])
+@pytest.mark.parametrize(("seconds", "pace", "trained"), [(1.1, 1, 40), (0.4, 1.25**-4, 98), (3.0, 1.25**5, 14)])
 def test_a_wrong_prediction_is_corrected(record, seconds, pace, trained):
     def evaluate(candidate):
         return dataclasses.replace(TOY.answer(candidate), seconds=seconds)

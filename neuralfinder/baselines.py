@@ -12,7 +12,7 @@ import torch
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.reading import memory_bytes
 from neuralfinder.genome import Gene, Genome, MaxPool
-from neuralfinder.space import Space
+from neuralfinder.networks import NetworkSpace
 
 LINEAR_RATE = 10e9
 """Multiply-adds a second that logistic regression is planned with: careful, so that it ends early rather than late."""
@@ -35,7 +35,7 @@ class Linear:
         return np.asarray(np.concatenate(rows).argmax(1))
 
 
-def small_network(space: Space) -> Genome:
+def small_network(space: NetworkSpace) -> Genome:
     """Three convolutions of 32, 64 and 128 filters, a pool between them where the picture allows it."""
     genes: list[Gene] = [space.conv(32)]
     for place, filters in enumerate((64, 128), start=1):

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from neuralfinder.cost import pools_at_once, shapes
-from neuralfinder.genome import Conv, DenseHead, Genome, MaxPool, PoolHead
+from neuralfinder.errors import InputError
+from neuralfinder.genome import Choice, Conv, DenseHead, Genome, MaxPool, PoolHead
 from neuralfinder.types import Shape
 
 
@@ -22,6 +23,9 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         shape: shape of one picture.
         classes: number of outputs.
         initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`.
+
+    Raises:
+        InputError: a gene that stands for a row of a table.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     before = shape
@@ -36,6 +40,10 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
                 layers[f"{place}_relu"] = nn.ReLU(inplace=True)
             case MaxPool() if not pools_at_once(genome, place - 1):
                 layers[f"{place}_pool"] = nn.MaxPool2d(2)
+            case Choice():
+                raise InputError(
+                    "genome", given=genome.key, expected="layers", mend="a tabular benchmark's network cannot be built"
+                )
         before = after
     match genome.head:
         case DenseHead(units):

@@ -23,11 +23,11 @@ from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds
 from neuralfinder.record import Record
 from neuralfinder.search import HEARTBEAT
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.status import Status
 from neuralfinder.train import Setup
 from neuralfinder.types import Candidate, Fidelity, Result
@@ -47,7 +47,7 @@ class Bench:
 
     plan: Plan
     setup: Setup
-    space: Space
+    space: NetworkSpace
     store: WeightStore
     record: Record
     executor: Executor

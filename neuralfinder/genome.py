@@ -39,6 +39,16 @@ class MaxPool:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the numbered operations of a tabular benchmark, which knows its networks by such numbers alone."""
+
+    value: int
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
 class DenseHead:
     """Flatten, linear to `units`, ReLU, dropout 0.5, linear to the classes: the head of 2017."""
 
@@ -56,12 +66,13 @@ class PoolHead:
         return "G"
 
 
-Gene = Conv | MaxPool
+Gene = Conv | MaxPool | Choice
 Head = DenseHead | PoolHead
 
 GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
     "C<filters>": (Conv, "3x3 convolution and ReLU, `filters` outputs; `.bn` adds batch normalisation before ReLU"),
     "M": (MaxPool, "2x2 max-pooling, stride 2"),
+    "<value>": (Choice, "operation of a tabular benchmark by its number; cannot be built"),
     "> F<units>": (DenseHead, "head: flatten, dense, ReLU, dropout 0.5, classes (F512 when none is written)"),
     "> G": (PoolHead, "head: mean over the map, classes"),
 }
@@ -122,8 +133,13 @@ def _parse_gene(word: str, text: str) -> Gene:
         return MaxPool()
     if found := re.fullmatch(r"C([1-9]\d*)(\.bn)?", word):
         return Conv(int(found[1]), norm=found[2] is not None)
+    if re.fullmatch(r"0|[1-9]\d*", word):
+        return Choice(int(word))
     raise InputError(
-        f"gene in {text!r}", given=repr(word), expected="C<filters>, C<filters>.bn or M", mend="as in 'C32 C64 M > G'"
+        f"gene in {text!r}",
+        given=repr(word),
+        expected="C<filters>, C<filters>.bn, M or a number",
+        mend="as in 'C32 C64 M > G'",
     )
 
 
@@ -144,6 +160,8 @@ def to_json(genome: Genome) -> dict[str, Any]:
                 genes.append({"kind": "conv", "filters": filters, **({"norm": "batch"} if norm else {})})
             case MaxPool():
                 genes.append({"kind": "maxpool", "size": 2})
+            case Choice(value):
+                genes.append({"kind": "choice", "value": value})
     match genome.head:
         case DenseHead(units):
             return {"genes": genes, "head": {"kind": "dense", "units": units}}
@@ -164,8 +182,12 @@ def from_json(form: Mapping[str, Any]) -> Genome:
                 genes.append(Conv(filters, norm=bool(rest)))
             case {"kind": "maxpool", "size": 2}:
                 genes.append(MaxPool())
+            case {"kind": "choice", "value": int(value)} if value >= 0:
+                genes.append(Choice(value))
             case _:
-                raise InputError("gene", given=gene, expected="a conv or a maxpool of size 2", mend="see genome.py")
+                raise InputError(
+                    "gene", given=gene, expected="a conv, a maxpool of size 2 or a choice", mend="see genome.py"
+                )
     match form["head"]:
         case {"kind": "dense", "units": int(units)}:
             return Genome(tuple(genes), DenseHead(units))
@@ -191,6 +213,8 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
                 layers.append(("conv", [("nb_filter", filters)] + ([("batch_norm", True)] if norm else [])))
             case MaxPool():
                 layers.append(("maxp", [("pool_size", 2)]))
+            case Choice(value):
+                layers.append(("choice", [("value", value)]))
     if genome.head != _PUBLISHED_HEAD:
         layers.append(("head", [("text", str(genome.head))]))
     return (name, f"{score:.6f}", layers)
@@ -215,6 +239,8 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
                 genes.append(Conv(filters, norm=bool(rest)))
             case "maxp", {"pool_size": 2}:
                 genes.append(MaxPool())
+            case "choice", {"value": int(value)} if value >= 0:
+                genes.append(Choice(value))
             case "head", {"text": str(text)}:
                 head = _parse_head(text, text)
             case _:

@@ -18,8 +18,8 @@ from neuralfinder.build import build
 from neuralfinder.cost import Rates, cost
 from neuralfinder.errors import InputError
 from neuralfinder.genome import Conv, Gene, Genome, MaxPool
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.seeds import torch_seed
-from neuralfinder.space import Space
 from neuralfinder.train import Setup, step_seconds
 
 # names and values of <malloc.h>
@@ -82,7 +82,7 @@ def has_bf16(device: torch.device) -> bool:
     return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def measure(setup: Setup, space: Space, seconds: float) -> Rates:
+def measure(setup: Setup, space: NetworkSpace, seconds: float) -> Rates:
     """Time training steps of some small networks and fit `Rates` to them.
 
     Args:
@@ -104,7 +104,7 @@ def measure(setup: Setup, space: Space, seconds: float) -> Rates:
     return _steady(Rates(*(solution / scale).tolist()), setup, matrix)
 
 
-def _probes(space: Space) -> list[Genome]:
+def _probes(space: NetworkSpace) -> list[Genome]:
     """Networks that differ in what they spend: overhead, depth, activations, multiply-adds, updates, a bit of all."""
     narrow, middle, wide = (space.filters[len(space.filters) * place // 8] for place in (0, 4, 6))
     pools: list[Gene] = [MaxPool()] * space.max_pools

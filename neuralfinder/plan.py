@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.cost import Cost, Rates, looking_steps
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.presets import PRESETS, Settings, make_space
 from neuralfinder.recipes import RECIPES, Recipe
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.types import Fidelity, Shape
 
 LONGEST_FINAL = 60
@@ -253,7 +253,7 @@ class _Draft:
         capped = self._founder_steps(dataclasses.replace(space, max_step_seconds=cap))
         return cap, min(cap, 1.3 * float(np.mean(capped)))  # children grow beyond their founders
 
-    def _founder_steps(self, space: Space) -> list[float]:
+    def _founder_steps(self, space: NetworkSpace) -> list[float]:
         founders = space.founders(64, Seeds(0).stream("plan"))
         return [self.rates.step_seconds(space.cost(genome)) for genome in founders]
 

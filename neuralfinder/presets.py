@@ -12,8 +12,8 @@ from typing import Any
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError, check_range, unknown_name
 from neuralfinder.genome import DenseHead, PoolHead
+from neuralfinder.networks import ALPHABETS, NetworkSpace
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import ALPHABETS, Space
 from neuralfinder.strategies import STRATEGIES, ArtificialLife, Strategy
 from neuralfinder.types import Fidelity, Shape
 
@@ -182,7 +182,7 @@ def option_defaults() -> dict[str, Any]:
     """Names of `Settings.options` with their published defaults; `alphabet` is one of `ALPHABETS`."""
     of_strategies = {name: value for kind in STRATEGIES.values() for name, value in _own_settings(kind).items()}
     caps = ("pool_first", "max_convolutions", "max_genes", "max_parameters", "max_macs")
-    space = {entry.name: entry.default for entry in dataclasses.fields(Space) if entry.name in caps}
+    space = {entry.name: entry.default for entry in dataclasses.fields(NetworkSpace) if entry.name in caps}
     return {**of_strategies, **space, **dict.fromkeys(SWITCHES, False), "alphabet": "2017"}
 
 
@@ -224,19 +224,21 @@ def read_option(text: str) -> tuple[str, Any]:
         ) from error
 
 
-def make_space(settings: Settings, shape: Shape, classes: int, rates: Rates, max_step_seconds: float) -> Space:
+def make_space(settings: Settings, shape: Shape, classes: int, rates: Rates, max_step_seconds: float) -> NetworkSpace:
     """The space of a preset for a task, with the user's options and the plan's cap."""
     chosen = dict(PRESETS[settings.preset].space)
-    fields = {entry.name for entry in dataclasses.fields(Space)}
+    fields = {entry.name for entry in dataclasses.fields(NetworkSpace)}
     chosen |= {name: value for name, value in settings.options.items() if name in fields}
     if (alphabet := settings.options.get("alphabet")) is not None:
         if alphabet not in ALPHABETS:
             raise unknown_name("alphabet", alphabet, ALPHABETS)
         chosen["filters"] = ALPHABETS[alphabet]
-    return Space(shape, classes, rates=rates, max_step_seconds=max_step_seconds, **chosen)
+    return NetworkSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, **chosen)
 
 
-def make_strategy(settings: Settings, space: Space, fidelity: Fidelity, world_size: int, rounds: int) -> Strategy:
+def make_strategy(
+    settings: Settings, space: NetworkSpace, fidelity: Fidelity, world_size: int, rounds: int
+) -> Strategy:
     """The strategy of a run.
 
     Raises:
@@ -245,7 +247,7 @@ def make_strategy(settings: Settings, space: Space, fidelity: Fidelity, world_si
     seeds = Seeds(settings.seed)
     name = settings.strategy or "artificial-life"
     kind = STRATEGIES[name]
-    others = {entry.name for entry in dataclasses.fields(Space)} | {"alphabet", *SWITCHES}
+    others = {entry.name for entry in dataclasses.fields(NetworkSpace)} | {"alphabet", *SWITCHES}
     chosen = {option: value for option, value in settings.options.items() if option not in others}
     if strange := chosen.keys() - _own_settings(kind):
         raise InputError(

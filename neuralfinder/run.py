@@ -30,13 +30,13 @@ from neuralfinder.interrupts import Interrupts
 from neuralfinder.judgement import Judgement
 from neuralfinder.machine import describe, find_device, has_bf16, keep_memory, measure
 from neuralfinder.model import Model
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.plan import PATIENCE, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
 from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
 from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
 from neuralfinder.search import Limits, Progress, replay, search
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.status import Status
 from neuralfinder.train import Clock, Setup
 from neuralfinder.types import Candidate
@@ -233,7 +233,7 @@ class _Run:
         self.status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
         return allowed
 
-    def _search(self, task: Task, plan: Plan, setup: Setup, space: Space, executor: Executor) -> Progress:
+    def _search(self, task: Task, plan: Plan, setup: Setup, space: NetworkSpace, executor: Executor) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
 
         def predict(candidate: Candidate) -> float:

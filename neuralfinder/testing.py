@@ -27,7 +27,7 @@ from neuralfinder.archive import candidate_row
 from neuralfinder.errors import CallOrderError
 from neuralfinder.executors import Executor
 from neuralfinder.genome import Conv, Gene, Genome, parse
-from neuralfinder.space import Space
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.strategies.base import Strategy
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Fidelity, Result, Shape
 
@@ -44,7 +44,7 @@ class ToyTask:
         target: the best genome; the only one of score 1.
     """
 
-    space: Space
+    space: NetworkSpace
     target: Genome
 
     def score(self, genome: Genome) -> float:
@@ -68,7 +68,7 @@ def _change(left: Gene, right: Gene) -> float:
     return float(left != right)
 
 
-TOY = ToyTask(Space(Shape(1, 8, 8), 10, filters=(16, 32, 64, 128)), parse("C16 C32 M C64 M"))
+TOY = ToyTask(NetworkSpace(Shape(1, 8, 8), 10, filters=(16, 32, 64, 128)), parse("C16 C32 M C64 M"))
 """The toy task of the package's own tests: 5 genes, 4 widths, at most 3 pools."""
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 
-from neuralfinder.genome import Conv, Gene, Genome, MaxPool
+from neuralfinder.genome import Gene, Genome
 from neuralfinder.space import Space
 
-POOL_SHARE = 0.25
-"""Share of inserted genes that are pools."""
+NOT_PRODUCED = ("infeasible:empty", "infeasible:pool-first", "infeasible:length")
+"""What a crossover leaves out."""
 
 
 def replicate(genome: Genome) -> Genome:
@@ -33,47 +33,47 @@ def splice(a: Genome, b: Genome, i: int, j: int) -> tuple[Genome, Genome, Genome
 
 
 def cross(a: Genome, b: Genome, space: Space, rng: np.random.Generator, known: Container[str] = ()) -> list[Genome]:
-    """Children of one crossover, 0 to 4; empty ones, and pool-first ones where the space forbids them, are dropped.
+    """Children of one crossover, 0 to 4; those that are `NOT_PRODUCED` are dropped.
 
-    Cuts are uniform and independent. They are drawn again, at most 20 times, while the fourth child is empty or all
-    children are `known` keys. A partner of one gene may also be cut behind it, so that b1 a1 can appear.
+    Cuts are uniform and independent, but at the same place where all genomes have one length. They are drawn again, at
+    most 20 times, while the fourth child is empty or all children are `known` keys. A partner of one gene may also be
+    cut behind it, so that b1 a1 can appear.
     """
     last_cut = len(b) if len(b) == 1 else len(b) - 1
     children: tuple[Genome, ...] = ()
     for _ in range(21):
-        i, j = int(rng.integers(1, len(a) + 1)), int(rng.integers(0, last_cut + 1))
+        i = int(rng.integers(1, len(a) + 1))
+        j = i if space.fixed_length else int(rng.integers(0, last_cut + 1))
         children = splice(a, b, i, j)
         if children[3].genes and not all(child.key in known for child in children):
             break
-    return [c for c in children if space.infeasible(c) not in ("infeasible:empty", "infeasible:pool-first")]
+    return [child for child in children if space.infeasible(child) not in NOT_PRODUCED]
 
 
 def mutate(
     genome: Genome, space: Space, rng: np.random.Generator, points: int = 1, resample_pool: bool = False
 ) -> Genome:
-    """Give the convolution at a uniform position another filter count, uniform over the others; a pool stays as it is.
+    """Put a uniform one of its alternatives in the place of a gene at a uniform position; a pool stays as it is.
 
     Args:
         genome: at least one gene.
-        space: gives the filter counts.
+        space: gives the alternatives.
         rng: the generator.
         points: number of distinct positions, 1 or more; all when there are fewer.
-        resample_pool: choose among convolutions only, so that a mutation always changes something.
+        resample_pool: choose among genes with alternatives only, so that a mutation always changes something.
     """
     genes: list[Gene] = list(genome.genes)
-    places = [i for i, gene in enumerate(genes) if isinstance(gene, Conv) or not resample_pool]
+    places = [i for i, gene in enumerate(genes) if not resample_pool or space.alternatives(gene)]
     for place in rng.choice(places, size=min(points, len(places)), replace=False) if places else ():
-        gene = genes[place]
-        if isinstance(gene, Conv) and (others := [f for f in space.filters if f != gene.filters]):
-            genes[place] = Conv(int(rng.choice(others)), gene.norm)
+        if others := space.alternatives(genes[place]):
+            genes[place] = _one_of(others, rng)
     return Genome(tuple(genes), genome.head)
 
 
 def insert(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
-    """A further gene at a uniform place: a pool with probability `POOL_SHARE`, else a convolution of uniform width."""
+    """A new gene at a uniform place."""
     place = int(rng.integers(len(genome) + 1))
-    gene: Gene = MaxPool() if rng.random() < POOL_SHARE else space.conv(int(rng.choice(space.filters)))
-    return _spliced(genome, place, place, (gene,))
+    return _spliced(genome, place, place, (space.new_gene(rng),))
 
 
 def delete(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
@@ -97,14 +97,13 @@ def copy_fragment(genome: Genome, space: Space, rng: np.random.Generator) -> Gen
 
 
 def change(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
-    """One convolution's width changed: by chance to a neighbouring one, or to any other."""
-    convolutions = {place: gene for place, gene in enumerate(genome.genes) if isinstance(gene, Conv)}
-    if not convolutions or rng.random() < 0.5:
+    """One gene changed: by chance to a neighbouring one, or to any alternative."""
+    places = [place for place, gene in enumerate(genome.genes) if space.alternatives(gene)]
+    if not places or rng.random() < 0.5:
         return mutate(genome, space, rng, resample_pool=True)
-    place = int(rng.choice(list(convolutions)))
-    old = convolutions[place]
-    near = [*[f for f in space.filters if f < old.filters][-1:], *[f for f in space.filters if f > old.filters][:1]]
-    return _spliced(genome, place, place + 1, (Conv(int(rng.choice(near)), old.norm),)) if near else genome
+    place = int(rng.choice(places))
+    near = space.neighbours(genome.genes[place])
+    return _spliced(genome, place, place + 1, (_one_of(near, rng),)) if near else genome
 
 
 OPERATORS: dict[str, Callable[[Genome, Space, np.random.Generator], Genome]] = {
@@ -128,26 +127,20 @@ def vary(genome: Genome, space: Space, rng: np.random.Generator) -> tuple[str, G
         rng: the generator.
     """
     for _ in range(100):
-        name = str(rng.choice(list(OPERATORS)))
+        name = str(rng.choice(list(space.operators)))
         other = OPERATORS[name](genome, space, rng)
         if other != genome and space.infeasible(other) is None:
             return name, other
     return "none", genome
 
 
+def _one_of(genes: Sequence[Gene], rng: np.random.Generator) -> Gene:
+    return genes[int(rng.integers(len(genes)))]
+
+
 def _spliced(genome: Genome, start: int, end: int, genes: tuple[Gene, ...]) -> Genome:
     """The genome with `genes` in place of those from `start` to before `end`."""
     return Genome(genome.genes[:start] + genes + genome.genes[end:], genome.head)
-
-
-def drop_surplus_pools(genome: Genome, space: Space) -> Genome:
-    """Delete pools from the right until the picture survives all of them."""
-    genes, surplus = list(genome.genes), genome.pools - space.max_pools
-    for place in reversed(range(len(genes))):
-        if surplus > 0 and isinstance(genes[place], MaxPool):
-            del genes[place]
-            surplus -= 1
-    return Genome(tuple(genes), genome.head)
 
 
 def distance(a: Genome, b: Genome) -> int:

@@ -24,12 +24,12 @@ from neuralfinder.executors import in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.genome import parse
 from neuralfinder.model import Model
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.plan import BASELINE_SHARE, SAFETY, Plan, Task, predict_seconds
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.status import Status
 from neuralfinder.train import Clock, Setup
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
@@ -296,5 +296,5 @@ def test_weights_are_swept_but_for_those_kept(tmp_path: Path) -> None:
 
 def test_small_network_is_legal_everywhere() -> None:
     for side in (1, 2, 3, 8, 32, 64):
-        space = Space(Shape(1, side, side), 3)
+        space = NetworkSpace(Shape(1, side, side), 3)
         assert space.infeasible(small_network(space)) in (None, "infeasible:cap")

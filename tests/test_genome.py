@@ -10,6 +10,7 @@ from neuralfinder.errors import InputError
 from neuralfinder.genome import (
     GENES,
     PUBLISHED_BEST,
+    Choice,
     Conv,
     DenseHead,
     Genome,
@@ -71,7 +72,7 @@ def test_text_of_every_gene_and_head():
     assert Genome(genome.genes, DenseHead(64)).key == "C16 C24.bn M > F64"
     assert Genome(genome.genes).key == "C16 C24.bn M"
     assert parse("  C16   C24.bn M  >  F512 ") == Genome(genome.genes)
-    assert {kind for kind, _ in GENES.values()} == {Conv, MaxPool, DenseHead, PoolHead}
+    assert {kind for kind, _ in GENES.values()} == {Conv, MaxPool, Choice, DenseHead, PoolHead}
 
 
 def test_json_form_is_the_documented_one():
@@ -107,7 +108,7 @@ def test_bad_text_names_the_word_and_the_mend(text, given, mend):
 @pytest.mark.parametrize(
     ("form", "match"),
     [
-        ({"genes": [{"kind": "dropout"}], "head": {"kind": "pool"}}, r"dropout.*expected a conv or a maxpool.*see"),
+        ({"genes": [{"kind": "dropout"}], "head": {"kind": "pool"}}, r"dropout.*expected a conv, a maxpool.*see"),
         ({"genes": [{"kind": "maxpool", "size": 3}], "head": {"kind": "pool"}}, r"'size': 3.*expected.*see"),
         ({"genes": [{"kind": "conv", "filters": "8"}], "head": {"kind": "pool"}}, r"'filters': '8'.*expected.*see"),
         ({"genes": [{"kind": "conv", "filters": 0}], "head": {"kind": "pool"}}, r"'filters': 0.*expected.*see"),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from neuralfinder.build import build
 from neuralfinder.genome import Conv, Genome, MaxPool, parse
 from neuralfinder.inheritance import Parent, align, inherit
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.seeds import torch_seed
-from neuralfinder.space import Space
 from neuralfinder.types import Shape
 from neuralfinder.variation import cross, mutate, replicate
 
@@ -113,7 +113,7 @@ genomes = st.builds(
 @given(genomes, genomes, st.integers(0, 2**32 - 1))
 def test_every_child_of_the_operators_inherits_and_answers(a: Genome, b: Genome, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    space = Space(SHAPE, 4, filters=(4, 8, 16))
+    space = NetworkSpace(SHAPE, 4, filters=(4, 8, 16))
     parents = [Parent(genome, network_of(genome).state_dict()) for genome in (a, b)]
     for child in [replicate(a), *cross(a, b, space, rng), mutate(a, space, rng)]:
         if space.infeasible(child):

@@ -23,9 +23,9 @@ from scipy.stats import mannwhitneyu
 from neuralfinder.archive import candidate_row
 from neuralfinder.errors import CallOrderError, InputError
 from neuralfinder.genome import Genome, PoolHead, parse
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.presets import Settings, make_strategy
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.strategies import STRATEGIES, AgingEvolution, ArtificialLife, Random, Strategy
 from neuralfinder.strategies.artificial_life import better
 from neuralfinder.strategies.base import Proposal
@@ -96,7 +96,7 @@ def test_every_strategy_has_a_contract_and_a_golden_file():
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_is_built_with_required_arguments_only(name):
-    strategy = STRATEGIES[name](Space(Shape(3, 32, 32), 10), Seeds(0), Fidelity(1))
+    strategy = STRATEGIES[name](NetworkSpace(Shape(3, 32, 32), 10), Seeds(0), Fidelity(1))
     assert strategy.ask(1)[0].fidelity == Fidelity(1)
 
 
@@ -116,7 +116,7 @@ def test_first_proposals_equal_the_golden_file(name):
 
 
 class Seedless(Random):
-    def __init__(self, space: Space, seeds: Seeds, fidelity: Fidelity) -> None:
+    def __init__(self, space: NetworkSpace, seeds: Seeds, fidelity: Fidelity) -> None:
         super().__init__(space, seeds, fidelity)
         self._rng = np.random.default_rng(0)
 
@@ -281,7 +281,7 @@ DOUBLES = [f"C{f} C{f}" for f in (16, 32, 64, 96, 128, 192, 224, 256, 512)]
 SINGLES = [f"C{f}" for f in (16, 32, 64, 96, 128, 192, 224, 256, 512)]
 
 
-class Settled(Space):
+class Settled(NetworkSpace):
     """A space whose worlds begin with given lives, row by row."""
 
     lives: Sequence[str] = ()
@@ -757,7 +757,7 @@ def test_an_unknown_result_lists_what_is_pending():
 
 def test_an_exhausted_space_ends_with_a_note():
     """One filter count, no pools, at most 12 layers: 12 networks are all there are."""
-    space = Space(Shape(1, 1, 1), 2, filters=(16,))
+    space = NetworkSpace(Shape(1, 1, 1), 2, filters=(16,))
     strategy = Random(space, Seeds(0), Fidelity(1))
     asked = drive(strategy, TOY.answer, 50, batch=4)
     assert sorted(len(candidate.genome) for candidate in asked) == list(range(1, 13))
@@ -804,7 +804,7 @@ def check_memory(fits: list[str], fails: str, later: str, allowed: bool) -> None
         def _propose(self, n: int) -> list[Proposal]:
             return [Proposal(parse(f"{line} > G"), "script") for line in islice(self.lines, n)]
 
-    strategy = Script(Space(Shape(3, 32, 32), 10, head=PoolHead()), Seeds(0), Fidelity(1))
+    strategy = Script(NetworkSpace(Shape(3, 32, 32), 10, head=PoolHead()), Seeds(0), Fidelity(1))
     fit = strategy.ask(len(fits)) if fits else []
     strategy.tell([Result(candidate.id, 0.5) for candidate in fit])
     (failed,) = strategy.ask(1)

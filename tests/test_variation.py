@@ -8,22 +8,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from neuralfinder.genome import PUBLISHED_BEST, Conv, Genome, MaxPool, PoolHead, parse
-from neuralfinder.space import Space
+from neuralfinder.genome import Conv, Genome, MaxPool, PoolHead, parse
+from neuralfinder.networks import NetworkSpace
 from neuralfinder.types import Shape
 from neuralfinder.variation import (
     OPERATORS,
     change,
     cross,
     distance,
-    drop_surplus_pools,
     mutate,
     replicate,
     splice,
     vary,
 )
 
-SPACE = Space(Shape(3, 32, 32), 10)
+SPACE = NetworkSpace(Shape(3, 32, 32), 10)
 GENES = st.sampled_from([MaxPool(), *map(Conv, SPACE.filters)])
 GENOMES = st.lists(GENES, min_size=1, max_size=12).map(lambda genes: Genome(tuple(genes)))
 SHORT = st.lists(st.sampled_from([MaxPool(), Conv(16), Conv(32)]), max_size=5).map(lambda g: Genome(tuple(g)))
@@ -198,21 +197,6 @@ def test_all_points_mutate_when_there_are_fewer_genes():
     mutant = mutate(parse("C16 C32"), SPACE, rng(), points=9)
     assert mutant.genes[0] != Conv(16)
     assert mutant.genes[1] != Conv(32)
-
-
-def test_surplus_pools_are_dropped_from_the_right():
-    assert drop_surplus_pools(replicate(PUBLISHED_BEST), SPACE) == parse(
-        "C32 C192 C192 M C128 C192 M C128 C192 C192 M C128 C192 M C32 C192 C192 M C128 C192 C128 C192 C192 C128 C192"
-    )
-    assert drop_surplus_pools(PUBLISHED_BEST, SPACE) == PUBLISHED_BEST
-
-
-@given(genome=GENOMES)
-def test_dropping_pools_leaves_the_convolutions(genome: Genome):
-    mended = drop_surplus_pools(genome, SPACE)
-    assert mended.pools == min(genome.pools, SPACE.max_pools)
-    assert [g for g in mended.genes if g != MaxPool()] == [g for g in genome.genes if g != MaxPool()]
-    assert drop_surplus_pools(mended, SPACE) == mended
 
 
 @given(a=GENOMES, b=GENOMES, c=GENOMES)

@@ -17,7 +17,7 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
-from neuralfinder.variation import cross, drop_surplus_pools, mutate, replicate
+from neuralfinder.variation import cross, mutate, replicate
 from neuralfinder.world import Cell, Life, World
 
 Birth = tuple[str, Genome, tuple[str, ...]]
@@ -160,7 +160,7 @@ class ArtificialLife(Strategy):
         return better(x.score, y.score, self.r + (self.r_end - self.r) * done, self.measure)
 
     def _mend(self, genome: Genome) -> Genome:
-        return drop_surplus_pools(genome, self.space) if self.repair == "drop" else genome
+        return self.space.mend(genome) if self.repair == "drop" else genome
 
     def _note_round(self, main: Cell, auxiliary: Cell, outcome: str, best: Life, changed: list[Cell]) -> None:
         self._note(

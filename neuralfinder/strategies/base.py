@@ -6,6 +6,7 @@ and tells, so replaying a record rebuilds it.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -132,6 +133,7 @@ class Strategy(ABC):
 
     def _admit(self, proposal: Proposal) -> Candidate | None:
         """Turn a proposal into a candidate, or settle it without training and return `None`."""
+        proposal = dataclasses.replace(proposal, genome=self.space.canonical(proposal.genome))
         self.counts["requested"] += 1
         key = (proposal.genome.key, proposal.repeat)
         if key in self._waiting:

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError
 from neuralfinder.genome import PUBLISHED_BEST, Conv, DenseHead, Genome, MaxPool, PoolHead, parse
-from neuralfinder.space import ALPHABETS, Space
+from neuralfinder.networks import ALPHABETS, NetworkSpace
 from neuralfinder.types import Shape
 from neuralfinder.variation import replicate
 
-CIFAR = Space(Shape(3, 32, 32), 10)
-FAST = Space(Shape(3, 32, 32), 10, filters=ALPHABETS["fast"], norm=True, head=PoolHead(), founders_are="chain")
+CIFAR = NetworkSpace(Shape(3, 32, 32), 10)
+FAST = NetworkSpace(Shape(3, 32, 32), 10, filters=ALPHABETS["fast"], norm=True, head=PoolHead(), founders_are="chain")
+
+
+GENOMES = st.lists(st.sampled_from([MaxPool(), Conv(16), Conv(32)]), max_size=12).map(lambda g: Genome(tuple(g)))
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -79,7 +82,7 @@ def test_pool_first_can_be_allowed():
 
 @pytest.mark.parametrize(("height", "width", "pools"), [(32, 32, 5), (28, 28, 4), (8, 8, 3), (64, 5, 2), (1, 9, 0)])
 def test_max_pools_halves_the_shorter_side(height, width, pools):
-    assert Space(Shape(1, height, width), 2).max_pools == pools
+    assert NetworkSpace(Shape(1, height, width), 2).max_pools == pools
 
 
 @pytest.mark.parametrize(("size", "plain", "pooled"), [(7, 34, 15), (9, 57, 24)])
@@ -132,7 +135,7 @@ def test_chain_founders_keep_to_a_tight_cap():
     head=st.sampled_from((PoolHead(), DenseHead(512))),
 )
 def test_samples_are_legal(seed: int, side: int, alphabet: str, head: PoolHead | DenseHead):
-    space = Space(Shape(3, side, side), 10, filters=ALPHABETS[alphabet], head=head, norm=side % 2 == 0)
+    space = NetworkSpace(Shape(3, side, side), 10, filters=ALPHABETS[alphabet], head=head, norm=side % 2 == 0)
     genome = space.sample(rng(seed))
     assert space.infeasible(genome) is None
     assert genome.head == head
@@ -173,3 +176,18 @@ def test_a_slow_machine_caps_the_predicted_step():
     )
     assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 1.001).infeasible(genome) is None
     assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 0.999).infeasible(genome) == "infeasible:cap"
+
+
+def test_surplus_pools_are_dropped_from_the_right():
+    assert CIFAR.mend(replicate(PUBLISHED_BEST)) == parse(
+        "C32 C192 C192 M C128 C192 M C128 C192 C192 M C128 C192 M C32 C192 C192 M C128 C192 C128 C192 C192 C128 C192"
+    )
+    assert CIFAR.mend(PUBLISHED_BEST) == PUBLISHED_BEST
+
+
+@given(genome=GENOMES)
+def test_dropping_pools_leaves_the_convolutions(genome: Genome):
+    mended = CIFAR.mend(genome)
+    assert mended.pools == min(genome.pools, CIFAR.max_pools)
+    assert [g for g in mended.genes if g != MaxPool()] == [g for g in genome.genes if g != MaxPool()]
+    assert CIFAR.mend(mended) == mended

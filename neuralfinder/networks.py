@@ -1,0 +1,209 @@
+"""The space of chain networks for one task: what is legal, and what is proposed first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralfinder.cost import Cost, Rates, cost
+from neuralfinder.errors import InputError
+from neuralfinder.genome import Conv, DenseHead, Gene, Genome, Head, MaxPool
+from neuralfinder.space import Space
+from neuralfinder.types import Shape
+
+ALPHABETS: dict[str, tuple[int, ...]] = {
+    "2017": (16, 32, 64, 96, 128, 192, 224, 256, 512),
+    "s21": (16, 32, 48, 96, 128, 192, 256, 512),
+    "s31_literal": (16, 32, 64, 96, 128, 196, 224, 256, 512),
+    "union": (16, 32, 48, 64, 96, 128, 192, 196, 224, 256, 512),
+    "fast": (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
+}
+"""Filter counts. `2017` is the list of the experiment with 196 read as 192, which is what the published best uses."""
+
+
+POOL_SHARE = 0.25
+"""Share of new genes that are pools."""
+
+CHAINS = 4
+"""Chains drawn for each founder that is a chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpace(Space):
+    """The legal networks for one task.
+
+    Attributes:
+        shape: shape of one picture.
+        classes: number of classes, 2 or more.
+        filters: the filter counts a convolution may have, ascending.
+        norm: whether convolutions carry batch normalisation.
+        head: the head every network gets.
+        founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random
+            chains of stages whose widths never shrink, of some the one with most multiply-adds: what the caps allow
+            is there to be used.
+        pool_first: whether a network may begin with a pool.
+        max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
+        rates: speed of the machine, for `max_step_seconds`.
+        max_step_seconds: cap on the predicted seconds of one training step.
+    """
+
+    shape: Shape
+    classes: int
+    filters: tuple[int, ...] = ALPHABETS["2017"]
+    norm: bool = False
+    head: Head = DenseHead(512)
+    founders_are: str = "single"
+    pool_first: bool = False
+    max_convolutions: int = 20
+    max_genes: int = 32
+    max_parameters: int = 30_000_000
+    max_macs: int = 3_000_000_000
+    rates: Rates = Rates()
+    max_step_seconds: float = math.inf
+
+    @property
+    def max_pools(self) -> int:
+        """How often the shorter side can be halved."""
+        return int(math.log2(min(self.shape.height, self.shape.width)))
+
+    def cost(self, genome: Genome) -> Cost:
+        """The cost of `genome` on this task."""
+        return cost(genome, self.shape, self.classes)
+
+    def infeasible(self, genome: Genome) -> str | None:
+        """Why `genome` cannot live here (`infeasible:empty|pool-first|pool|cap`), or `None` when it can."""
+        if not genome.genes:
+            return "infeasible:empty"
+        if isinstance(genome.genes[0], MaxPool) and not self.pool_first:
+            return "infeasible:pool-first"
+        if genome.pools > self.max_pools:
+            return "infeasible:pool"
+        return "infeasible:cap" if self._beyond_caps(genome) else None
+
+    def _beyond_caps(self, genome: Genome) -> bool:
+        if genome.convolutions > self.max_convolutions or len(genome) > self.max_genes:
+            return True
+        needs = self.cost(genome)
+        return (
+            needs.parameters > self.max_parameters
+            or needs.macs > self.max_macs
+            or self.rates.step_seconds(needs) > self.max_step_seconds
+        )
+
+    def conv(self, filters: int) -> Conv:
+        """A convolution as this space has them."""
+        return Conv(filters, self.norm)
+
+    def alternatives(self, gene: Gene) -> Sequence[Gene]:
+        """A convolution of every other width; nothing for a pool."""
+        return [Conv(f, gene.norm) for f in self.filters if f != gene.filters] if isinstance(gene, Conv) else ()
+
+    def neighbours(self, gene: Gene) -> Sequence[Gene]:
+        """The next narrower and the next wider convolution."""
+        if not isinstance(gene, Conv):
+            return ()
+        narrower = [f for f in self.filters if f < gene.filters]
+        wider = [f for f in self.filters if f > gene.filters]
+        return [Conv(f, gene.norm) for f in narrower[-1:] + wider[:1]]
+
+    def new_gene(self, rng: np.random.Generator) -> Gene:
+        """A pool with probability `POOL_SHARE`, else a convolution of uniform width."""
+        return MaxPool() if rng.random() < POOL_SHARE else self.conv(int(rng.choice(self.filters)))
+
+    def mend(self, genome: Genome) -> Genome:
+        """Pools deleted from the right until the picture survives all of them."""
+        genes, surplus = list(genome.genes), genome.pools - self.max_pools
+        for place in reversed(range(len(genes))):
+            if surplus > 0 and isinstance(genes[place], MaxPool):
+                del genes[place]
+                surplus -= 1
+        return Genome(tuple(genes), genome.head)
+
+    def features(self, genome: Genome) -> np.ndarray:
+        """Depth, multiply-adds, parameters; and how many convolutions of what width there are at each size of the map.
+
+        Widths and counts of numbers are logarithms to base 2. `(3 + 3 (max_pools + 1),)`
+        """
+        size = self.cost(genome)
+        levels: list[list[float]] = [[] for _ in range(self.max_pools + 1)]
+        level = 0
+        for gene in genome.genes:
+            if isinstance(gene, MaxPool):
+                level = min(level + 1, self.max_pools)
+            elif isinstance(gene, Conv):
+                levels[level].append(math.log2(gene.filters))
+        widths = [[len(level), level[0], level[-1]] if level else [0.0, 0.0, 0.0] for level in levels]
+        whole = [genome.convolutions, math.log2(1 + size.macs), math.log2(1 + size.parameters)]
+        return np.array([*whole, *np.ravel(widths)], dtype=float)
+
+    def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
+        """The `n` genomes a world begins with."""
+        if self.founders_are == "single":
+            return self._single_founders(n, rng)
+        founders: list[Genome] = []
+        seen: set[Genome] = set()
+        for _ in range(n):
+            fresh = [chain for _ in range(CHAINS) if (chain := self._chain(rng)) not in seen]
+            founders.append(max(fresh, key=lambda chain: self.cost(chain).macs) if fresh else self._chain(rng))
+            seen.add(founders[-1])
+        return founders
+
+    def sample(self, rng: np.random.Generator) -> Genome:
+        """One genome at random: a uniform length up to 12, a uniform number of pools, widths uniform.
+
+        The smallest one when 1,000 draws meet no legal genome.
+        """
+        for _ in range(1000):
+            length = int(rng.integers(1, min(12, self.max_convolutions) + 1))
+            genes: list[Gene] = [self.conv(int(f)) for f in rng.choice(self.filters, length)]
+            for _ in range(int(rng.integers(0, self.max_pools + 1))):
+                genes.insert(int(rng.integers(1, len(genes) + 1)), MaxPool())
+            genome = Genome(tuple(genes), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self.smallest()
+
+    def _single_founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
+        """Single layers of 2017: exactly round(0.3 n) lives are a convolution and a pool, shuffled over the cells."""
+        pooled = np.arange(n) < round(0.3 * n)
+        rng.shuffle(pooled)
+        widths = rng.choice(self.filters, n)
+        return [
+            Genome((self.conv(int(f)), MaxPool()) if pool else (self.conv(int(f)),), self.head)
+            for f, pool in zip(widths, pooled, strict=True)
+        ]
+
+    def _chain(self, rng: np.random.Generator) -> Genome:
+        """Stages of one or two convolutions, a pool between stages, ending on a map of about 4x4."""
+        stages = max(0, self.max_pools - 2) + 1
+        for _ in range(200):
+            counts = rng.integers(1, 3, size=stages)
+            widths = iter(np.sort(rng.choice(self.filters, int(counts.sum()))))
+            genes: list[Gene] = []
+            for stage, count in enumerate(counts):
+                if stage:
+                    genes.append(MaxPool())
+                genes += [self.conv(int(next(widths))) for _ in range(count)]
+            genome = Genome(tuple(genes), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self.smallest()
+
+    def smallest(self) -> Genome:
+        """One narrow convolution and as many pools as fit: the cheapest network with a meaning.
+
+        Raises:
+            InputError: the caps exclude even this one.
+        """
+        genome = Genome((self.conv(self.filters[0]), *[MaxPool()] * self.max_pools), self.head)
+        if reason := self.infeasible(genome):
+            raise InputError(
+                "the space",
+                given=f"empty ({genome.key} is {reason}: {self.cost(genome)})",
+                expected="room for at least this network",
+                mend="raise the caps or the minutes, or make the pictures smaller",
+            )
+        return genome

@@ -91,9 +91,13 @@ class Table(Space):
         return Choice(int(rng.integers(self.choices)))
 
     def features(self, genome: Genome) -> np.ndarray:
-        """A one for the operation in each place, zeros for the others. `(places * choices,)`."""
+        """A one for the operation in each place, zeros for the others; and how often there is each.
+
+        `((places + 1) * choices,)`
+        """
         values = [gene.value for gene in self.canonical(genome).genes if isinstance(gene, Choice)]
-        return np.eye(self.choices)[values].ravel()
+        places = np.eye(self.choices)[values]
+        return np.concatenate([places.ravel(), places.sum(axis=0)])
 
     def canonical(self, genome: Genome) -> Genome:
         """The genome with the operations 0 of each stage, but for its first place, moved to the stage's end."""

@@ -2,15 +2,21 @@
 
 Letters and steps follow the text "NeuralFinder" of 2017, section 2.2.3: s1 is the main life, s2 the auxiliary life,
 L1 and L2 the two worst lives near s1, r the ratio by which a score must be better. Every setting's default is the
-published value, or the reading of it that `docs/seed-2017.md` gives.
+published value, or the reading of it that `docs/seed-2017.md` gives; what goes beyond the text is off by default.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Generator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+import numpy as np
+
+from neuralfinder.breeding import Birth, Breeder
 from neuralfinder.errors import InputError, check_range
 from neuralfinder.genome import Genome
 from neuralfinder.seeds import Seeds
@@ -20,11 +26,25 @@ from neuralfinder.types import Fidelity, Result
 from neuralfinder.variation import cross, mutate, replicate
 from neuralfinder.world import Cell, Life, World
 
-Birth = tuple[str, Genome, tuple[str, ...]]
-"""Operator, genome and the keys of the parents."""
-
 Rounds = Generator[list[Birth], list[Life], None]
 """Yields what is to be scored, is sent the lives in the same order."""
+
+
+BLIND = 16
+"""Founders that are drawn before foresight has a say in the others."""
+
+
+@dataclass(slots=True)
+class Scene:
+    """What happens round one main life in a round: its births, and what then takes the places of others."""
+
+    main: Cell
+    auxiliary: Cell
+    births: list[Birth]
+    best: Life | None = None
+    displaced: tuple[Cell, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    newcomers: tuple[Birth, ...] = ()
 
 
 def better(x: float, y: float, r: float, measure: str = "accuracy") -> bool:
@@ -38,7 +58,7 @@ def better(x: float, y: float, r: float, measure: str = "accuracy") -> bool:
 
 
 class ArtificialLife(Strategy):
-    """The world of 2017.
+    """The world of 2017, and what has been added to it.
 
     Args:
         space: what is legal.
@@ -51,11 +71,22 @@ class ArtificialLife(Strategy):
         r: ratio by which the better must be better, 0 or more.
         r_end: ratio in the last round, reached linearly; the same as `r` when not given.
         measure: `accuracy` or `error`, see `better`.
-        repair: `none`, or `drop` to delete surplus pools of children instead of losing these.
+        noise: standard errors of a difference by which the better must be better besides, 0 or more.
+        validation: pictures of the validation part, from which the standard error follows; 0 when not known.
+        repair: `none`, or `drop` to leave out what cannot stay in children instead of losing these.
         reevaluate: trainings whose mean is the score of a genome, 1 or more.
         mutation_points: positions that one mutation draws.
         resample_pool: mutate convolutions only, so that no mutation is empty.
         only_if_worse: mutants replace L1 and L2 only where the child they come from is better.
+        selection: how much the better are preferred as main lives: the best is drawn `exp(selection)` times as often
+            as the worst; 0 draws all alike.
+        mains: main lives at once, with windows that do not overlap; fewer where no more fit.
+        children: births in a round of one main life, by operators that have paid (`Breeder`); 0 breeds the published
+            five.
+        foresight: possible births looked at for each that is trained, 0 for none; needs `children`.
+        optimism, explore: see `Breeder`.
+        renewal: rounds as main life without success after which a newcomer takes the place of a life that is not the
+            best; 0 lets all stay.
     """
 
     def __init__(  # noqa: PLR0913 - every open point of the 2017 text is a setting
@@ -71,25 +102,50 @@ class ArtificialLife(Strategy):
         r: float = 0.02,
         r_end: float | None = None,
         measure: str = "accuracy",
+        noise: float = 0.0,
+        validation: int = 0,
         repair: str = "none",
         reevaluate: int = 1,
         mutation_points: int = 1,
         resample_pool: bool = False,
         only_if_worse: bool = False,
+        selection: float = 0.0,
+        mains: int = 1,
+        children: int = 0,
+        foresight: int = 0,
+        optimism: float = 1.0,
+        explore: float = 0.1,
+        renewal: int = 0,
     ) -> None:
         super().__init__(space, seeds, fidelity)
         for name, given, known in (("measure", measure, ("accuracy", "error")), ("repair", repair, ("none", "drop"))):
             if given not in known:
                 raise InputError(name, given=repr(given), expected=" or ".join(known), mend="choose one of them")
         check_range("r", min(r, r if r_end is None else r_end), 0)
-        for name, count in (("rounds", rounds), ("reevaluate", reevaluate), ("mutation_points", mutation_points)):
-            check_range(name, count, 0 if name == "rounds" else 1)
+        check_range("explore", explore, 0, 1)
+        least = {
+            "rounds": (rounds, 0), "reevaluate": (reevaluate, 1), "mutation_points": (mutation_points, 1),
+            "noise": (noise, 0), "validation": (validation, 0), "selection": (selection, 0), "mains": (mains, 1),
+            "children": (children, 0), "foresight": (foresight, 0), "renewal": (renewal, 0),
+        }  # fmt: skip
+        for name, (number, low) in least.items():
+            check_range(name, number, low)
+        if foresight and not children:
+            raise InputError("foresight", given=f"{foresight} without children", expected="children above 0",
+                             mend="set children=2 too")  # fmt: skip
         self.world = World(size, window, boundary)
         self.rounds, self.round = rounds, 0
         self.r, self.r_end = r, r if r_end is None else r_end
-        self.measure, self.repair, self.reevaluate = measure, repair, reevaluate
+        self.measure, self.noise, self.validation = measure, noise, validation
+        self.repair, self.reevaluate = repair, reevaluate
         self.mutation_points, self.resample_pool, self.only_if_worse = mutation_points, resample_pool, only_if_worse
+        self.selection, self.mains, self.children, self.renewal = selection, mains, children, renewal
+        self.foresight = foresight
         self._rng = seeds.stream("artificial-life")
+        self._breeder = Breeder(space, self._rng, foresight, optimism, explore) if children else None
+        self._unmoved: Counter[Cell] = Counter()
+        self._repeats = [0.0, 0.0]
+        self._foreseen: set[str] = set()
         self._story = self._evolve()
         self._over = False
         self._births: list[Birth] = []
@@ -98,8 +154,9 @@ class ArtificialLife(Strategy):
         self._advance(first=True)
 
     def view(self) -> dict[str, Any]:
-        """`round`, `rounds` and the `world` as rows of lives."""
-        return {"round": self.round, "rounds": self.rounds, "world": self.world.snapshot()}
+        """`round`, `rounds`, the `world` as rows of lives, and how often each of the `operators` is drawn."""
+        operators = self._breeder.shares if self._breeder else {}
+        return {"round": self.round, "rounds": self.rounds, "world": self.world.snapshot(), "operators": operators}
 
     def living(self) -> set[str]:
         """The lives in the world and those about to be born."""
@@ -107,69 +164,143 @@ class ArtificialLife(Strategy):
 
     def _evolve(self) -> Rounds:
         """The whole life of the world, top to bottom."""
-        world, space, rng = self.world, self.space, self._rng
-
-        # step 1: settle the world
-        founders = space.founders(len(world.cells), rng)
-        lives = yield [("init", genome, ()) for genome in founders]
-        for cell, life in zip(world.cells, lives, strict=True):
-            world[cell] = life
-
+        world = self.world
+        yield from self._settle()
         while self.round < self.rounds:
             self.round += 1
-            # step 2.1: the main life s1 and an auxiliary life s2 near it
-            main: Cell = world.cells[int(rng.integers(len(world.cells)))]
-            near = world.neighbours(main)
-            auxiliary: Cell = near[int(rng.integers(len(near)))]
-            s1, s2 = world[main], world[auxiliary]
+            # steps 2.1 to 2.3: main lives and what is born of them
+            scenes = [self._scene(main) for main in self._choose_mains()]
+            lives = iter((yield [birth for scene in scenes for birth in scene.births]))
+            # step 2.4: the best child against s1, then against s2
+            for scene in scenes:
+                self._compare(scene, list(islice(lives, len(scene.births))))
+            # step 2.5: mutants of the best child replace the two worst others near s1
+            lives = iter((yield [birth for scene in scenes for birth in self._newcomers(scene)]))
+            for scene in scenes:
+                for cell, life in zip(scene.cells, islice(lives, len(scene.newcomers)), strict=False):
+                    world[cell] = life
+                    self._unmoved[cell] = 0
+                self._note_round(scene)
 
-            # steps 2.2 and 2.3: self copy and crossover
-            parents = (s1.genome.key, s2.genome.key)
-            children: list[Birth] = [("copy", self._mend(replicate(s1.genome)), parents[:1])]
-            crossed = cross(s1.genome, s2.genome, space, rng, known=self._known_keys)
-            children += [("cross", self._mend(child), parents) for child in crossed]
-            lives = yield children
+    def _settle(self) -> Rounds:
+        """Step 1: founders for all cells; with foresight those after the first are chosen by it."""
+        world, space = self.world, self.space
+        blind = min(BLIND, len(world.cells)) if self.foresight else len(world.cells)
+        births: list[Birth] = [("init", genome, ()) for genome in space.founders(blind, self._rng)]
+        cells = iter(world.cells)
+        while births:
+            lives = yield births
+            for life in lives:
+                world[next(cells)] = life
+            left = min(self.mains, len(world.cells) - len(world))
+            births = self._breeder.newcomers(left, self._known_keys) if self._breeder and left else []
+            births = [("init", genome, parents) for _, genome, parents in births]
+        for cell in cells:  # the space is used up
+            world[cell] = world.lives()[int(self._rng.integers(len(world)))]
 
-            # step 2.4: the best child against s1, then against s2; ties go to the cheaper, then to the first
-            best = max(lives, key=lambda life: (life.score, -life.macs))
-            if not self._better(best, s1):
-                self._note_round(main, auxiliary, "kept", best, [])
-                continue
-            world[main] = best
-            displaced = [main]
-            if self._better(best, s2):
-                world[auxiliary] = best
-                displaced.append(auxiliary)
+    def _choose_mains(self) -> list[Cell]:
+        """Main lives whose windows do not overlap."""
+        world, mains = self.world, list[Cell]()
+        taken = set[Cell]()
+        while len(mains) < self.mains:
+            free = [c for c in world.cells if taken.isdisjoint((c, *world.neighbours(c)))] if mains else world.cells
+            if not free:
+                break
+            if self.selection:
+                ranks = np.argsort(np.argsort([world[cell].score for cell in free], kind="stable"), kind="stable")
+                weights = np.exp(self.selection * ranks / max(1, len(free) - 1))
+                place = int(self._rng.choice(len(free), p=weights / weights.sum()))
+            else:
+                place = int(self._rng.integers(len(free)))
+            mains.append(free[place])
+            taken |= {free[place], *world.neighbours(free[place])}
+        return mains
 
-            # step 2.5: mutants of the best child replace the two worst others near s1, ties at random
-            others = [cell for cell in near if cell != auxiliary]
-            others = [others[i] for i in rng.permutation(len(others))]
-            worst = sorted(others, key=lambda cell: world[cell].score)[:2]
+    def _scene(self, main: Cell) -> Scene:
+        """Steps 2.1 to 2.3: an auxiliary life near the main life, self copy and crossover."""
+        near = self.world.neighbours(main)
+        auxiliary = near[int(self._rng.integers(len(near)))]
+        s1, s2 = self.world[main], self.world[auxiliary]
+        if self._breeder:
+            known = self._known_keys
+            return Scene(main, auxiliary, self._breeder.children(s1.genome, s2.genome, self.children, known))
+        parents = (s1.genome.key, s2.genome.key)
+        births: list[Birth] = []
+        if not self.space.fixed_length:
+            births.append(("copy", self._mend(replicate(s1.genome)), parents[:1]))
+        crossed = cross(s1.genome, s2.genome, self.space, self._rng, known=self._known_keys)
+        births += [("cross", self._mend(child), parents) for child in crossed]
+        return Scene(main, auxiliary, births)
+
+    def _compare(self, scene: Scene, lives: list[Life]) -> None:
+        """Step 2.4: the best child takes the place of s1, and of s2, if it is better; ties go to the cheaper."""
+        world = self.world
+        s1, s2 = world[scene.main], world[scene.auxiliary]
+        if self._breeder:
+            for life in lives:
+                self._breeder.reward(life.origin, life.score > s1.score)
+        scene.best = max(lives, key=lambda life: (life.score, -life.macs), default=None)
+        if scene.best is None or not self._better(scene.best, s1):
+            self._unmoved[scene.main] += 1
+            return
+        displaced = [scene.main, scene.auxiliary] if self._better(scene.best, s2) else [scene.main]
+        for cell in displaced:
+            world[cell] = scene.best
+            self._unmoved[cell] = 0
+        scene.displaced = tuple(displaced)
+
+    def _newcomers(self, scene: Scene) -> tuple[Birth, ...]:
+        """Step 2.5: mutants of the best child for the two worst others, ties at random; or the renewal of the main."""
+        if scene.displaced and scene.best:
+            others = [cell for cell in self.world.neighbours(scene.main) if cell != scene.auxiliary]
+            others = [others[i] for i in self._rng.permutation(len(others))]
+            worst = sorted(others, key=lambda cell: self.world[cell].score)[:2]
             if self.only_if_worse:
-                worst = [cell for cell in worst if self._better(best, world[cell])]
-            mutants = [
-                mutate(best.genome, space, rng, self.mutation_points, self.resample_pool) for _ in range(len(worst))
-            ]
-            lives = yield [("mutate", mutant, (best.genome.key,)) for mutant in mutants]
-            for cell, life in zip(worst, lives, strict=True):
-                world[cell] = life
-            self._note_round(main, auxiliary, "displaced", best, displaced + worst)
+                worst = [cell for cell in worst if self._better(scene.best, self.world[cell])]
+            scene.cells, scene.newcomers = tuple(worst), tuple(self._mutants(scene.best.genome, len(worst)))
+        elif self.renewal and self._unmoved[scene.main] >= self.renewal and not self._is_best(scene.main):
+            sample = self._breeder.newcomers(1, self._known_keys) if self._breeder else self._founder()
+            scene.cells, scene.newcomers = (scene.main,), tuple(sample)
+        return scene.newcomers
+
+    def _mutants(self, genome: Genome, n: int) -> list[Birth]:
+        if self._breeder:
+            return self._breeder.mutants(genome, n, self._known_keys) if n else []
+        mutants = [mutate(genome, self.space, self._rng, self.mutation_points, self.resample_pool) for _ in range(n)]
+        return [("mutate", mutant, (genome.key,)) for mutant in mutants]
+
+    def _founder(self) -> list[Birth]:
+        return [("newcomer", self.space.founders(1, self._rng)[0], ())]
+
+    def _is_best(self, cell: Cell) -> bool:
+        return self.world[cell].score >= max(life.score for life in self.world.lives())
 
     def _better(self, x: Life, y: Life) -> bool:
         done = (self.round - 1) / max(1, self.rounds - 1)
-        return better(x.score, y.score, self.r + (self.r_end - self.r) * done, self.measure)
+        ratio = self.r + (self.r_end - self.r) * done
+        if not better(x.score, y.score, ratio, self.measure):
+            return False
+        return not self.noise or x.score - y.score > self.noise * self._standard_error(x.score, y.score)
+
+    def _standard_error(self, *scores: float) -> float:
+        """Of the difference of two scores: from the size of the validation part and the spread of repeats."""
+        count, squares = self._repeats
+        spread = squares / count if count else 0.0
+        sampling = [score * (1 - score) / self.validation if self.validation else 0.0 for score in scores]
+        return math.sqrt(sum(sampling) + 2 * spread / self.reevaluate)
 
     def _mend(self, genome: Genome) -> Genome:
         return self.space.mend(genome) if self.repair == "drop" else genome
 
-    def _note_round(self, main: Cell, auxiliary: Cell, outcome: str, best: Life, changed: list[Cell]) -> None:
+    def _note_round(self, scene: Scene) -> None:
+        changed = dict.fromkeys((*scene.displaced, *scene.cells))
         self._note(
             "round",
             round=self.round,
-            main=main,
-            auxiliary=auxiliary,
-            outcome=outcome,
-            best=best.genome.key,
+            main=scene.main,
+            auxiliary=scene.auxiliary,
+            outcome="displaced" if scene.displaced else "renewed" if scene.newcomers else "kept",
+            best=scene.best and scene.best.genome.key,
             changed=[{"cell": cell, "genome": self.world[cell].genome.key} for cell in changed],
         )
 
@@ -194,6 +325,9 @@ class ArtificialLife(Strategy):
             self._births = next(self._story) if first else self._story.send(lives)
         except StopIteration:
             self._births, self._over = [], True
+        if self._breeder:
+            self.notes += self._breeder.notes
+            self._breeder.notes = []
         self._answers = {slot: [] for slot in range(len(self._births))}
         self._queue = [
             Proposal(genome, operator, parents, repeat, slot)
@@ -205,4 +339,11 @@ class ArtificialLife(Strategy):
         """A life scores the mean of its trainings, in whatever order these ended; one that failed scores 0."""
         operator, genome, _ = birth
         scores = [result.score or 0.0 for result in results]
-        return Life(genome, math.fsum(scores) / len(scores), self.space.cost(genome).macs, operator)
+        score = math.fsum(scores) / len(scores)
+        if all(result.failure is None for result in results):
+            self._repeats[0] += len(scores) - 1
+            self._repeats[1] += math.fsum((each - score) ** 2 for each in scores)
+            if self._breeder and genome.key not in self._foreseen:
+                self._foreseen.add(genome.key)
+                self._breeder.learn(genome, score)
+        return Life(genome, score, self.space.cost(genome).macs, operator)

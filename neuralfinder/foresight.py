@@ -1,0 +1,84 @@
+"""Foresight: what the networks trained so far let one expect of another before it is trained.
+
+A Gaussian process on the space's features of genomes (Rasmussen & Williams, "Gaussian processes for machine learning",
+2006, chapter 2) expects the normal score of a network's rank, not its accuracy: so a few networks that learned nothing
+do not stretch the scale on which the good ones lie close together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuralfinder.genome import Genome
+from neuralfinder.space import Space
+
+if TYPE_CHECKING:
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+LEAST = 8
+"""Scores from which on something is expected."""
+
+MOST = 500
+"""The latest scores that are learned from: the time of learning grows with the cube of their number."""
+
+GROWTH = 1.25
+"""Growth of the number of scores after which the kernel is fitted anew."""
+
+
+class Foresight:
+    """Learns from scores and expects those of other genomes.
+
+    Args:
+        space: gives the features.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._features: list[np.ndarray] = []
+        self._scores: list[float] = []
+        self._model: GaussianProcessRegressor | None = None
+        self._learned = self._fitted = 0
+
+    def learn(self, genome: Genome, score: float) -> None:
+        """Take in the score, 0..1, of a trained network."""
+        self._features.append(self.space.features(genome))
+        self._scores.append(score)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to expect anything."""
+        return len(self._scores) >= LEAST
+
+    def expect(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation `(n,)` of the normal score of each genome's rank among those learned from.
+
+        0 is the middle of them, 1 is better than 84 %. To be called when `ready`.
+        """
+        features = np.array([self.space.features(genome) for genome in genomes])
+        mean, spread = self._model_now().predict(features, return_std=True)
+        return mean, spread
+
+    def _model_now(self) -> GaussianProcessRegressor:
+        if self._model is not None and self._learned == len(self._scores):
+            return self._model
+        from scipy.special import ndtri
+        from scipy.stats import rankdata
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+        features, scores = np.array(self._features[-MOST:]), np.array(self._scores[-MOST:])
+        self._learned = len(self._scores)
+        if self._model is None or self._learned >= GROWTH * self._fitted:
+            self._fitted = self._learned
+            kernel = ConstantKernel(1.0, (0.1, 10.0)) * RBF(2.0, (0.5, 20.0)) + WhiteKernel(0.1, (1e-3, 1.0))
+            self._model = GaussianProcessRegressor(kernel)
+        else:
+            self._model = GaussianProcessRegressor(self._model.kernel_, optimizer=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a parameter on its bound is a fit as good as any
+            self._model.fit(features, ndtri((rankdata(scores) - 0.5) / len(scores)))
+        return self._model

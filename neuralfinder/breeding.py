@@ -87,8 +87,9 @@ class Breeder:
         return self._chosen(lambda: ("mutate", self._stepped(self._step(genome)), (genome.key,)), n, known)
 
     def newcomers(self, n: int, known: Container[str]) -> list[Birth]:
-        """At most `n` founders that are not `known` keys."""
-        return self._chosen(lambda: ("newcomer", self.space.founders(1, self._rng)[0], ()), n, known)
+        """At most `n` founders that are not `known` keys; other draws where the founders are used up."""
+        founders = self._chosen(lambda: ("newcomer", self.space.founders(1, self._rng)[0], ()), n, known)
+        return founders or self._chosen(lambda: ("newcomer", self.space.sample(self._rng), ()), n, known)
 
     def _stepped(self, genome: Genome) -> Genome:
         return self._step(genome) if genome.genes and self._rng.random() < SECOND_STEP else genome

@@ -14,6 +14,7 @@ from neuralfinder.errors import InputError, check_range, unknown_name
 from neuralfinder.genome import DenseHead, PoolHead
 from neuralfinder.networks import ALPHABETS, NetworkSpace
 from neuralfinder.seeds import Seeds
+from neuralfinder.space import Space
 from neuralfinder.strategies import STRATEGIES, ArtificialLife, Strategy
 from neuralfinder.types import Fidelity, Shape
 
@@ -199,7 +200,7 @@ def _own_settings(kind: type[Strategy]) -> dict[str, Any]:
     return {
         name: parameter.default
         for name, parameter in inspect.signature(kind).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("size", "rounds")
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("size", "rounds", "validation")
     }
 
 
@@ -245,9 +246,9 @@ def make_space(settings: Settings, shape: Shape, classes: int, rates: Rates, max
 
 
 def make_strategy(
-    settings: Settings, space: NetworkSpace, fidelity: Fidelity, world_size: int, rounds: int
+    settings: Settings, space: Space, fidelity: Fidelity, world_size: int, rounds: int, validation: int = 0
 ) -> Strategy:
-    """The strategy of a run.
+    """The strategy of a run; `validation` is the size of the validation part, 0 when not known.
 
     Raises:
         InputError: a setting of another strategy.
@@ -263,5 +264,6 @@ def make_strategy(
             mend="leave it out, or choose another --strategy",
         )  # fmt: skip
     if kind is ArtificialLife:
-        chosen = {"size": world_size, "rounds": rounds, **PRESETS[settings.preset].life, **chosen}
+        of_the_plan = {"size": world_size, "rounds": rounds, "validation": validation}
+        chosen = {**of_the_plan, **PRESETS[settings.preset].life, **chosen}
     return kind(space, seeds, fidelity, **chosen)

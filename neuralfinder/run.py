@@ -241,7 +241,7 @@ class _Run:
             return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures)
 
         progress = Progress(
-            make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds),
+            make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation),
             predict,
             inherit=self.settings.switch("inherit"),
             judgement=Judgement() if self.settings.switch("early_stop") else None,

@@ -1,4 +1,4 @@
-"""For writers of plug-ins: a toy task with a known optimum, and the contracts of strategies and executors.
+"""For writers of plug-ins: a toy task with a known optimum, and the contracts of strategies, spaces and executors.
 
 A strategy of your own is tested by a few lines::
 
@@ -28,8 +28,10 @@ from neuralfinder.errors import CallOrderError
 from neuralfinder.executors import Executor
 from neuralfinder.genome import Conv, Gene, Genome, parse
 from neuralfinder.networks import NetworkSpace
+from neuralfinder.space import Space
 from neuralfinder.strategies.base import Strategy
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Fidelity, Result, Shape
+from neuralfinder.variation import vary
 
 Answer = Callable[[Candidate], Result]
 """Stands in for training."""
@@ -310,6 +312,76 @@ class StrategyContract:
             json.dumps([strategy.notes, strategy.view()], allow_nan=False)
             _check(all(isinstance(note.get("kind"), str) for note in strategy.notes), "a note has no kind")
             strategy.tell([self.task.answer(candidate) for candidate in candidates])
+
+
+class SpaceContract:
+    """What every space keeps; a subclass named `Test...` supplies `make`."""
+
+    def make(self) -> Space:
+        """The space; one of at least some hundred networks."""
+        raise NotImplementedError
+
+    def some(self) -> list[Genome]:
+        """Founders, draws, and what small steps lead to from them."""
+        space, rng = self.make(), np.random.default_rng(0)
+        genomes = space.founders(20, rng) + [space.sample(rng) for _ in range(20)]
+        return genomes + [vary(genome, space, rng)[1] for genome in genomes]
+
+    def test_what_it_proposes_is_legal(self) -> None:
+        """As many founders as asked, all of them legal, as are draws and small steps."""
+        space = self.make()
+        _check(len(space.founders(7, np.random.default_rng(1))) == 7, "7 founders were asked")
+        for genome in self.some():
+            reason = space.infeasible(genome)
+            _check(reason is None, f"{genome.key} was proposed but is {reason}")
+
+    def test_the_generator_alone_decides(self) -> None:
+        """Equal generators give equal genomes, others give others."""
+        space = self.make()
+        for draw in (lambda seed: space.sample(np.random.default_rng(seed)).key, self._founders):
+            _check(draw(3) == draw(3), "equal generators gave different genomes")
+            _check(len({draw(seed) for seed in range(20)}) > 1, "the generator is not used")
+
+    def _founders(self, seed: int) -> str:
+        return str([genome.key for genome in self.make().founders(5, np.random.default_rng(seed))])
+
+    def test_keys_are_read_back(self) -> None:
+        """The key in the record is the whole genome."""
+        for genome in self.some():
+            _check(parse(genome.key) == genome, f"{genome.key} is read as another genome")
+
+    def test_small_steps_go_somewhere(self) -> None:
+        """Every operator that is named leads from some genome to another legal one."""
+        space, rng = self.make(), np.random.default_rng(0)
+        reached = {vary(genome, space, rng)[0] for genome in self.some() for _ in range(20)}
+        _check(reached == set(space.operators), f"steps were {sorted(reached)}; expected {sorted(space.operators)}")
+
+    def test_alternatives_are_others(self) -> None:
+        """No gene is among its alternatives, and its neighbours are alternatives."""
+        space = self.make()
+        for gene in {gene for genome in self.some() for gene in genome.genes}:
+            others = list(space.alternatives(gene))
+            _check(gene not in others and len(set(others)) == len(others), f"{gene} has the alternatives {others}")
+            _check(set(space.neighbours(gene)) <= set(others), f"a neighbour of {gene} is no alternative")
+
+    def test_features_are_numbers_of_one_length(self) -> None:
+        """Equal genomes have equal features; most others have others."""
+        space, genomes = self.make(), {genome.key: genome for genome in self.some()}
+        rows = np.array([space.features(genome) for genome in genomes.values()])
+        _check(rows.ndim == 2 and bool(np.isfinite(rows).all()), "features are not finite numbers of one length")
+        again = np.array([space.features(genome) for genome in genomes.values()])
+        _check(np.array_equal(rows, again), "features changed")
+        _check(len(np.unique(rows, axis=0)) > 0.8 * len(rows), "most genomes share their features")
+
+    def test_canonical_and_mended_genomes_stay_so(self) -> None:
+        """Both are idempotent, legal where the genome was, and alike in cost and features."""
+        space = self.make()
+        for genome in self.some():
+            canonical = space.canonical(genome)
+            _check(space.canonical(canonical) == canonical, f"{canonical.key} has another canonical form")
+            _check(space.infeasible(canonical) is None, f"the canonical form of {genome.key} is not legal")
+            _check(space.cost(canonical) == space.cost(genome), f"{genome.key} costs another than its canonical form")
+            _check(space.mend(genome) == genome, f"{genome.key} is legal but was mended")
 
 
 class ExecutorContract:

@@ -12,6 +12,7 @@ from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError
 from neuralfinder.genome import PUBLISHED_BEST, Conv, DenseHead, Genome, MaxPool, PoolHead, parse
 from neuralfinder.networks import ALPHABETS, NetworkSpace
+from neuralfinder.testing import SpaceContract
 from neuralfinder.types import Shape
 from neuralfinder.variation import replicate
 
@@ -20,6 +21,19 @@ FAST = NetworkSpace(Shape(3, 32, 32), 10, filters=ALPHABETS["fast"], norm=True, 
 
 
 GENOMES = st.lists(st.sampled_from([MaxPool(), Conv(16), Conv(32)]), max_size=12).map(lambda g: Genome(tuple(g)))
+
+
+class TestPublishedSpace(SpaceContract):
+    def make(self) -> NetworkSpace:
+        return replace(CIFAR, max_parameters=10**12, max_macs=10**15)
+
+    def test_features_are_numbers_of_one_length(self) -> None:
+        """Its founders are few and alike."""
+
+
+class TestFastSpace(SpaceContract):
+    def make(self) -> NetworkSpace:
+        return FAST
 
 
 def rng(seed: int = 0) -> np.random.Generator:

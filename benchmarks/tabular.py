@@ -5,9 +5,10 @@
 
 TABLES is a folder with `nas-bench-macro-cifar10.json` (the file of xiusu/NAS-Bench-Macro) and `nas-bench-201.csv`
 (columns cellstr, cifar10-val, cifar10-test, and the same of cifar100 and imagenet; percent). A strategy sees one
-validation accuracy of a network. Regret is how much better, in points, the best network of the table is judged than the
-one that has been seen best so far: NAS-Bench-Macro judges by the mean of three trainings, NAS-Bench-201 by the test
-accuracy. Prints the mean and the quartiles over the seeds; writes all means to FILE, draws them to another.
+validation accuracy of a network for each training. Regret is how much better, in points, the best network of the table
+is judged than the one that has been seen best so far, with the mean of its trainings: NAS-Bench-Macro judges by the
+mean of three trainings, NAS-Bench-201 by the test accuracy. Prints the mean and the quartiles over the seeds; writes
+all means to FILE, draws them to another.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neuralfinder.archive import Archive
 from neuralfinder.genome import Choice, Genome
 from neuralfinder.presets import PRESETS
 from neuralfinder.seeds import Seeds
@@ -135,14 +137,11 @@ def read(folder: Path, name: str) -> Table:
 
 def regrets(folder: Path, name: str, search: str, evaluations: int, seed: int) -> np.ndarray:
     """Regret in points after each evaluation, `(evaluations,)`; a search that is done stays where it is."""
-    table = read(folder, name)
-    curve, best, regret = [], -1.0, 0.0
+    table, archive, curve = read(folder, name), Archive(), list[float]()
     for candidate in SEARCHES[search](table, seed, evaluations):
-        score = table.answer(candidate).score or 0.0
-        if score > best:
-            best, regret = score, 100 * table.regret(candidate.genome)
-        curve.append(regret)
-    return np.array(curve + [regret] * (evaluations - len(curve)))
+        archive.add(candidate, table.answer(candidate))
+        curve.append(100 * table.regret(archive.best(1)[0].genome))
+    return np.array(curve + curve[-1:] * (evaluations - len(curve)))
 
 
 def draw(means: dict[str, dict[str, list[float]]], path: Path) -> None:

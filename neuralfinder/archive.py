@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from neuralfinder.errors import RunFolderError
@@ -26,6 +28,16 @@ class Entry:
         """Mean validation score of the trainings that ended well."""
         scores = [result.score for result in self.results if result.score is not None]
         return sum(scores) / len(scores)
+
+    @property
+    def milliseconds(self) -> float:
+        """Of one forward pass of one picture, the least that was measured; NaN where nobody did."""
+        return min((result.milliseconds[0] for result in self.results if result.milliseconds), default=math.nan)
+
+    @property
+    def price(self) -> tuple[float, ...]:
+        """What it costs to have: parameters and, where measured, milliseconds."""
+        return self.results[0].parameters, 0.0 if math.isnan(self.milliseconds) else self.milliseconds
 
     @property
     def name(self) -> str:
@@ -62,9 +74,18 @@ class Archive:
         """The entry of the genome with this key, `None` when it was never scored."""
         return self._entries.get(key)
 
-    def best(self, count: int) -> list[Entry]:
-        """The `count` best entries, fewer when there are not so many."""
-        return [self._entries[key] for *_, key in self._ranks[:count]]
+    def best(self, count: int, fits: Callable[[Entry], bool] = lambda _: True) -> list[Entry]:
+        """The `count` best entries that fit, fewer when there are not so many."""
+        entries = (self._entries[key] for *_, key in self._ranks)
+        return list(islice(filter(fits, entries), count))
+
+    def front(self) -> list[Entry]:
+        """The Pareto front of score, parameters and milliseconds a picture: what no other beats in all; best first."""
+        front: list[Entry] = []
+        for entry in sorted(self._entries.values(), key=lambda entry: (-entry.score, *entry.price)):
+            if not any(all(x <= y for x, y in zip(other.price, entry.price, strict=True)) for other in front):
+                front.append(entry)
+        return front
 
     @property
     def trainings(self) -> int:
@@ -130,7 +151,8 @@ def read_result(event: Event) -> Result:
 
 def plain_result(values: Mapping[str, Any]) -> Result:
     """The result that `dataclasses.asdict` made plain."""
-    return Result(**{**values, "curve": tuple(values["curve"]), "rungs": tuple(values["rungs"])})
+    lists = {name: tuple(values[name]) for name in ("curve", "rungs", "milliseconds")}
+    return Result(**{**values, **lists})
 
 
 @contextmanager

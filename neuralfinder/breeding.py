@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from neuralfinder.foresight import Foresight
+from neuralfinder.foresight import MOST, Foresight
 from neuralfinder.genome import Genome
 from neuralfinder.space import Space
 from neuralfinder.variation import OPERATORS, cross, replicate
 
-Birth = tuple[str, Genome, tuple[str, ...]]
-"""Operator, genome and the keys of the parents."""
+
+class Birth(NamedTuple):
+    """What is to be scored: the operator, the genome, the keys of its parents, and how often it was scored before."""
+
+    operator: str
+    genome: Genome
+    parents: tuple[str, ...] = ()
+    repeat: int = 0
+
 
 TRIES = 5
 """Draws for each birth wanted; after that there are fewer."""
@@ -71,25 +78,25 @@ class Breeder:
         def child() -> Birth:
             name = names[int(self._rng.choice(len(names), p=weights))]
             if name == "copy":
-                return name, replicate(a), (a.key,)
+                return Birth(name, replicate(a), (a.key,))
             if name == "newcomer":
-                return name, self.space.sample(self._rng), ()
+                return Birth(name, self.space.sample(self._rng))
             if name == "cross":
                 crossed = cross(a, b, self.space, self._rng)
                 one = crossed[int(self._rng.integers(len(crossed)))] if crossed else a
-                return name, one, (a.key, b.key)
-            return name, self._stepped(OPERATORS[name](a, self.space, self._rng)), (a.key,)
+                return Birth(name, one, (a.key, b.key))
+            return Birth(name, self._stepped(OPERATORS[name](a, self.space, self._rng)), (a.key,))
 
         return self._chosen(child, n, known)
 
     def mutants(self, genome: Genome, n: int, known: Container[str]) -> list[Birth]:
         """At most `n` legal genomes one or two small steps away that are not `known` keys."""
-        return self._chosen(lambda: ("mutate", self._stepped(self._step(genome)), (genome.key,)), n, known)
+        return self._chosen(lambda: Birth("mutate", self._stepped(self._step(genome)), (genome.key,)), n, known)
 
     def newcomers(self, n: int, known: Container[str]) -> list[Birth]:
         """At most `n` founders that are not `known` keys; other draws where the founders are used up."""
-        founders = self._chosen(lambda: ("newcomer", self.space.founders(1, self._rng)[0], ()), n, known)
-        return founders or self._chosen(lambda: ("newcomer", self.space.sample(self._rng), ()), n, known)
+        founders = self._chosen(lambda: Birth("newcomer", self.space.founders(1, self._rng)[0]), n, known)
+        return founders or self._chosen(lambda: Birth("newcomer", self.space.sample(self._rng)), n, known)
 
     def _stepped(self, genome: Genome) -> Genome:
         return self._step(genome) if genome.genes and self._rng.random() < SECOND_STEP else genome
@@ -97,29 +104,39 @@ class Breeder:
     def _step(self, genome: Genome) -> Genome:
         return OPERATORS[str(self._rng.choice(self.space.operators))](genome, self.space, self._rng)
 
+    @property
+    def looks(self) -> int:
+        """Possible births looked at for each that is trained: fewer once more are known than foresight learns from.
+
+        So thinking stays short beside the trainings of a long search, whose evolution has had its time by then.
+        """
+        if not self._foresight.ready:
+            return 1
+        return max(1, round(self._possible * min(1.0, MOST / self._foresight.count)))
+
     def _chosen(self, breed: Callable[[], Birth], n: int, known: Container[str]) -> list[Birth]:
-        foresees = self._possible and self._foresight.ready
-        wanted = n * self._possible if foresees else n
+        looks = self.looks
+        wanted = n * looks
         pool: dict[str, Birth] = {}
         for _ in range(TRIES * wanted):
-            operator, genome, parents = breed()
-            genome = self.space.canonical(self.space.mend(genome))
+            birth = breed()
+            genome = self.space.canonical(self.space.mend(birth.genome))
             if genome.key not in known and self.space.infeasible(genome) is None:
-                pool.setdefault(genome.key, (operator, genome, parents))
+                pool.setdefault(genome.key, birth._replace(genome=genome))
                 if len(pool) == wanted:
                     break
         births = list(pool.values())
-        return self._promising(births, n) if foresees and births else births
+        return self._promising(births, n) if looks > 1 and births else births
 
     def _promising(self, births: list[Birth], n: int) -> list[Birth]:
-        mean, spread = self._foresight.expect([genome for _, genome, _ in births])
+        mean, spread = self._foresight.expect([birth.genome for birth in births])
         order = [int(place) for place in np.argsort(-(mean + self._optimism * spread), kind="stable")]
         chosen: list[int] = []
         while order and len(chosen) < n:
             place = int(self._rng.integers(len(order))) if self._rng.random() < self._explore else 0
             chosen.append(order.pop(place))
         for place in chosen:
-            key = births[place][1].key
+            key = births[place].genome.key
             expected = {"mean": round(float(mean[place]), 3), "spread": round(float(spread[place]), 3)}
             self.notes.append({"kind": "foresight", "genome": key, **expected})
         return [births[place] for place in chosen]

@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
-from neuralfinder.cost import pools_at_once, shapes
+from neuralfinder.cost import groups, pools_at_once, shapes, skip_source
 from neuralfinder.errors import InputError
-from neuralfinder.genome import Choice, Conv, DenseHead, Genome, MaxPool, PoolHead
+from neuralfinder.genome import AvgPool, Choice, Conv, DenseHead, Dropout, Gene, Genome, MaxPool, PoolHead
 from neuralfinder.types import Shape
 
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "leaky": lambda: nn.LeakyReLU(0.1, inplace=True),
+    "elu": lambda: nn.ELU(inplace=True),
+    "gelu": nn.GELU,
+    "silu": lambda: nn.SiLU(inplace=True),
+    "tanh": nn.Tanh,
+}
+"""`linear` is no layer."""
 
-def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he") -> nn.Sequential:
+
+class Skip(nn.Module):
+    """Lets an earlier map in: pooled to this one's size, and added to its channels or put beside them."""
+
+    def __init__(self, join: str) -> None:
+        super().__init__()
+        self.join = join
+
+    def forward(self, here: Tensor, earlier: Tensor) -> Tensor:
+        """`(n, c, h, w)` and `(n, d, H, W)` with H >= h -> `(n, c, h, w)`, or `(n, c + d, h, w)` for `cat`."""
+        if earlier.shape[2:] != here.shape[2:]:
+            earlier = F.adaptive_max_pool2d(earlier, here.shape[2:])
+        if self.join == "cat":
+            return torch.cat([here, earlier], dim=1)
+        channels = here.shape[1]
+        return here + F.pad(earlier[:, :channels], (0, 0, 0, 0, 0, max(0, channels - earlier.shape[1])))
+
+
+class Network(nn.Sequential):
+    """Layers in a row, some of which let an earlier layer's output in.
+
+    Args:
+        layers: by name, in order.
+        sources: name of a `Skip` -> name of the layer whose output comes in.
+    """
+
+    def __init__(self, layers: OrderedDict[str, nn.Module], sources: dict[str, str]) -> None:
+        super().__init__(layers)
+        self._sources = sources
+        self._kept = frozenset(sources.values())
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pictures `(n, channels, height, width)` -> logits `(n, classes)`."""
+        kept: dict[str, Tensor] = {}
+        for name, layer in self.named_children():
+            source = self._sources.get(name)
+            maps = layer(maps) if source is None else layer(maps, kept[source])
+            if name in self._kept:
+                kept[name] = maps
+        return maps
+
+
+def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he") -> Network:
     """The network of `genome`: `(n, channels, height, width)` -> logits `(n, classes)`.
 
     Layers are named after their gene (`0_conv`, `1_pool`, ..., `head`). Weights come from torch's global generator.
@@ -28,37 +82,83 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         InputError: a gene that stands for a row of a table.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
+    sources: dict[str, str] = {}
+    ends: list[str] = []  # the last layer of each gene
     before = shape
     for place, (gene, after) in enumerate(zip(genome.genes, shapes(genome, shape), strict=True)):
         match gene:
-            case Conv(filters, norm):
-                layers[f"{place}_conv"] = nn.Conv2d(before.channels, filters, 3, padding=1, bias=not norm)
-                if pools_at_once(genome, place):
-                    layers[f"{place + 1}_pool"] = nn.MaxPool2d(2)
-                if norm:
-                    layers[f"{place}_norm"] = nn.BatchNorm2d(filters)
-                layers[f"{place}_relu"] = nn.ReLU(inplace=True)
-            case MaxPool() if not pools_at_once(genome, place - 1):
-                layers[f"{place}_pool"] = nn.MaxPool2d(2)
+            case Conv():
+                pool = _pool(genome.genes[place + 1]) if pools_at_once(genome, place) else None
+                layers |= _convolution(place, gene, before.channels, pool)
+                if (source := skip_source(genome, place)) is not None:
+                    sources[f"{place}_skip"] = ends[source]
+            case MaxPool() | AvgPool() if not pools_at_once(genome, place - 1):
+                layers[f"{place}_pool"] = _pool(gene)
+            case Dropout(percent):
+                layers[f"{place}_dropout"] = nn.Dropout(percent / 100)
             case Choice():
                 raise InputError(
                     "genome", given=genome.key, expected="layers", mend="a tabular benchmark's network cannot be built"
                 )
+        ends.append(next(reversed(layers)))
         before = after
+    layers |= _head(genome, before, classes)
+    network = Network(layers, sources)
+    _initialise(network, initialisation)
+    return network
+
+
+def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None) -> dict[str, nn.Module]:
+    """The layers of one convolution gene, a pool that follows directly among them."""
+    layers: dict[str, nn.Module] = {}
+    side, border = gene.kernel, gene.kernel // 2
+    if gene.separable:
+        layers[f"{place}_depth"] = nn.Conv2d(inputs, inputs, side, gene.stride, border, groups=inputs, bias=False)
+        side, border = 1, 0
+    stride = 1 if gene.separable else gene.stride
+    layers[f"{place}_conv"] = nn.Conv2d(
+        inputs, gene.filters, side, stride, border, groups=groups(gene, inputs), bias=not gene.norm
+    )
+    if pool is not None:
+        layers[f"{place + 1}_pool"] = pool
+    if gene.norm:
+        layers[f"{place}_norm"] = nn.BatchNorm2d(gene.filters)
+    if gene.skip and gene.skip <= place:
+        layers[f"{place}_skip"] = Skip(gene.join)
+    if gene.activation != "linear":
+        layers[f"{place}_{gene.activation}"] = ACTIVATIONS[gene.activation]()
+    return layers
+
+
+def _pool(gene: Gene) -> nn.Module:
+    match gene:
+        case MaxPool(2):
+            return nn.MaxPool2d(2)
+        case MaxPool(size):
+            return nn.MaxPool2d(size, 2, padding=1)
+        case AvgPool(2):
+            return nn.AvgPool2d(2)
+        case AvgPool(size):
+            return nn.AvgPool2d(size, 2, padding=1, count_include_pad=False)
+    raise TypeError(gene)
+
+
+def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
+    layers: dict[str, nn.Module] = {}
     match genome.head:
-        case DenseHead(units):
+        case DenseHead(units, second):
+            sizes = [before.channels * before.height * before.width, *filter(None, (units, second))]
             layers["flatten"] = nn.Flatten()
-            layers["dense"] = nn.Linear(before.channels * before.height * before.width, units)
-            layers["dense_relu"] = nn.ReLU(inplace=True)
-            layers["dropout"] = nn.Dropout(0.5)
-            layers["head"] = nn.Linear(units, classes)
+            for number, (inputs, outputs) in zip(("", "2"), itertools.pairwise(sizes), strict=False):
+                layers[f"dense{number}"] = nn.Linear(inputs, outputs)
+                layers[f"dense_relu{number}"] = nn.ReLU(inplace=True)
+                layers[f"dropout{number}"] = nn.Dropout(0.5)
+            layers["head"] = nn.Linear(sizes[-1], classes)
         case PoolHead():
             layers["mean"] = nn.AdaptiveAvgPool2d(1)
             layers["flatten"] = nn.Flatten()
             layers["head"] = nn.Linear(before.channels, classes)
-    network = nn.Sequential(layers)
-    _initialise(network, initialisation)
-    return network
+    return layers
 
 
 @torch.no_grad()
@@ -69,7 +169,7 @@ def _initialise(network: nn.Module, how: str) -> None:
                 nn.init.xavier_uniform_(module.weight)
             else:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if how == "dirac" and isinstance(module, nn.Conv2d):
+            if how == "dirac" and isinstance(module, nn.Conv2d) and module.groups == 1:
                 nn.init.dirac_(module.weight[: module.in_channels])
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

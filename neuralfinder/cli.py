@@ -67,12 +67,21 @@ NUMBERS = [
     ("--world-size", int, "Side of the world."),
     ("--rounds", int, "Most rounds of evolution."),
     ("--batch-size", int, "Pictures per training step."),
+    ("--workers", int, "Candidates trained at once, through Ray. [1; with --ray one a card or node]"),
     ("--retrain", int, "Retrainings of the winner on all but the test part, reported beside it."),
 ]
 
 
+LIMITS = [
+    ("--max-parameters", int, "Most trainable numbers of a network."),
+    ("--max-size-mb", float, "Most megabytes of its weights."),
+    ("--max-latency-ms", float, "Most milliseconds of one picture on this device."),
+]
+"""Settings of the space with options of their own, as in `--set max_parameters=...`."""
+
+
 def _number_options(command: Callable[..., None]) -> Callable[..., None]:
-    for name, kind, meaning in reversed(NUMBERS):
+    for name, kind, meaning in reversed(NUMBERS + LIMITS):
         command = click.option(name, type=kind, default=None, help=meaning)(command)
     return command
 
@@ -87,6 +96,7 @@ def _number_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--test", type=click.Path(), help="Data of the same kind used as the test part.")
 @click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--ray", metavar="ADDRESS", help="Train candidates on this Ray cluster; `auto` finds a running one.")
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from `list settings`.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 def search(
@@ -108,7 +118,9 @@ def search(
 
     if chosen["minutes"] is None:
         chosen["minutes"] = default_minutes(chosen["preset"], chosen["candidates"])
-    settings = Settings(**chosen, options=dict(read_option(text) for text in options))
+    names = [flag.removeprefix("--").replace("-", "_") for flag, *_ in LIMITS]
+    limits = {name: value for name in names if (value := chosen.pop(name)) is not None}
+    settings = Settings(**chosen, options={**dict(read_option(text) for text in options), **limits})
     source = None if data in (None, "digits") else _resolved(data)
     address = {"source": source, "test": test and _resolved(test), "image_size": image_size}
     _search(address, settings, folder or _default_folder(address, settings), quiet)
@@ -135,12 +147,13 @@ def resume(folder: Path, quiet: bool) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv", "seed"]), default="table", show_default=True
 )
-def top(folder: Path, count: int, form: str) -> None:
+@click.option("--pareto", is_flag=True, help="Only those that no other beats in score, parameters and milliseconds.")
+def top(folder: Path, count: int, form: str, pareto: bool) -> None:
     """The best networks of RUN; `--format seed` prints the tuples of 2017."""
     from neuralfinder import report
 
     with _record(folder) as record:
-        click.echo(report.top(record, count, form))
+        click.echo(report.top(record, count, form, pareto))
 
 
 @cli.command()

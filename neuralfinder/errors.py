@@ -36,6 +36,10 @@ class CallOrderError(NeuralFinderError, RuntimeError):
     """`ask` and `tell` of a strategy were called in an impossible order."""
 
 
+class LostWorkerError(NeuralFinderError):
+    """The process or machine that trained a candidate is gone."""
+
+
 def unknown_name(what: str, given: str, known: Iterable[str]) -> InputError:
     """An error for a name that is in no registry, with the nearest known name as the mend."""
     names = sorted(known)

@@ -48,13 +48,15 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         final_epochs: most epochs of final training.
         options: further settings of world and space by name, as `neuralfinder list settings` shows them.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        workers: candidates trained at once, through Ray when more than 1.
+        ray: address of a Ray cluster that trains the candidates, `auto` to find it.
         run: folder for the record and the model; the same fit with the same folder resumes. A temporary one when not
             given.
         verbose: 1 shows the run on standard output, 0 shows nothing.
 
     Attributes:
         classes_: labels in the order of the columns of `predict_proba`.
-        leaderboard_: the 15 best networks as rows: rank, name, validation accuracy, parameters, genome.
+        leaderboard_: the 15 best networks as rows, as `neuralfinder top --format json` prints them.
         result_: what the run found, as in `result.json`.
         model_: the network with its preprocessing.
     """
@@ -72,6 +74,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         final_epochs: int | None = None,
         options: Mapping[str, Any] | None = None,
         device: str = "auto",
+        workers: int | None = None,
+        ray: str | None = None,
         run: str | Path | None = None,
         verbose: int = 1,
     ) -> None:
@@ -85,6 +89,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.final_epochs = final_epochs
         self.options = options
         self.device = device
+        self.workers = workers
+        self.ray = ray
         self.run = run
         self.verbose = verbose
 
@@ -113,7 +119,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 source = Source(data.name, data.fingerprint, lambda *_: data)
                 self.model_, self.result_ = run(source, settings, folder, status)
             with Record(folder / "run.sqlite", readonly=True) as record:
-                self.leaderboard_ = leaderboard(read_archive(record.read()), LEADERBOARD)
+                self.leaderboard_ = leaderboard(read_archive(record.read()).best(LEADERBOARD))
         for warning in self.result_["warnings"]:
             warnings.warn(warning, UserWarning, stacklevel=2)
         self.classes_ = np.array(self.model_.classes)
@@ -163,6 +169,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def _settings(self) -> Settings:
         minutes = default_minutes(self.preset, self.candidates) if self.minutes is None else self.minutes
+        counts: dict[str, Any] = {name: _whole(name, n) for name, n in self._counts().items() if n is not None}
         return Settings(
             minutes=None if minutes is None else _number("minutes", minutes),
             preset=self.preset,
@@ -170,11 +177,12 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             seed=_whole("seed", self.seed),
             options=dict(self.options or {}),
             device=self.device,
-            **{name: _whole(name, value) for name, value in self._counts().items() if value is not None},
+            ray=self.ray,
+            **counts,
         )
 
     def _counts(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("candidates", "epochs", "finalists", "final_epochs")}
+        return {name: getattr(self, name) for name in ("candidates", "epochs", "finalists", "final_epochs", "workers")}
 
 
 def _whole(name: str, given: Any) -> int:

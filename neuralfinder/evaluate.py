@@ -10,7 +10,7 @@ from neuralfinder.build import build
 from neuralfinder.cost import cost
 from neuralfinder.inheritance import inherit
 from neuralfinder.seeds import torch_seed
-from neuralfinder.train import Diverged, Setup, Training, train
+from neuralfinder.train import Diverged, Setup, Training, forward_seconds, train
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
 from neuralfinder.weights import WeightStore
 
@@ -26,6 +26,7 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
     failure: str | None = None
     detail = ""
     training: Training | None = None
+    milliseconds: tuple[float, ...] = ()
     done = 1.0
     try:
         with torch_seed(candidate.seed):
@@ -33,6 +34,10 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
             if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:
                 inherit(network, candidate.genome, parents, setup.train.shape)
             training = train(network, setup, candidate.fidelity, candidate.seed, candidate.bars)
+            milliseconds = tuple(
+                round(1000 * forward_seconds(network, setup, samples, passes), 4)
+                for samples, passes in ((1, 7), (setup.batch_size, 2))
+            )
         store.save(name or str(candidate.id), candidate.genome, training.state)
         done = training.done
         if gone := len(candidate.inherits) - len(parents):
@@ -60,6 +65,7 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
         seconds=seconds,
         parameters=size.parameters,
         macs=size.macs,
+        milliseconds=milliseconds if training else (),
     )
 
 

@@ -42,7 +42,7 @@ class Bench:
     """What every station of a run works with; the setup's clock ends the run.
 
     With `inherit` finalists go on from the weights that won them their place. Trainings are expected to take `pace`
-    times what the plan predicts.
+    times what the plan predicts. A network measured to take more than `max_milliseconds` for one picture cannot win.
     """
 
     plan: Plan
@@ -55,6 +55,11 @@ class Bench:
     status: Status
     inherit: bool = False
     pace: float = 1.0
+    max_milliseconds: float | None = None
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether the network was measured to keep the limit; `True` where nothing was measured."""
+        return self.max_milliseconds is None or not entry.milliseconds > self.max_milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,9 @@ def finish(
     Raises:
         NothingTrainedError: neither a candidate nor the hand-made network could be trained.
     """
-    entries = archive.best(bench.plan.finalists)
+    entries = archive.best(bench.plan.finalists, bench.fits)
+    if slow := len(archive) - len(archive.best(len(archive), bench.fits)):
+        bench.status.say(f"{slow} networks took more than {bench.max_milliseconds:g} ms a picture and cannot win")
     deadline = bench.setup.clock.deadline - bench.plan.measuring_seconds
     setup = dataclasses.replace(bench.setup, clock=bench.setup.clock.until(deadline))
     trainer = dataclasses.replace(bench, setup=setup)

@@ -25,8 +25,8 @@ LEAST = 8
 MOST = 500
 """The latest scores that are learned from: the time of learning grows with the cube of their number."""
 
-GROWTH = 1.25
-"""Growth of the number of scores after which the kernel is fitted anew."""
+RELEARN, REFIT = 1.02, 1.25
+"""Growth of the number of scores after which these are learned from, and after which the kernel is fitted anew."""
 
 
 class Foresight:
@@ -49,9 +49,14 @@ class Foresight:
         self._scores.append(score)
 
     @property
+    def count(self) -> int:
+        """Scores taken in."""
+        return len(self._scores)
+
+    @property
     def ready(self) -> bool:
         """Whether there is enough to expect anything."""
-        return len(self._scores) >= LEAST
+        return self.count >= LEAST
 
     def expect(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `(n,)` of the normal score of each genome's rank among those learned from.
@@ -63,7 +68,7 @@ class Foresight:
         return mean, spread
 
     def _model_now(self) -> GaussianProcessRegressor:
-        if self._model is not None and self._learned == len(self._scores):
+        if self._model is not None and self.count < RELEARN * self._learned:
             return self._model
         from scipy.special import ndtri
         from scipy.stats import rankdata
@@ -71,8 +76,8 @@ class Foresight:
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
         features, scores = np.array(self._features[-MOST:]), np.array(self._scores[-MOST:])
-        self._learned = len(self._scores)
-        if self._model is None or self._learned >= GROWTH * self._fitted:
+        self._learned = self.count
+        if self._model is None or self._learned >= REFIT * self._fitted:
             self._fitted = self._learned
             kernel = ConstantKernel(1.0, (0.1, 10.0)) * RBF(2.0, (0.5, 20.0)) + WhiteKernel(0.1, (1e-3, 1.0))
             self._model = GaussianProcessRegressor(kernel)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,27 +16,86 @@ from typing import Any
 
 from neuralfinder.errors import InputError
 
+ACTIVATIONS = ("relu", "leaky", "elu", "gelu", "silu", "tanh", "linear")
+"""What may follow a convolution; `linear` is nothing."""
+
+JOINS = ("add", "cat")
+"""How a skip comes in: added to the convolution's output, or put beside it as further channels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """3x3 convolution, stride 1, zero padding 1, then ReLU; with `norm`, batch normalisation between the two.
+    """Convolution, then normalisation, skip and activation.
 
-    A pool that follows directly comes before normalisation and ReLU.
+    Zero padding keeps the size of the map; a stride of 2 halves it, rounded up. A pool that follows directly comes
+    before normalisation and activation.
+
+    Attributes:
+        filters: outputs, 1 or more.
+        norm: whether batch normalisation follows.
+        kernel: side of the kernel, odd.
+        stride: 1 or 2.
+        activation: one of `ACTIVATIONS`.
+        groups: groups of channels that do not see each other; as many as divide inputs and outputs, see `cost.groups`.
+        separable: a kernel for each input channel, then a convolution of side 1 (depthwise-separable).
+        skip: the output of the gene so many places before this one comes in before the activation; 0 for none, and
+            none where there is no such gene. The map is pooled to this one's size, channels are filled up with zeros
+            or left out.
+        join: one of `JOINS`.
     """
 
     filters: int
     norm: bool = False
+    kernel: int = 3
+    stride: int = 1
+    activation: str = "relu"
+    groups: int = 1
+    separable: bool = False
+    skip: int = 0
+    join: str = "add"
 
     def __str__(self) -> str:
-        return f"C{self.filters}.bn" if self.norm else f"C{self.filters}"
+        words = [
+            f"C{self.filters}",
+            f"k{self.kernel}" if self.kernel != 3 else "",
+            f"s{self.stride}" if self.stride != 1 else "",
+            f"g{self.groups}" if self.groups != 1 else "",
+            "sep" if self.separable else "",
+            "bn" if self.norm else "",
+            self.activation if self.activation != "relu" else "",
+            f"{self.join}{self.skip}" if self.skip else "",
+        ]
+        return ".".join(filter(None, words))
 
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
-    """2x2 maximum, stride 2, odd last rows and columns dropped."""
+    """Maximum, stride 2: of 2x2, odd last rows and columns dropped, or of 3x3 with a border, which rounds up."""
+
+    size: int = 2
 
     def __str__(self) -> str:
-        return "M"
+        return "M" if self.size == 2 else f"M{self.size}"
+
+
+@dataclass(frozen=True, slots=True)
+class AvgPool:
+    """Mean, stride 2, of 2x2 or 3x3, as `MaxPool`; the border does not count."""
+
+    size: int = 2
+
+    def __str__(self) -> str:
+        return "A" if self.size == 2 else f"A{self.size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Each number is left out with a probability of so many percent while training."""
+
+    percent: int = 25
+
+    def __str__(self) -> str:
+        return f"D{self.percent}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +110,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class DenseHead:
-    """Flatten, linear to `units`, ReLU, dropout 0.5, linear to the classes: the head of 2017."""
+    """Flatten, up to two dense layers with ReLU and dropout 0.5, linear to the classes; one of 512 was 2017's.
+
+    Attributes:
+        units: outputs of the first dense layer, 0 for none.
+        second: outputs of the second one, 0 for none.
+    """
 
     units: int = 512
+    second: int = 0
 
     def __str__(self) -> str:
-        return f"F{self.units}"
+        return f"F{self.units}-{self.second}" if self.second else f"F{self.units}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +132,24 @@ class PoolHead:
         return "G"
 
 
-Gene = Conv | MaxPool | Choice
+Pool = MaxPool | AvgPool
+Gene = Conv | Pool | Dropout | Choice
 Head = DenseHead | PoolHead
 
 GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
-    "C<filters>": (Conv, "3x3 convolution and ReLU, `filters` outputs; `.bn` adds batch normalisation before ReLU"),
-    "M": (MaxPool, "2x2 max-pooling, stride 2"),
+    "C<filters>": (
+        Conv,
+        "3x3 convolution and ReLU; .k1 .k5 .k7 other kernels, .s2 stride 2, .g<n> groups, .sep depthwise-separable, "
+        f".bn batch normalisation, .{' .'.join(ACTIVATIONS[1:])} other activations, .add<k> .cat<k> a skip",
+    ),
+    "M": (MaxPool, "2x2 max-pooling, stride 2; M3 of 3x3"),
+    "A": (AvgPool, "2x2 mean-pooling, stride 2; A3 of 3x3"),
+    "D<percent>": (Dropout, "dropout"),
     "<value>": (Choice, "operation of a tabular benchmark by its number; cannot be built"),
-    "> F<units>": (DenseHead, "head: flatten, dense, ReLU, dropout 0.5, classes (F512 when none is written)"),
+    "> F<units>": (
+        DenseHead,
+        "head: flatten, dense, ReLU, dropout 0.5, classes (F512 when none is written); F0, F512-256",
+    ),
     "> G": (PoolHead, "head: mean over the map, classes"),
 }
 """Text form -> (type, meaning): what `neuralfinder list genes` shows."""
@@ -114,7 +190,12 @@ class Genome:
     @property
     def pools(self) -> int:
         """Number of pooling genes."""
-        return sum(isinstance(gene, MaxPool) for gene in self.genes)
+        return sum(isinstance(gene, Pool) for gene in self.genes)
+
+    @property
+    def halvings(self) -> int:
+        """How often the map is halved: by pools and by strides of 2."""
+        return self.pools + sum(isinstance(gene, Conv) and gene.stride > 1 for gene in self.genes)
 
 
 def parse(text: str) -> Genome:
@@ -128,43 +209,135 @@ def parse(text: str) -> Genome:
     return Genome(genes, _parse_head(tail.strip(), text)) if arrow else Genome(genes)
 
 
+_MODIFIERS = {
+    "k": ("kernel", (1, 3, 5, 7)),
+    "s": ("stride", (1, 2)),
+    "g": ("groups", None),
+    "add": ("skip", None),
+    "cat": ("skip", None),
+}
+"""Letters before a number -> attribute of a convolution, and the numbers it may be; `None` for any from 1."""
+
+_EXPECTED = "a gene as `neuralfinder list genes` shows them"
+
+
 def _parse_gene(word: str, text: str) -> Gene:
-    if word == "M":
-        return MaxPool()
-    if found := re.fullmatch(r"C([1-9]\d*)(\.bn)?", word):
-        return Conv(int(found[1]), norm=found[2] is not None)
-    if re.fullmatch(r"0|[1-9]\d*", word):
+    name, *modifiers = word.split(".")
+    if found := re.fullmatch(r"C([1-9]\d*)", name):
+        fields = [_parse_modifier(modifier) for modifier in modifiers]
+        names = [name for part in fields for name in part or {"": None}]
+        if all(fields) and len(set(names)) == len(names):
+            return Conv(int(found[1]), **{k: v for part in fields for k, v in (part or {}).items()})
+    elif found := re.fullmatch(r"([MA])(3?)", word):
+        size = int(found[2] or 2)
+        return MaxPool(size) if found[1] == "M" else AvgPool(size)
+    elif found := re.fullmatch(r"D([1-9]\d?)", word):
+        return Dropout(int(found[1]))
+    elif re.fullmatch(r"0|[1-9]\d*", word):
         return Choice(int(word))
-    raise InputError(
-        f"gene in {text!r}",
-        given=repr(word),
-        expected="C<filters>, C<filters>.bn, M or a number",
-        mend="as in 'C32 C64 M > G'",
-    )
+    raise InputError(f"gene in {text!r}", given=repr(word), expected=_EXPECTED, mend="as in 'C32 C64 M > G'")
+
+
+def _parse_modifier(word: str) -> dict[str, Any] | None:
+    """The attributes that a modifier of a convolution sets, `None` for none."""
+    if word == "bn":
+        return {"norm": True}
+    if word == "sep":
+        return {"separable": True}
+    if word in ACTIVATIONS:
+        return {"activation": word}
+    if (found := re.fullmatch(r"([a-z]+)([1-9]\d*)", word)) and found[1] in _MODIFIERS:
+        name, allowed = _MODIFIERS[found[1]]
+        number = int(found[2])
+        if allowed is None or number in allowed:
+            return {name: number, "join": found[1]} if name == "skip" else {name: number}
+    return None
 
 
 def _parse_head(word: str, text: str) -> Head:
     if word == "G":
         return PoolHead()
-    if found := re.fullmatch(r"F([1-9]\d*)", word):
-        return DenseHead(int(found[1]))
-    raise InputError(f"head of {text!r}", given=repr(word), expected="F<units> or G", mend="as in 'C32 C64 M > G'")
+    if found := re.fullmatch(r"F(0|[1-9]\d*)(?:-([1-9]\d*))?", word):
+        return DenseHead(int(found[1]), int(found[2] or 0))
+    raise InputError(
+        f"head of {text!r}", given=repr(word), expected="F<units>, F<units>-<units> or G", mend="as in 'C32 C64 M > G'"
+    )
+
+
+def parse_ideal(text: str) -> Genome:
+    """Read the text in which normalisation and activation are genes of their own, section 2.1 of the 2017 text.
+
+    There a convolution is linear; `B` and a word of `ACTIVATIONS` right behind it become its attributes.
+
+    Raises:
+        InputError: a `B` or an activation that does not follow a convolution so.
+    """
+    body, arrow, tail = text.partition(">")
+    genes: list[Gene] = []
+    for word in body.split():
+        last = genes[-1] if genes else None
+        if word == "B" and isinstance(last, Conv) and not last.norm and last.activation == "linear":
+            genes[-1] = dataclasses.replace(last, norm=True)
+        elif word in ACTIVATIONS and isinstance(last, Conv) and last.activation == "linear":
+            genes[-1] = dataclasses.replace(last, activation=word)
+        elif word == "B" or word in ACTIVATIONS:
+            raise InputError(
+                f"gene in {text!r}", given=f"{word!r} after {last}", expected="B, then an activation, after a conv",
+                mend="move it there",
+            )  # fmt: skip
+        else:
+            gene = _parse_gene(word, text)
+            genes.append(dataclasses.replace(gene, activation="linear") if isinstance(gene, Conv) else gene)
+    return Genome(tuple(genes), _parse_head(tail.strip(), text)) if arrow else Genome(tuple(genes))
+
+
+_KINDS: dict[str, type[Gene]] = {
+    "conv": Conv,
+    "maxpool": MaxPool,
+    "avgpool": AvgPool,
+    "dropout": Dropout,
+    "choice": Choice,
+}
+"""Names in JSON."""
+
+_SEED_KINDS: dict[str, tuple[type[Gene], dict[str, str]]] = {
+    "conv": (Conv, {"filters": "nb_filter", "norm": "batch_norm"}),
+    "maxp": (MaxPool, {"size": "pool_size"}),
+    "avgp": (AvgPool, {"size": "pool_size"}),
+    "dropout": (Dropout, {}),
+    "choice": (Choice, {}),
+}
+"""Names in the tuples of 2017, and the names of attributes that differ there."""
+
+
+def _attributes(gene: Gene) -> dict[str, Any]:
+    """The first attribute, and all others that are not as usual."""
+    first, *others = dataclasses.fields(gene)
+    unusual = [entry for entry in others if getattr(gene, entry.name) != entry.default]
+    return {entry.name: getattr(gene, entry.name) for entry in (first, *unusual)}
+
+
+def _gene_of(kind: type[Gene], attributes: Mapping[str, Any], where: object) -> Gene:
+    """The gene with these attributes, checked by writing and reading its text."""
+    try:
+        gene = kind(**attributes)
+        if _parse_gene(str(gene), str(gene)) == gene and all(
+            type(getattr(gene, entry.name)) is (bool if entry.type == "bool" else str if entry.type == "str" else int)
+            for entry in dataclasses.fields(gene)
+        ):
+            return gene
+    except (TypeError, InputError):
+        pass
+    raise InputError("gene", given=where, expected=_EXPECTED, mend="see genome.py")
 
 
 def to_json(genome: Genome) -> dict[str, Any]:
     """The JSON form: plain dictionaries, lists, strings and numbers."""
-    genes: list[dict[str, Any]] = []
-    for gene in genome.genes:
-        match gene:
-            case Conv(filters, norm):
-                genes.append({"kind": "conv", "filters": filters, **({"norm": "batch"} if norm else {})})
-            case MaxPool():
-                genes.append({"kind": "maxpool", "size": 2})
-            case Choice(value):
-                genes.append({"kind": "choice", "value": value})
+    names = {kind: name for name, kind in _KINDS.items()}
+    genes = [{"kind": names[type(gene)], **_attributes(gene)} for gene in genome.genes]
     match genome.head:
-        case DenseHead(units):
-            return {"genes": genes, "head": {"kind": "dense", "units": units}}
+        case DenseHead(units, second):
+            return {"genes": genes, "head": {"kind": "dense", "units": units, **({"second": second} if second else {})}}
         case PoolHead():
             return {"genes": genes, "head": {"kind": "pool"}}
 
@@ -175,22 +348,15 @@ def from_json(form: Mapping[str, Any]) -> Genome:
     Raises:
         InputError: a gene or head of unknown kind.
     """
-    genes: list[Gene] = []
+    genes = []
     for gene in form["genes"]:
-        match gene:
-            case {"kind": "conv", "filters": int(filters), **rest} if filters > 0 and rest in ({}, {"norm": "batch"}):
-                genes.append(Conv(filters, norm=bool(rest)))
-            case {"kind": "maxpool", "size": 2}:
-                genes.append(MaxPool())
-            case {"kind": "choice", "value": int(value)} if value >= 0:
-                genes.append(Choice(value))
-            case _:
-                raise InputError(
-                    "gene", given=gene, expected="a conv, a maxpool of size 2 or a choice", mend="see genome.py"
-                )
+        kind = _KINDS.get(gene.get("kind"))
+        if kind is None:
+            raise InputError("gene", given=gene, expected=f"a kind of {', '.join(_KINDS)}", mend="see genome.py")
+        genes.append(_gene_of(kind, {name: value for name, value in gene.items() if name != "kind"}, gene))
     match form["head"]:
-        case {"kind": "dense", "units": int(units)}:
-            return Genome(tuple(genes), DenseHead(units))
+        case {"kind": "dense", "units": int(units), **rest} if isinstance(second := rest.get("second", 0), int):
+            return Genome(tuple(genes), DenseHead(units, second))
         case {"kind": "pool"}:
             return Genome(tuple(genes), PoolHead())
         case head:
@@ -203,18 +369,14 @@ SeedTuple = tuple[str, str, list[tuple[str, list[tuple[str, Any]]]]]
 def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
     """The tuple list of 2017: `name` is `<origin>-<n>`, the score a string with six decimals.
 
-    What 2017 did not know is appended in the same shape: ``("batch_norm", True)`` of a convolution, and a last
-    ``("head", ...)`` where the head is not the published one.
+    What 2017 did not know is appended in the same shape: ``("batch_norm", True)``, ``("kernel", 5)`` and so on of a
+    convolution, further kinds of layers, and a last ``("head", ...)`` where the head is not the published one.
     """
+    names = {kind: (name, renamed) for name, (kind, renamed) in _SEED_KINDS.items()}
     layers: list[tuple[str, list[tuple[str, Any]]]] = []
     for gene in genome.genes:
-        match gene:
-            case Conv(filters, norm):
-                layers.append(("conv", [("nb_filter", filters)] + ([("batch_norm", True)] if norm else [])))
-            case MaxPool():
-                layers.append(("maxp", [("pool_size", 2)]))
-            case Choice(value):
-                layers.append(("choice", [("value", value)]))
+        name_there, renamed = names[type(gene)]
+        layers.append((name_there, [(renamed.get(k, k), value) for k, value in _attributes(gene).items()]))
     if genome.head != _PUBLISHED_HEAD:
         layers.append(("head", [("text", str(genome.head))]))
     return (name, f"{score:.6f}", layers)
@@ -234,22 +396,17 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
     genes: list[Gene] = []
     head: Head = _PUBLISHED_HEAD
     for kind, pairs in layers:
-        match kind, dict(pairs):
-            case "conv", {"nb_filter": int(filters), **rest} if filters > 0 and rest in ({}, {"batch_norm": True}):
-                genes.append(Conv(filters, norm=bool(rest)))
-            case "maxp", {"pool_size": 2}:
-                genes.append(MaxPool())
-            case "choice", {"value": int(value)} if value >= 0:
-                genes.append(Choice(value))
-            case "head", {"text": str(text)}:
-                head = _parse_head(text, text)
-            case _:
-                raise InputError(
-                    "layer",
-                    given=(kind, pairs),
-                    expected="'conv' with nb_filter or 'maxp' with pool_size 2",
-                    mend="see genome.py",
-                )
+        given: dict[str, Any] = dict(pairs)
+        if kind == "head" and isinstance(given.get("text"), str):
+            head = _parse_head(given["text"], given["text"])
+        elif kind in _SEED_KINDS:
+            type_, renamed = _SEED_KINDS[kind]
+            back = {there: here for here, there in renamed.items()}
+            genes.append(_gene_of(type_, {back.get(name, name): value for name, value in given.items()}, (kind, pairs)))
+        else:
+            raise InputError(
+                "layer", given=(kind, pairs), expected=f"one of {', '.join(_SEED_KINDS)}", mend="see genome.py"
+            )
     return Genome(tuple(genes), head), str(name), score
 
 

@@ -77,11 +77,8 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
 
 def _inputs(genome: Genome, channels: int) -> list[int]:
     """Channels that come into each gene."""
-    before = []
-    for gene in genome.genes:
-        before.append(channels)
-        channels = gene.filters if isinstance(gene, Conv) else channels
-    return before
+    after = [shape.channels for shape in shapes(genome, Shape(channels, 1 << 30, 1 << 30))]
+    return [channels, *after][: len(genome)]
 
 
 def _match_neighbours(child: Genome, parents: Sequence[Genome], matches: list[Place | None]) -> None:
@@ -121,16 +118,18 @@ def inherit(network: nn.Module, child: Genome, parents: Sequence[Parent], shape:
     for i, gene in enumerate(child.genes):
         if not isinstance(gene, Conv):
             continue
-        weight = network.get_parameter(f"{i}_conv.weight")
         if match := matches[i]:
             parent = parents[match[0]]
             follows = first or (before is not None and before == _before(match, genomes))
-            _fill(weight, parent.state[f"{match[1]}_conv.weight"], follows=follows)
+            for name in ("conv", "depth"):
+                here, there = f"{i}_{name}.weight", f"{match[1]}_{name}.weight"
+                if here in dict(network.named_parameters()) and (source := parent.state.get(there)) is not None:
+                    _fill(network.get_parameter(here), source, follows=follows and not gene.separable)
             for name in ("conv.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
                 if (source := parent.state.get(f"{match[1]}_{name}")) is not None:
                     _fill_vector(network.state_dict().get(f"{i}_{name}"), source)
         elif not first:
-            nn.init.dirac_(weight[: weight.shape[1]])
+            _pass_on(network, i)
         before, first = match or before, False
     _inherit_head(network, child, parents, before or (0, 0), shape)
 
@@ -141,12 +140,36 @@ def _before(place: Place, parents: Sequence[Genome]) -> Place | None:
     return next(((p, k) for k in reversed(range(j)) if isinstance(parents[p].genes[k], Conv)), None)
 
 
+def _pass_on(network: nn.Module, place: int) -> None:
+    """Make an inserted convolution the identity on the channels that it has; groups see only their own and stay."""
+    for name in ("depth", "conv"):
+        layer = dict(network.named_modules()).get(f"{place}_{name}")
+        if isinstance(layer, nn.Conv2d) and name == "depth":
+            nn.init.dirac_(layer.weight, groups=layer.groups)
+        elif isinstance(layer, nn.Conv2d) and layer.groups == 1:
+            nn.init.dirac_(layer.weight[: layer.in_channels])
+
+
 def _fill(weight: Tensor, source: Tensor, *, follows: bool) -> None:
-    """Copy the overlap `(outputs, inputs, ...)`; where the inputs are the parent's own, further ones count nothing."""
+    """Copy the overlap `(outputs, inputs, ...)`; where the inputs are the parent's own, further ones count nothing.
+
+    Kernels of different sides share their middle; what a larger one has beyond counts nothing.
+    """
     outputs, inputs = (min(mine, theirs) for mine, theirs in zip(weight.shape[:2], source.shape[:2], strict=True))
     if follows:
         weight[:outputs, inputs:] = 0
-    weight[:outputs, :inputs] = source[:outputs, :inputs]
+    target = weight[:outputs, :inputs]
+    piece = source[:outputs, :inputs]
+    if weight.ndim == 4 and weight.shape[2] != source.shape[2]:
+        side = min(weight.shape[2], source.shape[2])
+        target.zero_()
+        target, piece = _middle(target, side), _middle(piece, side)
+    target.copy_(piece)
+
+
+def _middle(kernels: Tensor, side: int) -> Tensor:
+    border = (kernels.shape[2] - side) // 2
+    return kernels[:, :, border : border + side, border : border + side]
 
 
 def _fill_vector(target: Tensor | None, source: Tensor) -> None:
@@ -162,16 +185,17 @@ def _inherit_head(network: nn.Module, child: Genome, parents: Sequence[Parent], 
     follows = last == _before((last[0], len(parent.genome)), [p.genome for p in parents])
     mine, theirs = _end(child, shape), _end(parent.genome, shape)
     state = parent.state
-    if isinstance(child.head, DenseHead):
-        if (mine.height, mine.width) != (theirs.height, theirs.width):
-            return
-        weight = network.get_parameter("dense.weight")
-        spread = weight.view(len(weight), mine.channels, -1)
-        _fill(spread, state["dense.weight"].view(len(spread), theirs.channels, -1), follows=follows)
-        _fill_vector(network.get_parameter("dense.bias"), state["dense.bias"])
+    if isinstance(child.head, DenseHead) and (mine.height, mine.width) != (theirs.height, theirs.width):
+        return
+    for name in (name for name in ("dense", "dense2", "head") if f"{name}.weight" in state):
+        weight: Tensor = network.get_parameter(f"{name}.weight")
+        source = state[f"{name}.weight"]
+        if name == "dense" or (name == "head" and isinstance(child.head, DenseHead) and not child.head.units):
+            weight = weight.view(len(weight), mine.channels, -1)  # a flattened map
+            source = source.view(len(source), theirs.channels, -1)
+        _fill(weight, source, follows=follows)
+        _fill_vector(network.get_parameter(f"{name}.bias"), state[f"{name}.bias"])
         follows = True
-    _fill(network.get_parameter("head.weight"), state["head.weight"], follows=follows)
-    _fill_vector(network.get_parameter("head.bias"), state["head.bias"])
 
 
 def _end(genome: Genome, shape: Shape) -> Shape:

@@ -8,11 +8,13 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.optimize import nnls
+from torch import nn
 
 from neuralfinder.build import build
 from neuralfinder.cost import Rates, cost
@@ -20,7 +22,7 @@ from neuralfinder.errors import InputError
 from neuralfinder.genome import Conv, Gene, Genome, MaxPool
 from neuralfinder.networks import NetworkSpace
 from neuralfinder.seeds import torch_seed
-from neuralfinder.train import Setup, step_seconds
+from neuralfinder.train import Setup, forward_seconds, step_seconds
 
 # names and values of <malloc.h>
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -90,18 +92,31 @@ def measure(setup: Setup, space: NetworkSpace, seconds: float) -> Rates:
         space: gives shape, widths and head.
         seconds: time to take, about.
     """
-    rows, times, probes = [], [], _probes(space)
+    probes = _probes(space)
+    new, matrix = _fit(probes, space, lambda network: step_seconds(network, setup, seconds / len(probes)))
+    return _steady(new, setup, matrix)
+
+
+def measure_forward(setup: Setup, space: NetworkSpace) -> Rates:
+    """Time forward passes of one picture through the same networks; takes about a tenth of a second."""
+    return _fit(_probes(space), space, lambda network: forward_seconds(network, setup, 1, 15))[0]
+
+
+def _fit(
+    probes: Sequence[Genome], space: NetworkSpace, time_of: Callable[[nn.Module], float]
+) -> tuple[Rates, np.ndarray]:
+    """Rates that explain the times of the probes, and the matrix of what these spend."""
+    rows, times = [], []
     with torch_seed(0):
         for genome in probes:
-            network = build(genome, space.shape, space.classes)
-            times.append(step_seconds(network, setup, seconds / len(probes)))
+            times.append(time_of(build(genome, space.shape, space.classes)))
             size = cost(genome, space.shape, space.classes)
             rows.append([1.0, size.layers, size.macs, size.activations, size.updates])
     matrix, target = np.array(rows), np.array(times)
     relative = matrix / target[:, None]  # a probe of 1 ms counts as much as one of 100 ms
     scale = np.maximum(relative.max(axis=0), 1e-30)  # without normalisation there are no such updates
     solution, _ = nnls(relative / scale, np.ones(len(target)))
-    return _steady(Rates(*(solution / scale).tolist()), setup, matrix)
+    return Rates(*(solution / scale).tolist()), matrix
 
 
 def _probes(space: NetworkSpace) -> list[Genome]:

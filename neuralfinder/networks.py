@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from neuralfinder.cost import Cost, Rates, cost
+from neuralfinder.cost import Cost, Rates, cost, groups, shapes
 from neuralfinder.errors import InputError
-from neuralfinder.genome import Conv, DenseHead, Gene, Genome, Head, MaxPool
+from neuralfinder.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, MaxPool, Pool
 from neuralfinder.space import Space
 from neuralfinder.types import Shape
 
@@ -24,8 +26,8 @@ ALPHABETS: dict[str, tuple[int, ...]] = {
 """Filter counts. `2017` is the list of the experiment with 196 read as 192, which is what the published best uses."""
 
 
-POOL_SHARE = 0.25
-"""Share of new genes that are pools."""
+POOL_SHARE, DROPOUT_SHARE = 0.25, 0.1
+"""Shares of new genes that are pools, and dropout."""
 
 CHAINS = 4
 """Chains drawn for each founder that is a chain."""
@@ -40,6 +42,10 @@ class NetworkSpace(Space):
         classes: number of classes, 2 or more.
         filters: the filter counts a convolution may have, ascending.
         norm: whether convolutions carry batch normalisation.
+        kernels, strides, activations, groups: what else a convolution may have.
+        separable: whether it may be depthwise-separable.
+        longest_skip: the most genes a skip may reach back; 0 for no skips.
+        pools, dropouts: the pools and the percents of dropout there are, the usual one first.
         head: the head every network gets.
         founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random
             chains of stages whose widths never shrink, of some the one with most multiply-adds: what the caps allow
@@ -48,12 +54,22 @@ class NetworkSpace(Space):
         max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
         rates: speed of the machine, for `max_step_seconds`.
         max_step_seconds: cap on the predicted seconds of one training step.
+        forward: speed of the machine in a forward pass of one picture, for `max_forward_seconds`.
+        max_forward_seconds: cap on the predicted seconds of such a pass.
     """
 
     shape: Shape
     classes: int
     filters: tuple[int, ...] = ALPHABETS["2017"]
     norm: bool = False
+    kernels: tuple[int, ...] = (3,)
+    strides: tuple[int, ...] = (1,)
+    activations: tuple[str, ...] = ("relu",)
+    groups: tuple[int, ...] = (1,)
+    separable: bool = False
+    longest_skip: int = 0
+    pools: tuple[Pool, ...] = (MaxPool(),)
+    dropouts: tuple[int, ...] = ()
     head: Head = DenseHead(512)
     founders_are: str = "single"
     pool_first: bool = False
@@ -63,6 +79,8 @@ class NetworkSpace(Space):
     max_macs: int = 3_000_000_000
     rates: Rates = Rates()
     max_step_seconds: float = math.inf
+    forward: Rates = Rates()
+    max_forward_seconds: float = math.inf
 
     @property
     def max_pools(self) -> int:
@@ -77,9 +95,9 @@ class NetworkSpace(Space):
         """Why `genome` cannot live here (`infeasible:empty|pool-first|pool|cap`), or `None` when it can."""
         if not genome.genes:
             return "infeasible:empty"
-        if isinstance(genome.genes[0], MaxPool) and not self.pool_first:
+        if isinstance(genome.genes[0], Pool) and not self.pool_first:
             return "infeasible:pool-first"
-        if genome.pools > self.max_pools:
+        if genome.halvings > self.max_pools:
             return "infeasible:pool"
         return "infeasible:cap" if self._beyond_caps(genome) else None
 
@@ -91,6 +109,7 @@ class NetworkSpace(Space):
             needs.parameters > self.max_parameters
             or needs.macs > self.max_macs
             or self.rates.step_seconds(needs) > self.max_step_seconds
+            or self.forward.step_seconds(needs) > self.max_forward_seconds
         )
 
     def conv(self, filters: int) -> Conv:
@@ -98,46 +117,103 @@ class NetworkSpace(Space):
         return Conv(filters, self.norm)
 
     def alternatives(self, gene: Gene) -> Sequence[Gene]:
-        """A convolution of every other width; nothing for a pool."""
-        return [Conv(f, gene.norm) for f in self.filters if f != gene.filters] if isinstance(gene, Conv) else ()
+        """The gene with one attribute changed to any other value there is; nothing where there is one value only."""
+        return [
+            dataclasses.replace(gene, **change)
+            for name, values in self._values(gene).items()
+            for value in values
+            if (change := _change(name, value)) and value != _value(gene, name)
+        ]
 
     def neighbours(self, gene: Gene) -> Sequence[Gene]:
-        """The next narrower and the next wider convolution."""
-        if not isinstance(gene, Conv):
-            return ()
-        narrower = [f for f in self.filters if f < gene.filters]
-        wider = [f for f in self.filters if f > gene.filters]
-        return [Conv(f, gene.norm) for f in narrower[-1:] + wider[:1]]
+        """The gene with one attribute changed to the next lower or higher value; words have no order."""
+        near: list[Gene] = []
+        for name, values in self._values(gene).items():
+            now = _value(gene, name)
+            if isinstance(now, str):
+                others = [value for value in values if value != now]
+            else:
+                others = [
+                    max((v for v in values if v < now), default=now),
+                    min((v for v in values if v > now), default=now),
+                ]
+            near += [dataclasses.replace(gene, **_change(name, value)) for value in others if value != now]
+        return near
+
+    def _values(self, gene: Gene) -> dict[str, Sequence[Any]]:
+        """The values that each attribute of a gene may have here."""
+        match gene:
+            case Conv():
+                skips = [0, *(sign * k for k in range(1, self.longest_skip + 1) for sign in (1, -1))]
+                return {
+                    "filters": self.filters,
+                    "kernel": self.kernels,
+                    "stride": self.strides,
+                    "activation": self.activations,
+                    "groups": self.groups,
+                    "separable": (False, True) if self.separable else (False,),
+                    "skip": sorted(skips),
+                }
+            case Dropout():
+                return {"percent": self.dropouts}
+        return {}
 
     def new_gene(self, rng: np.random.Generator) -> Gene:
-        """A pool with probability `POOL_SHARE`, else a convolution of uniform width."""
-        return MaxPool() if rng.random() < POOL_SHARE else self.conv(int(rng.choice(self.filters)))
+        """A pool with probability `POOL_SHARE`, dropout with `DROPOUT_SHARE` where there is any, else a convolution.
+
+        A uniform kind of pool; a convolution of uniform width, otherwise as usual.
+        """
+        draw = rng.random()
+        if draw < POOL_SHARE:
+            return self.pools[int(rng.integers(len(self.pools)))] if self.pools[1:] else self.pools[0]
+        if self.dropouts and draw < POOL_SHARE + DROPOUT_SHARE:
+            return Dropout(int(rng.choice(self.dropouts)))
+        return self.conv(int(rng.choice(self.filters)))
+
+    def canonical(self, genome: Genome) -> Genome:
+        """Without skips that reach before the first gene, and with groups that divide: what is built."""
+        if not any(isinstance(gene, Conv) and (gene.skip or gene.groups > 1) for gene in genome.genes):
+            return genome
+        genes, before = list(genome.genes), self.shape.channels
+        for place, (gene, after) in enumerate(zip(genome.genes, shapes(genome, self.shape), strict=True)):
+            if isinstance(gene, Conv):
+                skip, join = (0, "add") if gene.skip > place else (gene.skip, gene.join)
+                genes[place] = dataclasses.replace(gene, groups=groups(gene, before), skip=skip, join=join)
+            before = after.channels
+        return Genome(tuple(genes), genome.head)
 
     def mend(self, genome: Genome) -> Genome:
         """Pools deleted from the right until the picture survives all of them."""
-        genes, surplus = list(genome.genes), genome.pools - self.max_pools
+        genes, surplus = list(genome.genes), genome.halvings - self.max_pools
         for place in reversed(range(len(genes))):
-            if surplus > 0 and isinstance(genes[place], MaxPool):
+            if surplus > 0 and isinstance(genes[place], Pool):
                 del genes[place]
                 surplus -= 1
         return Genome(tuple(genes), genome.head)
 
     def features(self, genome: Genome) -> np.ndarray:
-        """Depth, multiply-adds, parameters; and how many convolutions of what width there are at each size of the map.
+        """Depth, multiply-adds, parameters; what is unusual; and how many convolutions of what width at each map size.
 
-        Widths and counts of numbers are logarithms to base 2. `(3 + 3 (max_pools + 1),)`
+        Widths and counts of numbers are logarithms to base 2. `(7 + 3 (max_pools + 1),)`
         """
         size = self.cost(genome)
         levels: list[list[float]] = [[] for _ in range(self.max_pools + 1)]
         level = 0
         for gene in genome.genes:
-            if isinstance(gene, MaxPool):
+            if isinstance(gene, Pool) or (isinstance(gene, Conv) and gene.stride > 1):
                 level = min(level + 1, self.max_pools)
-            elif isinstance(gene, Conv):
+            if isinstance(gene, Conv):
                 levels[level].append(math.log2(gene.filters))
         widths = [[len(level), level[0], level[-1]] if level else [0.0, 0.0, 0.0] for level in levels]
         whole = [genome.convolutions, math.log2(1 + size.macs), math.log2(1 + size.parameters)]
-        return np.array([*whole, *np.ravel(widths)], dtype=float)
+        convolutions = [gene for gene in genome.genes if isinstance(gene, Conv)]
+        unusual = [
+            sum(gene.skip > 0 for gene in convolutions),
+            sum(gene.separable or gene.groups > 1 for gene in convolutions),
+            sum((gene.kernel - 3) / 2 for gene in convolutions),
+            sum(gene.activation != "relu" for gene in convolutions),
+        ]
+        return np.array([*whole, *unusual, *np.ravel(widths)], dtype=float)
 
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
         """The `n` genomes a world begins with."""
@@ -207,3 +283,16 @@ class NetworkSpace(Space):
                 mend="raise the caps or the minutes, or make the pictures smaller",
             )
         return genome
+
+
+def _value(gene: Gene, name: str) -> Any:
+    """An attribute; a skip that puts maps side by side counts as negative."""
+    value = getattr(gene, name)
+    return -value if name == "skip" and isinstance(gene, Conv) and gene.join == "cat" else value
+
+
+def _change(name: str, value: Any) -> dict[str, Any]:
+    """The attributes that set this value."""
+    if name == "skip":
+        return {"skip": abs(value), "join": "cat" if value < 0 else "add"}
+    return {name: value}

@@ -68,7 +68,11 @@ class Optimizer:
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        normed = [m.get_parameter("weight") for m in network.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
+        normed = [
+            module.get_parameter("weight")
+            for name, module in network.named_modules()
+            if isinstance(module, nn.Conv2d) and name.endswith("_conv") and module.bias is None and module.groups == 1
+        ]
         kernels = normed if recipe.kernel_rate else []
         rest = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
         groups = [

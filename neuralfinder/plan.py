@@ -11,7 +11,7 @@ import numpy as np
 
 from neuralfinder.cost import Cost, Rates, looking_steps
 from neuralfinder.networks import NetworkSpace
-from neuralfinder.presets import PRESETS, Settings, make_space
+from neuralfinder.presets import NOT_MEASURED, PRESETS, Settings, make_space
 from neuralfinder.recipes import RECIPES, Recipe
 from neuralfinder.seeds import Seeds
 from neuralfinder.types import Fidelity, Shape
@@ -83,7 +83,8 @@ class Plan:
         measuring_seconds: kept for the logistic regression and the last looks at validation and test part.
         world_size, rounds: of the world.
         retrain: retrainings of the winner for the report.
-        rates: speed of the machine.
+        rates: speed of the machine in training.
+        forward: its speed in a forward pass of one picture; zeros where no limit asks for it.
         warnings: what the user should know before the start.
     """
 
@@ -104,6 +105,7 @@ class Plan:
     rounds: int
     retrain: int
     rates: Rates
+    forward: Rates = Rates()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -125,6 +127,7 @@ class Plan:
                 **values,
                 "max_step_seconds": cap,
                 "rates": Rates(**values["rates"]),
+                "forward": Rates(**values["forward"]),
                 "warnings": tuple(values["warnings"]),
             }
         )
@@ -139,7 +142,13 @@ def batch_size_for(train: int, recipe: Recipe, given: int | None) -> int:
 
 
 def make_plan(
-    task: Task, settings: Settings, recipe: Recipe, batch_size: int, rates: Rates, seconds: float | None
+    task: Task,
+    settings: Settings,
+    recipe: Recipe,
+    batch_size: int,
+    rates: Rates,
+    seconds: float | None,
+    forward: Rates = NOT_MEASURED,
 ) -> Plan:
     """Plan a run.
 
@@ -150,22 +159,24 @@ def make_plan(
         batch_size: from `batch_size_for`.
         rates: the measured machine at this batch size.
         seconds: wall time left for search and finish; `None` without a limit.
+        forward: the measured machine in a forward pass of one picture.
     """
-    draft = _Draft(task, settings, recipe, batch_size, rates)
+    draft = _Draft(task, settings, recipe, batch_size, rates, forward)
     if PRESETS[settings.preset].planned and seconds is not None:
         numbers = draft.timed(seconds)
     else:
         numbers = draft.published(seconds)
-    return Plan(
-        budget_seconds=settings.minutes and settings.minutes * 60, batch_size=batch_size, rates=rates, **numbers
-    )
+    budget = settings.minutes and settings.minutes * 60
+    return Plan(budget_seconds=budget, batch_size=batch_size, rates=rates, forward=forward, **numbers)
 
 
 class _Draft:
     """The arithmetic behind `make_plan`."""
 
-    def __init__(self, task: Task, settings: Settings, recipe: Recipe, batch_size: int, rates: Rates) -> None:
-        self.task, self.settings, self.recipe, self.rates = task, settings, recipe, rates
+    def __init__(
+        self, task: Task, settings: Settings, recipe: Recipe, batch_size: int, rates: Rates, forward: Rates
+    ) -> None:
+        self.task, self.settings, self.recipe, self.rates, self.forward = task, settings, recipe, rates, forward
         self.preset = PRESETS[settings.preset]
         self.batch_size = batch_size
         self.steps = max(1, task.train // batch_size)
@@ -247,7 +258,7 @@ class _Draft:
     def _step_cap(self, final_seconds: float) -> tuple[float, float]:
         """The cap on a training step, and the mean step of the space's founders under it; both in seconds."""
         cap = SAFETY * final_seconds / max(SHORTEST_FINAL * self.steps, SHORTEST_STEPS)
-        space = make_space(self.settings, self.task.shape, self.task.classes, self.rates, math.inf)
+        space = make_space(self.settings, self.task.shape, self.task.classes, self.rates, math.inf, self.forward)
         smallest = self.rates.step_seconds(space.cost(space.smallest()))
         cap = max(cap, 3 * smallest)  # some networks must always be legal
         capped = self._founder_steps(dataclasses.replace(space, max_step_seconds=cap))

@@ -11,7 +11,7 @@ from typing import Any
 
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError, check_range, unknown_name
-from neuralfinder.genome import DenseHead, PoolHead
+from neuralfinder.genome import AvgPool, DenseHead, MaxPool, PoolHead
 from neuralfinder.networks import ALPHABETS, NetworkSpace
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
@@ -46,30 +46,48 @@ class Preset:
     retrain: int = 0
 
 
+_FAST = Preset(
+    summary="a world with foresight, a space that fits the time, a modern training recipe",
+    recipe="fast",
+    final="final",
+    space={
+        "filters": ALPHABETS["fast"],
+        "norm": True,
+        "head": PoolHead(),
+        "founders_are": "chain",
+        "max_convolutions": 16,
+    },
+    life={
+        "r": 0.0,
+        "repair": "drop",
+        "resample_pool": True,
+        "selection": 3.0,
+        "children": 2,
+        "foresight": 50,
+        "confirm": True,
+        "renewal": 5,
+    },
+    planned=True,
+    inherit=False,
+    early_stop=True,
+)
+
 PRESETS: dict[str, Preset] = {
-    "fast": Preset(
-        summary="the same world, a space that fits the time, a modern training recipe",
-        recipe="fast",
-        final="final",
+    "fast": _FAST,
+    "rich": dataclasses.replace(
+        _FAST,
+        summary="as fast, with other kernels, strides, activations, groups, skips, pools and dropout",
         space={
-            "filters": ALPHABETS["fast"],
-            "norm": True,
-            "head": PoolHead(),
-            "founders_are": "chain",
-            "max_convolutions": 16,
+            **_FAST.space,
+            "kernels": (1, 3, 5),
+            "strides": (1, 2),
+            "activations": ("relu", "leaky", "gelu", "silu"),
+            "groups": (1, 2, 4),
+            "separable": True,
+            "longest_skip": 3,
+            "pools": (MaxPool(), AvgPool(), MaxPool(3)),
+            "dropouts": (10, 25),
         },
-        life={
-            "r": 0.0,
-            "repair": "drop",
-            "resample_pool": True,
-            "selection": 3.0,
-            "children": 2,
-            "foresight": 50,
-            "renewal": 5,
-        },
-        planned=True,
-        inherit=False,
-        early_stop=True,
     ),
     "seed-2017": Preset(
         summary="the algorithm and the training of the 2017 text, as published",
@@ -92,6 +110,14 @@ MOST_MINUTES = 1_000_000
 SWITCHES = ("inherit", "early_stop")
 """Settings of the search itself, beside those of strategy and space."""
 
+LIMITS = ("max_size_mb", "max_latency_ms")
+"""Limits that are turned into caps of the space: megabytes of weights, milliseconds of one forward pass."""
+
+NOT_MEASURED = Rates()
+
+BYTES_EACH, WEIGHTS_SHARE = 4, 0.99
+"""Bytes of a parameter in the file of a model, and the share of the file that is parameters."""
+
 BOOLEANS = {"true": True, "on": True, "false": False, "off": False}
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -104,6 +130,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "rounds": (0, 10_000_000),
     "batch_size": (2, 1_000_000),
     "retrain": (0, 10_000),
+    "workers": (1, 1_000_000),
 }
 """Least and most of each setting that is a count."""
 
@@ -124,6 +151,8 @@ class Settings:
         batch_size: samples per training step.
         retrain: retrainings of the winner on training and validation part, for the report.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        workers: candidates trained at once, through Ray when more than 1.
+        ray: address of a Ray cluster that trains the candidates, `auto` to find it.
         options: further settings of strategy and space by name, such as `boundary` or `max_parameters`.
     """
 
@@ -141,6 +170,8 @@ class Settings:
     batch_size: int | None = None
     retrain: int | None = None
     device: str = "auto"
+    workers: int | None = None
+    ray: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -167,15 +198,24 @@ class Settings:
             raise InputError(
                 "share", given=self.share, expected="more than 0, at most 1", mend="1 trains on everything"
             )
+        self._check_options()
+
+    def _check_options(self) -> None:
         for name, value in self.options.items():
             if name not in option_defaults():
                 raise unknown_name("setting", name, option_defaults())
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(name, given=value, expected="a finite number", mend="change it")
+            if name in LIMITS and not value > 0:
+                raise InputError(name, given=value, expected="more than 0", mend="change it, or leave it out")
 
     def switch(self, name: str) -> bool:
         """Whether `inherit` or `early_stop` is on: as set, or else as the preset has it."""
         return bool(self.options.get(name, getattr(PRESETS[self.preset], name)))
+
+    def limit(self, name: str) -> float | None:
+        """A limit of `LIMITS`, `None` when there is none."""
+        return self.options.get(name)
 
     def plain(self) -> dict[str, Any]:
         """All settings as plain values for the record."""
@@ -192,7 +232,8 @@ def option_defaults() -> dict[str, Any]:
     of_strategies = {name: value for kind in STRATEGIES.values() for name, value in _own_settings(kind).items()}
     caps = ("pool_first", "max_convolutions", "max_genes", "max_parameters", "max_macs")
     space = {entry.name: entry.default for entry in dataclasses.fields(NetworkSpace) if entry.name in caps}
-    return {**of_strategies, **space, **dict.fromkeys(SWITCHES, False), "alphabet": "2017"}
+    others = {**dict.fromkeys(LIMITS), **dict.fromkeys(SWITCHES, False), "alphabet": "2017"}
+    return {**of_strategies, **space, **others}
 
 
 def _own_settings(kind: type[Strategy]) -> dict[str, Any]:
@@ -233,8 +274,15 @@ def read_option(text: str) -> tuple[str, Any]:
         ) from error
 
 
-def make_space(settings: Settings, shape: Shape, classes: int, rates: Rates, max_step_seconds: float) -> NetworkSpace:
-    """The space of a preset for a task, with the user's options and the plan's cap."""
+def make_space(
+    settings: Settings,
+    shape: Shape,
+    classes: int,
+    rates: Rates,
+    max_step_seconds: float,
+    forward: Rates = NOT_MEASURED,
+) -> NetworkSpace:
+    """The space of a preset for a task, with the user's options and limits and the plan's cap."""
     chosen = dict(PRESETS[settings.preset].space)
     fields = {entry.name for entry in dataclasses.fields(NetworkSpace)}
     chosen |= {name: value for name, value in settings.options.items() if name in fields}
@@ -242,7 +290,13 @@ def make_space(settings: Settings, shape: Shape, classes: int, rates: Rates, max
         if alphabet not in ALPHABETS:
             raise unknown_name("alphabet", alphabet, ALPHABETS)
         chosen["filters"] = ALPHABETS[alphabet]
-    return NetworkSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, **chosen)
+    if megabytes := settings.limit("max_size_mb"):
+        chosen["max_parameters"] = min(
+            chosen.get("max_parameters", math.inf), int(WEIGHTS_SHARE * megabytes * 1e6 / BYTES_EACH)
+        )
+    if milliseconds := settings.limit("max_latency_ms"):
+        chosen["max_forward_seconds"] = milliseconds / 1000
+    return NetworkSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, forward=forward, **chosen)
 
 
 def make_strategy(
@@ -256,7 +310,7 @@ def make_strategy(
     seeds = Seeds(settings.seed)
     name = settings.strategy or "artificial-life"
     kind = STRATEGIES[name]
-    others = {entry.name for entry in dataclasses.fields(NetworkSpace)} | {"alphabet", *SWITCHES}
+    others = {entry.name for entry in dataclasses.fields(NetworkSpace)} | {"alphabet", *SWITCHES, *LIMITS}
     chosen = {option: value for option, value in settings.options.items() if option not in others}
     if strange := chosen.keys() - _own_settings(kind):
         raise InputError(

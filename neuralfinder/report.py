@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +15,13 @@ from neuralfinder.cost import cost, shapes
 from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.genome import Genome, to_seed
 from neuralfinder.record import Record
-from neuralfinder.types import Candidate, Result, Shape
+from neuralfinder.types import Candidate, Event, Result, Shape
 
 TOP_COLUMNS = ("rank", "id", "name", "validation_accuracy", "parameters", "macs", "genome")
 
 
-def leaderboard(archive: Archive, count: int) -> list[dict[str, Any]]:
-    """The best genomes as plain rows with `TOP_COLUMNS`, best first."""
+def leaderboard(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Entries as plain rows with `TOP_COLUMNS`."""
     return [
         {
             "rank": rank,
@@ -31,20 +32,29 @@ def leaderboard(archive: Archive, count: int) -> list[dict[str, Any]]:
             "macs": entry.results[0].macs,
             "genome": entry.genome.key,
         }
-        for rank, entry in enumerate(archive.best(count), start=1)
+        for rank, entry in enumerate(entries, start=1)
     ]
 
 
-def top(record: Record, count: int, form: str) -> str:
-    """The leaderboard of a record as `table`, `json`, `csv` or `seed`, the tuples of 2017."""
+def pareto_front(archive: Archive) -> list[dict[str, Any]]:
+    """The Pareto front as rows like `leaderboard`'s and `milliseconds`, `None` where nobody measured them."""
+    entries = archive.front()
+    times = [None if math.isnan(entry.milliseconds) else entry.milliseconds for entry in entries]
+    return [{**row, "milliseconds": time} for row, time in zip(leaderboard(entries), times, strict=True)]
+
+
+def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
+    """The leaderboard of a record, or its Pareto front, as `table`, `json`, `csv` or `seed`, the tuples of 2017."""
     archive = read_archive(record.read())
     if form == "seed":
-        return "\n".join(str(_seed(entry)) for entry in archive.best(count))
-    rows = leaderboard(archive, count)
+        entries = archive.front()[:count] if pareto else archive.best(count)
+        return "\n".join(str(_seed(entry)) for entry in entries)
+    rows = pareto_front(archive)[:count] if pareto else leaderboard(archive.best(count))
+    columns = (*TOP_COLUMNS, "milliseconds") if pareto else TOP_COLUMNS
     if form == "json":
         return json.dumps(rows, ensure_ascii=False, indent=1)
     if form == "csv":
-        return as_csv(TOP_COLUMNS, rows)
+        return as_csv(columns, rows)
     lines = [
         [
             str(row["rank"]),
@@ -52,11 +62,14 @@ def top(record: Record, count: int, form: str) -> str:
             f"{row['validation_accuracy']:.2%}",
             f"{row['parameters']:,}",
             f"{row['macs'] / 1e6:,.1f} M",
+            *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []),
             row["genome"],
         ]
         for row in rows
     ]
-    return as_table(("rank", "name", "validation", "parameters", "multiply-adds", "genome"), lines, left=(1, 5))
+    times = ("ms",) if pareto else ()
+    titles = ("rank", "name", "validation", "parameters", "multiply-adds", *times, "genome")
+    return as_table(titles, lines, left=(1, len(titles) - 1))
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -143,7 +156,36 @@ def show_run(record: Record) -> list[str]:
         lines.append(f"state     not finished: {sum(r is not None for _, r in trainings)} candidates trained so far")
     for reason, count in (failures + impossible).most_common():
         lines.append(f"failed    {count} x {reason}")
-    return lines
+    return lines + _operators(trainings) + _calibration(events, trainings)
+
+
+def _operators(trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+    """How often the children of each operator were better than all of their parents."""
+    scores = _scores(trainings)
+    tried, paid = Counter[str](), Counter[str]()
+    for candidate, result in trainings:
+        before = [scores[parent] for parent in candidate.parents if parent in scores]
+        if before and result and result.score is not None:
+            tried[candidate.operator] += 1
+            paid[candidate.operator] += result.score > max(before)
+    return [f"operator  {name}: {paid[name]} of {n} better than their parents" for name, n in tried.most_common()]
+
+
+def _calibration(events: Sequence[Event], trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+    """How well foresight ranked what was trained because of it."""
+    scores = _scores(trainings)
+    notes = [note for event in events if event.kind == "asked" for note in event.data["notes"]]
+    pairs = [(n["mean"], scores[n["genome"]]) for n in notes if n["kind"] == "foresight" and n["genome"] in scores]
+    if len({mean for mean, _ in pairs}) < 3 or len({score for _, score in pairs}) < 3:  # there is no correlation then
+        return []
+    from scipy.stats import spearmanr
+
+    rho = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+    return [f"foresight Spearman's rho {rho:.2f} between what was expected and what came, {len(pairs)} networks"]
+
+
+def _scores(trainings: Sequence[tuple[Candidate, Result | None]]) -> dict[str, float]:
+    return {c.genome.key: r.score for c, r in trainings if r and r.score is not None}
 
 
 def show_candidate(record: Record, id_: int) -> list[str]:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,19 +23,20 @@ from neuralfinder.cost import Rates
 from neuralfinder.data import Dataset, split
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
-from neuralfinder.errors import RunFolderError
+from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute, in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.interrupts import Interrupts
 from neuralfinder.judgement import Judgement
-from neuralfinder.machine import describe, find_device, has_bf16, keep_memory, measure
+from neuralfinder.machine import describe, find_device, has_bf16, keep_memory, measure, measure_forward
 from neuralfinder.model import Model
 from neuralfinder.networks import NetworkSpace
 from neuralfinder.plan import PATIENCE, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
 from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
 from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
+from neuralfinder.report import pareto_front
 from neuralfinder.search import Limits, Progress, replay, search
 from neuralfinder.seeds import Seeds
 from neuralfinder.status import Status
@@ -46,6 +48,9 @@ Load = Callable[[Path, Callable[[int, int], None]], Dataset]
 """Reads the data; is given a folder for what does not fit into memory, and where to report progress."""
 
 INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed"
+
+WHERE = ("workers", "ray")
+"""Settings that may change from one part of a run to the next: results do not depend on who trains."""
 
 WRITING_SECONDS = 1.0
 """Kept of the budget for writing the model and leaving."""
@@ -115,7 +120,7 @@ class _Run:
         self.status, self.record = status, record
         self.preset = PRESETS[settings.preset]
         self.seeds = Seeds(settings.seed)
-        self.store = WeightStore(folder / "weights")
+        self.store = WeightStore(folder.absolute() / "weights")
         self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
         spent = [event.data for event in record.read() if event.kind == "result"]
         self.searched_before = sum(row["seconds"] for row in spent)
@@ -138,10 +143,11 @@ class _Run:
             status.enter("measuring")
             plan, setup = self._plan(task, train, validation, data, parts.train, executor)
             status.aim, status.about = plan.candidates, not plan.candidates_fixed
-            space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds)
+            space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds, plan.forward)
 
             started = time.monotonic()
-            progress = self._search(task, plan, setup, space, executor)
+            with self._workers(executor, device) as (workers, slots):
+                progress = self._search(task, plan, setup, space, workers, slots)
             search_seconds = time.monotonic() - started + self.searched_before
 
             started = time.monotonic()
@@ -158,6 +164,7 @@ class _Run:
                 status,
                 settings.switch("inherit"),
                 progress.pace,
+                settings.limit("max_latency_ms"),
             )
             model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
             finish_seconds = time.monotonic() - started + self.finished_before
@@ -167,6 +174,7 @@ class _Run:
             "status": "done",
             **self._common(progress, plan),
             **figures,
+            "pareto": pareto_front(progress.archive),
             "data": {"name": self.source.name, "notes": list(data.notes), **dataclasses.asdict(task)},
             "device": describe(device),
             "seconds": {
@@ -194,6 +202,29 @@ class _Run:
                 yield executor
             finally:
                 self.interrupts.stop()
+
+    @contextmanager
+    def _workers(self, executor: Executor, device: torch.device) -> Iterator[tuple[Executor, int]]:
+        """Where candidates are trained, and how many at once."""
+        if self.settings.ray is None and (self.settings.workers or 1) == 1:
+            yield executor, 1
+            return
+        try:
+            from neuralfinder.ray_executor import ray_workers
+        except ImportError as error:
+            raise InputError(
+                "--workers and --ray", given=f"used without Ray ({error})", expected="Ray to be installed",
+                mend="install it with `pip install 'neuralfinder[ray]'`, or leave them out",
+            ) from error  # fmt: skip
+        cuda = device.type == "cuda"
+        with ray_workers(self.settings.workers, self.settings.ray, cuda, keep_memory) as (ray, slots):
+            threading.Thread(target=self._stop_on_interrupt, args=(ray.stop,), daemon=True).start()
+            self.status.say(f"training {slots} candidates at once through Ray")
+            yield ray, slots
+
+    def _stop_on_interrupt(self, stop: Callable[[], None]) -> None:
+        self.interrupts.first.wait()
+        stop()
 
     def _plan(
         self, task: Task, train: Part, validation: Part, data: Dataset, rows: np.ndarray, executor: Executor
@@ -224,8 +255,10 @@ class _Run:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
         rates = compute(executor, measure, setup, free, 2.0 if left is None else min(3.0, max(0.3, 0.04 * left)))
+        limited = self.settings.limit("max_latency_ms") is not None
+        forward = compute(executor, measure_forward, setup, free) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
-        return make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left)
+        return make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left, forward)
 
     def _may_mirror(self, data: Dataset, rows: np.ndarray) -> bool:
         rows = np.sort(rows[:MOST_PICTURES])
@@ -233,7 +266,9 @@ class _Run:
         self.status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
         return allowed
 
-    def _search(self, task: Task, plan: Plan, setup: Setup, space: NetworkSpace, executor: Executor) -> Progress:
+    def _search(
+        self, task: Task, plan: Plan, setup: Setup, space: NetworkSpace, executor: Executor, slots: int
+    ) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
 
         def predict(candidate: Candidate) -> float:
@@ -264,7 +299,7 @@ class _Run:
         setup = dataclasses.replace(setup, clock=setup.clock.until(limits.deadline))
         self.status.enter("searching")
         train_one = partial(evaluate, setup=setup, store=self.store)
-        for _ in search(progress, executor, train_one, self.record, limits):
+        for _ in search(progress, executor, train_one, self.record, limits, slots):
             self.store.sweep({str(id_) for id_ in progress.needed()})
             if self._show(progress):
                 self._write_improvement(progress, plan)
@@ -337,7 +372,7 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
         )  # fmt: skip
     asked, before = ({**row["settings"], "image_size": row["address"].get("image_size")} for row in (wanted, began))
     for name, value in asked.items():
-        if before.get(name) != value:
+        if name not in WHERE and before.get(name) != value:
             raise RunFolderError(
                 str(folder), given=f"a run with {name} {before.get(name)}", expected=f"{name} {value}",
                 mend="give another --run, or continue the old one with `neuralfinder resume`",

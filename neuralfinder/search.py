@@ -11,12 +11,12 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
 
 from neuralfinder.archive import Archive, candidate_row, read_result
-from neuralfinder.errors import RunFolderError
+from neuralfinder.errors import LostWorkerError, RunFolderError
 from neuralfinder.executors import Evaluation, Executor
 from neuralfinder.judgement import Judgement
 from neuralfinder.record import Record
 from neuralfinder.strategies.base import Strategy
-from neuralfinder.types import Candidate, Event, Result
+from neuralfinder.types import OUT_OF_MEMORY, Candidate, Event, Result
 
 HEARTBEAT = 0.2
 """Seconds between looks at the clock and the keyboard while trainings run."""
@@ -37,8 +37,8 @@ class Limits:
 
     Attributes:
         candidates: trainings, `None` without a limit.
-        work: seconds of training of all candidates asked, as predicted and corrected by `Progress.pace`; `None`
-            without a limit.
+        work: seconds of training of all candidates asked, as predicted and corrected by `Progress.pace`, of each of
+            the slots; `None` without a limit.
         deadline: in seconds of `time.monotonic`.
         interrupted: whether the user asked to stop.
     """
@@ -180,7 +180,7 @@ def search(
     while True:
         # asked only when there is room, so that when a training ends, and not when the clock was looked at, decides
         if len(futures) < slots:
-            reason = reason or _reason_to_stop(progress, limits)
+            reason = reason or _reason_to_stop(progress, limits, slots)
         if not reason and len(futures) < slots:
             wanted = math.inf if limits.candidates is None else limits.candidates - progress.asked
             event = progress.ask(int(min(slots - len(futures), wanted)))
@@ -200,12 +200,12 @@ def search(
     record.append("stop", [{"reason": reason}])
 
 
-def _reason_to_stop(progress: Progress, limits: Limits) -> str:
+def _reason_to_stop(progress: Progress, limits: Limits, slots: int) -> str:
     if limits.interrupted():
         return "interrupted"
     if limits.candidates is not None and progress.asked >= limits.candidates:
         return "all candidates trained"
-    if limits.work is not None and progress.work * progress.pace >= limits.work:
+    if limits.work is not None and progress.work * progress.pace >= limits.work * slots:
         return "planned work done"
     if time.monotonic() >= limits.deadline:
         return "time is up"
@@ -219,4 +219,6 @@ def _result(id_: int, future: Future[Result]) -> Result | None:
     except CancelledError:
         return None
     except Exception as error:  # a lost worker, a full disk or a mistake of ours costs one candidate, not the run
-        return Result(id_, None, "error", " ".join(f"{type(error).__name__}: {error}".split()))
+        kinds: dict[type[Exception], str] = {LostWorkerError: "lost worker", MemoryError: OUT_OF_MEMORY}
+        failure = next((name for kind, name in kinds.items() if isinstance(error, kind)), "error")
+        return Result(id_, None, failure, " ".join(f"{type(error).__name__}: {error}".split()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
@@ -59,6 +59,15 @@ class Clock:
     def until(self, deadline: float) -> Clock:
         """The same flag with an earlier deadline."""
         return Clock(min(self.deadline, deadline), self.cancelled)
+
+    def __reduce__(self) -> tuple[Callable[[float], Clock], tuple[float]]:
+        """Another process counts its seconds from another moment, and gets a flag of its own."""
+        return _clock_until, (time.time() + self.left(),)
+
+
+def _clock_until(moment: float) -> Clock:
+    """A clock whose deadline is at `moment`, in seconds since the epoch."""
+    return Clock(time.monotonic() + moment - time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +320,22 @@ def _snapshot(network: nn.Module) -> dict[str, Tensor]:
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in network.state_dict().items()
     }
+
+
+@torch.no_grad()
+def forward_seconds(network: nn.Module, setup: Setup, samples: int, passes: int) -> float:
+    """Median seconds of a forward pass of so many samples, after one for warming up."""
+    network.to(setup.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+    pictures = next(iter(plain_batches(setup.train.first(samples), samples, setup.scaling)))
+    network.eval()
+    times: list[float] = []
+    for _ in range(passes + 1):
+        started = time.perf_counter()
+        with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
+            float(network(pictures).sum())  # waits for the device
+        times.append(time.perf_counter() - started)
+    return sorted(times[1:])[passes // 2]
 
 
 def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:

@@ -79,6 +79,7 @@ class Result:
         seconds: wall time of building, training and validating.
         parameters: trainable numbers of the network.
         macs: multiply-adds of one forward pass of one sample.
+        milliseconds: of one forward pass of one sample, and of a batch as in training, where it was trained.
     """
 
     id: int
@@ -92,6 +93,7 @@ class Result:
     seconds: float = 0.0
     parameters: int = 0
     macs: int = 0
+    milliseconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,35 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from neuralfinder.cost import Rates
-from neuralfinder.genome import Choice, Conv, DenseHead
+from neuralfinder.genome import ACTIVATIONS, JOINS, AvgPool, Choice, Conv, DenseHead, Dropout, MaxPool
 
 # Derandomised: a failure in CI is the same failure at home.
 settings.register_profile("neuralfinder", deadline=None, derandomize=True, database=None, max_examples=100)
 settings.load_profile("neuralfinder")
 
-st.register_type_strategy(Conv, st.builds(Conv, st.integers(1, 2048), norm=st.booleans()))
+st.register_type_strategy(
+    Conv,
+    st.builds(
+        lambda skip, join, **rest: Conv(skip=skip, join=join if skip else "add", **rest),
+        filters=st.integers(1, 2048),
+        norm=st.booleans(),
+        kernel=st.sampled_from((1, 3, 5, 7)),
+        stride=st.sampled_from((1, 2)),
+        activation=st.sampled_from(ACTIVATIONS),
+        groups=st.integers(1, 64),
+        separable=st.booleans(),
+        skip=st.integers(0, 9),
+        join=st.sampled_from(JOINS),
+    ),
+)
+st.register_type_strategy(MaxPool, st.builds(MaxPool, st.sampled_from((2, 3))))
+st.register_type_strategy(AvgPool, st.builds(AvgPool, st.sampled_from((2, 3))))
+st.register_type_strategy(Dropout, st.builds(Dropout, st.integers(1, 99)))
 st.register_type_strategy(Choice, st.builds(Choice, st.integers(0, 99)))
-st.register_type_strategy(DenseHead, st.builds(DenseHead, st.sampled_from((1, 64, 512, 4096))))
+st.register_type_strategy(
+    DenseHead,
+    st.builds(DenseHead, st.sampled_from((1, 64, 512, 4096)), st.sampled_from((0, 16))) | st.just(DenseHead(0)),
+)
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_shares_are_the_frequencies_of_births():
         operators.reward("move", True)
         operators.reward("newcomer", False)
     a, b = parse("C16 C32 M C64 C128"), parse("C64 M C32 C16")
-    names = [name for _ in range(400) for name, *_ in operators.children(a, b, 1, ())]
+    names = [birth.operator for _ in range(400) for birth in operators.children(a, b, 1, ())]
     # a copy of a or a move may be illegal or known: compare two that nearly always succeed
     ratio = names.count("newcomer") / names.count("change")
     assert ratio == pytest.approx(operators.shares["newcomer"] / operators.shares["change"], rel=0.5)
@@ -111,11 +111,11 @@ def test_births_are_legal_new_and_no_more_than_asked(seed: int, n: int, possible
         bred.mutants(genomes[2], n, known),
         bred.newcomers(n, known),
     ):
-        keys = [genome.key for _, genome, _ in births]
+        keys = [birth.genome.key for birth in births]
         assert len(keys) <= n
         assert len(set(keys)) == len(keys)
         assert known.isdisjoint(keys)
-        assert all(SPACE.infeasible(genome) is None for _, genome, _ in births)
+        assert all(SPACE.infeasible(birth.genome) is None for birth in births)
 
 
 def test_the_promising_are_chosen_and_what_was_expected_is_noted():
@@ -123,8 +123,8 @@ def test_the_promising_are_chosen_and_what_was_expected_is_noted():
     for genome in draws(60, seed=0):
         bred.learn(genome, TOY.score(genome))
     a, b = parse("C64 C16 M C16 C128"), parse("C16 M C64")
-    chosen = [genome for _, genome, _ in bred.children(a, b, 10, ())]
-    drawn = [genome for _, genome, _ in blind.children(a, b, 10, ())]
+    chosen = [birth.genome for birth in bred.children(a, b, 10, ())]
+    drawn = [birth.genome for birth in blind.children(a, b, 10, ())]
     assert np.mean([TOY.score(g) for g in chosen]) > 1.3 * np.mean([TOY.score(g) for g in drawn])
     assert [note["genome"] for note in bred.notes] == [genome.key for genome in chosen]
     means = [note["mean"] + note["spread"] for note in bred.notes]
@@ -139,6 +139,6 @@ def test_exploring_takes_others():
         bred = breeder(possible=40, explore=explore)
         for genome in draws(60, seed=0):
             bred.learn(genome, TOY.score(genome))
-        return [genome.key for _, genome, _ in bred.children(a, b, 10, ())]
+        return [birth.genome.key for birth in bred.children(a, b, 10, ())]
 
     assert len(set(keys(1.0)) & set(keys(0.0))) < 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,26 +11,49 @@ from hypothesis import strategies as st
 from torch import nn
 
 from neuralfinder.build import build
-from neuralfinder.cost import cost
-from neuralfinder.genome import PUBLISHED_BEST, Conv, DenseHead, Genome, MaxPool, PoolHead, parse
+from neuralfinder.cost import cost, pools_at_once, shapes
+from neuralfinder.genome import (
+    ACTIVATIONS,
+    JOINS,
+    PUBLISHED_BEST,
+    AvgPool,
+    Conv,
+    DenseHead,
+    Dropout,
+    Genome,
+    MaxPool,
+    PoolHead,
+    parse,
+)
 from neuralfinder.seeds import torch_seed
 from neuralfinder.types import Shape
 
 GENES = st.one_of(
-    st.builds(Conv, filters=st.sampled_from([1, 3, 8]), norm=st.booleans()),
-    st.just(MaxPool()),
+    st.builds(
+        Conv,
+        filters=st.sampled_from([1, 3, 8]),
+        norm=st.booleans(),
+        kernel=st.sampled_from([1, 3, 5, 7]),
+        stride=st.sampled_from([1, 1, 1, 2]),
+        activation=st.sampled_from(ACTIVATIONS),
+        groups=st.sampled_from([1, 2, 4]),
+        separable=st.booleans(),
+        skip=st.integers(0, 4),
+        join=st.sampled_from(JOINS),
+    ),
+    st.sampled_from([MaxPool(), MaxPool(3), AvgPool(), AvgPool(3), Dropout(25)]),
 )
 GENOMES = st.builds(
     Genome,
     st.lists(GENES, min_size=1, max_size=6).map(tuple),
-    st.one_of(st.builds(DenseHead, units=st.sampled_from([4, 16])), st.just(PoolHead())),
+    st.sampled_from([DenseHead(4), DenseHead(16), DenseHead(0), DenseHead(16, 4), PoolHead()]),
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(GENOMES, st.sampled_from([Shape(1, 8, 8), Shape(3, 9, 13)]), st.integers(2, 5))
 def test_counted_parameters_are_built_parameters(genome: Genome, shape: Shape, classes: int) -> None:
-    if genome.pools > 3:
+    if genome.halvings > 3:
         return
     network = build(genome, shape, classes)
     assert sum(p.numel() for p in network.parameters()) == cost(genome, shape, classes).parameters
@@ -77,3 +102,95 @@ def test_macs_are_what_the_hooks_count() -> None:
             module.register_forward_hook(count)
     network(torch.zeros(1, 2, 9, 11))
     assert counted[0] == cost(genome, shape, 4).macs
+
+
+@settings(max_examples=60, deadline=None)
+@given(GENOMES)
+def test_shapes_and_multiply_adds_are_those_of_the_built_network(genome: Genome) -> None:
+    """Every layer's output has the counted shape, kernels the counted multiply-adds."""
+    shape = Shape(2, 11, 16)
+    if genome.halvings > 3:
+        return
+    network, counted, maps = build(genome, shape, 3).eval(), [0], dict[str, tuple[int, ...]]()
+
+    def look(name: str) -> Callable[[nn.Module, object, torch.Tensor], None]:
+        def hook(module: nn.Module, _: object, out: torch.Tensor) -> None:
+            maps[name] = tuple(out.shape[1:])
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                area = out[0].numel() // len(module.weight)
+                counted[0] += module.weight.numel() * area
+
+        return hook
+
+    for name, module in network.named_children():
+        module.register_forward_hook(look(name))
+    network(torch.zeros(1, 2, 11, 16))
+    assert counted[0] == cost(genome, shape, 3).macs
+    for place, after in enumerate(shapes(genome, shape)):
+        own = [name for name in maps if name.startswith(f"{place}_")]
+        if own and not pools_at_once(genome, place) and not pools_at_once(genome, place - 1):
+            assert maps[own[-1]] == (after.channels, after.height, after.width)
+    last = shapes(genome, shape)[-1]
+    flat = last.channels if isinstance(genome.head, PoolHead) else last.channels * last.height * last.width
+    assert maps["flatten"] == (flat,)
+
+
+@settings(max_examples=40, deadline=None)
+@given(GENOMES)
+def test_every_network_learns_something_everywhere(genome: Genome) -> None:
+    """Every parameter gets a gradient that is a number."""
+    if genome.halvings > 3:
+        return
+    with torch_seed(0):
+        network = build(genome, Shape(2, 16, 16), 3)
+        loss = nn.functional.cross_entropy(network(torch.randn(8, 2, 16, 16)), torch.arange(8) % 3)
+    loss.backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_a_skip_adds_what_came_before() -> None:
+    """With kernels of zero the second convolution's output is the first one's, through ReLU."""
+    network = build(parse("C4 C4.add1 > G"), Shape(1, 6, 6), 3).eval()
+    nn.init.zeros_(network.get_parameter("1_conv.weight"))
+    pictures = torch.randn(2, 1, 6, 6)
+    first = network.get_submodule("0_relu")(network.get_submodule("0_conv")(pictures))
+    assert torch.equal(network.get_submodule("1_skip")(torch.zeros_like(first), first), first)
+    expected = network.get_submodule("head")(first.mean((2, 3)))
+    assert torch.allclose(network(pictures), expected)
+
+
+def test_a_skip_over_a_pool_is_pooled_and_filled_up() -> None:
+    network = build(parse("C2 M C5.add2 > G"), Shape(1, 6, 6), 3).eval()
+    first = torch.randn(1, 2, 6, 6)
+    joined = network.get_submodule("2_skip")(torch.zeros(1, 5, 3, 3), first)
+    assert torch.equal(joined[:, :2], nn.functional.max_pool2d(first, 2))
+    assert not joined[:, 2:].any()
+
+
+def test_a_skip_side_by_side_makes_the_map_wider() -> None:
+    assert shapes(parse("C4 C8.cat1"), Shape(1, 6, 6))[-1] == Shape(12, 6, 6)
+    network = build(parse("C4 C8.cat1 > G"), Shape(1, 6, 6), 3)
+    assert network.get_submodule("head").in_features == 12
+
+
+def test_a_skip_to_before_the_start_is_none() -> None:
+    with torch_seed(0):
+        network = build(parse("C4.add1 C4.add5 > G"), Shape(1, 6, 6), 3)
+    with torch_seed(0):
+        plain = build(parse("C4 C4 > G"), Shape(1, 6, 6), 3)
+    pictures = torch.randn(2, 1, 6, 6)
+    assert torch.equal(network(pictures), plain(pictures))
+
+
+def test_a_map_that_a_skip_needs_is_not_pooled_before_its_activation() -> None:
+    kinds = [name for name, _ in build(parse("C4.bn M C4.add2 > G"), Shape(1, 8, 8), 3).named_children()]
+    assert kinds.index("0_relu") < kinds.index("1_pool")
+    kinds = [name for name, _ in build(parse("C4.bn M C4.add1 > G"), Shape(1, 8, 8), 3).named_children()]
+    assert kinds.index("1_pool") < kinds.index("0_norm")
+
+
+def test_groups_are_as_many_as_divide() -> None:
+    network = build(parse("C12.g8 C18.g8 > G"), Shape(4, 6, 6), 3)
+    assert [network.get_submodule(name).groups for name in ("0_conv", "1_conv")] == [4, 2]

@@ -8,17 +8,21 @@ from hypothesis import given
 
 from neuralfinder.errors import InputError
 from neuralfinder.genome import (
+    ACTIVATIONS,
     GENES,
     PUBLISHED_BEST,
+    AvgPool,
     Choice,
     Conv,
     DenseHead,
+    Dropout,
     Genome,
     MaxPool,
     PoolHead,
     from_json,
     from_seed,
     parse,
+    parse_ideal,
     to_json,
     to_seed,
 )
@@ -72,15 +76,38 @@ def test_text_of_every_gene_and_head():
     assert Genome(genome.genes, DenseHead(64)).key == "C16 C24.bn M > F64"
     assert Genome(genome.genes).key == "C16 C24.bn M"
     assert parse("  C16   C24.bn M  >  F512 ") == Genome(genome.genes)
-    assert {kind for kind, _ in GENES.values()} == {Conv, MaxPool, Choice, DenseHead, PoolHead}
+    assert {kind for kind, _ in GENES.values()} == {Conv, MaxPool, AvgPool, Dropout, Choice, DenseHead, PoolHead}
 
 
 def test_json_form_is_the_documented_one():
     assert to_json(parse("C32.bn M > G")) == {
-        "genes": [{"kind": "conv", "filters": 32, "norm": "batch"}, {"kind": "maxpool", "size": 2}],
+        "genes": [{"kind": "conv", "filters": 32, "norm": True}, {"kind": "maxpool", "size": 2}],
         "head": {"kind": "pool"},
     }
     assert to_json(parse("C32"))["head"] == {"kind": "dense", "units": 512}
+
+
+def test_attributes_have_one_order_in_the_key_and_any_in_the_text():
+    gene = Conv(32, True, 5, 2, "gelu", 4, True, 2, "cat")
+    assert str(gene) == "C32.k5.s2.g4.sep.bn.gelu.cat2"
+    assert parse("C32.cat2.gelu.bn.sep.g4.s2.k5").genes == (gene,)
+    assert str(Conv(32, activation="linear", skip=1)) == "C32.linear.add1"
+    assert parse("C8 M3 A A3 D25 > F0").genes == (Conv(8), MaxPool(3), AvgPool(), AvgPool(3), Dropout(25))
+    assert parse("C8 > F0").head == DenseHead(0)
+    assert parse("C8 > F64-32").head == DenseHead(64, 32)
+
+
+def test_the_ideal_dialect_of_the_text_is_translated():
+    """Section 2.1 of the 2017 text: normalisation and activation are genes of their own, a convolution is linear."""
+    assert parse_ideal("C32 B relu C64.k5 gelu M C16 > G") == parse("C32.bn C64.k5.gelu M C16.linear > G")
+    assert parse_ideal("C32") == parse("C32.linear")
+    assert {gene.activation for gene in parse_ideal(" ".join(f"C8 {a}" for a in ACTIVATIONS)).genes} == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("text", ["B C32", "C32 relu B", "C32 M B", "C32 B B", "C32 relu gelu", "M relu"])
+def test_the_ideal_dialect_has_limits_and_says_so(text):
+    with pytest.raises(InputError, match=r"expected B, then an activation, after a conv"):
+        parse_ideal(text)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +120,15 @@ def test_json_form_is_the_documented_one():
         ("c32", "'c32'", "as in 'C32 C64 M > G'"),
         ("C32,C64", "'C32,C64'", "as in 'C32 C64 M > G'"),
         ("C32 > H", "'H'", "as in 'C32 C64 M > G'"),
-        ("C32 > F0", "'F0'", "as in 'C32 C64 M > G'"),
+        ("C32.k4", "'C32.k4'", "as in 'C32 C64 M > G'"),
+        ("C32.bn.bn", "'C32.bn.bn'", "as in 'C32 C64 M > G'"),
+        ("C32.relu.gelu", "'C32.relu.gelu'", "as in 'C32 C64 M > G'"),
+        ("C32.add1.cat2", "'C32.add1.cat2'", "as in 'C32 C64 M > G'"),
+        ("C32.", "'C32.'", "as in 'C32 C64 M > G'"),
+        ("C32 M4", "'M4'", "as in 'C32 C64 M > G'"),
+        ("C32 D0", "'D0'", "as in 'C32 C64 M > G'"),
+        ("C32 D100", "'D100'", "as in 'C32 C64 M > G'"),
+        ("C32 > F-1", "'F-1'", "as in 'C32 C64 M > G'"),
         ("C32 >", "''", "as in 'C32 C64 M > G'"),
         ("C32 > G > G", "'G > G'", "as in 'C32 C64 M > G'"),
     ],
@@ -108,8 +143,10 @@ def test_bad_text_names_the_word_and_the_mend(text, given, mend):
 @pytest.mark.parametrize(
     ("form", "match"),
     [
-        ({"genes": [{"kind": "dropout"}], "head": {"kind": "pool"}}, r"dropout.*expected a conv, a maxpool.*see"),
-        ({"genes": [{"kind": "maxpool", "size": 3}], "head": {"kind": "pool"}}, r"'size': 3.*expected.*see"),
+        ({"genes": [{"kind": "lstm"}], "head": {"kind": "pool"}}, r"lstm.*expected a kind of conv, maxpool.*see"),
+        ({"genes": [{"kind": "maxpool", "size": 4}], "head": {"kind": "pool"}}, r"'size': 4.*expected.*see"),
+        ({"genes": [{"kind": "dropout", "percent": 2.5}], "head": {"kind": "pool"}}, r"'percent': 2.5.*expected.*see"),
+        ({"genes": [{"kind": "conv", "filters": True}], "head": {"kind": "pool"}}, r"'filters': True.*expected.*see"),
         ({"genes": [{"kind": "conv", "filters": "8"}], "head": {"kind": "pool"}}, r"'filters': '8'.*expected.*see"),
         ({"genes": [{"kind": "conv", "filters": 0}], "head": {"kind": "pool"}}, r"'filters': 0.*expected.*see"),
         ({"genes": [{"kind": "conv", "filters": 8, "norm": "layer"}], "head": {"kind": "pool"}}, r"'norm': 'layer'"),
@@ -124,9 +161,9 @@ def test_bad_json_names_the_gene_and_the_mend(form, match):
 @pytest.mark.parametrize(
     ("form", "match"),
     [
-        (("a", "0.9", [("dropout", [("p", 0.5)])]), r"dropout.*expected 'conv' with nb_filter.*see"),
-        (("a", "0.9", [("maxp", [("pool_size", 3)])]), r"pool_size', 3.*expected.*see"),
-        ("('a', '0.9', [('dropout', [('p', 0.5)])])", r"layer is .*dropout.*expected 'conv' with nb_filter.*see"),
+        (("a", "0.9", [("lstm", [("p", 0.5)])]), r"lstm.*expected one of conv, maxp.*see"),
+        (("a", "0.9", [("maxp", [("pool_size", 4)])]), r"pool_size', 4.*expected.*see"),
+        ("('a', '0.9', [('dropout', [('p', 0.5)])])", r"gene is .*dropout.*expected a gene.*see"),
         (("a", "0.9"), r"'a', '0.9'.*expected \(name, score, layers\)"),
         ("('a', '0.9')", r"'a', '0.9'.*expected \(name, score, layers\)"),
         (("a", "good", []), r"'good'.*expected \(name, score, layers\)"),

@@ -25,7 +25,7 @@ LAYERS = [
     "cost",
     "space",
     "world networks tables",
-    "variation record archive executors foresight",
+    "variation record archive executors ray_executor foresight",
     "breeding",
     "strategies.base",
     "strategies.random strategies.artificial_life strategies.aging_evolution",
@@ -55,6 +55,7 @@ HOMES = {
     "click": "cli",
     "rich": "terminal",
     "filelock": "run",
+    "ray": "ray_executor",
     "PIL": "data.pictures",
 }
 """Who may import what at the top of the file."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuralfinder.build import build
+from neuralfinder.cost import Rates
 from neuralfinder.genome import Conv, Genome, MaxPool, parse
 from neuralfinder.inheritance import Parent, align, inherit
 from neuralfinder.networks import NetworkSpace
+from neuralfinder.presets import Settings, make_space
 from neuralfinder.seeds import torch_seed
 from neuralfinder.types import Shape
-from neuralfinder.variation import cross, mutate, replicate
+from neuralfinder.variation import cross, mutate, replicate, vary
 
 SHAPE = Shape(3, 8, 8)
 
@@ -125,3 +129,39 @@ def test_every_child_of_the_operators_inherits_and_answers(a: Genome, b: Genome,
         network = network_of(child, seed=7)
         inherit(network, child, parents, SHAPE)
         assert answers(network).isfinite().all()
+
+
+RICH = make_space(Settings(preset="rich"), SHAPE, 4, Rates(), math.inf)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_any_step_in_a_rich_space_inherits_and_equal_genes_keep_their_kernels(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    genome = RICH.sample(rng)
+    for _ in range(6):
+        genome = vary(genome, RICH, rng)[1]
+    name, child = vary(genome, RICH, rng)
+    parent = Parent(genome, network_of(genome).state_dict())
+    network = network_of(child, seed=99)
+    inherit(network, child, [parent], SHAPE)
+    assert torch.isfinite(answers(network)).all()
+    first = child.genes[0]
+    if first == genome.genes[0] and isinstance(first, Conv):
+        assert torch.equal(network.state_dict()["0_conv.weight"], parent.state["0_conv.weight"]), name
+
+
+@pytest.mark.parametrize(
+    ("parent", "child"),
+    [
+        ("C8 C16 > G", "C8 C16.k5 > G"),  # a larger kernel with a border of zeros
+        ("C8 M C16.gelu > G", "C8 M C32.gelu > G"),
+        ("C8.k5 M C16 > G", "C8.k5 C8.k5 M C16 > G"),
+        ("C8.sep M C16.sep > G", "C8.sep M C24.sep > G"),
+        ("C8 M C16 > F32-16", "C8 M C24 > F32-16"),
+        ("C8 M C16 > F0", "C8 M C24 > F0"),
+    ],
+)
+def test_the_function_is_kept_in_a_rich_space(parent: str, child: str) -> None:
+    old = parent_of(parent)
+    torch.testing.assert_close(answers(child_of(child, old)), answers(network_of(old.genome)))

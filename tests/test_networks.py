@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError
-from neuralfinder.genome import PUBLISHED_BEST, Conv, DenseHead, Genome, MaxPool, PoolHead, parse
+from neuralfinder.genome import PUBLISHED_BEST, AvgPool, Conv, DenseHead, Dropout, Genome, MaxPool, PoolHead, parse
 from neuralfinder.networks import ALPHABETS, NetworkSpace
+from neuralfinder.presets import Settings, make_space
 from neuralfinder.testing import SpaceContract
 from neuralfinder.types import Shape
-from neuralfinder.variation import replicate
+from neuralfinder.variation import replicate, vary
 
 CIFAR = NetworkSpace(Shape(3, 32, 32), 10)
 FAST = NetworkSpace(Shape(3, 32, 32), 10, filters=ALPHABETS["fast"], norm=True, head=PoolHead(), founders_are="chain")
@@ -34,6 +36,43 @@ class TestPublishedSpace(SpaceContract):
 class TestFastSpace(SpaceContract):
     def make(self) -> NetworkSpace:
         return FAST
+
+
+RICH = make_space(Settings(preset="rich"), Shape(3, 32, 32), 10, Rates(), math.inf)
+
+
+class TestRichSpace(SpaceContract):
+    def make(self) -> NetworkSpace:
+        return RICH
+
+
+def test_small_steps_reach_every_attribute_of_a_gene():
+    """From one genome: all kernels, strides, activations, groups, skips of both kinds, pools and dropouts are met."""
+    genome, draws = parse("C32.bn C64.bn M C64.bn M C128.bn > G"), np.random.default_rng(0)
+    met: set[object] = set()
+    for _ in range(3000):
+        genes = vary(genome, RICH, draws)[1].genes
+        met |= {word for gene in genes for word in str(gene).split(".")[1:]} | {
+            g for g in genes if not isinstance(g, Conv)
+        }
+    words = {"k1", "k5", "s2", "leaky", "gelu", "silu", "g2", "g4", "sep"}
+    assert words <= met
+    assert {f"{join}{k}" for join in ("add", "cat") for k in (1, 2, 3)} <= met
+    assert {MaxPool(), AvgPool(), MaxPool(3), Dropout(10), Dropout(25)} <= met
+
+
+def test_genomes_that_build_the_same_network_are_one():
+    """Skips to before the first gene are none, groups are as many as divide."""
+    assert RICH.canonical(parse("C16.bn.add3 C16.bn.add1 C16.bn.cat2 > G")) == parse(
+        "C16.bn C16.bn.add1 C16.bn.cat2 > G"
+    )
+    assert RICH.canonical(parse("C16.g4.bn C32.g4.bn > G")) == parse("C16.bn C32.g4.bn > G")  # 3 channels come in
+
+
+def test_neighbours_are_the_next_values():
+    near = {str(gene) for gene in RICH.neighbours(parse("C64.k5.add1").genes[0])}
+    assert {"C48.k5.add1", "C96.k5.add1", "C64.add1", "C64.k5", "C64.k5.add2", "C64.k5.gelu.add1"} <= near
+    assert not {"C128.k5.add1", "C64.k1.add1", "C64.k5.add3"} & near
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -135,6 +135,8 @@ def test_show_a_run_that_goes_on(record):
         "state     not finished: 5 candidates trained so far",
         "failed    1 x diverged",
         "failed    1 x infeasible:cap",
+        "operator  cross: 0 of 1 better than their parents",
+        "operator  copy: 0 of 1 better than their parents",
     ]
 
 
@@ -144,7 +146,33 @@ def test_show_a_finished_run(record):
         *summary(FIGURES),
         "failed    1 x diverged",
         "failed    1 x infeasible:cap",
+        "operator  cross: 0 of 1 better than their parents",
+        "operator  copy: 0 of 1 better than their parents",
     ]
+
+
+def test_operators_and_foresight_are_shown_against_what_came(tmp_path):
+    """Six children of one parent of 0.5: four mutants, three of them better, two crossings, none better."""
+    with Record(tmp_path / "run.sqlite") as record:
+        record.append("run", [{"data": "toys", "settings": {"seed": 0}, "address": {}}])
+        rows = [
+            ("init", 0.5, 0.0),
+            *[("mutate", s, s) for s in (0.6, 0.7, 0.4, 0.8)],
+            ("cross", 0.5, 0.9),
+            ("cross", 0.3, -1),
+        ]
+        for id_, (operator, score, expected) in enumerate(rows):
+            candidate = Candidate(id_, parse(f"C{id_ + 1}"), operator, ("C1",) if id_ else (), 7, Fidelity(1))
+            note = {"kind": "foresight", "genome": candidate.genome.key, "mean": expected, "spread": 1.0}
+            record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": [note] if id_ else []}])
+            record.append("result", [dataclasses.asdict(Result(id_, score))])
+        lines = show_run(record)
+    assert lines[-3:-1] == [
+        "operator  mutate: 3 of 4 better than their parents",
+        "operator  cross: 0 of 2 better than their parents",
+    ]
+    # ranks expected 3 4 2 5 6 1, real 4 5 2 6 3 1: 1 - 6 * (1 + 1 + 0 + 1 + 9 + 0) / (6 * 35)
+    assert lines[-1] == "foresight Spearman's rho 0.66 between what was expected and what came, 6 networks"
 
 
 def test_the_summary_of_a_run():

@@ -27,7 +27,7 @@ from neuralfinder.world import Life
 
 RICH: dict[str, Any] = {
     "r": 0.0, "repair": "drop", "resample_pool": True, "noise": 0.5, "validation": 1000, "reevaluate": 2,
-    "selection": 2.0, "mains": 3, "children": 2, "foresight": 8, "explore": 0.2, "renewal": 3,
+    "selection": 2.0, "mains": 3, "children": 2, "foresight": 8, "explore": 0.2, "renewal": 3, "confirm": True,
 }  # fmt: skip
 """Every addition at once."""
 
@@ -160,13 +160,42 @@ def test_a_richer_world_is_better_than_the_published_one():
     assert best(**life) > 0.1 + best()
 
 
-def test_operators_that_pay_are_shown():
-    strategy = rich(**{**RICH, "reevaluate": 1})
-    drive(strategy, TOY.answer, 200)
-    shares = strategy.view()["operators"]
-    assert sum(shares.values()) == pytest.approx(1)
-    assert max(shares.values()) > 1.5 * min(shares.values())
-    assert not rich().view()["operators"]
+def test_a_new_best_is_scored_again_and_counts_with_the_mean():
+    """A life that was lucky once: 0.9 at first, 0.3 the second time."""
+    strategy = rich(confirm=True, children=1, size=3)
+    founders = strategy.ask(100)
+    strategy.tell([Result(c.id, 0.5) for c in founders])
+    (lucky,) = strategy.ask(1)
+    strategy.tell([Result(lucky.id, 0.9)])
+    (again,) = strategy.ask(1)
+    assert (again.genome, again.repeat) == (lucky.genome, 1)
+    assert again.seed != lucky.seed
+    strategy.tell([Result(again.id, 0.3)])
+    strategy.ask(1)
+    scores = {life.genome.key: life.score for life in strategy.world.lives()}
+    assert scores[lucky.genome.key] == pytest.approx(0.6)
+
+
+def test_only_what_would_be_the_best_is_scored_again():
+    strategy = rich(confirm=True, children=2, size=3)
+    asked = drive(strategy, TOY.answer, 200)
+    assert {candidate.repeat for candidate in asked} == {0, 1}
+    repeated = [candidate for candidate in asked if candidate.repeat]
+    scores = [TOY.score(candidate.genome) for candidate in repeated]
+    assert scores == sorted(scores)  # each is a new best of the world
+    assert len(set(scores)) == len(scores) < 20
+    founders = [TOY.score(candidate.genome) for candidate in asked if candidate.operator == "init"]
+    assert scores[0] > max(founders)
+    assert scores[-1] == max(TOY.score(candidate.genome) for candidate in asked)
+
+
+def test_diversity_is_measured():
+    strategy = rich(size=3)
+    assert strategy.view()["diversity"] == {"distinct": 0.0, "distance": 0.0}
+    genomes = ["C16", "C16", "C32", "C16 M", "C64 C32 M", "C16", "C16", "C16", "C16"]
+    for place, (cell, text) in enumerate(zip(strategy.world.cells, genomes, strict=True)):
+        strategy.world[cell] = Life(parse(text), 1 - 0.1 * place, 0, "init")
+    assert strategy.view()["diversity"] == pytest.approx({"distinct": 4 / 9, "distance": (1 + 1 + 3) / 9})
 
 
 def test_expectations_are_recorded_beside_the_candidates():

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -23,7 +23,7 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
-from neuralfinder.variation import cross, mutate, replicate
+from neuralfinder.variation import cross, distance, mutate, replicate
 from neuralfinder.world import Cell, Life, World
 
 Rounds = Generator[list[Birth], list[Life], None]
@@ -41,6 +41,7 @@ class Scene:
     main: Cell
     auxiliary: Cell
     births: list[Birth]
+    lives: list[Life] = field(default_factory=list)
     best: Life | None = None
     displaced: tuple[Cell, ...] = ()
     cells: tuple[Cell, ...] = ()
@@ -55,6 +56,11 @@ def better(x: float, y: float, r: float, measure: str = "accuracy") -> bool:
     """
     base = y if measure == "accuracy" else 1 - y
     return x > y and (base <= 0 or (x - y) / base > r)
+
+
+def _best_place(lives: Sequence[Life]) -> int:
+    """Of the best life; ties go to the cheaper, then to the first."""
+    return max(range(len(lives)), key=lambda place: (lives[place].score, -lives[place].macs))
 
 
 class ArtificialLife(Strategy):
@@ -85,6 +91,8 @@ class ArtificialLife(Strategy):
             five.
         foresight: possible births looked at for each that is trained, 0 for none; needs `children`.
         optimism, explore: see `Breeder`.
+        confirm: whether a child that would be the best of the world is scored again, and counts with the mean: the
+            best of many is mostly lucky.
         renewal: rounds as main life without success after which a newcomer takes the place of a life that is not the
             best; 0 lets all stay.
     """
@@ -115,6 +123,7 @@ class ArtificialLife(Strategy):
         foresight: int = 0,
         optimism: float = 1.0,
         explore: float = 0.1,
+        confirm: bool = False,
         renewal: int = 0,
     ) -> None:
         super().__init__(space, seeds, fidelity)
@@ -140,12 +149,13 @@ class ArtificialLife(Strategy):
         self.repair, self.reevaluate = repair, reevaluate
         self.mutation_points, self.resample_pool, self.only_if_worse = mutation_points, resample_pool, only_if_worse
         self.selection, self.mains, self.children, self.renewal = selection, mains, children, renewal
-        self.foresight = foresight
+        self.foresight, self.confirm = foresight, confirm
         self._rng = seeds.stream("artificial-life")
         self._breeder = Breeder(space, self._rng, foresight, optimism, explore) if children else None
         self._unmoved: Counter[Cell] = Counter()
         self._repeats = [0.0, 0.0]
-        self._foreseen: set[str] = set()
+        self._foreseen: set[tuple[str, int]] = set()
+        self._confirmed: set[Genome] = set()
         self._story = self._evolve()
         self._over = False
         self._births: list[Birth] = []
@@ -154,13 +164,28 @@ class ArtificialLife(Strategy):
         self._advance(first=True)
 
     def view(self) -> dict[str, Any]:
-        """`round`, `rounds`, the `world` as rows of lives, and how often each of the `operators` is drawn."""
-        operators = self._breeder.shares if self._breeder else {}
-        return {"round": self.round, "rounds": self.rounds, "world": self.world.snapshot(), "operators": operators}
+        """`round`, `rounds`, the `world` as rows of lives, its `diversity`, and how often `operators` are drawn."""
+        return {
+            "round": self.round,
+            "rounds": self.rounds,
+            "world": self.world.snapshot(),
+            "diversity": self.diversity(),
+            "operators": self._breeder.shares if self._breeder else {},
+        }
+
+    def diversity(self) -> dict[str, float]:
+        """How different the lives are: share of genomes that are `distinct`, mean edit `distance` to the best."""
+        lives = self.world.lives()
+        if not lives:
+            return {"distinct": 0.0, "distance": 0.0}
+        best = max(lives, key=lambda life: life.score)
+        counts = Counter(life.genome for life in lives)
+        away = sum(count * distance(genome, best.genome) for genome, count in counts.items())
+        return {"distinct": len(counts) / len(lives), "distance": away / len(lives)}
 
     def living(self) -> set[str]:
         """The lives in the world and those about to be born."""
-        return {life.genome.key for life in self.world.lives()} | {genome.key for _, genome, _ in self._births}
+        return {life.genome.key for life in self.world.lives()} | {birth.genome.key for birth in self._births}
 
     def _evolve(self) -> Rounds:
         """The whole life of the world, top to bottom."""
@@ -171,9 +196,12 @@ class ArtificialLife(Strategy):
             # steps 2.1 to 2.3: main lives and what is born of them
             scenes = [self._scene(main) for main in self._choose_mains()]
             lives = iter((yield [birth for scene in scenes for birth in scene.births]))
+            for scene in scenes:
+                scene.lives = list(islice(lives, len(scene.births)))
+            yield from self._confirm(scenes)
             # step 2.4: the best child against s1, then against s2
             for scene in scenes:
-                self._compare(scene, list(islice(lives, len(scene.births))))
+                self._compare(scene)
             # step 2.5: mutants of the best child replace the two worst others near s1
             lives = iter((yield [birth for scene in scenes for birth in self._newcomers(scene)]))
             for scene in scenes:
@@ -186,7 +214,7 @@ class ArtificialLife(Strategy):
         """Step 1: founders for all cells; with foresight those after the first are chosen by it."""
         world, space = self.world, self.space
         blind = min(BLIND, len(world.cells)) if self.foresight else len(world.cells)
-        births: list[Birth] = [("init", genome, ()) for genome in space.founders(blind, self._rng)]
+        births = [Birth("init", genome) for genome in space.founders(blind, self._rng)]
         cells = iter(world.cells)
         while births:
             lives = yield births
@@ -194,7 +222,7 @@ class ArtificialLife(Strategy):
                 world[next(cells)] = life
             left = min(self.mains, len(world.cells) - len(world))
             births = self._breeder.newcomers(left, self._known_keys) if self._breeder and left else []
-            births = [("init", genome, parents) for _, genome, parents in births]
+            births = [birth._replace(operator="init") for birth in births]
         for cell in cells:  # the space is used up
             world[cell] = world.lives()[int(self._rng.integers(len(world)))]
 
@@ -227,19 +255,38 @@ class ArtificialLife(Strategy):
         parents = (s1.genome.key, s2.genome.key)
         births: list[Birth] = []
         if not self.space.fixed_length:
-            births.append(("copy", self._mend(replicate(s1.genome)), parents[:1]))
+            births.append(Birth("copy", self._mend(replicate(s1.genome)), parents[:1]))
         crossed = cross(s1.genome, s2.genome, self.space, self._rng, known=self._known_keys)
-        births += [("cross", self._mend(child), parents) for child in crossed]
+        births += [Birth("cross", self._mend(child), parents) for child in crossed]
         return Scene(main, auxiliary, births)
 
-    def _compare(self, scene: Scene, lives: list[Life]) -> None:
+    def _confirm(self, scenes: list[Scene]) -> Rounds:
+        """Score again the best child of a scene while it is better than all lives of the world and new."""
+        record = max(life.score for life in self.world.lives())
+        while self.confirm:
+            best = [(scene, _best_place(scene.lives)) for scene in scenes if scene.lives]
+            fresh = [
+                (scene, place)
+                for scene, place in best
+                if scene.lives[place].score > record and scene.births[place].genome not in self._confirmed
+            ]
+            if not fresh:
+                break
+            births = [scene.births[place] for scene, place in fresh]
+            self._confirmed |= {birth.genome for birth in births}
+            again = yield [birth._replace(repeat=self.reevaluate) for birth in births]
+            for (scene, place), life in zip(fresh, again, strict=True):
+                mean = (scene.lives[place].score + life.score) / 2
+                scene.lives[place] = replace(scene.lives[place], score=mean)
+
+    def _compare(self, scene: Scene) -> None:
         """Step 2.4: the best child takes the place of s1, and of s2, if it is better; ties go to the cheaper."""
-        world = self.world
+        world, lives = self.world, scene.lives
         s1, s2 = world[scene.main], world[scene.auxiliary]
         if self._breeder:
             for life in lives:
                 self._breeder.reward(life.origin, life.score > s1.score)
-        scene.best = max(lives, key=lambda life: (life.score, -life.macs), default=None)
+        scene.best = lives[_best_place(lives)] if lives else None
         if scene.best is None or not self._better(scene.best, s1):
             self._unmoved[scene.main] += 1
             return
@@ -267,10 +314,10 @@ class ArtificialLife(Strategy):
         if self._breeder:
             return self._breeder.mutants(genome, n, self._known_keys) if n else []
         mutants = [mutate(genome, self.space, self._rng, self.mutation_points, self.resample_pool) for _ in range(n)]
-        return [("mutate", mutant, (genome.key,)) for mutant in mutants]
+        return [Birth("mutate", mutant, (genome.key,)) for mutant in mutants]
 
     def _founder(self) -> list[Birth]:
-        return [("newcomer", self.space.founders(1, self._rng)[0], ())]
+        return [Birth("newcomer", self.space.founders(1, self._rng)[0])]
 
     def _is_best(self, cell: Cell) -> bool:
         return self.world[cell].score >= max(life.score for life in self.world.lives())
@@ -330,20 +377,20 @@ class ArtificialLife(Strategy):
             self._breeder.notes = []
         self._answers = {slot: [] for slot in range(len(self._births))}
         self._queue = [
-            Proposal(genome, operator, parents, repeat, slot)
-            for slot, (operator, genome, parents) in enumerate(self._births)
-            for repeat in range(self.reevaluate)
+            Proposal(birth.genome, birth.operator, birth.parents, birth.repeat + again, slot)
+            for slot, birth in enumerate(self._births)
+            for again in range(self.reevaluate)
         ]
 
     def _life(self, birth: Birth, results: list[Result]) -> Life:
         """A life scores the mean of its trainings, in whatever order these ended; one that failed scores 0."""
-        operator, genome, _ = birth
+        genome = birth.genome
         scores = [result.score or 0.0 for result in results]
         score = math.fsum(scores) / len(scores)
         if all(result.failure is None for result in results):
             self._repeats[0] += len(scores) - 1
             self._repeats[1] += math.fsum((each - score) ** 2 for each in scores)
-            if self._breeder and genome.key not in self._foreseen:
-                self._foreseen.add(genome.key)
+            if self._breeder and (genome.key, birth.repeat) not in self._foreseen:
+                self._foreseen.add((genome.key, birth.repeat))
                 self._breeder.learn(genome, score)
-        return Life(genome, score, self.space.cost(genome).macs, operator)
+        return Life(genome, score, self.space.cost(genome).macs, birth.operator)

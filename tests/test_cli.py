@@ -531,9 +531,9 @@ def test_there_is_a_limit_of_time_unless_another_is_given(settings_of):
 
 def test_settings_are_listed_with_their_value_in_each_preset():
     lines = dict(line.split(maxsplit=1) for line in call("list", "settings").out.splitlines())
-    assert lines["early_stop"] == "fast: True, seed-2017: False"
-    assert lines["alphabet"] == "fast: fast, seed-2017: 2017"
-    assert lines["r"] == "fast: 0.0, seed-2017: 0.02"
+    assert lines["early_stop"] == "fast: True, rich: True, seed-2017: False"
+    assert lines["alphabet"] == "fast: fast, rich: fast, seed-2017: 2017"
+    assert lines["r"] == "fast: 0.0, rich: 0.0, seed-2017: 0.02"
 
 
 LEAST = {

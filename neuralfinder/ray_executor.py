@@ -62,12 +62,15 @@ class RayExecutor:
         return future
 
     def stop(self) -> None:
-        """Cancel all calls that are not done; their futures raise `CancelledError`."""
-        for reference in list(self._running.values()):
-            ray.cancel(reference, force=False)
+        """End the workers of all calls that are not done; their futures raise `CancelledError`."""
+        for future, reference in list(self._running.items()):
+            if self._running.pop(future, None) is not None:
+                ray.cancel(reference, force=True)  # a request alone is lost on a worker that is still importing
+                future.set_exception(CancelledError())
 
     def _settle(self, future: Future[Any], done: Future[Any]) -> None:
-        self._running.pop(future, None)
+        if self._running.pop(future, None) is None:  # stopped
+            return
         try:
             future.set_result(done.result())
         except (TaskCancelledError, KeyboardInterrupt):

@@ -108,11 +108,12 @@ class Breeder:
     def looks(self) -> int:
         """Possible births looked at for each that is trained: fewer once more are known than foresight learns from.
 
-        So thinking stays short beside the trainings of a long search, whose evolution has had its time by then.
+        With the square of the number known, so that all the thinking of a search, however long, takes bounded time;
+        evolution has had its time by then.
         """
         if not self._foresight.ready:
             return 1
-        return max(1, round(self._possible * min(1.0, MOST / self._foresight.count)))
+        return max(1, round(self._possible * min(1.0, MOST / self._foresight.count) ** 2))
 
     def _chosen(self, breed: Callable[[], Birth], n: int, known: Container[str]) -> list[Birth]:
         looks = self.looks

@@ -8,6 +8,7 @@ do not stretch the scale on which the good ones lie close together.
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,24 +35,24 @@ class Foresight:
 
     Args:
         space: gives the features.
+
+    Attributes:
+        count: scores taken in.
     """
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self._features: list[np.ndarray] = []
-        self._scores: list[float] = []
+        self._unread: deque[Genome] = deque(maxlen=MOST)
+        self._features: deque[np.ndarray] = deque(maxlen=MOST)
+        self._scores: deque[float] = deque(maxlen=MOST)
         self._model: GaussianProcessRegressor | None = None
-        self._learned = self._fitted = 0
+        self.count = self._learned = self._fitted = 0
 
     def learn(self, genome: Genome, score: float) -> None:
         """Take in the score, 0..1, of a trained network."""
-        self._features.append(self.space.features(genome))
+        self._unread.append(genome)
         self._scores.append(score)
-
-    @property
-    def count(self) -> int:
-        """Scores taken in."""
-        return len(self._scores)
+        self.count += 1
 
     @property
     def ready(self) -> bool:
@@ -75,7 +76,9 @@ class Foresight:
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-        features, scores = np.array(self._features[-MOST:]), np.array(self._scores[-MOST:])
+        while self._unread:
+            self._features.append(self.space.features(self._unread.popleft()))
+        features, scores = np.array(self._features), np.array(self._scores)
         self._learned = self.count
         if self._model is None or self._learned >= REFIT * self._fitted:
             self._fitted = self._learned

@@ -176,6 +176,9 @@ class Genome:
         body = " ".join(str(gene) for gene in self.genes)
         object.__setattr__(self, "key", body if self.head == _PUBLISHED_HEAD else f"{body} > {self.head}")
 
+    def __hash__(self) -> int:
+        return hash(self.key)
+
     def __str__(self) -> str:
         return self.key
 

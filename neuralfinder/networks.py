@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,7 @@ class NetworkSpace(Space):
     max_step_seconds: float = math.inf
     forward: Rates = Rates()
     max_forward_seconds: float = math.inf
+    _alternatives: dict[Gene, Sequence[Gene]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     @property
     def max_pools(self) -> int:
@@ -118,12 +119,14 @@ class NetworkSpace(Space):
 
     def alternatives(self, gene: Gene) -> Sequence[Gene]:
         """The gene with one attribute changed to any other value there is; nothing where there is one value only."""
-        return [
-            dataclasses.replace(gene, **change)
-            for name, values in self._values(gene).items()
-            for value in values
-            if (change := _change(name, value)) and value != _value(gene, name)
-        ]
+        if gene not in self._alternatives:
+            self._alternatives[gene] = tuple(
+                dataclasses.replace(gene, **_change(name, value))
+                for name, values in self._values(gene).items()
+                for value in values
+                if value != _value(gene, name)
+            )
+        return self._alternatives[gene]
 
     def neighbours(self, gene: Gene) -> Sequence[Gene]:
         """The gene with one attribute changed to the next lower or higher value; words have no order."""
@@ -185,6 +188,8 @@ class NetworkSpace(Space):
     def mend(self, genome: Genome) -> Genome:
         """Pools deleted from the right until the picture survives all of them."""
         genes, surplus = list(genome.genes), genome.halvings - self.max_pools
+        if surplus <= 0:
+            return genome
         for place in reversed(range(len(genes))):
             if surplus > 0 and isinstance(genes[place], Pool):
                 del genes[place]

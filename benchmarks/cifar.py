@@ -1,11 +1,11 @@
 """Accuracy on CIFAR-10 against time, by strategy: whole searches, in the same space and with the same recipes.
 
-    python benchmarks/cifar.py CIFAR [--minutes 2 5 10 20] [--strategies artificial-life random] [--seeds 0] [--out FILE]
+    python benchmarks/cifar.py CIFAR [--minutes 2 5 10 20] [--strategies artificial-life random] [--seeds 0] [--out F]
 
 CIFAR is a folder with `train/` and `test/` and a sub-folder per class, or what else `neuralfinder search` takes. Each
-search is a process of its own; its row is added to FILE as a line of JSON, and a search whose row is there already is
-not repeated: hours of searches can be made in parts. Prints for every budget and strategy the test accuracy of search and
-network by hand, and the networks trained.
+search is a process of its own; its row is added to F as a line of JSON, and a search whose row is there already is
+not repeated: hours of searches can be made in parts. Prints for every budget and strategy the test accuracy of search
+and network by hand, and the networks trained.
 """
 
 from __future__ import annotations

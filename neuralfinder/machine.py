@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,15 +85,19 @@ def has_bf16(device: torch.device) -> bool:
     return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def measure(setup: Setup, space: NetworkSpace, seconds: float) -> Rates:
+def measure(setup: Setup, space: NetworkSpace, seconds: float | None) -> Rates:
     """Time training steps of some small networks and fit `Rates` to them.
 
     Args:
         setup: the run's data, recipe and batch size.
         space: gives shape, widths and head.
-        seconds: time to take, about.
+        seconds: time to take, about; `None`, when nothing rests on it, takes the last measurement of this machine, and
+            2 seconds where there is none.
     """
+    if seconds is None and (kept := _kept(setup)):
+        return kept
     probes = _probes(space)
+    seconds = seconds or 2.0
     new, matrix = _fit(probes, space, lambda network: step_seconds(network, setup, seconds / len(probes)))
     return _steady(new, setup, matrix)
 
@@ -142,26 +147,43 @@ def _probes(space: NetworkSpace) -> list[Genome]:
 
 def _steady(new: Rates, setup: Setup, matrix: np.ndarray) -> Rates:
     """The kept measurement of this machine if the new one agrees with it; else the new one, kept from now on."""
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuralfinder" / "machine.json"
-    shape = setup.train.shape
-    work = f"{shape}, {setup.recipe.name}, {setup.batch_size}, {setup.bf16}"
-    key = f"{describe(setup.device)}, torch {torch.__version__}, {work}"
-    try:
-        book = json.loads(path.read_text())
-        old = Rates(**book[key])
+    if old := _kept(setup):
         ratios = (matrix @ dataclasses.astuple(new)) / (matrix @ dataclasses.astuple(old))
         if SAME_MACHINE**-1 < float(np.median(ratios)) < SAME_MACHINE:
             return old
-    except KeyError:
-        pass
-    except (OSError, ValueError, TypeError):
-        book = {}
-    book[key] = dataclasses.asdict(new)
+    path = _book()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(book, indent=1))
+        part.write_text(json.dumps({**_pages(), _page(setup): dataclasses.asdict(new)}, indent=1))
         part.replace(path)
     except OSError:
         pass  # a home that cannot be written to costs only the agreement between runs
     return new
+
+
+def _kept(setup: Setup) -> Rates | None:
+    """The measurement of this machine for this kind of work that the user's cache has."""
+    try:
+        return Rates(**_pages()[_page(setup)])
+    except (KeyError, TypeError):
+        return None
+
+
+def _book() -> Path:
+    """The file with the measurements of this machine: an object with a page for each kind of work."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuralfinder" / "machine.json"
+
+
+def _page(setup: Setup) -> str:
+    work = f"{setup.train.shape}, {setup.recipe.name}, {setup.batch_size}, {setup.bf16}"
+    return f"{describe(setup.device)}, torch {torch.__version__}, {work}"
+
+
+def _pages() -> dict[str, Any]:
+    """What the book has; nothing where there is none, or what is there is no such book."""
+    try:
+        pages = json.loads(_book().read_text())
+    except (OSError, ValueError):
+        return {}
+    return pages if isinstance(pages, dict) else {}

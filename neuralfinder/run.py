@@ -40,6 +40,7 @@ from neuralfinder.report import pareto_front
 from neuralfinder.search import Limits, Progress, replay, search
 from neuralfinder.seeds import Seeds
 from neuralfinder.status import Status
+from neuralfinder.strategies import Strategy
 from neuralfinder.train import Clock, Setup
 from neuralfinder.types import Candidate
 from neuralfinder.weights import WeightStore
@@ -254,11 +255,17 @@ class _Run:
     def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
-        rates = compute(executor, measure, setup, free, 2.0 if left is None else min(3.0, max(0.3, 0.04 * left)))
+        measuring = None if left is None else min(3.0, max(0.3, 0.04 * left))
+        rates = compute(executor, measure, setup, free, measuring)
         limited = self.settings.limit("max_latency_ms") is not None
         forward = compute(executor, measure_forward, setup, free) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
-        return make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left, forward)
+        plan = make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left, forward)
+        self._strategy(plan, task, free)  # refuses settings that do not fit before the run rests on them
+        return plan
+
+    def _strategy(self, plan: Plan, task: Task, space: NetworkSpace) -> Strategy:
+        return make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation)
 
     def _may_mirror(self, data: Dataset, rows: np.ndarray) -> bool:
         rows = np.sort(rows[:MOST_PICTURES])
@@ -276,7 +283,7 @@ class _Run:
             return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures)
 
         progress = Progress(
-            make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation),
+            self._strategy(plan, task, space),
             predict,
             inherit=self.settings.switch("inherit"),
             judgement=Judgement() if self.settings.switch("early_stop") else None,

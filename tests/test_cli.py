@@ -382,6 +382,12 @@ def test_a_device_mended_before_there_was_a_plan_begins_the_run_again(tmp_path):
     assert "device cpu" in call("show", tmp_path / "run").out
 
 
+def test_a_setting_mended_before_there_was_a_plan_begins_the_run_again(tmp_path):
+    command = ("search", *SMALL, "--run", tmp_path / "run", "--quiet")
+    call(*command, "--set", "window=4").refused("window is 4", "odd")
+    assert call(*command).code == 0
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path):
     from filelock import FileLock
 

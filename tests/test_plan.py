@@ -40,7 +40,7 @@ def plan_for(task: Task, seconds: float | None, **chosen: object) -> Plan:
     return make_plan(task, given, recipe, batch_size_for(task.train, recipe, given.batch_size), RATES, seconds)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     train=st.integers(20, 50_000),
     side=st.sampled_from([8, 28, 32, 64]),

@@ -76,7 +76,15 @@ def name_of(check: Any) -> str:
 CHECKS = list(estimator_checks_generator(tiny()))
 
 
-@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=[f"{i}-{name_of(c)}" for i, (_, c) in enumerate(CHECKS)])
+def marks_of(check: Any) -> tuple[Any, ...]:
+    """The same training on read-only memory again takes long."""
+    return (pytest.mark.slow,) if getattr(check, "keywords", {}).get("readonly_memmap") else ()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [pytest.param(*pair, id=f"{i}-{name_of(pair[1])}", marks=marks_of(pair[1])) for i, pair in enumerate(CHECKS)],
+)
 def test_check(estimator: TableFinder, check: Any) -> None:
     if name_of(check) not in EXCUSED:
         check(estimator)

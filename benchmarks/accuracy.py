@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.record import Record
+from neuralfinder.report import improvements
 
 
 def search(data: str | None, seed: int, options: list[str]) -> dict[str, Any]:
     """One search in a fresh process and an empty folder.
 
     Returns:
-        The content of its `result.json`, with `wall_seconds` and `improvements`: pairs of seconds since the run began
-        and the best score of a single training so far.
+        The content of its `result.json`, with `wall_seconds` and `improvements`, see `report.improvements`.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "neuralfinder", "search", *([data] if data else [])]
@@ -37,18 +37,6 @@ def search(data: str | None, seed: int, options: list[str]) -> dict[str, Any]:
         result = json.loads((Path(folder) / "result.json").read_text())
         with Record(Path(folder) / "run.sqlite", readonly=True) as record:
             return {**result, "wall_seconds": seconds, "improvements": improvements(record)}
-
-
-def improvements(record: Record) -> list[tuple[float, float]]:
-    """Seconds since the first event, and score, of every training that was better than all before it."""
-    found: list[tuple[float, float]] = []
-    began = None
-    for event in record.read():
-        began = began or event.time
-        score = event.data["score"] if event.kind == "result" else None
-        if score is not None and (not found or score > found[-1][1]):
-            found.append((round(event.time - began, 1), score))
-    return found
 
 
 def main() -> None:

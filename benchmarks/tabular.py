@@ -29,7 +29,7 @@ from neuralfinder.archive import Archive
 from neuralfinder.genome import Choice, Genome
 from neuralfinder.presets import PRESETS
 from neuralfinder.seeds import Seeds
-from neuralfinder.strategies import AgingEvolution, ArtificialLife, Random, Strategy
+from neuralfinder.strategies import AgingEvolution, ArtificialLife, LocalSearch, Random, Strategy
 from neuralfinder.tables import Table, read_macro, read_nasbench201
 from neuralfinder.types import Candidate, Fidelity
 
@@ -57,6 +57,7 @@ STRATEGIES: dict[str, Make] = {
     "random": lambda table, seeds: Random(table, seeds, Fidelity(1)),
     "aging 20/5": lambda table, seeds: AgingEvolution(table, seeds, Fidelity(1), population=20, sample=5),
     "aging 100/25": lambda table, seeds: AgingEvolution(table, seeds, Fidelity(1), population=100, sample=25),
+    "local search": lambda table, seeds: LocalSearch(table, seeds, Fidelity(1)),
     "published": life,
     "published r=0": partial(life, r=0.0),
     "no foresight": partial(life, **{**DEFAULT, "foresight": 0}),
@@ -93,39 +94,8 @@ def by_tpe(table: Table, seed: int, evaluations: int) -> list[Candidate]:
     return list(asked.values())
 
 
-def by_local_search(table: Table, seed: int, evaluations: int) -> list[Candidate]:
-    """First-improvement local search with restarts over all networks that differ in one place."""
-    rng = Seeds(seed).stream("local")
-    asked: dict[str, Candidate] = {}
-
-    def score(genome: Genome) -> float:
-        genome = table.canonical(genome)
-        number = Seeds(seed).number("candidate", genome.key, 0)
-        candidate = asked.setdefault(genome.key, Candidate(len(asked), genome, "local", (), number, Fidelity(1)))
-        return table.answer(candidate).score or 0.0
-
-    while len(asked) < evaluations:
-        genome = table.sample(rng)
-        best, improved = score(genome), True
-        while improved and len(asked) < evaluations:
-            improved = False
-            near = [
-                Genome((*genome.genes[:place], gene, *genome.genes[place + 1 :]), genome.head)
-                for place in range(table.places)
-                for gene in table.alternatives(genome.genes[place])
-            ]
-            for place in rng.permutation(len(near)):
-                if len(asked) >= evaluations:
-                    break
-                if (value := score(near[place])) > best:
-                    genome, best, improved = near[place], value, True
-                    break
-    return list(asked.values())
-
-
 SEARCHES: dict[str, Callable[[Table, int, int], list[Candidate]]] = {
     **{name: partial(by_strategy, make) for name, make in STRATEGIES.items()},
-    "local search": by_local_search,
     "Optuna TPE": by_tpe,
 }
 

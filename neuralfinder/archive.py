@@ -107,6 +107,7 @@ def candidate_row(candidate: Candidate) -> dict[str, object]:
         "epochs": candidate.fidelity.epochs,
         "share": candidate.fidelity.share,
         "repeat": candidate.repeat,
+        **({"rate": candidate.rate} if candidate.rate != 1 else {}),
         "inherits": list(candidate.inherits),
         "bars": list(candidate.bars),
     }
@@ -138,6 +139,7 @@ def _read_candidate(row: Mapping[str, Any]) -> Candidate:
         seed=row["seed"],
         fidelity=Fidelity(row["epochs"], row["share"]),
         repeat=row["repeat"],
+        rate=row.get("rate", 1.0),
         inherits=tuple(row["inherits"]),
         bars=tuple(row["bars"]),
     )

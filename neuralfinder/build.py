@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
-from neuralfinder.cost import groups, pools_at_once, shapes, skip_source
+from neuralfinder.cost import groups, inputs, pools_at_once, shapes, skip_sources
 from neuralfinder.errors import InputError
-from neuralfinder.genome import AvgPool, Choice, Conv, DenseHead, Dropout, Gene, Genome, MaxPool, PoolHead
+from neuralfinder.genome import AvgPool, Choice, Conv, DenseHead, Dropout, Gene, Genome, Identity, MaxPool, PoolHead
 from neuralfinder.types import Shape
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -27,41 +27,54 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Skip(nn.Module):
-    """Lets an earlier map in: pooled to this one's size, and added to its channels or put beside them."""
+    """Lets earlier maps in: pooled to this one's size, and added to its channels or put beside them."""
 
     def __init__(self, join: str) -> None:
         super().__init__()
         self.join = join
 
-    def forward(self, here: Tensor, earlier: Tensor) -> Tensor:
-        """`(n, c, h, w)` and `(n, d, H, W)` with H >= h -> `(n, c, h, w)`, or `(n, c + d, h, w)` for `cat`."""
-        if earlier.shape[2:] != here.shape[2:]:
-            earlier = F.adaptive_max_pool2d(earlier, here.shape[2:])
+    def forward(self, here: Tensor, *earlier: Tensor) -> Tensor:
+        """`(n, c, h, w)` and some `(n, d, H, W)` -> `(n, c, h, w)`, or `(n, c + all d, h, w)` for `cat`."""
+        size, channels = here.shape[2:], here.shape[1]
+        maps = [other if other.shape[2:] == size else F.adaptive_max_pool2d(other, size) for other in earlier]
         if self.join == "cat":
-            return torch.cat([here, earlier], dim=1)
-        channels = here.shape[1]
-        return here + F.pad(earlier[:, :channels], (0, 0, 0, 0, 0, max(0, channels - earlier.shape[1])))
+            return torch.cat([here, *maps], dim=1)
+        for other in maps:
+            here = here + F.pad(other[:, :channels], (0, 0, 0, 0, 0, max(0, channels - other.shape[1])))
+        return here
+
+
+class Inputs(nn.Module):
+    """Puts earlier maps side by side, the smaller ones filled up with zeros on the right and below."""
+
+    def forward(self, _: Tensor, *earlier: Tensor) -> Tensor:
+        """Some `(n, d, H, W)` -> `(n, all d, largest H, largest W)`; what comes from right before is not looked at."""
+        height, width = (max(other.shape[side] for other in earlier) for side in (2, 3))
+        return torch.cat([F.pad(o, (0, width - o.shape[3], 0, height - o.shape[2])) for o in earlier], dim=1)
+
+
+PICTURE = "picture"
+"""Name of the source that is the picture itself."""
 
 
 class Network(nn.Sequential):
-    """Layers in a row, some of which let an earlier layer's output in.
+    """Layers in a row, some of which let earlier layers' outputs in.
 
     Args:
         layers: by name, in order.
-        sources: name of a `Skip` -> name of the layer whose output comes in.
+        sources: name of a `Skip` or of `Inputs` -> names of the layers whose outputs come in.
     """
 
-    def __init__(self, layers: OrderedDict[str, nn.Module], sources: dict[str, str]) -> None:
+    def __init__(self, layers: OrderedDict[str, nn.Module], sources: dict[str, list[str]]) -> None:
         super().__init__(layers)
         self._sources = sources
-        self._kept = frozenset(sources.values())
+        self._kept = frozenset(name for names in sources.values() for name in names)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Pictures `(n, channels, height, width)` -> logits `(n, classes)`."""
-        kept: dict[str, Tensor] = {}
+        kept: dict[str, Tensor] = {PICTURE: maps}
         for name, layer in self.named_children():
-            source = self._sources.get(name)
-            maps = layer(maps) if source is None else layer(maps, kept[source])
+            maps = layer(maps, *(kept[source] for source in self._sources.get(name, ())))
             if name in self._kept:
                 kept[name] = maps
         return maps
@@ -73,7 +86,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
     Layers are named after their gene (`0_conv`, `1_pool`, ..., `head`). Weights come from torch's global generator.
 
     Args:
-        genome: at least one gene, and no more pools than the picture survives.
+        genome: no more pools than the picture survives.
         shape: shape of one picture.
         classes: number of outputs.
         initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`.
@@ -82,16 +95,23 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         InputError: a gene that stands for a row of a table.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    sources: dict[str, str] = {}
+    sources: dict[str, list[str]] = {}
     ends: list[str] = []  # the last layer of each gene
-    before = shape
-    for place, (gene, after) in enumerate(zip(genome.genes, shapes(genome, shape), strict=True)):
+    maps = shapes(genome, shape)
+    for place, gene in enumerate(genome.genes):
+        before = inputs(genome, place, maps, shape)
+        if isinstance(gene, Conv | Identity) and (skips := skip_sources(genome, place)):
+            sources[f"{place}_skip"] = [ends[source] if source >= 0 else PICTURE for source in skips]
+            if gene.join == "in":
+                layers[f"{place}_skip"] = Inputs()
         match gene:
             case Conv():
                 pool = _pool(genome.genes[place + 1]) if pools_at_once(genome, place) else None
                 layers |= _convolution(place, gene, before.channels, pool)
-                if (source := skip_source(genome, place)) is not None:
-                    sources[f"{place}_skip"] = ends[source]
+            case Identity():
+                layers[f"{place}_identity"] = nn.Identity()
+                layers |= {f"{place}_norm": nn.BatchNorm2d(before.channels)} if gene.norm else {}
+                layers |= _ending(place, gene)
             case MaxPool() | AvgPool() if not pools_at_once(genome, place - 1):
                 layers[f"{place}_pool"] = _pool(gene)
             case Dropout(percent):
@@ -101,8 +121,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
                     "genome", given=genome.key, expected="layers", mend="a tabular benchmark's network cannot be built"
                 )
         ends.append(next(reversed(layers)))
-        before = after
-    layers |= _head(genome, before, classes)
+    layers |= _head(genome, maps[-1] if maps else shape, classes)
     network = Network(layers, sources)
     _initialise(network, initialisation)
     return network
@@ -111,10 +130,10 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
 def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None) -> dict[str, nn.Module]:
     """The layers of one convolution gene, a pool that follows directly among them."""
     layers: dict[str, nn.Module] = {}
-    side, border = gene.kernel, gene.kernel // 2
+    side, border = gene.sides, (gene.kernel // 2, gene.sides[1] // 2)
     if gene.separable:
         layers[f"{place}_depth"] = nn.Conv2d(inputs, inputs, side, gene.stride, border, groups=inputs, bias=False)
-        side, border = 1, 0
+        side, border = (1, 1), (0, 0)
     stride = 1 if gene.separable else gene.stride
     layers[f"{place}_conv"] = nn.Conv2d(
         inputs, gene.filters, side, stride, border, groups=groups(gene, inputs), bias=not gene.norm
@@ -123,10 +142,19 @@ def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None) ->
         layers[f"{place + 1}_pool"] = pool
     if gene.norm:
         layers[f"{place}_norm"] = nn.BatchNorm2d(gene.filters)
-    if gene.skip and gene.skip <= place:
+    return layers | _ending(place, gene)
+
+
+def _ending(place: int, gene: Conv | Identity) -> dict[str, nn.Module]:
+    """Skips that come in at the end, and the activation."""
+    layers: dict[str, nn.Module] = {}
+    if gene.join != "in" and min(gene.skips, default=place + 1) <= place:
         layers[f"{place}_skip"] = Skip(gene.join)
     if gene.activation != "linear":
-        layers[f"{place}_{gene.activation}"] = ACTIVATIONS[gene.activation]()
+        layer = ACTIVATIONS[gene.activation]()
+        if isinstance(gene, Identity) and hasattr(layer, "inplace"):
+            setattr(layer, "inplace", False)  # noqa: B010 - torch's stubs know no such name; the input is another's output
+        layers[f"{place}_{gene.activation}"] = layer
     return layers
 
 
@@ -134,8 +162,10 @@ def _pool(gene: Gene) -> nn.Module:
     match gene:
         case MaxPool(2):
             return nn.MaxPool2d(2)
+        case MaxPool(3):
+            return nn.MaxPool2d(3, 2, padding=1)
         case MaxPool(size):
-            return nn.MaxPool2d(size, 2, padding=1)
+            return nn.MaxPool2d(size, 3)
         case AvgPool(2):
             return nn.AvgPool2d(2)
         case AvgPool(size):

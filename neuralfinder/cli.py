@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,54 @@ def search(
 
 
 @cli.command()
+@click.argument("data")
+@click.option("--methods", required=True, metavar="A,B,...", help="Names from `list strategies` and `list references`.")
+@click.option(
+    "--minutes", type=float, default=5.0, show_default=True, help="Wall-clock budget of each method and seed."
+)
+@click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="How many; they count from 0.")
+@click.option("--limit", type=click.IntRange(1), help="Most pictures beside the test part that came with the data.")
+@click.option("--preset", default="fast", show_default=True, help="See `list presets`.")
+@click.option("--published", is_flag=True, help="Add figures from the literature, and the tables of the 2017 text.")
+@click.option("--run", "folder", type=click.Path(path_type=Path), help="Folder of the comparison. [runs/compare-...]")
+@click.option("--test", type=click.Path(), help="Data of the same kind used as the test part.")
+@click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+def compare(
+    data: str,
+    methods: str,
+    seeds: int,
+    limit: int | None,
+    published: bool,
+    folder: Path | None,
+    test: str | None,
+    image_size: int | None,
+    **chosen: Any,
+) -> None:
+    """Run strategies and hand-made networks on DATA under the same budget, and say which differences are real.
+
+    The same command again goes on; more seeds or methods are added to what the folder has.
+    """
+    from neuralfinder.comparison.compare import Comparison
+    from neuralfinder.comparison.pages import compare_and_write
+    from neuralfinder.data import fingerprint
+    from neuralfinder.presets import Settings
+
+    source = None if data == "digits" else _resolved(data)
+    address = {"source": source, "test": test and _resolved(test), "image_size": image_size}
+    names = tuple(name.strip() for name in methods.split(",") if name.strip())
+    settings = Settings(**chosen)
+    comparison = Comparison(address, fingerprint(source, test), limit, names, tuple(range(seeds)), settings)
+    folder = folder or _default_folder({**address, "limit": limit}, settings, "compare-")
+    try:
+        text = compare_and_write(comparison, folder, published, click.echo)
+    except KeyboardInterrupt:
+        click.echo("stopped; the same command goes on", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    click.echo(text)
+
+
+@cli.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 def resume(folder: Path, quiet: bool) -> None:
@@ -190,7 +238,7 @@ def predict(folder: Path, inputs: Sequence[Path], form: str) -> None:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["strategies", "presets", "genes", "datasets", "settings"]))
+@click.argument("what", type=click.Choice(["strategies", "references", "presets", "genes", "datasets", "settings"]))
 def list_(what: str) -> None:
     """Names that other commands take."""
     from neuralfinder import report
@@ -198,25 +246,29 @@ def list_(what: str) -> None:
     click.echo(report.as_table(("name", "meaning"), [[*row] for row in _listed(what)], left=(0, 1)))
 
 
-def _listed(what: str) -> Iterator[tuple[str, str]]:
+def _listed(what: str) -> Iterable[tuple[str, str]]:
     from neuralfinder.genome import GENES
     from neuralfinder.presets import PRESETS, option_defaults, option_values
     from neuralfinder.strategies import STRATEGIES
 
-    if what == "strategies":
-        for name, strategy in STRATEGIES.items():
-            yield name, (strategy.__doc__ or "").strip().splitlines()[0]
-    elif what == "presets":
-        for name, preset in PRESETS.items():
-            yield name, preset.summary
-    elif what == "genes":
-        for form, (_, meaning) in GENES.items():
-            yield form, meaning
-    elif what == "datasets":
-        yield "digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn"
-    else:
-        for name in option_defaults():
-            yield name, ", ".join(f"{preset}: {option_values(preset)[name]}" for preset in PRESETS)
+    match what:
+        case "strategies":
+            return [(name, (strategy.__doc__ or "").strip().splitlines()[0]) for name, strategy in STRATEGIES.items()]
+        case "references":
+            from neuralfinder.references import REFERENCES  # needs torch, which takes a moment to load
+
+            return [(name, reference.summary) for name, reference in REFERENCES.items()]
+        case "presets":
+            return [(name, preset.summary) for name, preset in PRESETS.items()]
+        case "genes":
+            return [(form, meaning) for form, (_, meaning) in GENES.items()]
+        case "datasets":
+            return [("digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn")]
+        case _:
+            values = {
+                name: [f"{preset}: {option_values(preset)[name]}" for preset in PRESETS] for name in option_defaults()
+            }
+            return [(name, ", ".join(each)) for name, each in values.items()]
 
 
 def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bool) -> None:
@@ -256,11 +308,11 @@ def _resolved(path: str | None) -> str:
     return os.path.realpath(path) if path else ""
 
 
-def _default_folder(address: dict[str, Any], settings: Settings) -> Path:
+def _default_folder(address: dict[str, Any], settings: Settings, prefix: str = "") -> Path:
     """A folder for this very command, so that the same command finds it again."""
     name = Path(address["source"] or "digits").stem.encode("utf-8", "replace").decode()
     text = json.dumps([address, settings.plain()], sort_keys=True)
-    return Path("runs") / f"{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+    return Path("runs") / f"{prefix}{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 
 @contextmanager

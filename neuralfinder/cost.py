@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neuralfinder.genome import AvgPool, Conv, DenseHead, Genome, MaxPool, Pool, PoolHead
+from neuralfinder.genome import AvgPool, Conv, Genome, Head, Identity, MaxPool, Pool, PoolHead
 from neuralfinder.types import Shape
 
 
@@ -61,11 +62,12 @@ def looking_steps(samples: float, batch_size: int) -> float:
     return samples / batch_size / 3
 
 
-def skip_source(genome: Genome, place: int) -> int | None:
-    """The place of the gene whose output comes in at `place`; `None` without a skip, or where there is no such gene."""
+def skip_sources(genome: Genome, place: int) -> list[int]:
+    """The places of the genes whose outputs come in at `place`, nearest first; -1 is the picture, as input only."""
     gene = genome.genes[place]
-    skips = isinstance(gene, Conv) and gene.skip and place >= gene.skip
-    return place - gene.skip if skips and isinstance(gene, Conv) else None
+    if not isinstance(gene, Conv | Identity):
+        return []
+    return [place - back for back in gene.skips if back <= place + (gene.join == "in")]
 
 
 def groups(gene: Conv, inputs: int) -> int:
@@ -80,20 +82,47 @@ def pools_at_once(genome: Genome, place: int) -> bool:
     Not where a skip needs the map as it was.
     """
     genes = genome.genes[max(0, place) : place + 2]
-    if len(genes) < 2 or not isinstance(genes[0], Conv) or not isinstance(genes[1], Pool) or genes[0].skip:
+    if len(genes) < 2 or not isinstance(genes[0], Conv) or not isinstance(genes[1], Pool):
         return False
-    return all(not isinstance(g, Conv) or not g.skip or p - g.skip != place for p, g in enumerate(genome.genes))
+    if genes[0].skips and genes[0].join != "in":
+        return False
+    later = range(place + 1, len(genome))
+    return not any(getattr(genome.genes[p], "skips", ()) and place in skip_sources(genome, p) for p in later)
+
+
+def inputs(genome: Genome, place: int, after: Sequence[Shape], shape: Shape) -> Shape:
+    """The shape of what comes into the gene at `place`.
+
+    Args:
+        genome: the genome.
+        place: of the gene.
+        after: the shapes after the genes before it.
+        shape: of the picture.
+    """
+    joined = skip_sources(genome, place) if getattr(genome.genes[place], "join", "") == "in" else []
+    if not joined:
+        return after[place - 1] if place else shape
+    maps = [after[source] if source >= 0 else shape for source in joined]
+    return Shape(sum(m.channels for m in maps), max(m.height for m in maps), max(m.width for m in maps))
 
 
 def shapes(genome: Genome, shape: Shape) -> list[Shape]:
     """The shape after each gene, starting from a picture of `shape`; a side of 0 means pooled away."""
     after: list[Shape] = []
+    picture = shape
     for place, gene in enumerate(genome.genes):
+        shape = inputs(genome, place, after, picture)
         match gene:
             case Conv(filters, stride=stride, join=join):
-                source = skip_source(genome, place) if join == "cat" else None
-                channels = filters + (0 if source is None else after[source].channels)
+                beside = skip_sources(genome, place) if join == "cat" else []
+                channels = filters + sum(after[source].channels for source in beside)
                 shape = Shape(channels, -(-shape.height // stride), -(-shape.width // stride))
+            case Identity(join="cat"):
+                beside = skip_sources(genome, place)
+                channels = shape.channels + sum(after[source].channels for source in beside)
+                shape = Shape(channels, shape.height, shape.width)
+            case MaxPool(5):
+                shape = Shape(shape.channels, max(0, (shape.height - 2) // 3), max(0, (shape.width - 2) // 3))
             case MaxPool(3) | AvgPool(3):
                 shape = Shape(shape.channels, -(-shape.height // 2), -(-shape.width // 2))
             case MaxPool() | AvgPool():
@@ -110,39 +139,42 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     """
     parameters = macs = activations = updates = 0
     layers = len(genome.genes)
-    before, maps = shape, shapes(genome, shape)
+    maps = shapes(genome, shape)
     for place, (gene, after) in enumerate(zip(genome.genes, maps, strict=True)):
+        before = inputs(genome, place, maps, shape)
         area = after.height * after.width
         read, written = before.channels * before.height * before.width, after.channels * area
         activations += read + written
         if isinstance(gene, Conv):
-            inputs, side = before.channels, gene.kernel**2
-            weights = gene.filters * (inputs // groups(gene, inputs)) * (1 if gene.separable else side)
+            wide, side = before.channels, math.prod(gene.sides)
+            weights = gene.filters * (wide // groups(gene, wide)) * (1 if gene.separable else side)
             if gene.separable:
-                parameters += side * inputs
-                macs += side * inputs * area
-                activations += 2 * inputs * area
+                parameters += side * wide
+                macs += side * wide * area
+                activations += 2 * wide * area
                 layers += 1
             parameters += weights + gene.filters * (2 if gene.norm else 1)
             macs += weights * area
             if gene.norm:
-                if groups(gene, inputs) == 1:
+                if groups(gene, wide) == 1:
                     updates += weights * min(gene.filters, weights // gene.filters)
                 activations += 2 * gene.filters * area // (4 if pools_at_once(genome, place) else 1)
                 layers += 1
-            if (source := skip_source(genome, place)) is not None:
-                activations += maps[source].channels * maps[source].height * maps[source].width + written
-                layers += 1
-        before = after
-    match genome.head:
-        case DenseHead(units, second):
-            sizes = [before.channels * before.height * before.width, *filter(None, (units, second)), classes]
-            for inputs, outputs in itertools.pairwise(sizes):
-                parameters += inputs * outputs + outputs
-                macs += inputs * outputs
-            layers += len(sizes) - 1
-        case PoolHead():
-            parameters += before.channels * classes + classes
-            macs += before.channels * classes
+        elif isinstance(gene, Identity) and gene.norm:
+            parameters += 2 * before.channels
+        for source in skip_sources(genome, place):
+            other = maps[source] if source >= 0 else shape
+            activations += other.channels * other.height * other.width + written
             layers += 1
-    return Cost(parameters, macs, activations, layers, updates)
+    sizes = _head_sizes(genome.head, maps[-1] if maps else shape, classes)
+    for wide, outputs in itertools.pairwise(sizes):
+        parameters += wide * outputs + outputs
+        macs += wide * outputs
+    return Cost(parameters, macs, activations, layers + len(sizes) - 1, updates)
+
+
+def _head_sizes(head: Head, before: Shape, classes: int) -> list[int]:
+    """What comes into the first dense layer, and what comes out of each."""
+    if isinstance(head, PoolHead):
+        return [before.channels, classes]
+    return [before.channels * before.height * before.width, *filter(None, (head.units, head.second)), classes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import torch
@@ -33,7 +34,9 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
             network = build(candidate.genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
             if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:
                 inherit(network, candidate.genome, parents, setup.train.shape)
-            training = train(network, setup, candidate.fidelity, candidate.seed, candidate.bars)
+            recipe = setup.recipe.times(candidate.rate)
+            own = dataclasses.replace(setup, recipe=recipe)
+            training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars)
             milliseconds = tuple(
                 round(1000 * forward_seconds(network, setup, samples, passes), 4)
                 for samples, passes in ((1, 7), (setup.batch_size, 2))

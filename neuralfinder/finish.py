@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.special import log_softmax
@@ -22,7 +22,7 @@ from neuralfinder.errors import NothingTrainedError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute
 from neuralfinder.genome import Genome
-from neuralfinder.model import Model
+from neuralfinder.model import Model, Predictor
 from neuralfinder.networks import NetworkSpace
 from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds
 from neuralfinder.record import Record
@@ -32,6 +32,8 @@ from neuralfinder.status import Status
 from neuralfinder.train import Setup
 from neuralfinder.types import Candidate, Fidelity, Result
 from neuralfinder.weights import WeightStore
+
+P = TypeVar("P", bound=Predictor)
 
 GAVE_ALL = ("patience", "chance")
 """Ends of a training that more epochs would not have changed."""
@@ -135,21 +137,17 @@ def _measure(
     open_test: Callable[[], Part],
 ) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with."""
-    model, measured = _with_views(bench, _load(bench, classes, winner))
-    by_hand, by_hand_measured = _with_views(bench, _load(bench, classes, baseline)) if baseline else (None, None)
+    model, measured = with_views(bench.setup, _load(bench, classes, winner))
+    by_hand, by_hand_measured = with_views(bench.setup, _load(bench, classes, baseline)) if baseline else (None, None)
     again = [dataclasses.replace(_load(bench, classes, each), views=model.views) for each in retrained]
     test = open_test()
     labels = test.labels.cpu().numpy()
     answers = model.predict(test, bench.setup.bf16)
-    right = int((answers == labels).sum())
-    interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
     guess = np.full_like(labels, majority(bench.setup.train.labels.cpu().numpy(), len(classes)))
     size = bench.space.cost(winner.genome)
     figures = {
         "validation_accuracy": measured,
-        "test_accuracy": right / len(labels),
-        "test_interval": [float(interval.low), float(interval.high)],
-        "test_balanced_accuracy": _balanced(labels, answers),
+        **judged(labels, answers),
         "parameters": size.parameters,
         "macs": size.macs,
         "genome": winner.genome.key,
@@ -310,12 +308,11 @@ def _load(bench: Bench, classes: tuple[Any, ...], trained: Trained) -> Model:
     return Model.of(trained.genome, parent.state, bench.space.shape, bench.setup.scaling, classes)
 
 
-def _with_views(bench: Bench, model: Model) -> tuple[Model, float]:
+def with_views(setup: Setup, model: P) -> tuple[P, float]:
     """The model with test-time averaging where that helps on the validation part, and its accuracy there.
 
     Of equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
     """
-    setup = bench.setup
     models = [model]
     if setup.recipe.views:
         models.append(dataclasses.replace(model, views=Views(mirror=setup.flip, shift=setup.recipe.shift > 0)))
@@ -327,6 +324,17 @@ def _with_views(bench: Bench, model: Model) -> tuple[Model, float]:
         scores.append((_accuracy(labels, logits.argmax(1)), float(likelihood)))
     best = max(range(len(models)), key=scores.__getitem__)
     return models[best], scores[best][0]
+
+
+def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+    """Accuracy on the test part with its 95 % interval (Wilson), and the mean of the classes' accuracies."""
+    right = int((answers == labels).sum())
+    interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
+    return {
+        "test_accuracy": right / len(labels),
+        "test_interval": [float(interval.low), float(interval.high)],
+        "test_balanced_accuracy": _balanced(labels, answers),
+    }
 
 
 def _accuracy(labels: np.ndarray, answers: np.ndarray) -> float:

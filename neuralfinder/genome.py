@@ -19,58 +19,89 @@ from neuralfinder.errors import InputError
 ACTIVATIONS = ("relu", "leaky", "elu", "gelu", "silu", "tanh", "linear")
 """What may follow a convolution; `linear` is nothing."""
 
-JOINS = ("add", "cat")
-"""How a skip comes in: added to the convolution's output, or put beside it as further channels."""
+JOINS = ("add", "cat", "in")
+"""How skips come in: added to the output, put beside it as further channels, or, side by side, as the input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """Convolution, then normalisation, skip and activation.
+    """Convolution, then normalisation, skips and activation.
 
     Zero padding keeps the size of the map; a stride of 2 halves it, rounded up. A pool that follows directly comes
     before normalisation and activation.
 
+    Skips: the outputs of genes so many places before this one come in, those that there are. Added or beside the
+    output, maps are pooled to its size, and to be added channels are filled up with zeros or left out; as the input,
+    where the picture counts as the gene before the first, they take the place of the gene right before, and smaller
+    maps are filled up with zeros.
+
     Attributes:
         filters: outputs, 1 or more.
         norm: whether batch normalisation follows.
-        kernel: side of the kernel, odd.
-        stride: 1 or 2.
+        kernel: side of the kernel, or its height where it is not square; odd.
+        wide: width of a kernel that is not square, odd; 0 for one that is.
+        stride: 1, 2 or 4.
         activation: one of `ACTIVATIONS`.
         groups: groups of channels that do not see each other; as many as divide inputs and outputs, see `cost.groups`.
         separable: a kernel for each input channel, then a convolution of side 1 (depthwise-separable).
-        skip: the output of the gene so many places before this one comes in before the activation; 0 for none, and
-            none where there is no such gene. The map is pooled to this one's size, channels are filled up with zeros
-            or left out.
+        skips: places back, ascending; empty for none.
         join: one of `JOINS`.
     """
 
     filters: int
     norm: bool = False
     kernel: int = 3
+    wide: int = 0
     stride: int = 1
     activation: str = "relu"
     groups: int = 1
     separable: bool = False
-    skip: int = 0
+    skips: tuple[int, ...] = ()
     join: str = "add"
 
     def __str__(self) -> str:
         words = [
             f"C{self.filters}",
-            f"k{self.kernel}" if self.kernel != 3 else "",
+            f"k{self.kernel}x{self.wide}" if self.wide else f"k{self.kernel}" if self.kernel != 3 else "",
             f"s{self.stride}" if self.stride != 1 else "",
             f"g{self.groups}" if self.groups != 1 else "",
             "sep" if self.separable else "",
             "bn" if self.norm else "",
             self.activation if self.activation != "relu" else "",
-            f"{self.join}{self.skip}" if self.skip else "",
+            _written(self.join, self.skips),
         ]
         return ".".join(filter(None, words))
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the kernel."""
+        return self.kernel, self.wide or self.kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Passes its input on; normalisation, skips and activation as those of `Conv`."""
+
+    norm: bool = False
+    activation: str = "linear"
+    skips: tuple[int, ...] = ()
+    join: str = "add"
+
+    def __str__(self) -> str:
+        activation = self.activation if self.activation != "linear" else ""
+        return ".".join(filter(None, ["I", "bn" if self.norm else "", activation, _written(self.join, self.skips)]))
+
+
+def _written(join: str, skips: tuple[int, ...]) -> str:
+    return join + "+".join(map(str, skips)) if skips else ""
 
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
-    """Maximum, stride 2: of 2x2, odd last rows and columns dropped, or of 3x3 with a border, which rounds up."""
+    """Maximum of 2x2, or of 3x3 with a border, at stride 2, or of 5x5 at stride 3.
+
+    Last rows and columns that fill no window are dropped; the border makes the half of an odd side round up.
+    """
 
     size: int = 2
 
@@ -133,16 +164,18 @@ class PoolHead:
 
 
 Pool = MaxPool | AvgPool
-Gene = Conv | Pool | Dropout | Choice
+Gene = Conv | Identity | Pool | Dropout | Choice
 Head = DenseHead | PoolHead
 
 GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
     "C<filters>": (
         Conv,
-        "3x3 convolution and ReLU; .k1 .k5 .k7 other kernels, .s2 stride 2, .g<n> groups, .sep depthwise-separable, "
-        f".bn batch normalisation, .{' .'.join(ACTIVATIONS[1:])} other activations, .add<k> .cat<k> a skip",
+        "3x3 convolution and ReLU; .k1 .k5 .k7 .k3x7 other kernels, .s2 .s4 strides, .g<n> groups, .sep "
+        f"depthwise-separable, .bn batch normalisation, .{' .'.join(ACTIVATIONS[1:])} other activations, .add<k> "
+        ".cat<k> a skip, .in<k>+<l> other inputs",
     ),
-    "M": (MaxPool, "2x2 max-pooling, stride 2; M3 of 3x3"),
+    "I": (Identity, "nothing; .bn .relu .add<k> and so on as for a convolution"),
+    "M": (MaxPool, "2x2 max-pooling, stride 2; M3 of 3x3, M5 of 5x5 with stride 3"),
     "A": (AvgPool, "2x2 mean-pooling, stride 2; A3 of 3x3"),
     "D<percent>": (Dropout, "dropout"),
     "<value>": (Choice, "operation of a tabular benchmark by its number; cannot be built"),
@@ -197,8 +230,12 @@ class Genome:
 
     @property
     def halvings(self) -> int:
-        """How often the map is halved: by pools and by strides of 2."""
-        return self.pools + sum(isinstance(gene, Conv) and gene.stride > 1 for gene in self.genes)
+        """How often the map is halved: by pools and strides; one third counts as twice."""
+        return (
+            self.pools
+            + self.genes.count(MaxPool(5))
+            + sum(gene.stride // 2 for gene in self.genes if isinstance(gene, Conv))
+        )
 
 
 def parse(text: str) -> Genome:
@@ -212,28 +249,30 @@ def parse(text: str) -> Genome:
     return Genome(genes, _parse_head(tail.strip(), text)) if arrow else Genome(genes)
 
 
-_MODIFIERS = {
-    "k": ("kernel", (1, 3, 5, 7)),
-    "s": ("stride", (1, 2)),
-    "g": ("groups", None),
-    "add": ("skip", None),
-    "cat": ("skip", None),
-}
-"""Letters before a number -> attribute of a convolution, and the numbers it may be; `None` for any from 1."""
+_MODIFIERS = {"k": ("kernel", (1, 3, 5, 7)), "s": ("stride", (1, 2, 4)), "g": ("groups", None)}
+"""Letter before a number -> attribute of a convolution, and the numbers it may be; `None` for any from 1."""
+
+_FLAGS = {"bn": "norm", "sep": "separable"}
+"""Words -> attributes that they set."""
 
 _EXPECTED = "a gene as `neuralfinder list genes` shows them"
 
 
 def _parse_gene(word: str, text: str) -> Gene:
     name, *modifiers = word.split(".")
-    if found := re.fullmatch(r"C([1-9]\d*)", name):
-        fields = [_parse_modifier(modifier) for modifier in modifiers]
-        names = [name for part in fields for name in part or {"": None}]
-        if all(fields) and len(set(names)) == len(names):
-            return Conv(int(found[1]), **{k: v for part in fields for k, v in (part or {}).items()})
-    elif found := re.fullmatch(r"([MA])(3?)", word):
-        size = int(found[2] or 2)
-        return MaxPool(size) if found[1] == "M" else AvgPool(size)
+    fields = [_parse_modifier(modifier) for modifier in modifiers]
+    names = [name for part in fields for name in part or {"": None}]
+    attributes = {k: v for part in fields for k, v in (part or {}).items()}
+    if not all(fields) or len(set(names)) < len(names):
+        pass
+    elif found := re.fullmatch(r"C([1-9]\d*)", name):
+        return Conv(int(found[1]), **attributes)
+    elif name == "I" and attributes.keys() <= {entry.name for entry in dataclasses.fields(Identity)}:
+        return Identity(**attributes)
+    elif found := re.fullmatch(r"M([35]?)", word):
+        return MaxPool(int(found[1] or 2))
+    elif found := re.fullmatch(r"A(3?)", word):
+        return AvgPool(int(found[1] or 2))
     elif found := re.fullmatch(r"D([1-9]\d?)", word):
         return Dropout(int(found[1]))
     elif re.fullmatch(r"0|[1-9]\d*", word):
@@ -242,18 +281,21 @@ def _parse_gene(word: str, text: str) -> Gene:
 
 
 def _parse_modifier(word: str) -> dict[str, Any] | None:
-    """The attributes that a modifier of a convolution sets, `None` for none."""
-    if word == "bn":
-        return {"norm": True}
-    if word == "sep":
-        return {"separable": True}
+    """The attributes that a modifier sets, `None` for none."""
+    if word in _FLAGS:
+        return {_FLAGS[word]: True}
     if word in ACTIVATIONS:
         return {"activation": word}
-    if (found := re.fullmatch(r"([a-z]+)([1-9]\d*)", word)) and found[1] in _MODIFIERS:
+    if found := re.fullmatch(rf"({'|'.join(JOINS)})([1-9]\d*(?:\+[1-9]\d*)*)", word):
+        skips = tuple(map(int, found[2].split("+")))
+        return {"skips": skips, "join": found[1]} if list(skips) == sorted(set(skips)) else None
+    if found := re.fullmatch(r"k([1357])x([1357])", word):
+        return {"kernel": int(found[1]), "wide": int(found[2])} if found[1] != found[2] else None
+    if (found := re.fullmatch(r"([a-z])([1-9]\d*)", word)) and found[1] in _MODIFIERS:
         name, allowed = _MODIFIERS[found[1]]
         number = int(found[2])
         if allowed is None or number in allowed:
-            return {name: number, "join": found[1]} if name == "skip" else {name: number}
+            return {name: number}
     return None
 
 
@@ -296,6 +338,7 @@ def parse_ideal(text: str) -> Genome:
 
 _KINDS: dict[str, type[Gene]] = {
     "conv": Conv,
+    "identity": Identity,
     "maxpool": MaxPool,
     "avgpool": AvgPool,
     "dropout": Dropout,
@@ -305,6 +348,7 @@ _KINDS: dict[str, type[Gene]] = {
 
 _SEED_KINDS: dict[str, tuple[type[Gene], dict[str, str]]] = {
     "conv": (Conv, {"filters": "nb_filter", "norm": "batch_norm"}),
+    "identity": (Identity, {"norm": "batch_norm"}),
     "maxp": (MaxPool, {"size": "pool_size"}),
     "avgp": (AvgPool, {"size": "pool_size"}),
     "dropout": (Dropout, {}),
@@ -317,16 +361,18 @@ def _attributes(gene: Gene) -> dict[str, Any]:
     """The first attribute, and all others that are not as usual."""
     first, *others = dataclasses.fields(gene)
     unusual = [entry for entry in others if getattr(gene, entry.name) != entry.default]
-    return {entry.name: getattr(gene, entry.name) for entry in (first, *unusual)}
+    values = {entry.name: getattr(gene, entry.name) for entry in (first, *unusual)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _gene_of(kind: type[Gene], attributes: Mapping[str, Any], where: object) -> Gene:
     """The gene with these attributes, checked by writing and reading its text."""
     try:
-        gene = kind(**attributes)
-        if _parse_gene(str(gene), str(gene)) == gene and all(
-            type(getattr(gene, entry.name)) is (bool if entry.type == "bool" else str if entry.type == "str" else int)
-            for entry in dataclasses.fields(gene)
+        values: Any = {name: tuple(v) if isinstance(v, list) else v for name, v in attributes.items()}
+        gene = kind(**values)
+        read = _parse_gene(str(gene), str(gene))
+        if read == gene and all(
+            type(getattr(read, entry.name)) is type(getattr(gene, entry.name)) for entry in dataclasses.fields(gene)
         ):
             return gene
     except (TypeError, InputError):

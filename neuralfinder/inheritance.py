@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from neuralfinder.cost import shapes
-from neuralfinder.genome import Conv, DenseHead, Genome
+from neuralfinder.cost import inputs, shapes
+from neuralfinder.genome import Conv, DenseHead, Genome, Identity
 from neuralfinder.types import Shape
 
 State = dict[str, Tensor]
@@ -35,7 +35,8 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
 
     The longest common run of genes is matched first, then what lies left and right of it, each in any parent: so
     copies and crossovers find their pieces. Longest means most convolutions whose kernels fit as they are, then fewest
-    that do not; a run without any that fit is taken only from genes that nothing else continues. A convolution left
+    that do not; a run without any that fit is taken only from genes that nothing else continues, and so is a single
+    one: rather than its copy an insertion becomes the identity. A convolution left
     over continues the one that stands beside its neighbour's match: a mutant's changed layer.
 
     Args:
@@ -45,7 +46,7 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
     """
     matches: list[Place | None] = [None] * len(child)
     genomes = [child, *parents]
-    inputs = [_inputs(genome, channels) for genome in genomes]
+    widths = [_inputs(genome, channels) for genome in genomes]
 
     def run(p: int, i: int, j: int, high: int) -> tuple[int, int, int]:
         """The common run from gene `i` of the child and `j` of `p`: kernels that fit, those that do not, length."""
@@ -53,11 +54,12 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
         length = fits = misfits = 0
         while i + length < high and j + length < len(parent) and child.genes[i + length] == parent.genes[j + length]:
             if isinstance(child.genes[i + length], Conv):
-                fit = inputs[0][i + length] == inputs[p + 1][j + length]
+                fit = widths[0][i + length] == widths[p + 1][j + length]
                 fits, misfits = fits + fit, misfits + (not fit)
             length += 1
         taken = any((p, j + step) in matches for step in range(length))
-        return (fits, -misfits, length) if fits or (misfits and not taken) else (0, -len(child), 0)
+        continues = not taken or (fits and length > 1)
+        return (fits, -misfits, length) if continues and fits + misfits else (0, -len(child), 0)
 
     def match(low: int, high: int) -> None:
         places = [(p, i, j) for p in range(len(parents)) for i in range(low, high) for j in range(len(parents[p]))]
@@ -77,8 +79,9 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
 
 def _inputs(genome: Genome, channels: int) -> list[int]:
     """Channels that come into each gene."""
-    after = [shape.channels for shape in shapes(genome, Shape(channels, 1 << 30, 1 << 30))]
-    return [channels, *after][: len(genome)]
+    picture = Shape(channels, 1 << 30, 1 << 30)
+    after = shapes(genome, picture)
+    return [inputs(genome, place, after, picture).channels for place in range(len(genome))]
 
 
 def _match_neighbours(child: Genome, parents: Sequence[Genome], matches: list[Place | None]) -> None:
@@ -116,18 +119,20 @@ def inherit(network: nn.Module, child: Genome, parents: Sequence[Parent], shape:
     before: Place | None = None  # the gene whose outputs come in; an inserted layer passes them on
     first = True
     for i, gene in enumerate(child.genes):
+        match = matches[i]
+        if match and isinstance(gene, Conv | Identity):
+            for name in ("conv.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
+                if (source := parents[match[0]].state.get(f"{match[1]}_{name}")) is not None:
+                    _fill_vector(network.state_dict().get(f"{i}_{name}"), source)
         if not isinstance(gene, Conv):
             continue
-        if match := matches[i]:
+        if match:
             parent = parents[match[0]]
             follows = first or (before is not None and before == _before(match, genomes))
             for name in ("conv", "depth"):
                 here, there = f"{i}_{name}.weight", f"{match[1]}_{name}.weight"
                 if here in dict(network.named_parameters()) and (source := parent.state.get(there)) is not None:
                     _fill(network.get_parameter(here), source, follows=follows and not gene.separable)
-            for name in ("conv.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
-                if (source := parent.state.get(f"{match[1]}_{name}")) is not None:
-                    _fill_vector(network.state_dict().get(f"{i}_{name}"), source)
         elif not first:
             _pass_on(network, i)
         before, first = match or before, False
@@ -160,16 +165,16 @@ def _fill(weight: Tensor, source: Tensor, *, follows: bool) -> None:
         weight[:outputs, inputs:] = 0
     target = weight[:outputs, :inputs]
     piece = source[:outputs, :inputs]
-    if weight.ndim == 4 and weight.shape[2] != source.shape[2]:
-        side = min(weight.shape[2], source.shape[2])
+    if weight.ndim == 4 and weight.shape[2:] != source.shape[2:]:
+        height, width = (min(weight.shape[axis], source.shape[axis]) for axis in (2, 3))
         target.zero_()
-        target, piece = _middle(target, side), _middle(piece, side)
+        target, piece = _middle(target, height, width), _middle(piece, height, width)
     target.copy_(piece)
 
 
-def _middle(kernels: Tensor, side: int) -> Tensor:
-    border = (kernels.shape[2] - side) // 2
-    return kernels[:, :, border : border + side, border : border + side]
+def _middle(kernels: Tensor, height: int, width: int) -> Tensor:
+    above, left = (kernels.shape[2] - height) // 2, (kernels.shape[3] - width) // 2
+    return kernels[:, :, above : above + height, left : left + width]
 
 
 def _fill_vector(target: Tensor | None, source: Tensor) -> None:

@@ -26,25 +26,44 @@ from neuralfinder.types import Shape
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Model:
-    """A network with all it needs to answer.
+@dataclass(frozen=True, kw_only=True)
+class Predictor:
+    """A trained network with what it needs to answer in class indices.
 
     Attributes:
-        genome: its blueprint.
         network: on the CPU, in evaluation mode.
-        shape: of the pictures it takes.
         scaling: what is done to pixels first.
-        classes: labels as the user gave them, in the order of the outputs.
         views: what it looks at to answer.
     """
 
-    genome: Genome
     network: nn.Module
-    shape: Shape
     scaling: Scaling
-    classes: tuple[Any, ...]
     views: Views = PLAIN
+
+    def predict(self, part: Part, bf16: bool = False) -> np.ndarray:
+        """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked."""
+        return np.asarray(self.logits(part, bf16).argmax(1))
+
+    def logits(self, part: Part, bf16: bool = False) -> np.ndarray:
+        """Logits `(n, classes)` float32 of a part, computed where the part is, in bf16 if asked."""
+        network = copy.deepcopy(self.network).to(part.labels.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+        return np.asarray(predict_logits(network, part, self.scaling, bf16, self.views).cpu().numpy())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Predictor):
+    """A network that was found, with all it needs to answer in the user's labels.
+
+    Attributes:
+        genome: its blueprint.
+        shape: of the pictures it takes.
+        classes: labels as the user gave them, in the order of the outputs.
+    """
+
+    genome: Genome
+    shape: Shape
+    classes: tuple[Any, ...]
 
     @classmethod
     def of(
@@ -60,23 +79,13 @@ class Model:
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
             network = build(genome, shape, len(classes))
         network.load_state_dict(state, assign=True)
-        return cls(genome, network.eval(), shape, scaling, classes, views)
+        return cls(network=network.eval(), scaling=scaling, views=views, genome=genome, shape=shape, classes=classes)
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, pixels as in training."""
         pictures = np.require(pictures, requirements=["C", "W"])  # torch warns of what cannot be written to
         part = Part(torch.from_numpy(pictures), torch.zeros(len(pictures), dtype=torch.int64))
         return np.asarray(predict_logits(self.network, part, self.scaling, views=self.views).softmax(1).numpy())
-
-    def predict(self, part: Part, bf16: bool = False) -> np.ndarray:
-        """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked."""
-        return np.asarray(self.logits(part, bf16).argmax(1))
-
-    def logits(self, part: Part, bf16: bool = False) -> np.ndarray:
-        """Logits `(n, classes)` float32 of a part, computed where the part is, in bf16 if asked."""
-        network = copy.deepcopy(self.network).to(part.labels.device)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-        return np.asarray(predict_logits(network, part, self.scaling, bf16, self.views).cpu().numpy())
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `preprocessing.json`."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from neuralfinder.cost import Cost, Rates, cost, groups, shapes
+from neuralfinder.cost import Cost, Rates, cost, groups, inputs, shapes, skip_sources
 from neuralfinder.errors import InputError
-from neuralfinder.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, MaxPool, Pool
+from neuralfinder.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, Identity, MaxPool, Pool
 from neuralfinder.space import Space
 from neuralfinder.types import Shape
 
@@ -98,9 +98,12 @@ class NetworkSpace(Space):
             return "infeasible:empty"
         if isinstance(genome.genes[0], Pool) and not self.pool_first:
             return "infeasible:pool-first"
-        if genome.halvings > self.max_pools:
+        if genome.halvings > self.max_pools or (MaxPool(5) in genome.genes and self._empty_map(genome)):
             return "infeasible:pool"
         return "infeasible:cap" if self._beyond_caps(genome) else None
+
+    def _empty_map(self, genome: Genome) -> bool:
+        return any(min(after.height, after.width) < 1 for after in shapes(genome, self.shape))
 
     def _beyond_caps(self, genome: Genome) -> bool:
         if genome.convolutions > self.max_convolutions or len(genome) > self.max_genes:
@@ -147,7 +150,7 @@ class NetworkSpace(Space):
         """The values that each attribute of a gene may have here."""
         match gene:
             case Conv():
-                skips = [0, *(sign * k for k in range(1, self.longest_skip + 1) for sign in (1, -1))]
+                skips = range(-self.longest_skip, self.longest_skip + 1)
                 return {
                     "filters": self.filters,
                     "kernel": self.kernels,
@@ -155,7 +158,7 @@ class NetworkSpace(Space):
                     "activation": self.activations,
                     "groups": self.groups,
                     "separable": (False, True) if self.separable else (False,),
-                    "skip": sorted(skips),
+                    "skips": skips,
                 }
             case Dropout():
                 return {"percent": self.dropouts}
@@ -175,14 +178,21 @@ class NetworkSpace(Space):
 
     def canonical(self, genome: Genome) -> Genome:
         """Without skips that reach before the first gene, and with groups that divide: what is built."""
-        if not any(isinstance(gene, Conv) and (gene.skip or gene.groups > 1) for gene in genome.genes):
+        if not any(
+            isinstance(g, Identity) or (isinstance(g, Conv) and (g.skips or g.groups > 1)) for g in genome.genes
+        ):
             return genome
-        genes, before = list(genome.genes), self.shape.channels
-        for place, (gene, after) in enumerate(zip(genome.genes, shapes(genome, self.shape), strict=True)):
+        genes, maps = list(genome.genes), shapes(genome, self.shape)
+        for place, gene in enumerate(genome.genes):
+            if not isinstance(gene, Conv | Identity):
+                continue
+            skips = tuple(place - source for source in skip_sources(genome, place))
+            if skips == (1,) and gene.join == "in":
+                skips = ()
+            changes: dict[str, Any] = {"skips": skips, "join": gene.join if skips else "add"}
             if isinstance(gene, Conv):
-                skip, join = (0, "add") if gene.skip > place else (gene.skip, gene.join)
-                genes[place] = dataclasses.replace(gene, groups=groups(gene, before), skip=skip, join=join)
-            before = after.channels
+                changes["groups"] = groups(gene, inputs(genome, place, maps, self.shape).channels)
+            genes[place] = dataclasses.replace(gene, **changes)
         return Genome(tuple(genes), genome.head)
 
     def mend(self, genome: Genome) -> Genome:
@@ -213,7 +223,7 @@ class NetworkSpace(Space):
         whole = [genome.convolutions, math.log2(1 + size.macs), math.log2(1 + size.parameters)]
         convolutions = [gene for gene in genome.genes if isinstance(gene, Conv)]
         unusual = [
-            sum(gene.skip > 0 for gene in convolutions),
+            sum(bool(gene.skips) for gene in convolutions),
             sum(gene.separable or gene.groups > 1 for gene in convolutions),
             sum((gene.kernel - 3) / 2 for gene in convolutions),
             sum(gene.activation != "relu" for gene in convolutions),
@@ -291,13 +301,29 @@ class NetworkSpace(Space):
 
 
 def _value(gene: Gene, name: str) -> Any:
-    """An attribute; a skip that puts maps side by side counts as negative."""
+    """An attribute; of skips the longest, negative for one that puts maps side by side, 0 for none."""
     value = getattr(gene, name)
-    return -value if name == "skip" and isinstance(gene, Conv) and gene.join == "cat" else value
+    if name == "skips" and isinstance(gene, Conv):
+        return max(value, default=0) * (-1 if gene.join == "cat" else 1)
+    return value
 
 
 def _change(name: str, value: Any) -> dict[str, Any]:
     """The attributes that set this value."""
-    if name == "skip":
-        return {"skip": abs(value), "join": "cat" if value < 0 else "add"}
+    if name == "skips":
+        return {"skips": (abs(value),) if value else (), "join": "cat" if value < 0 else "add"}
     return {name: value}
+
+
+def of_networks(space: Space, strategy: str) -> NetworkSpace:
+    """The space as one of networks, for strategies that need layers.
+
+    Raises:
+        InputError: a space of something else.
+    """
+    if isinstance(space, NetworkSpace):
+        return space
+    raise InputError(
+        f"strategy {strategy}", given="used on a space without layers", expected="networks of layers",
+        mend="choose another --strategy",
+    )  # fmt: skip

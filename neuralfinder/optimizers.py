@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -61,6 +62,19 @@ def orthogonal(matrix: Tensor, steps: int) -> Tensor:
     return (x.T if tall else x).float()
 
 
+POOLS = nn.MaxPool2d, nn.AvgPool2d
+
+
+def normed_kernels(network: nn.Module) -> list[nn.Parameter]:
+    """Kernels of convolutions in one group that a normalisation follows, pools between them left out."""
+    layers = [layer for layer in network.modules() if not isinstance(layer, POOLS) and not [*layer.children()]]
+    return [
+        layer.get_parameter("weight")
+        for layer, following in itertools.pairwise(layers)
+        if isinstance(layer, nn.Conv2d) and layer.groups == 1 and isinstance(following, nn.BatchNorm2d)
+    ]
+
+
 class Optimizer:
     """Muon for kernels that a normalisation follows, where the recipe wants it; Nesterov SGD for all else.
 
@@ -68,12 +82,7 @@ class Optimizer:
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        normed = [
-            module.get_parameter("weight")
-            for name, module in network.named_modules()
-            if isinstance(module, nn.Conv2d) and name.endswith("_conv") and module.bias is None and module.groups == 1
-        ]
-        kernels = normed if recipe.kernel_rate else []
+        kernels = normed_kernels(network) if recipe.kernel_rate else []
         rest = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
         groups = [
             {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay},

@@ -113,6 +113,9 @@ SWITCHES = ("inherit", "early_stop")
 LIMITS = ("max_size_mb", "max_latency_ms")
 """Limits that are turned into caps of the space: megabytes of weights, milliseconds of one forward pass."""
 
+OF_THE_PLAN = ("size", "rounds", "validation", "candidates")
+"""Arguments of strategies that are no settings: the plan gives them to those that take them."""
+
 NOT_MEASURED = Rates()
 
 BYTES_EACH, WEIGHTS_SHARE = 4, 0.99
@@ -241,7 +244,7 @@ def _own_settings(kind: type[Strategy]) -> dict[str, Any]:
     return {
         name: parameter.default
         for name, parameter in inspect.signature(kind).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in ("size", "rounds", "validation")
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in OF_THE_PLAN
     }
 
 
@@ -300,9 +303,24 @@ def make_space(
 
 
 def make_strategy(
-    settings: Settings, space: Space, fidelity: Fidelity, world_size: int, rounds: int, validation: int = 0
+    settings: Settings,
+    space: Space,
+    fidelity: Fidelity,
+    world_size: int,
+    rounds: int,
+    validation: int = 0,
+    candidates: int = 100,
 ) -> Strategy:
-    """The strategy of a run; `validation` is the size of the validation part, 0 when not known.
+    """The strategy of a run.
+
+    Args:
+        settings: name and settings of the strategy.
+        space: what is legal.
+        fidelity: how much training every candidate gets.
+        world_size: side of the world.
+        rounds: of evolution.
+        validation: size of the validation part, 0 when not known.
+        candidates: trainings there is time for, about.
 
     Raises:
         InputError: a setting of another strategy.
@@ -318,6 +336,8 @@ def make_strategy(
             mend="leave it out, or choose another --strategy",
         )  # fmt: skip
     if kind is ArtificialLife:
-        of_the_plan = {"size": world_size, "rounds": rounds, "validation": validation}
-        chosen = {**of_the_plan, **PRESETS[settings.preset].life, **chosen}
-    return kind(space, seeds, fidelity, **chosen)
+        chosen = {**PRESETS[settings.preset].life, **chosen}
+    of_the_plan = dict(zip(OF_THE_PLAN, (world_size, rounds, validation, candidates), strict=True))
+    taken = inspect.signature(kind).parameters
+    planned = {name: value for name, value in of_the_plan.items() if name in taken}
+    return kind(space, seeds, fidelity, **planned, **chosen)

@@ -58,6 +58,10 @@ class Recipe:
     views: bool = False
     mixed_precision: bool = True
 
+    def times(self, rate: float) -> Recipe:
+        """The recipe with its learning rates multiplied."""
+        return replace(self, learning_rate=rate * self.learning_rate, kernel_rate=rate * self.kernel_rate)
+
 
 _FAST = Recipe(
     name="fast",

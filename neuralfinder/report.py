@@ -122,6 +122,30 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def improvements(record: Record) -> list[tuple[float, float]]:
+    """Seconds since the run began, and score, of every training of a candidate or finalist better than all before."""
+    found: list[tuple[float, float]] = []
+    began: float | None = None
+    for event in record.read():
+        began = event.time if began is None else began
+        score = None
+        if event.kind == "result":
+            score = event.data["score"]
+        elif event.kind == "final" and event.data["name"].startswith("final-"):
+            score = event.data["result"]["score"]
+        if score is not None and (not found or score > found[-1][1]):
+            found.append((round(event.time - began, 1), score))
+    return found
+
+
+def trained_epochs(record: Record) -> float:
+    """Epochs of all trainings of candidates and finalists, parts of the data and of a training counted as parts."""
+    pairs = ((candidate, result) for candidate, result in read_trainings(record.read()) if result)
+    epochs = sum(candidate.fidelity.epochs * candidate.fidelity.share * result.done for candidate, result in pairs)
+    finals = (event.data for event in record.read() if event.kind == "final")
+    return float(epochs + sum(f["epochs"] * f["result"]["done"] for f in finals if f["name"].startswith("final-")))
+
+
 def beginning(record: Record) -> Mapping[str, Any]:
     """Data, settings and version that a run was begun with.
 

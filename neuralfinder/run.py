@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 import neuralfinder
 from neuralfinder.cost import Rates
-from neuralfinder.data import Dataset, split
+from neuralfinder.data import Dataset, Split, split
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.errors import InputError, RunFolderError
@@ -113,6 +113,23 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         lock.release()
 
 
+def make_setup(data: Dataset, parts: Split, settings: Settings, device: torch.device, status: Status) -> Setup:
+    """What all trainings on these data share, with the recipe of the search; the clock has no end yet."""
+    train, validation = (Part.of(data.images, data.labels, rows, device) for rows in (parts.train, parts.validation))
+    recipe = RECIPES[PRESETS[settings.preset].recipe]
+    batch_size = batch_size_for(len(train), recipe, settings.batch_size)
+    flip = recipe.flip and _may_mirror(data, parts.train, settings, status)
+    bf16 = recipe.mixed_precision and has_bf16(device)
+    return Setup(train, validation, len(data.classes), Scaling.of(train), recipe, batch_size, flip, bf16)
+
+
+def _may_mirror(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> bool:
+    rows = np.sort(rows[:MOST_PICTURES])
+    allowed, why = mirroring_harmless(data.images[rows], data.labels[rows], Seeds(settings.seed).stream("mirror"))
+    status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
+    return allowed
+
+
 class _Run:
     """The stations of a run that is not finished."""
 
@@ -137,12 +154,12 @@ class _Run:
             data = self.source.load(self.folder, status.progress)
             status.say(*data.notes)
             parts = split(data.labels, data.given_test, settings.seed)
-            part_of = partial(Part.of, data.images, data.labels, device=device)
-            train, validation = (compute(executor, part_of, rows) for rows in (parts.train, parts.validation))
+            open_test = partial(Part.of, data.images, data.labels, parts.test, device)
             task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
 
             status.enter("measuring")
-            plan, setup = self._plan(task, train, validation, data, parts.train, executor)
+            setup = compute(executor, make_setup, data, parts, settings, device, status)
+            plan, setup = self._plan(task, setup, executor)
             status.aim, status.about = plan.candidates, not plan.candidates_fixed
             space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds, plan.forward)
 
@@ -167,7 +184,7 @@ class _Run:
                 progress.pace,
                 settings.limit("max_latency_ms"),
             )
-            model, figures = finish(bench, progress.archive, data.classes, lambda: part_of(parts.test))
+            model, figures = finish(bench, progress.archive, data.classes, open_test)
             finish_seconds = time.monotonic() - started + self.finished_before
             stop = self.record.last("stop")
             interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
@@ -227,24 +244,17 @@ class _Run:
         self.interrupts.first.wait()
         stop()
 
-    def _plan(
-        self, task: Task, train: Part, validation: Part, data: Dataset, rows: np.ndarray, executor: Executor
-    ) -> tuple[Plan, Setup]:
+    def _plan(self, task: Task, setup: Setup, executor: Executor) -> tuple[Plan, Setup]:
         """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
-        recipe = RECIPES[self.preset.recipe]
-        scaling = compute(executor, Scaling.of, train)
         if recorded := self.record.last("plan"):
             values = dict(recorded.data)
             flip, bf16, _ = (values.pop(name) for name in ("flip", "bf16", "task"))
             plan = Plan.read(values)
-            setup = Setup(train, validation, task.classes, scaling, recipe, plan.batch_size, flip, bf16)
+            setup = dataclasses.replace(setup, batch_size=plan.batch_size, flip=flip, bf16=bf16)
         else:
-            batch_size = batch_size_for(task.train, recipe, self.settings.batch_size)
-            flip = recipe.flip and self._may_mirror(data, rows)
-            bf16 = recipe.mixed_precision and has_bf16(train.labels.device)
-            setup = Setup(train, validation, task.classes, scaling, recipe, batch_size, flip, bf16)
             plan = self._new_plan(task, setup, executor)
-            self.record.append("plan", [{**plan.plain(), "flip": flip, "bf16": bf16, "task": dataclasses.asdict(task)}])
+            own = {"flip": setup.flip, "bf16": setup.bf16, "task": dataclasses.asdict(task)}
+            self.record.append("plan", [{**plan.plain(), **own}])
         self.status.say(*in_words(plan, task, self.settings))
         deadline = math.inf
         if self.status.left is not None:
@@ -265,13 +275,9 @@ class _Run:
         return plan
 
     def _strategy(self, plan: Plan, task: Task, space: NetworkSpace) -> Strategy:
-        return make_strategy(self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation)
-
-    def _may_mirror(self, data: Dataset, rows: np.ndarray) -> bool:
-        rows = np.sort(rows[:MOST_PICTURES])
-        allowed, why = mirroring_harmless(data.images[rows], data.labels[rows], self.seeds.stream("mirror"))
-        self.status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
-        return allowed
+        return make_strategy(
+            self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation, plan.candidates
+        )
 
     def _search(
         self, task: Task, plan: Plan, setup: Setup, space: NetworkSpace, executor: Executor, slots: int

@@ -66,7 +66,7 @@ class Progress:
         told: of these, the seconds of candidates with a result.
         spent: seconds that these really took.
         stopped: trainings that ended early because they were behind.
-        stored: ids of the trainings whose weights are kept.
+        stored: ids of the trainings whose weights are kept, and their bytes.
     """
 
     strategy: Strategy
@@ -81,7 +81,7 @@ class Progress:
     told: float = 0.0
     spent: float = 0.0
     stopped: int = 0
-    stored: set[int] = field(default_factory=set)
+    stored: dict[int, int] = field(default_factory=dict)
 
     def ask(self, n: int) -> dict[str, object]:
         """Ask the strategy; returns the event for the record."""
@@ -94,10 +94,11 @@ class Progress:
 
     def _prepare(self, candidate: Candidate) -> Candidate:
         """Say whose weights it starts from and which bars it must clear."""
-        if self.inherit:
+        ids = list(candidate.inherits)
+        if self.inherit and not ids:
             entries = (self.archive.find(key) for key in dict.fromkeys(candidate.parents))
             ids = [entry.candidates[0].id for entry in entries if entry]
-            candidate = dataclasses.replace(candidate, inherits=tuple(id_ for id_ in ids if id_ in self.stored))
+        candidate = dataclasses.replace(candidate, inherits=tuple(id_ for id_ in ids if id_ in self.stored))
         if self.judgement:
             candidate = dataclasses.replace(candidate, bars=self.judgement.bars(candidate))
         return candidate
@@ -128,22 +129,22 @@ class Progress:
 
     def needed(self) -> set[int]:
         """Ids of the trainings whose weights must not be deleted now."""
-        return self.stored.union(self.open, *(candidate.inherits for candidate in self.open.values()))
+        return set(self.stored).union(self.open, *(candidate.inherits for candidate in self.open.values()))
 
     def _choose_stored(self, result: Result) -> None:
         """Weights are kept of leaders first, then of living networks from the best down, up to the cap."""
         if result.score is not None:
-            self.stored.add(result.id)
+            self.stored[result.id] = 4 * result.parameters
         entries = self.archive.best(self.leaders)
         if self.inherit:
             living = [entry for key in self.strategy.living() if (entry := self.archive.find(key))]
             entries += sorted(living, key=lambda entry: (-entry.score, entry.candidates[0].id))
-        kept, room = set[int](), WEIGHTS_CAP
-        for entry in entries:
-            id_, size = entry.candidates[0].id, 4 * entry.results[0].parameters
-            if id_ in self.stored and id_ not in kept and size <= room:
-                kept.add(id_)
-                room -= size
+        kept, room = dict[int, int](), WEIGHTS_CAP
+        for id_ in [*(entry.candidates[0].id for entry in entries), *self.strategy.heirlooms()]:
+            size = self.stored.get(id_, math.inf)
+            if id_ not in kept and size <= room:
+                kept[id_] = int(size)
+                room -= int(size)
         self.stored = kept
 
 

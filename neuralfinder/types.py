@@ -44,6 +44,7 @@ class Candidate:
     Attributes:
         parents: genome keys.
         repeat: counts trainings of the same genome.
+        rate: learning rate as a multiple of the recipe's.
         inherits: ids of the parents' trainings whose weights it starts from.
         bars: validation accuracy below which it is stopped at each of `RUNGS`; empty when nobody looks.
     """
@@ -55,6 +56,7 @@ class Candidate:
     seed: int
     fidelity: Fidelity
     repeat: int = 0
+    rate: float = 1.0
     inherits: tuple[int, ...] = ()
     bars: tuple[float, ...] = ()
 

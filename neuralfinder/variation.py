@@ -134,6 +134,21 @@ def vary(genome: Genome, space: Space, rng: np.random.Generator) -> tuple[str, G
     return "none", genome
 
 
+def one_change(genome: Genome, space: Space) -> list[Genome]:
+    """All legal genomes that differ in one gene, in order.
+
+    Where all genomes have one length, any other gene in its place; elsewhere a neighbouring one, or one gene less, or
+    twice.
+    """
+    near: list[Genome] = []
+    for place, gene in enumerate(genome.genes):
+        others = space.alternatives(gene) if space.fixed_length else space.neighbours(gene)
+        near += [_spliced(genome, place, place + 1, (other,)) for other in others]
+        if not space.fixed_length:
+            near += [_spliced(genome, place, place + 1, ()), _spliced(genome, place, place, (gene,))]
+    return [other for other in dict.fromkeys(near) if other != genome and space.infeasible(other) is None]
+
+
 def _one_of(genes: Sequence[Gene], rng: np.random.Generator) -> Gene:
     return genes[int(rng.integers(len(genes)))]
 

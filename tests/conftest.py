@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from neuralfinder.cost import Rates
-from neuralfinder.genome import ACTIVATIONS, JOINS, AvgPool, Choice, Conv, DenseHead, Dropout, MaxPool
+from neuralfinder.genome import ACTIVATIONS, JOINS, AvgPool, Choice, Conv, DenseHead, Dropout, Identity, MaxPool
 
 # Derandomised: a failure in CI is the same failure at home.
 settings.register_profile("neuralfinder", deadline=None, derandomize=True, database=None, max_examples=100)
@@ -19,19 +19,35 @@ settings.load_profile("neuralfinder")
 st.register_type_strategy(
     Conv,
     st.builds(
-        lambda skip, join, **rest: Conv(skip=skip, join=join if skip else "add", **rest),
+        lambda skips, join, wide, **rest: Conv(
+            skips=tuple(sorted(skips)),
+            join=join if skips else "add",
+            wide=0 if wide == rest["kernel"] else wide,
+            **rest,
+        ),
         filters=st.integers(1, 2048),
         norm=st.booleans(),
         kernel=st.sampled_from((1, 3, 5, 7)),
-        stride=st.sampled_from((1, 2)),
+        wide=st.sampled_from((0, 1, 3, 5, 7)),
+        stride=st.sampled_from((1, 2, 4)),
         activation=st.sampled_from(ACTIVATIONS),
         groups=st.integers(1, 64),
         separable=st.booleans(),
-        skip=st.integers(0, 9),
+        skips=st.sets(st.integers(1, 9), max_size=3),
         join=st.sampled_from(JOINS),
     ),
 )
-st.register_type_strategy(MaxPool, st.builds(MaxPool, st.sampled_from((2, 3))))
+st.register_type_strategy(
+    Identity,
+    st.builds(
+        lambda skips, join, **rest: Identity(skips=tuple(sorted(skips)), join=join if skips else "add", **rest),
+        norm=st.booleans(),
+        activation=st.sampled_from(ACTIVATIONS),
+        skips=st.sets(st.integers(1, 9), max_size=3),
+        join=st.sampled_from(JOINS),
+    ),
+)
+st.register_type_strategy(MaxPool, st.builds(MaxPool, st.sampled_from((2, 3, 5))))
 st.register_type_strategy(AvgPool, st.builds(AvgPool, st.sampled_from((2, 3))))
 st.register_type_strategy(Dropout, st.builds(Dropout, st.integers(1, 99)))
 st.register_type_strategy(Choice, st.builds(Choice, st.integers(0, 99)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from neuralfinder.build import build
-from neuralfinder.cost import cost, pools_at_once, shapes
+from neuralfinder.cost import cost, pools_at_once, shapes, skip_sources
 from neuralfinder.genome import (
     ACTIVATIONS,
     JOINS,
@@ -21,6 +21,7 @@ from neuralfinder.genome import (
     DenseHead,
     Dropout,
     Genome,
+    Identity,
     MaxPool,
     PoolHead,
     parse,
@@ -38,7 +39,15 @@ GENES = st.one_of(
         activation=st.sampled_from(ACTIVATIONS),
         groups=st.sampled_from([1, 2, 4]),
         separable=st.booleans(),
-        skip=st.integers(0, 4),
+        wide=st.sampled_from([0, 0, 1, 5]),
+        skips=st.sampled_from([(), (), (1,), (2,), (4,), (1, 3), (2, 3, 5)]),
+        join=st.sampled_from(JOINS),
+    ),
+    st.builds(
+        Identity,
+        norm=st.booleans(),
+        activation=st.sampled_from(ACTIVATIONS),
+        skips=st.sampled_from([(), (1,), (2,), (1, 2)]),
         join=st.sampled_from(JOINS),
     ),
     st.sampled_from([MaxPool(), MaxPool(3), AvgPool(), AvgPool(3), Dropout(25)]),
@@ -58,6 +67,29 @@ def test_counted_parameters_are_built_parameters(genome: Genome, shape: Shape, c
     network = build(genome, shape, classes)
     assert sum(p.numel() for p in network.parameters()) == cost(genome, shape, classes).parameters
     assert network.eval()(torch.zeros(2, shape.channels, shape.height, shape.width)).shape == (2, classes)
+
+
+def test_pools_of_five_take_every_third() -> None:
+    network = build(parse("C2 M5 > F0"), Shape(1, 32, 29), 3)
+    assert network.get_parameter("head.weight").shape == (3, 2 * 10 * 9)
+    assert cost(parse("C2 M5 > F0"), Shape(1, 32, 29), 3).parameters == 2 * 9 + 2 + 3 * 180 + 3
+
+
+def test_inputs_come_side_by_side_and_the_picture_is_one_of_them() -> None:
+    network = build(parse("C2 M C3 I.in1+2+4 > F0"), Shape(1, 4, 4), 2).eval()
+    maps = torch.rand(1, 1, 4, 4)
+    second = network[2](network[1](network[0](maps)))
+    third = network.get_submodule("2_relu")(network.get_submodule("2_conv")(second))
+    joined = torch.cat([nn.functional.pad(third, (0, 2, 0, 2)), nn.functional.pad(second, (0, 2, 0, 2)), maps], dim=1)
+    assert torch.equal(network(maps), network.get_submodule("head")(joined.flatten(1)))
+
+
+def test_an_identity_leaves_what_it_passes_on_as_it_was() -> None:
+    network = build(parse("C2.linear I.relu I.in1+2 > F0"), Shape(1, 2, 2), 2)
+    maps = torch.randn(3, 1, 2, 2)
+    linear = network.get_submodule("0_conv")(maps)
+    joined = torch.cat([linear.relu(), linear], dim=1)
+    assert torch.equal(network(maps), network.get_submodule("head")(joined.flatten(1)))
 
 
 def test_published_best_has_its_published_size() -> None:
@@ -145,7 +177,14 @@ def test_every_network_learns_something_everywhere(genome: Genome) -> None:
         network = build(genome, Shape(2, 16, 16), 3)
         loss = nn.functional.cross_entropy(network(torch.randn(8, 2, 16, 16)), torch.arange(8) % 3)
     loss.backward()
+    heard = {len(genome) - 1}  # genes whose outputs somebody uses
+    for place in reversed(range(len(genome))):
+        if place in heard:
+            others = set(skip_sources(genome, place))
+            heard |= others if others and genome.genes[place].join == "in" else others | {place - 1}
     for name, parameter in network.named_parameters():
+        if name.split("_")[0].isdigit() and int(name.split("_")[0]) not in heard:
+            continue
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
 

@@ -17,6 +17,7 @@ from neuralfinder.genome import (
     DenseHead,
     Dropout,
     Genome,
+    Identity,
     MaxPool,
     PoolHead,
     from_json,
@@ -76,7 +77,9 @@ def test_text_of_every_gene_and_head():
     assert Genome(genome.genes, DenseHead(64)).key == "C16 C24.bn M > F64"
     assert Genome(genome.genes).key == "C16 C24.bn M"
     assert parse("  C16   C24.bn M  >  F512 ") == Genome(genome.genes)
-    assert {kind for kind, _ in GENES.values()} == {Conv, MaxPool, AvgPool, Dropout, Choice, DenseHead, PoolHead}
+    assert {kind for kind, _ in GENES.values()} == {
+        Conv, Identity, MaxPool, AvgPool, Dropout, Choice, DenseHead, PoolHead,
+    }  # fmt: skip
 
 
 def test_json_form_is_the_documented_one():
@@ -88,10 +91,11 @@ def test_json_form_is_the_documented_one():
 
 
 def test_attributes_have_one_order_in_the_key_and_any_in_the_text():
-    gene = Conv(32, True, 5, 2, "gelu", 4, True, 2, "cat")
-    assert str(gene) == "C32.k5.s2.g4.sep.bn.gelu.cat2"
-    assert parse("C32.cat2.gelu.bn.sep.g4.s2.k5").genes == (gene,)
-    assert str(Conv(32, activation="linear", skip=1)) == "C32.linear.add1"
+    gene = Conv(32, True, 5, 7, 2, "gelu", 4, True, (2, 3), "cat")
+    assert str(gene) == "C32.k5x7.s2.g4.sep.bn.gelu.cat2+3"
+    assert parse("C32.cat2+3.gelu.bn.sep.g4.s2.k5x7").genes == (gene,)
+    assert str(Conv(32, activation="linear", skips=(1,))) == "C32.linear.add1"
+    assert parse("I I.bn.relu.add1+4").genes == (Identity(), Identity(True, "relu", (1, 4)))
     assert parse("C8 M3 A A3 D25 > F0").genes == (Conv(8), MaxPool(3), AvgPool(), AvgPool(3), Dropout(25))
     assert parse("C8 > F0").head == DenseHead(0)
     assert parse("C8 > F64-32").head == DenseHead(64, 32)
@@ -124,6 +128,12 @@ def test_the_ideal_dialect_has_limits_and_says_so(text):
         ("C32.bn.bn", "'C32.bn.bn'", "as in 'C32 C64 M > G'"),
         ("C32.relu.gelu", "'C32.relu.gelu'", "as in 'C32 C64 M > G'"),
         ("C32.add1.cat2", "'C32.add1.cat2'", "as in 'C32 C64 M > G'"),
+        ("C32.in2+1", "'C32.in2+1'", "as in 'C32 C64 M > G'"),
+        ("C32.in1+1", "'C32.in1+1'", "as in 'C32 C64 M > G'"),
+        ("C32.k3x3", "'C32.k3x3'", "as in 'C32 C64 M > G'"),
+        ("C32.k3.k3x5", "'C32.k3.k3x5'", "as in 'C32 C64 M > G'"),
+        ("I.k3", "'I.k3'", "as in 'C32 C64 M > G'"),
+        ("M.bn", "'M.bn'", "as in 'C32 C64 M > G'"),
         ("C32.", "'C32.'", "as in 'C32 C64 M > G'"),
         ("C32 M4", "'M4'", "as in 'C32 C64 M > G'"),
         ("C32 D0", "'D0'", "as in 'C32 C64 M > G'"),
@@ -143,7 +153,10 @@ def test_bad_text_names_the_word_and_the_mend(text, given, mend):
 @pytest.mark.parametrize(
     ("form", "match"),
     [
-        ({"genes": [{"kind": "lstm"}], "head": {"kind": "pool"}}, r"lstm.*expected a kind of conv, maxpool.*see"),
+        (
+            {"genes": [{"kind": "lstm"}], "head": {"kind": "pool"}},
+            r"lstm.*expected a kind of conv, identity, maxpool.*see",
+        ),
         ({"genes": [{"kind": "maxpool", "size": 4}], "head": {"kind": "pool"}}, r"'size': 4.*expected.*see"),
         ({"genes": [{"kind": "dropout", "percent": 2.5}], "head": {"kind": "pool"}}, r"'percent': 2.5.*expected.*see"),
         ({"genes": [{"kind": "conv", "filters": True}], "head": {"kind": "pool"}}, r"'filters': True.*expected.*see"),
@@ -161,7 +174,7 @@ def test_bad_json_names_the_gene_and_the_mend(form, match):
 @pytest.mark.parametrize(
     ("form", "match"),
     [
-        (("a", "0.9", [("lstm", [("p", 0.5)])]), r"lstm.*expected one of conv, maxp.*see"),
+        (("a", "0.9", [("lstm", [("p", 0.5)])]), r"lstm.*expected one of conv, identity, maxp.*see"),
         (("a", "0.9", [("maxp", [("pool_size", 4)])]), r"pool_size', 4.*expected.*see"),
         ("('a', '0.9', [('dropout', [('p', 0.5)])])", r"gene is .*dropout.*expected a gene.*see"),
         (("a", "0.9"), r"'a', '0.9'.*expected \(name, score, layers\)"),

@@ -28,11 +28,13 @@ LAYERS = [
     "variation record archive executors ray_executor foresight",
     "breeding",
     "strategies.base",
-    "strategies.random strategies.artificial_life strategies.aging_evolution",
+    "strategies.controller",
+    "strategies.random strategies.artificial_life strategies.aging_evolution strategies.hill_climbing "
+    "strategies.large_scale_evolution strategies.local_search strategies.metaqnn strategies.nas_rl",
     "strategies testing",
     "presets",
-    "data.dataset data.pictures data.folders data.splits data.mirror",
-    "data.labels data.reading",
+    "data.dataset data.pictures data.folders data.mirror",
+    "data.labels data.reading data.splits",
     "data.arrays",
     "data.intake",
     "data data.batches",
@@ -42,6 +44,14 @@ LAYERS = [
     "evaluate machine model search report",
     "finish predict terminal",
     "run",
+    "references.blocks",
+    "references.resnet references.densenet references.lenet references.alexnet references.vgg references.nin "
+    "references.all_cnn references.maxout references.highway references.googlenet references.fractalnet "
+    "references.nas_v1 references.metaqnn",
+    "references",
+    "comparison.published comparison.compare comparison.by_hand",
+    "comparison.verdict",
+    "comparison.pages",
     "estimator cli",
 ]
 """From the ground up: a module imports from the layers below its own. Modules that are not listed stand on top."""
@@ -49,7 +59,10 @@ LAYERS = [
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer.split()}
 
 HOMES = {
-    "torch": "build data.batches optimizers inheritance train evaluate machine model finish baselines run",
+    "torch": "build data.batches optimizers inheritance train evaluate machine model finish baselines run "
+    "strategies.controller comparison.by_hand references references.blocks references.resnet references.densenet "
+    "references.lenet references.alexnet references.vgg references.nin references.all_cnn references.maxout "
+    "references.highway references.googlenet references.fractalnet references.nas_v1 references.metaqnn",
     "safetensors": "model weights",
     "sqlite3": "record",
     "click": "cli",

@@ -39,6 +39,11 @@ GOLDEN = Path(__file__).parent / "golden"
 SETTINGS: dict[str, dict[str, Any]] = {
     "aging-evolution": {"population": 8, "sample": 3},
     "artificial-life": {"size": 4, "rounds": 1000},
+    "hill-climbing": {},
+    "large-scale-evolution": {"population": 5},
+    "local-search": {},
+    "metaqnn": {"candidates": 100},
+    "nas-rl": {"candidates": 100, "batch": 4},
     "random": {},
 }
 
@@ -84,6 +89,36 @@ class TestAgingEvolution(StrategyContract):
 class TestRandom(StrategyContract):
     def make(self, seed: int) -> Strategy:
         return make("random", seed)
+
+
+class TestLocalSearch(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("local-search", seed)
+
+
+class TestLocalSearchForTheBest(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("local-search", seed, improvement="best")
+
+
+class TestHillClimbing(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("hill-climbing", seed)
+
+
+class TestLargeScaleEvolution(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("large-scale-evolution", seed)
+
+
+class TestMetaQNN(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("metaqnn", seed)
+
+
+class TestNasRl(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("nas-rl", seed)
 
 
 def test_every_strategy_has_a_contract_and_a_golden_file():

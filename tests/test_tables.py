@@ -147,8 +147,18 @@ def test_a_table_s_network_cannot_be_built():
         build(parse("0 1 2"), Shape(3, 8, 8), 10)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_every_strategy_searches_a_table(name: str):
+OF_LAYERS = ("hill-climbing", "large-scale-evolution", "metaqnn", "nas-rl")
+"""Strategies that know what a layer is."""
+
+
+@pytest.mark.parametrize("name", OF_LAYERS)
+def test_strategies_of_layers_refuse_a_table(name: str):
+    with pytest.raises(InputError, match=f"strategy {name} is used on a space without layers"):
+        STRATEGIES[name](made_up(), Seeds(0), Fidelity(1))
+
+
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name not in OF_LAYERS])
+def test_every_other_strategy_searches_a_table(name: str):
     table = made_up()
     strategy = STRATEGIES[name](table, Seeds(0), Fidelity(1))
     asked = drive(strategy, table.answer, 120)

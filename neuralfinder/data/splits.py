@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neuralfinder.data.dataset import Dataset
 from neuralfinder.errors import InputError, some
 from neuralfinder.seeds import Seeds
 
@@ -62,6 +64,36 @@ def split(
     train, validation_rows = _divide(rest, labels, validation, seeds, "validation", left=1)
     parts = {"train": train, "validation": validation_rows, "test": test_rows}
     return Split(**{part: seeds.stream("split", "shuffle", part).permutation(rows) for part, rows in parts.items()})
+
+
+def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
+    """At most `count` of the pictures beside the test part that came with the data, each class in its share.
+
+    Args:
+        data: what to take from; comes back as it is when it has no more.
+        count: pictures to keep, 1 or more.
+        seed: decides which.
+
+    Raises:
+        InputError: fewer than one of each class.
+    """
+    rest = np.flatnonzero(~data.given_test)
+    if count >= len(rest):
+        return data
+    if count < len(data.classes):
+        raise InputError(
+            "limit", given=count, expected=f"at least {len(data.classes)}, one picture a class", mend="raise it"
+        )
+    _, taken = _divide(rest, data.labels, count / len(rest), Seeds(seed), "limit", left=0)
+    rows = np.sort(np.concatenate([taken, np.flatnonzero(data.given_test)]))
+    return dataclasses.replace(
+        data,
+        images=data.images[rows],
+        labels=data.labels[rows],
+        given_test=data.given_test[rows],
+        fingerprint=f"{data.fingerprint}-{count}",
+        notes=(*data.notes, f"{count:,} of {len(rest):,} pictures beside the test part are used, as asked."),
+    )
 
 
 def _check_rows(labels: Rows, given_test: npt.NDArray[np.bool_]) -> None:

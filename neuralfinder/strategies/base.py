@@ -26,13 +26,22 @@ MOST_SETTLED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A genome an algorithm wants scored; `slot` is the algorithm's own mark, handed back with the result."""
+    """A genome an algorithm wants scored.
+
+    Attributes:
+        repeat: counts trainings of the same genome; with it the same genome is another candidate.
+        slot: the algorithm's own mark, handed back with the result.
+        rate: learning rate as a multiple of the recipe's.
+        inherits: trainings, by the id of their result, whose weights it starts from; empty leaves it to the run.
+    """
 
     genome: Genome
     operator: str
     parents: tuple[str, ...] = ()
     repeat: int = 0
     slot: int = 0
+    rate: float = 1.0
+    inherits: tuple[int, ...] = ()
 
 
 class Strategy(ABC):
@@ -118,6 +127,10 @@ class Strategy(ABC):
         """Keys of the genomes that later proposals may have as parents; what no longer lives leaves no weights."""
         return set()
 
+    def heirlooms(self) -> Sequence[int]:
+        """Trainings, by the id of their result, from whose weights later proposals may start, in any case."""
+        return ()
+
     @property
     def pending(self) -> bool:
         """Whether candidates are out that have not been told."""
@@ -159,6 +172,8 @@ class Strategy(ABC):
             seed=self.seeds.number("candidate", *key),
             fidelity=self.fidelity,
             repeat=proposal.repeat,
+            rate=proposal.rate,
+            inherits=proposal.inherits,
         )
         self._asked += 1
         self._pending[candidate.id] = candidate

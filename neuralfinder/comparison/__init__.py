@@ -1,0 +1,1 @@
+"""Strategies and hand-made networks side by side on one task: trainings, table, verdict, methods."""

@@ -1,0 +1,135 @@
+"""A hand-made network trained as finalists are, within the same minutes."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+
+from neuralfinder.cost import looking_steps
+from neuralfinder.data import Dataset, split
+from neuralfinder.data.batches import Part
+from neuralfinder.errors import NothingTrainedError
+from neuralfinder.executors import compute, in_process
+from neuralfinder.finish import judged, with_views
+from neuralfinder.machine import find_device, keep_memory
+from neuralfinder.model import Predictor
+from neuralfinder.plan import LONGEST_FINAL, SAFETY
+from neuralfinder.presets import PRESETS, Settings
+from neuralfinder.recipes import RECIPES
+from neuralfinder.references import REFERENCES, build_reference
+from neuralfinder.run import WRITING_SECONDS, make_setup
+from neuralfinder.seeds import Seeds, torch_seed
+from neuralfinder.status import Status
+from neuralfinder.train import Clock, Diverged, Setup, step_seconds, train
+from neuralfinder.types import Fidelity, Shape
+
+MEASURING_SECONDS = 2.0
+
+SLOWER = 0.2, 0.04
+"""Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
+
+
+class Enlarged(nn.Module):
+    """A network that takes smaller pictures than it was made for: every picture is scaled up first."""
+
+    def __init__(self, network: nn.Module, side: int) -> None:
+        super().__init__()
+        self.network, self.side = network, side
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """`(n, channels, height, width)` -> logits; the shorter side becomes `side`."""
+        scale = self.side / min(pictures.shape[2:])
+        size = [round(scale * length) for length in pictures.shape[2:]]
+        logits: Tensor = self.network(F.interpolate(pictures, size=size, mode="bilinear", align_corners=False))
+        return logits
+
+
+def measure_reference(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
+    """Train the hand-made network `name` for the settings' minutes, from now, and test it.
+
+    The data are split as for a search with this seed; the recipe is that of finalists. The number of epochs follows
+    from the time, and is at most that of finalists. A network that diverges begins again at a lower rate.
+
+    Returns:
+        Figures as in a search's `result.json`: accuracies, `parameters`, `epochs`, `seconds`, `improvements`, and
+        `enlarged`, the side that pictures were scaled up to, or `None`.
+
+    Raises:
+        NothingTrainedError: it does not learn at any of the rates.
+    """
+    keep_memory()
+    with in_process() as executor:
+        return compute(executor, _measure, name, data, settings)
+
+
+def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
+    started = time.monotonic()
+    device = find_device(settings.device)
+    parts = split(data.labels, data.given_test, settings.seed)
+    setup = make_setup(data, parts, settings, device, Status())
+    deadline = started + 60 * (settings.minutes or 1.0) - WRITING_SECONDS
+    recipe = RECIPES[PRESETS[settings.preset].final]
+    setup = dataclasses.replace(setup, recipe=recipe, clock=Clock(deadline))
+    smallest = REFERENCES[name].smallest
+    small = min(data.shape.height, data.shape.width) < smallest
+    build = partial(_build, name, data.shape, len(data.classes), smallest if small else None)
+    for rate in (1.0, *SLOWER):
+        slower = dataclasses.replace(setup, recipe=recipe.times(rate))
+        try:
+            figures = _train(build, slower, Seeds(settings.seed).number("reference", name))
+            break
+        except Diverged:
+            pass
+    else:
+        raise NothingTrainedError(f"{name} diverges at the recipe's learning rate and at lower ones")
+    predictor, epochs, improvements = figures
+    predictor, validation = with_views(setup, predictor)
+    test = Part.of(data.images, data.labels, parts.test, device)
+    return {
+        **judged(test.labels.cpu().numpy(), predictor.predict(test, setup.bf16)),
+        "validation_accuracy": validation,
+        "parameters": sum(p.numel() for p in predictor.network.parameters()),
+        "epochs": epochs,
+        "rate": rate,
+        "enlarged": smallest if small else None,
+        "seconds": time.monotonic() - started,
+        "improvements": [(round(moment - started, 1), score) for moment, score in improvements],
+    }
+
+
+def _build(name: str, shape: Shape, classes: int, side: int | None) -> nn.Module:
+    if side is None:
+        return build_reference(name, shape, classes)
+    scale = side / min(shape.height, shape.width)
+    large = Shape(shape.channels, round(scale * shape.height), round(scale * shape.width))
+    return Enlarged(build_reference(name, large, classes), side)
+
+
+def _train(build: partial[nn.Module], setup: Setup, seed: int) -> tuple[Predictor, float, list[tuple[float, float]]]:
+    """The trained network, its epochs, and for each improvement on validation the moment and the accuracy.
+
+    Looks are taken to lie evenly in the time of training.
+
+    Raises:
+        Diverged: as `train`.
+    """
+    with torch_seed(seed):
+        each = step_seconds(build(), setup, min(MEASURING_SECONDS, 0.1 * max(0.0, setup.clock.left())))
+        looks = looking_steps(len(setup.validation), setup.batch_size) * (setup.recipe.measures or 1)
+        steps = SAFETY * max(0.0, setup.clock.left()) / each - looks
+        epochs = int(min(LONGEST_FINAL, max(1, steps / setup.steps())))
+        network, began = build(), time.monotonic()
+        training = train(network, setup, Fidelity(epochs), seed)
+        took = time.monotonic() - began
+    curve = training.curve
+    improvements = [
+        (began + took * (place + 1) / len(curve), score)
+        for place, score in enumerate(curve)
+        if score > max(curve[:place], default=-1.0)
+    ]
+    return Predictor(network=network.cpu().eval(), scaling=setup.scaling), epochs * training.done, improvements

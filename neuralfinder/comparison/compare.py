@@ -1,0 +1,193 @@
+"""All methods on the same data, minutes and seeds, one after the other, each in a process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
+from neuralfinder.presets import Settings
+from neuralfinder.record import Record
+from neuralfinder.references import REFERENCES
+from neuralfinder.strategies import STRATEGIES
+
+Row = dict[str, Any]
+"""What one method reached with one seed."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared.
+
+    Attributes:
+        address: where the data come from, as `search` has it.
+        fingerprint: of the data.
+        limit: most pictures beside the test part, `None` for all.
+        methods: names of strategies and hand-made networks.
+        seeds: each method is run with each; the same seed splits the data alike for all methods.
+        settings: minutes, preset, device and whatever else all methods share.
+    """
+
+    address: dict[str, Any]
+    fingerprint: str
+    limit: int | None
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        """Check the names.
+
+        Raises:
+            InputError: an unknown method, one twice, or none.
+        """
+        known = [*STRATEGIES, *REFERENCES]
+        for name in self.methods:
+            if name not in known:
+                raise unknown_name("method", name, known)
+        twice = [name for name in dict.fromkeys(self.methods) if self.methods.count(name) > 1]
+        if twice or not self.methods or not self.seeds:
+            raise InputError(
+                "methods", given=", ".join(twice) + " twice" if twice else "none", expected="each once",
+                mend="as in --methods artificial-life,random,resnet-20",
+            )  # fmt: skip
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values for the record."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain: dict[str, Any] = json.loads(json.dumps({**own, "settings": self.settings.plain()}))
+        return plain
+
+
+def compare(comparison: Comparison, folder: Path, say: Callable[[str], None]) -> list[Row]:
+    """Measure what the folder has not yet; the same call goes on after a kill.
+
+    Seeds come first: after each round every method has been run equally often.
+
+    Args:
+        comparison: what is compared.
+        folder: for the record `compare.sqlite` and a run folder for each search.
+        say: is told every result in a line.
+
+    Returns:
+        A row for each method and seed, in this order: `method`, `seed`, `task` (what the data are, and the device), and
+        either `failure` or the figures.
+
+    Raises:
+        RunFolderError: the folder belongs to another comparison.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with Record(folder / "compare.sqlite") as record:
+        began = record.last("compare")
+        wanted = comparison.plain()
+        # more methods and seeds may be asked for later
+        core = [name for name in wanted if name not in ("methods", "seeds")]
+        if began is None:
+            record.append("compare", [wanted])
+        elif different := [name for name in core if began.data[name] != wanted[name]]:
+            raise RunFolderError(
+                str(folder), given=f"a comparison with other {', '.join(different)}", expected="the same",
+                mend="give another --run",
+            )  # fmt: skip
+        rows = {(row["method"], row["seed"]): row for row in measured(record)}
+        for seed in comparison.seeds:
+            for method in comparison.methods:
+                if (method, seed) not in rows:
+                    row = rows[method, seed] = _in_a_process(comparison, method, seed, folder)
+                    record.append("measured", [row])
+                say(_line(rows[method, seed]))
+    return [rows[method, seed] for method in comparison.methods for seed in comparison.seeds]
+
+
+def measured(record: Record) -> list[Row]:
+    """The rows in a comparison's record."""
+    return [dict(event.data) for event in record.read() if event.kind == "measured"]
+
+
+def _line(row: Row) -> str:
+    name = f"{row['method']}, seed {row['seed']}"
+    if row.get("failure"):
+        return f"{name}: failed: {row['failure']}"
+    return f"{name}: {row['test_accuracy']:.2%} test, {row['parameters']:,} parameters, {row['seconds']:.0f} s"
+
+
+def _in_a_process(comparison: Comparison, method: str, seed: int, folder: Path) -> Row:
+    """One row, made by a fresh process: no method inherits threads, memory or random numbers of another."""
+    own = folder / f"{method}-{seed}"
+    own.mkdir(exist_ok=True)
+    answer = own / "row.json"
+    process = multiprocessing.get_context("spawn").Process(
+        target=_measure, args=(comparison, method, seed, own, answer)
+    )
+    process.start()
+    try:
+        process.join()
+    except BaseException:
+        process.terminate()
+        process.join()
+        raise
+    if process.exitcode or not answer.exists():
+        return {"method": method, "seed": seed, "failure": f"its process ended with exit code {process.exitcode}"}
+    row: Row = json.loads(answer.read_text(encoding="utf-8"))
+    return row
+
+
+def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answer: Path) -> None:
+    """Run one method and write its row; the minutes begin when the data are in memory."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # Ctrl-C is for the parent, who ends this process
+    from neuralfinder.data import limited, load, split
+    from neuralfinder.machine import describe, find_device
+
+    row: Row = {"method": method, "seed": seed}
+    try:
+        address = comparison.address
+        data = load(address["source"], test=address["test"], image_size=address["image_size"], scratch=folder)
+        data = data if comparison.limit is None else limited(data, comparison.limit)
+        settings = dataclasses.replace(comparison.settings, seed=seed)
+        parts = split(data.labels, data.given_test, seed)
+        row["task"] = {
+            "name": data.name,
+            "notes": " ".join(data.notes),
+            "shape": str(data.shape),
+            "classes": len(data.classes),
+            **{part: len(getattr(parts, part)) for part in ("train", "validation", "test")},
+            "device": describe(find_device(settings.device)),
+            "torch": version("torch"),
+        }
+        if method in STRATEGIES:
+            row |= _search(data, dataclasses.replace(settings, strategy=method), folder)
+        else:
+            from neuralfinder.comparison.by_hand import measure_reference
+
+            row |= measure_reference(method, data, settings)
+    except NeuralFinderError as error:
+        row["failure"] = str(error)
+    answer.write_text(json.dumps(row), encoding="utf-8")
+
+
+def _search(data: Any, settings: Settings, folder: Path) -> Row:
+    """Figures of a whole search."""
+    from neuralfinder.report import improvements, trained_epochs
+    from neuralfinder.run import Source, run
+    from neuralfinder.status import Status
+
+    source = Source(data.name, data.fingerprint, lambda *_: data)
+    _, result = run(source, settings, folder, Status())
+    with Record(folder / "run.sqlite", readonly=True) as record:
+        scores = [event.data["score"] for event in record.read() if event.kind == "result" and event.data["score"]]
+        return {
+            **{name: result[name] for name in ("test_accuracy", "test_interval", "test_balanced_accuracy")},
+            **{name: result[name] for name in ("validation_accuracy", "parameters", "genome")},
+            "trained": result["candidates"]["trained"],
+            "epochs": trained_epochs(record),
+            "seconds": result["seconds"]["total"],
+            "scores": scores,
+            "improvements": improvements(record),
+        }

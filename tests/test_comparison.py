@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from neuralfinder import cli
+from neuralfinder.comparison import by_hand, verdict
 from neuralfinder.comparison import compare as comparing
-from neuralfinder.comparison import verdict
 from neuralfinder.comparison.compare import Comparison, compare
 from neuralfinder.comparison.published import STRATEGY_ERRORS, TABLES
 from neuralfinder.data import limited, load, split
@@ -19,6 +20,8 @@ from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.presets import Settings
 from neuralfinder.references import REFERENCES
 from neuralfinder.strategies import STRATEGIES
+from neuralfinder.train import Diverged
+from neuralfinder.types import Fidelity
 
 TASK = {
     "name": "made", "notes": "", "shape": "1x8x8", "classes": 10, "train": 80, "validation": 20, "test": 10_000,
@@ -195,6 +198,33 @@ def test_strange_methods_are_refused(methods, match):
 
 def test_names_of_strategies_and_networks_are_different():
     assert not set(STRATEGIES) & set(REFERENCES)
+
+
+# by hand
+
+
+@pytest.mark.parametrize("trouble", ["at chance", "diverged"])
+def test_a_network_that_does_not_learn_is_trained_at_a_lower_rate(monkeypatch, trouble):
+    """The first training ends so; the second is at a fifth of the rate, and time for the test is left to it."""
+    rates, deadlines, real = [], [], by_hand.train
+
+    def train(network, setup, fidelity, seed, bars):
+        rates.append(setup.recipe.learning_rate)
+        deadlines.append(setup.clock.deadline)
+        if len(rates) > 1:
+            return real(network, setup, Fidelity(1), seed, [0.0, 0.0])
+        if trouble == "diverged":
+            raise Diverged("the loss is nan", 0.1)
+        labels = setup.validation.labels
+        assert bars[0] > float((labels == labels.mode().values).float().mean())
+        return real(network, setup, Fidelity(4), seed, [1.1, 1.1])
+
+    monkeypatch.setattr(by_hand, "train", train)
+    began = time.monotonic()
+    figures = by_hand.measure_reference("lenet-5", limited(load("digits"), 300), Settings(minutes=0.2))
+    assert rates[1] == pytest.approx(0.2 * rates[0])
+    assert figures["rate"] == 0.2
+    assert all(deadline < began + 12 - 1 for deadline in deadlines)
 
 
 # the limit

@@ -12,6 +12,7 @@ import torch
 
 from neuralfinder.genome import Identity, parse
 from neuralfinder.networks import NetworkSpace
+from neuralfinder.references.nas_v1 import LAYERS
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import NasRl
 from neuralfinder.strategies.controller import Controller, Written
@@ -20,19 +21,10 @@ from neuralfinder.types import Fidelity, Result, Shape
 
 CIFAR = NetworkSpace(Shape(3, 32, 32), 10, norm=True, max_macs=10**12)
 
-PUBLISHED = (
-    "3x3,36 3x3,48 3x3,36 5x5,36 3x7,48 7x7,48 7x7,48 7x3,36 7x1,36 7x7,36 5x7,36 7x7,48 7x5,48 7x5,48 7x5,48",
-    "0 1 1,2 1,2,3 3,4 2,3,4,5 2,3,4,5,6 1,6,7 1,5,6,8 1,3,4,5,6,7,8,9 1,2,5,6,7,8,9,10 1,2,3,4,6,11 "
-    "1,3,6,7,8,9,10,11,12 3,7,12,13 2,7,11,12,13,14",
-)
-"""Layers and inputs of the network of figure 7, counted from 1; 0 is the picture."""
-
 
 def published():
-    sizes = [word.split(",") for word in PUBLISHED[0].split()]
-    layers = [(*map(int, kernel.split("x")), int(filters)) for kernel, filters in sizes]
-    inputs = [[int(number) - 1 for number in word.split(",") if number != "0"] for word in PUBLISHED[1].split()]
-    return genome_of(layers, inputs)
+    layers = [(height, width, filters) for height, width, filters, _ in LAYERS]
+    return genome_of(layers, [[source - 1 for source in sources if source] for *_, sources in LAYERS])
 
 
 def test_the_published_network_has_its_4_2_million_parameters():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from neuralfinder.baselines import majority
 from neuralfinder.cost import looking_steps
 from neuralfinder.data import Dataset, split
 from neuralfinder.data.batches import Part
@@ -18,15 +20,24 @@ from neuralfinder.executors import compute, in_process
 from neuralfinder.finish import judged, with_views
 from neuralfinder.machine import find_device, keep_memory
 from neuralfinder.model import Predictor
-from neuralfinder.plan import LONGEST_FINAL, SAFETY
+from neuralfinder.plan import LONGEST_FINAL, SAFETY, VIEWS
 from neuralfinder.presets import PRESETS, Settings
 from neuralfinder.recipes import RECIPES
 from neuralfinder.references import REFERENCES, build_reference
 from neuralfinder.run import WRITING_SECONDS, make_setup
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.status import Status
-from neuralfinder.train import Clock, Diverged, Setup, step_seconds, train
-from neuralfinder.types import Fidelity, Shape
+from neuralfinder.train import (
+    EVALUATION_BATCH,
+    RUNG_PICTURES,
+    Clock,
+    Diverged,
+    Setup,
+    forward_seconds,
+    step_seconds,
+    train,
+)
+from neuralfinder.types import RUNGS, Fidelity, Shape
 
 MEASURING_SECONDS = 2.0
 
@@ -53,7 +64,8 @@ def measure_reference(name: str, data: Dataset, settings: Settings) -> dict[str,
     """Train the hand-made network `name` for the settings' minutes, from now, and test it.
 
     The data are split as for a search with this seed; the recipe is that of finalists. The number of epochs follows
-    from the time, and is at most that of finalists. A network that diverges begins again at a lower rate.
+    from the time, less what testing takes, and is at most that of finalists. A network that diverges, or knows no more
+    than the commonest class after a quarter or half of its training, begins again at a lower rate.
 
     Returns:
         Figures as in a search's `result.json`: accuracies, `parameters`, `epochs`, `seconds`, `improvements`, and
@@ -78,15 +90,17 @@ def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
     smallest = REFERENCES[name].smallest
     small = min(data.shape.height, data.shape.width) < smallest
     build = partial(_build, name, data.shape, len(data.classes), smallest if small else None)
+    looks = VIEWS * (len(parts.validation) + len(parts.test))
     for rate in (1.0, *SLOWER):
         slower = dataclasses.replace(setup, recipe=recipe.times(rate))
         try:
-            figures = _train(build, slower, Seeds(settings.seed).number("reference", name))
-            break
+            figures = _train(build, slower, looks, Seeds(settings.seed).number("reference", name))
         except Diverged:
-            pass
+            continue
+        if figures:
+            break
     else:
-        raise NothingTrainedError(f"{name} diverges at the recipe's learning rate and at lower ones")
+        raise NothingTrainedError(f"{name} does not learn at the recipe's learning rate, nor at lower ones")
     predictor, epochs, improvements = figures
     predictor, validation = with_views(setup, predictor)
     test = Part.of(data.images, data.labels, parts.test, device)
@@ -110,22 +124,30 @@ def _build(name: str, shape: Shape, classes: int, side: int | None) -> nn.Module
     return Enlarged(build_reference(name, large, classes), side)
 
 
-def _train(build: partial[nn.Module], setup: Setup, seed: int) -> tuple[Predictor, float, list[tuple[float, float]]]:
+def _train(
+    build: partial[nn.Module], setup: Setup, looks: int, seed: int
+) -> tuple[Predictor, float, list[tuple[float, float]]] | None:
     """The trained network, its epochs, and for each improvement on validation the moment and the accuracy.
 
-    Looks are taken to lie evenly in the time of training.
+    `None` for one that was stopped because it knew no more than the commonest class. Time for so many `looks` at a
+    picture is left. Looks in training are taken to lie evenly in its time.
 
     Raises:
         Diverged: as `train`.
     """
     with torch_seed(seed):
-        each = step_seconds(build(), setup, min(MEASURING_SECONDS, 0.1 * max(0.0, setup.clock.left())))
-        looks = looking_steps(len(setup.validation), setup.batch_size) * (setup.recipe.measures or 1)
-        steps = SAFETY * max(0.0, setup.clock.left()) / each - looks
+        network = build()
+        each = step_seconds(network, setup, min(MEASURING_SECONDS, 0.1 * max(0.0, setup.clock.left())))
+        testing = forward_seconds(network, setup, EVALUATION_BATCH, 2) * looks / EVALUATION_BATCH
+        setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
+        measuring = looking_steps(len(setup.validation), setup.batch_size) * (setup.recipe.measures or 1)
+        steps = SAFETY * max(0.0, setup.clock.left()) / each - measuring
         epochs = int(min(LONGEST_FINAL, max(1, steps / setup.steps())))
         network, began = build(), time.monotonic()
-        training = train(network, setup, Fidelity(epochs), seed)
+        training = train(network, setup, Fidelity(epochs), seed, [_chance(setup)] * len(RUNGS))
         took = time.monotonic() - began
+    if training.ended == "behind":
+        return None
     curve = training.curve
     improvements = [
         (began + took * (place + 1) / len(curve), score)
@@ -133,3 +155,10 @@ def _train(build: partial[nn.Module], setup: Setup, seed: int) -> tuple[Predicto
         if score > max(curve[:place], default=-1.0)
     ]
     return Predictor(network=network.cpu().eval(), scaling=setup.scaling), epochs * training.done, improvements
+
+
+def _chance(setup: Setup) -> float:
+    """The accuracy on a rung that always answering the commonest class exceeds in one case of forty."""
+    labels = setup.validation.labels.cpu().numpy()
+    share = float((labels == majority(labels, setup.classes)).mean())
+    return share + 2 * math.sqrt(share * (1 - share) / min(len(labels), RUNG_PICTURES))

@@ -209,7 +209,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     axis.set(xlabel="seconds", ylabel="best validation accuracy so far", xlim=(0, end))
     axis.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=8, title="searches -, by hand - -")
+    axis.legend(fontsize=8, title="searches -, by hand - -", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -273,5 +273,5 @@ def methods_page(comparison: Comparison, rows: Sequence[Row]) -> str:
         lines += ["", f"Pictures were scaled up for {', '.join(enlarged)}: the shorter side these networks need."]
     slower = sorted({f"{r['method']}, seed {r['seed']} (x {r['rate']:g})" for r in rows if r.get("rate", 1) != 1})
     if slower:
-        lines += ["", f"Trained at a lower learning rate, having diverged at the recipe's: {'; '.join(slower)}."]
+        lines += ["", f"Trained at a lower learning rate, having not learned at the recipe's: {'; '.join(slower)}."]
     return "\n".join(lines) + "\n"

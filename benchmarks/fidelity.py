@@ -38,7 +38,7 @@ def score(genome: Genome, setup: Setup, passes: float) -> float:
     epochs = math.ceil(passes)
     fidelity = Fidelity(epochs, passes / epochs)
     with torch_seed(0):
-        network = build(genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
+        network = build(genome, setup.shape, setup.classes, setup.recipe.initialisation)
         return train(network, setup, fidelity, seed=0).score
 
 
@@ -48,13 +48,13 @@ def make_setup(data: str | None, minutes: float) -> tuple[Setup, list[Genome]]:
     parts = split(dataset.labels, dataset.given_test, seed=0)
     device = find_device("auto")
     train_part, validation = (
-        Part.of(dataset.images, dataset.labels, rows, device) for rows in (parts.train, parts.validation)
+        Part.of(dataset.samples, dataset.labels, rows, device) for rows in (parts.train, parts.validation)
     )
     recipe, settings, classes = RECIPES["fast"], Settings(minutes=minutes), len(dataset.classes)
     batch_size = batch_size_for(len(parts.train), recipe, None)
     scaling = Scaling.of(train_part)
     some = parts.train[:MOST_PICTURES]
-    flip, _ = mirroring_harmless(dataset.images[some], dataset.labels[some], Seeds(0).stream("mirror"))
+    flip, _ = mirroring_harmless(dataset.samples[some], dataset.labels[some], Seeds(0).stream("mirror"))
     setup = Setup(train_part, validation, classes, scaling, recipe, batch_size, flip, has_bf16(device))
     task = Task(len(parts.train), len(parts.validation), len(parts.test), dataset.shape, classes)
     rates = measure(setup, make_space(settings, task.shape, classes, Rates(), math.inf), 3.0)

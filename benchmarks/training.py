@@ -76,13 +76,13 @@ def make_setup(device: torch.device) -> Setup:
 
 def our_rate(genome: Genome, setup: Setup, seconds: float) -> float:
     """Operations a second of our loop, validation included, over a share of an epoch that takes about `seconds`."""
-    macs = cost(genome, setup.train.shape, setup.classes).macs
+    macs = cost(genome, setup.shape, setup.classes).macs
     share = min(1.0, max(0.02, seconds * 2e11 / (6 * macs * len(setup.train))))
     looked_at = setup.validation.first(max(100, int(share * len(setup.validation))))
     setup = dataclasses.replace(setup, validation=looked_at)
 
     def work() -> None:
-        train(build(genome, setup.train.shape, setup.classes), setup, Fidelity(1, share), seed=0)
+        train(build(genome, setup.shape, setup.classes), setup, Fidelity(1, share), seed=0)
 
     samples = setup.steps(share) * setup.batch_size
     return macs * (6 * samples + 2 * len(looked_at)) / _median_seconds(work, seconds)
@@ -107,10 +107,10 @@ class _Plain(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
 def plain_rate(genome: Genome, setup: Setup, seconds: float) -> float:
     """Operations a second of a plain loop: no mixed precision, no channels-last, pictures one by one."""
-    network = build(genome, setup.train.shape, setup.classes).to(setup.device)
+    network = build(genome, setup.shape, setup.classes).to(setup.device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-    data = _Plain(setup.train.first(5000), setup.scaling)
-    macs = cost(genome, setup.train.shape, setup.classes).macs
+    data = _Plain(setup.train.first(5000), setup.preparation)
+    macs = cost(genome, setup.shape, setup.classes).macs
     loader = DataLoader(data, setup.batch_size, shuffle=True, drop_last=True)
     accuracy(network, setup.validation.first(setup.batch_size), setup)  # warms up
     started, samples = time.perf_counter(), 0
@@ -130,7 +130,7 @@ def plain_rate(genome: Genome, setup: Setup, seconds: float) -> float:
 
 def show_profile(genome: Genome, setup: Setup) -> None:
     """Where the time of some training steps goes, by operator."""
-    network = build(genome, setup.train.shape, setup.classes)
+    network = build(genome, setup.shape, setup.classes)
     with torch.profiler.profile() as profile:
         train(network, dataclasses.replace(setup, validation=setup.validation.first(500)), Fidelity(1, 0.1), seed=0)
     print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=14, max_name_column_width=48))

@@ -1,10 +1,12 @@
-"""What the winner must beat: the commonest class, a linear model on pixels, a small network made by hand."""
+"""What the winner must beat: the commonest class, a linear model on pixels or words, a small network made by hand."""
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +38,9 @@ class Linear:
 
 
 def small_network(space: NetworkSpace) -> Genome:
-    """Three convolutions of 32, 64 and 128 filters, a pool between them where the picture allows it."""
+    """Three convolutions of 32, 64 and 128 filters, a pool between them where the picture allows it; 128 for texts."""
+    if space.shape.vocabulary:
+        return Genome((space.conv(128),), space.head)
     genes: list[Gene] = [space.conv(32)]
     for place, filters in enumerate((64, 128), start=1):
         if place < space.max_pools:
@@ -84,6 +88,40 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
             np.concatenate([-intercepts, intercepts]),
         )
     return Linear(coefficients, intercepts, scaling, len(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class WordCounts:
+    """Logistic regression on how often tokens and pairs of them occur (TF-IDF). `pictures` counts texts fitted to."""
+
+    model: Any
+    pictures: int
+
+    def predict(self, part: Part) -> np.ndarray:
+        """Class indices `(n,)`."""
+        return np.asarray(self.model.predict(_lines(part)))
+
+
+def fit_words(part: Part) -> WordCounts:
+    """Fit logistic regression to the TF-IDF of tokens and pairs of neighbours, in a second or two."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    features = TfidfVectorizer(analyzer=_tokens_and_pairs, sublinear_tf=True)
+    model = make_pipeline(features, LogisticRegression(C=10.0, max_iter=LINEAR_ITERATIONS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few texts each
+        model.fit(_lines(part), part.labels.cpu().numpy())
+    return WordCounts(model, len(part))
+
+
+def _lines(part: Part) -> list[list[int]]:
+    return [row[row > 0].tolist() for chunk in part.chunks(1024) for row in chunk[:, 0, 0].cpu().numpy()]
+
+
+def _tokens_and_pairs(line: list[int]) -> list[tuple[int, ...]]:
+    return [*((token,) for token in line), *itertools.pairwise(line)] or [()]
 
 
 def _flat(part: Part, scaling: Scaling) -> Iterator[np.ndarray]:

@@ -10,9 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
-from neuralfinder.cost import groups, inputs, pools_at_once, shapes, skip_sources
+from neuralfinder.cost import groups, inputs, kernel_sides, pools_at_once, shapes, skip_sources
 from neuralfinder.errors import InputError
-from neuralfinder.genome import AvgPool, Choice, Conv, DenseHead, Dropout, Gene, Genome, Identity, MaxPool, PoolHead
+from neuralfinder.genome import (
+    AvgPool,
+    Choice,
+    Conv,
+    DenseHead,
+    Dropout,
+    Genome,
+    Identity,
+    MaxPool,
+    Pool,
+    PoolHead,
+)
 from neuralfinder.types import Shape
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -24,6 +35,19 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
 }
 """`linear` is no layer."""
+
+
+EMBEDDING_DEVIATION = 0.03
+"""Of fresh embeddings: small, so that a token that training hardly met says nothing. Of 0.01 to 1 it is the best on
+questions (docs/LOG.md)."""
+
+
+class Words(nn.Embedding):
+    """Turns a line of tokens into a map one row high: a learned column of numbers for each token."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """`(n, 1, 1, length)` integers -> `(n, channels, 1, length)` in channels-last memory."""
+        return super().forward(tokens[:, 0].long()).permute(0, 3, 1, 2)
 
 
 class Skip(nn.Module):
@@ -53,8 +77,11 @@ class Inputs(nn.Module):
         return torch.cat([F.pad(o, (0, width - o.shape[3], 0, height - o.shape[2])) for o in earlier], dim=1)
 
 
-PICTURE = "picture"
-"""Name of the source that is the picture itself."""
+SAMPLE = "sample"
+"""Name of the source that is the sample itself: the picture, or what the embedding makes of the text."""
+
+WORDS = "words"
+"""Name of the embedding, the first layer of a network for texts."""
 
 
 class Network(nn.Sequential):
@@ -71,9 +98,12 @@ class Network(nn.Sequential):
         self._kept = frozenset(name for names in sources.values() for name in names)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Pictures `(n, channels, height, width)` -> logits `(n, classes)`."""
-        kept: dict[str, Tensor] = {PICTURE: maps}
-        for name, layer in self.named_children():
+        """Pictures `(n, channels, height, width)` or texts `(n, 1, 1, length)` -> logits `(n, classes)`."""
+        layers = dict(self.named_children())
+        if embedding := layers.pop(WORDS, None):
+            maps = embedding(maps)
+        kept: dict[str, Tensor] = {SAMPLE: maps}
+        for name, layer in layers.items():
             maps = layer(maps, *(kept[source] for source in self._sources.get(name, ())))
             if name in self._kept:
                 kept[name] = maps
@@ -81,13 +111,14 @@ class Network(nn.Sequential):
 
 
 def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he") -> Network:
-    """The network of `genome`: `(n, channels, height, width)` -> logits `(n, classes)`.
+    """The network of `genome`: pictures or texts, as `Network.forward` takes them, -> logits `(n, classes)`.
 
-    Layers are named after their gene (`0_conv`, `1_pool`, ..., `head`). Weights come from torch's global generator.
+    Layers are named after their gene (`0_conv`, `1_pool`, ..., `head`), the embedding of texts `words`. Weights come
+    from torch's global generator.
 
     Args:
-        genome: no more pools than the picture survives.
-        shape: shape of one picture.
+        genome: no more pools than the sample survives.
+        shape: shape of one sample.
         classes: number of outputs.
         initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`.
 
@@ -98,22 +129,25 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
     sources: dict[str, list[str]] = {}
     ends: list[str] = []  # the last layer of each gene
     maps = shapes(genome, shape)
+    if shape.vocabulary:
+        layers[WORDS] = Words(shape.vocabulary, shape.channels)
     for place, gene in enumerate(genome.genes):
         before = inputs(genome, place, maps, shape)
         if isinstance(gene, Conv | Identity) and (skips := skip_sources(genome, place)):
-            sources[f"{place}_skip"] = [ends[source] if source >= 0 else PICTURE for source in skips]
+            sources[f"{place}_skip"] = [ends[source] if source >= 0 else SAMPLE for source in skips]
             if gene.join == "in":
                 layers[f"{place}_skip"] = Inputs()
         match gene:
             case Conv():
-                pool = _pool(genome.genes[place + 1]) if pools_at_once(genome, place) else None
-                layers |= _convolution(place, gene, before.channels, pool)
+                after = genome.genes[place + 1] if pools_at_once(genome, place) else None
+                pool = _pool(after, shape.line) if isinstance(after, Pool) else None
+                layers |= _convolution(place, gene, before.channels, pool, shape.line)
             case Identity():
                 layers[f"{place}_identity"] = nn.Identity()
                 layers |= {f"{place}_norm": nn.BatchNorm2d(before.channels)} if gene.norm else {}
                 layers |= _ending(place, gene)
             case MaxPool() | AvgPool() if not pools_at_once(genome, place - 1):
-                layers[f"{place}_pool"] = _pool(gene)
+                layers[f"{place}_pool"] = _pool(gene, shape.line)
             case Dropout(percent):
                 layers[f"{place}_dropout"] = nn.Dropout(percent / 100)
             case Choice():
@@ -127,10 +161,11 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
     return network
 
 
-def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None) -> dict[str, nn.Module]:
+def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None, line: bool) -> dict[str, nn.Module]:
     """The layers of one convolution gene, a pool that follows directly among them."""
     layers: dict[str, nn.Module] = {}
-    side, border = gene.sides, (gene.kernel // 2, gene.sides[1] // 2)
+    side = kernel_sides(gene, line)
+    border = side[0] // 2, side[1] // 2
     if gene.separable:
         layers[f"{place}_depth"] = nn.Conv2d(inputs, inputs, side, gene.stride, border, groups=inputs, bias=False)
         side, border = (1, 1), (0, 0)
@@ -158,19 +193,12 @@ def _ending(place: int, gene: Conv | Identity) -> dict[str, nn.Module]:
     return layers
 
 
-def _pool(gene: Gene) -> nn.Module:
-    match gene:
-        case MaxPool(2):
-            return nn.MaxPool2d(2)
-        case MaxPool(3):
-            return nn.MaxPool2d(3, 2, padding=1)
-        case MaxPool(size):
-            return nn.MaxPool2d(size, 3)
-        case AvgPool(2):
-            return nn.AvgPool2d(2)
-        case AvgPool(size):
-            return nn.AvgPool2d(size, 2, padding=1, count_include_pad=False)
-    raise TypeError(gene)
+def _pool(gene: Pool, line: bool) -> nn.Module:
+    stride, border = (3, 0) if gene.size == 5 else (2, gene.size // 2 if gene.size == 3 else 0)
+    size, strides, padding = ((1, gene.size), (1, stride), (0, border)) if line else (gene.size, stride, border)
+    if isinstance(gene, MaxPool):
+        return nn.MaxPool2d(size, strides, padding)
+    return nn.AvgPool2d(size, strides, padding, count_include_pad=False)
 
 
 def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
@@ -184,9 +212,11 @@ def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
                 layers[f"dense_relu{number}"] = nn.ReLU(inplace=True)
                 layers[f"dropout{number}"] = nn.Dropout(0.5)
             layers["head"] = nn.Linear(sizes[-1], classes)
-        case PoolHead():
-            layers["mean"] = nn.AdaptiveAvgPool2d(1)
+        case PoolHead(largest, dropout):
+            layers["largest" if largest else "mean"] = nn.AdaptiveMaxPool2d(1) if largest else nn.AdaptiveAvgPool2d(1)
             layers["flatten"] = nn.Flatten()
+            if dropout:
+                layers["dropout"] = nn.Dropout(dropout / 100)
             layers["head"] = nn.Linear(before.channels, classes)
     return layers
 
@@ -194,6 +224,8 @@ def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
 @torch.no_grad()
 def _initialise(network: nn.Module, how: str) -> None:
     for module in network.modules():
+        if isinstance(module, Words):
+            nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
         if isinstance(module, nn.Conv2d | nn.Linear):
             if how == "glorot":
                 nn.init.xavier_uniform_(module.weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -32,7 +33,7 @@ EXIT_INPUT, EXIT_NOTHING, EXIT_INTERRUPTED = 2, 3, 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
 def cli() -> None:
-    """Grow the best network for labelled pictures in a two-dimensional world of artificial lives."""
+    """Grow the best network for labelled pictures or texts in a two-dimensional world of artificial lives."""
 
 
 def main() -> None:
@@ -86,6 +87,30 @@ def _number_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+DATA_OPTIONS = [
+    click.option("--test", type=click.Path(), help="Data of the same kind used as the test part."),
+    click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side."),
+    click.option("--text", metavar="COLUMN", help="Column of a table with the texts. [found by its name]"),
+    click.option("--target", metavar="COLUMN", help="Column of a table with the labels. [found by its name]"),
+]
+
+
+def _data_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options; it gets them together, as `where`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *, test: str | None, image_size: int | None, text: str | None, target: str | None, **others: Any
+    ) -> None:
+        where = {"test": test and _resolved(test), "image_size": image_size, "text": text, "target": target}
+        command(where=where, **others)
+
+    wrapped: Callable[..., None] = gathered
+    for option in reversed(DATA_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 @cli.command()
 @click.argument("data", required=False)
 @_number_options
@@ -93,8 +118,7 @@ def _number_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--preset", default="fast", show_default=True, help="See `list presets`.")
 @click.option("--strategy", default=None, help="See `list strategies`. [the preset's world]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Root of all randomness.")
-@click.option("--test", type=click.Path(), help="Data of the same kind used as the test part.")
-@click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side.")
+@_data_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--ray", metavar="ADDRESS", help="Train candidates on this Ray cluster; `auto` finds a running one.")
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from `list settings`.")
@@ -102,17 +126,16 @@ def _number_options(command: Callable[..., None]) -> Callable[..., None]:
 def search(
     data: str | None,
     folder: Path | None,
-    test: str | None,
-    image_size: int | None,
+    where: dict[str, Any],
     options: Sequence[str],
     quiet: bool,
     **chosen: Any,
 ) -> None:
     """Find the best network for DATA and train it.
 
-    DATA is a folder with one sub-folder of pictures per class (or with train/ and test/ parts made of such), a .npz
-    file with X and y, or nothing for the hand-written digits that come with scikit-learn. The same command again
-    resumes; a finished run answers at once.
+    DATA is a folder with one sub-folder of pictures, or of text files, per class (or with train/ and test/ parts made
+    of such), a table of texts (.csv, .tsv, .jsonl, .parquet), a .npz file with X and y, a name from `list datasets`, or
+    nothing for hand-written digits. The same command again resumes; a finished run answers at once.
     """
     from neuralfinder.presets import Settings, default_minutes, read_option
 
@@ -121,8 +144,7 @@ def search(
     names = [flag.removeprefix("--").replace("-", "_") for flag, *_ in LIMITS]
     limits = {name: value for name in names if (value := chosen.pop(name)) is not None}
     settings = Settings(**chosen, options={**dict(read_option(text) for text in options), **limits})
-    source = None if data in (None, "digits") else _resolved(data)
-    address = {"source": source, "test": test and _resolved(test), "image_size": image_size}
+    address = _address(data, where)
     _search(address, settings, folder or _default_folder(address, settings), quiet)
 
 
@@ -137,8 +159,7 @@ def search(
 @click.option("--preset", default="fast", show_default=True, help="See `list presets`.")
 @click.option("--published", is_flag=True, help="Add figures from the literature, and the tables of the 2017 text.")
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Folder of the comparison. [runs/compare-...]")
-@click.option("--test", type=click.Path(), help="Data of the same kind used as the test part.")
-@click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side.")
+@_data_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def compare(
     data: str,
@@ -147,8 +168,7 @@ def compare(
     limit: int | None,
     published: bool,
     folder: Path | None,
-    test: str | None,
-    image_size: int | None,
+    where: dict[str, Any],
     **chosen: Any,
 ) -> None:
     """Run strategies and hand-made networks on DATA under the same budget, and say which differences are real.
@@ -157,14 +177,12 @@ def compare(
     """
     from neuralfinder.comparison.compare import Comparison
     from neuralfinder.comparison.pages import compare_and_write
-    from neuralfinder.data import fingerprint
     from neuralfinder.presets import Settings
 
-    source = None if data == "digits" else _resolved(data)
-    address = {"source": source, "test": test and _resolved(test), "image_size": image_size}
+    address = _address(data, where)
     names = tuple(name.strip() for name in methods.split(",") if name.strip())
     settings = Settings(**chosen)
-    comparison = Comparison(address, fingerprint(source, test), limit, names, tuple(range(seeds)), settings)
+    comparison = Comparison(address, _fingerprint(address), limit, names, tuple(range(seeds)), settings)
     folder = folder or _default_folder({**address, "limit": limit}, settings, "compare-")
     try:
         text = compare_and_write(comparison, folder, published, click.echo)
@@ -220,13 +238,15 @@ def show(folder: Path, id_: int | None) -> None:
 @click.argument("folder", metavar="MODEL_OR_RUN", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
-def predict(folder: Path, inputs: Sequence[Path], form: str) -> None:
-    """Classes of pictures: files, folders of files, or .npz files with X."""
+@click.option("--text", metavar="COLUMN", help="Column of a table with the texts. [found by its name]")
+def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None) -> None:
+    """Classes of pictures or texts: files, folders of files, .npz files with X, tables with a column of texts."""
     from neuralfinder import report
+    from neuralfinder.data import Columns
     from neuralfinder.model import Model
     from neuralfinder.predict import predictions
 
-    rows = predictions(Model.load(folder), inputs)
+    rows = predictions(Model.load(folder), inputs, Columns(text))
     columns = ("input", "label", "probability")
     if form == "json":
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -263,7 +283,10 @@ def _listed(what: str) -> Iterable[tuple[str, str]]:
         case "genes":
             return [(form, meaning) for form, (_, meaning) in GENES.items()]
         case "datasets":
-            return [("digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn")]
+            return [
+                ("digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn"),
+                ("docstrings", "texts: which installed library does a docstring come from?"),
+            ]
         case _:
             values = {
                 name: [f"{preset}: {option_values(preset)[name]}" for preset in PRESETS] for name in option_defaults()
@@ -292,15 +315,30 @@ def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bo
 
 
 def _source(address: dict[str, Any]) -> Source:
-    from neuralfinder.data import Dataset, fingerprint, load
+    from neuralfinder.data import Dataset, load
+    from neuralfinder.data.intake import arguments
     from neuralfinder.run import Source
 
-    source, test = address["source"], address["test"]
-
     def load_it(scratch: Path, progress: Callable[[int, int], None]) -> Dataset:
-        return load(source, test=test, image_size=address["image_size"], scratch=scratch, progress=progress)
+        return load(address["source"], **arguments(address), scratch=scratch, progress=progress)
 
-    return Source(source or "digits", fingerprint(source, test), load_it, address)
+    return Source(address["source"] or "digits", _fingerprint(address), load_it, address)
+
+
+def _address(data: str | None, where: dict[str, Any]) -> dict[str, Any]:
+    """Where the data are and how they are read, as the record keeps it."""
+    from neuralfinder.data.intake import BUNDLED, DIGITS
+
+    source = None if data in (None, DIGITS) else data if data in BUNDLED else _resolved(data)
+    return {"source": source, **where}
+
+
+def _fingerprint(address: dict[str, Any]) -> str:
+    from neuralfinder.data import fingerprint
+    from neuralfinder.data.intake import arguments
+
+    own = arguments(address)
+    return fingerprint(address["source"], own["test"], own["columns"])
 
 
 def _resolved(path: str | None) -> str:

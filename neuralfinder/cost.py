@@ -75,6 +75,11 @@ def groups(gene: Conv, inputs: int) -> int:
     return math.gcd(gene.groups, inputs, gene.filters)
 
 
+def kernel_sides(gene: Conv, line: bool) -> tuple[int, int]:
+    """Height and width of the kernel, which is one row high on a line."""
+    return (1, gene.sides[1]) if line else gene.sides
+
+
 def pools_at_once(genome: Genome, place: int) -> bool:
     """Whether the gene at `place` is a convolution whose output is pooled before normalisation and activation.
 
@@ -97,7 +102,7 @@ def inputs(genome: Genome, place: int, after: Sequence[Shape], shape: Shape) -> 
         genome: the genome.
         place: of the gene.
         after: the shapes after the genes before it.
-        shape: of the picture.
+        shape: of the sample.
     """
     joined = skip_sources(genome, place) if getattr(genome.genes[place], "join", "") == "in" else []
     if not joined:
@@ -107,7 +112,7 @@ def inputs(genome: Genome, place: int, after: Sequence[Shape], shape: Shape) -> 
 
 
 def shapes(genome: Genome, shape: Shape) -> list[Shape]:
-    """The shape after each gene, starting from a picture of `shape`; a side of 0 means pooled away."""
+    """The shape after each gene, starting from a sample of `shape`; a side of 0 means pooled away."""
     after: list[Shape] = []
     picture = shape
     for place, gene in enumerate(genome.genes):
@@ -121,24 +126,28 @@ def shapes(genome: Genome, shape: Shape) -> list[Shape]:
                 beside = skip_sources(genome, place)
                 channels = shape.channels + sum(after[source].channels for source in beside)
                 shape = Shape(channels, shape.height, shape.width)
-            case MaxPool(5):
-                shape = Shape(shape.channels, max(0, (shape.height - 2) // 3), max(0, (shape.width - 2) // 3))
-            case MaxPool(3) | AvgPool(3):
-                shape = Shape(shape.channels, -(-shape.height // 2), -(-shape.width // 2))
-            case MaxPool() | AvgPool():
-                shape = Shape(shape.channels, shape.height // 2, shape.width // 2)
+            case MaxPool(size) | AvgPool(size):
+                height = 1 if picture.line else _pooled(shape.height, size)
+                shape = Shape(shape.channels, height, _pooled(shape.width, size))
         after.append(shape)
     return after
 
 
+def _pooled(side: int, size: int) -> int:
+    """A side of the map after a pool of this size."""
+    return {2: side // 2, 3: -(-side // 2), 5: max(0, (side - 2) // 3)}[size]
+
+
 @functools.lru_cache(maxsize=4096)
 def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
-    """Count parameters, multiply-adds and activations of `genome` on pictures of `shape` with `classes` outputs.
+    """Count parameters, multiply-adds and activations of `genome` on samples of `shape` with `classes` outputs.
 
     Kept for the genomes asked for last: whoever breeds asks several times, to mend, to refuse and to compare.
     """
-    parameters = macs = activations = updates = 0
-    layers = len(genome.genes)
+    macs = updates = 0
+    parameters = shape.vocabulary * shape.channels
+    activations = shape.channels * shape.width if shape.vocabulary else 0
+    layers = len(genome.genes) + (shape.vocabulary > 0)
     maps = shapes(genome, shape)
     for place, (gene, after) in enumerate(zip(genome.genes, maps, strict=True)):
         before = inputs(genome, place, maps, shape)
@@ -146,7 +155,7 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
         read, written = before.channels * before.height * before.width, after.channels * area
         activations += read + written
         if isinstance(gene, Conv):
-            wide, side = before.channels, math.prod(gene.sides)
+            wide, side = before.channels, math.prod(kernel_sides(gene, shape.line))
             weights = gene.filters * (wide // groups(gene, wide)) * (1 if gene.separable else side)
             if gene.separable:
                 parameters += side * wide

@@ -17,8 +17,9 @@ from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from neuralfinder.archive import read_archive
-from neuralfinder.data import as_pictures, from_arrays
+from neuralfinder.data import from_arrays
 from neuralfinder.data.labels import encode
+from neuralfinder.data.texts import from_texts, is_texts
 from neuralfinder.errors import InputError
 from neuralfinder.presets import Settings, default_minutes
 from neuralfinder.record import Record
@@ -30,11 +31,11 @@ LEADERBOARD = 15
 
 
 class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no annotations
-    """Finds and trains the best network for labelled pictures.
+    """Finds and trains the best network for labelled pictures or texts.
 
-    Pictures are `(n, height, width)`, `(n, height, width, channels)` or `(n, channels, height, width)`, uint8 or
-    float. Labels are `(n,)` strings, numbers or booleans, or one-hot `(n, classes)`, whose labels are then the column
-    numbers. `predict` answers with labels as they were given.
+    Texts are lists or arrays of str. Pictures are `(n, height, width)`, `(n, height, width, channels)` or
+    `(n, channels, height, width)`, uint8 or float. Labels are `(n,)` strings, numbers or booleans, or one-hot
+    `(n, classes)`, whose labels are then the column numbers. `predict` answers with labels as they were given.
 
     Args:
         minutes: wall-clock budget, final training included; 5 when neither this nor `candidates` is given, and none
@@ -98,9 +99,9 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """Search, train, measure.
 
         Args:
-            X: pictures, n of them.
+            X: pictures or texts, n of them.
             y: n labels.
-            X_test: pictures of a test part, which only the final figures see; a fifth of `X` when not given.
+            X_test: samples of a test part, which only the final figures see; a fifth of `X` when not given.
             y_test: their labels.
 
         Raises:
@@ -109,10 +110,10 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """
         status = Status()
         settings = self._settings()
-        data = from_arrays(X, y, X_test=X_test, y_test=y_test)
+        data = (from_texts if is_texts(X) else from_arrays)(X, y, X_test=X_test, y_test=y_test)
         with ExitStack() as stack:
             folder = Path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            status.say(f"NeuralFinder: {len(data.labels):,} pictures, seed {self.seed}, preset {self.preset}")
+            status.say(f"NeuralFinder: {len(data.labels):,} {data.kind}s, seed {self.seed}, preset {self.preset}")
             with view(status, quiet=not self.verbose):
                 from neuralfinder.run import Source, run
 
@@ -126,14 +127,14 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels `(n,)` of pictures, or of a single picture `(height, width)`."""
+        """Labels `(n,)` of pictures or texts, or of a single one: a picture `(height, width)`, a str."""
         check_is_fitted(self)
         return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities `(n, classes)`, columns in the order of `classes_`."""
         check_is_fitted(self)
-        return self.model_.probabilities(as_pictures(X, self.model_.shape))
+        return self.model_.probabilities(self.model_.samples(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Share of pictures, 0..1, whose label is answered; a label that training lacked is never answered.

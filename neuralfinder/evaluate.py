@@ -23,7 +23,7 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
         Cancelled: the clock's flag was set; nothing is known about the candidate then.
     """
     started = time.perf_counter()
-    size = cost(candidate.genome, setup.train.shape, setup.classes)
+    size = cost(candidate.genome, setup.shape, setup.classes)
     failure: str | None = None
     detail = ""
     training: Training | None = None
@@ -31,9 +31,9 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
     done = 1.0
     try:
         with torch_seed(candidate.seed):
-            network = build(candidate.genome, setup.train.shape, setup.classes, setup.recipe.initialisation)
+            network = build(candidate.genome, setup.shape, setup.classes, setup.recipe.initialisation)
             if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:
-                inherit(network, candidate.genome, parents, setup.train.shape)
+                inherit(network, candidate.genome, parents, setup.shape)
             recipe = setup.recipe.times(candidate.rate)
             own = dataclasses.replace(setup, recipe=recipe)
             training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars)

@@ -16,8 +16,8 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 
 from neuralfinder.archive import Archive, Entry, plain_result
-from neuralfinder.baselines import Linear, fit_linear, majority, small_network
-from neuralfinder.data.batches import Part, Views
+from neuralfinder.baselines import Linear, WordCounts, fit_linear, fit_words, majority, small_network
+from neuralfinder.data.batches import Part, Scaling, Views
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute
@@ -132,7 +132,7 @@ def _measure(
     classes: tuple[Any, ...],
     winner: Trained,
     baseline: Trained | None,
-    linear: Linear | None,
+    linear: Linear | WordCounts | None,
     retrained: list[Trained],
     open_test: Callable[[], Part],
 ) -> tuple[Model, dict[str, Any]]:
@@ -140,6 +140,9 @@ def _measure(
     model, measured = with_views(bench.setup, _load(bench, classes, winner))
     by_hand, by_hand_measured = with_views(bench.setup, _load(bench, classes, baseline)) if baseline else (None, None)
     again = [dataclasses.replace(_load(bench, classes, each), views=model.views) for each in retrained]
+    refit = bench.setup.recipe.refit and bool(again)
+    if refit:
+        model = again[0]
     test = open_test()
     labels = test.labels.cpu().numpy()
     answers = model.predict(test, bench.setup.bf16)
@@ -167,6 +170,7 @@ def _measure(
                 "epochs": baseline.epochs,
             },
         },
+        "refit": refit,
         "retrained": [_accuracy(labels, each.predict(test, bench.setup.bf16)) for each in again],
     }
     return model, figures
@@ -293,10 +297,12 @@ def _retrain(bench: Bench, winner: Trained) -> list[Trained]:
     return whole
 
 
-def _linear(bench: Bench) -> Linear | None:
+def _linear(bench: Bench) -> Linear | WordCounts | None:
     setup = bench.setup
+    if not isinstance(setup.preparation, Scaling):
+        return fit_words(setup.train)
     seconds = min(LINEAR_SECONDS, 0.3 * max(0.0, setup.clock.left()))
-    return fit_linear(setup.train, setup.classes, setup.scaling, seconds, bench.seeds.stream("linear"))
+    return fit_linear(setup.train, setup.classes, setup.preparation, seconds, bench.seeds.stream("linear"))
 
 
 def _load(bench: Bench, classes: tuple[Any, ...], trained: Trained) -> Model:
@@ -305,7 +311,7 @@ def _load(bench: Bench, classes: tuple[Any, ...], trained: Trained) -> Model:
         raise NothingTrainedError(
             f"the weights {bench.store.path(trained.name)} are gone; delete the run and begin again"
         )
-    return Model.of(trained.genome, parent.state, bench.space.shape, bench.setup.scaling, classes)
+    return Model.of(trained.genome, parent.state, bench.space.shape, bench.setup.preparation, classes)
 
 
 def with_views(setup: Setup, model: P) -> tuple[P, float]:

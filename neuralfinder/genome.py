@@ -157,10 +157,18 @@ class DenseHead:
 
 @dataclass(frozen=True, slots=True)
 class PoolHead:
-    """Mean over the map, linear to the classes."""
+    """Mean over the map, linear to the classes.
+
+    Attributes:
+        largest: the maximum instead of the mean, as for texts (Kim 2014, section 2).
+        dropout: percent left out before the classes while training.
+    """
+
+    largest: bool = False
+    dropout: int = 0
 
     def __str__(self) -> str:
-        return "G"
+        return ("GM" if self.largest else "G") + (f".d{self.dropout}" if self.dropout else "")
 
 
 Pool = MaxPool | AvgPool
@@ -183,7 +191,7 @@ GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
         DenseHead,
         "head: flatten, dense, ReLU, dropout 0.5, classes (F512 when none is written); F0, F512-256",
     ),
-    "> G": (PoolHead, "head: mean over the map, classes"),
+    "> G": (PoolHead, "head: mean over the map, classes; GM the maximum, .d50 dropout before the classes"),
 }
 """Text form -> (type, meaning): what `neuralfinder list genes` shows."""
 
@@ -300,12 +308,15 @@ def _parse_modifier(word: str) -> dict[str, Any] | None:
 
 
 def _parse_head(word: str, text: str) -> Head:
-    if word == "G":
-        return PoolHead()
+    if found := re.fullmatch(r"G(M?)(?:\.d([1-9]\d?))?", word):
+        return PoolHead(bool(found[1]), int(found[2] or 0))
     if found := re.fullmatch(r"F(0|[1-9]\d*)(?:-([1-9]\d*))?", word):
         return DenseHead(int(found[1]), int(found[2] or 0))
     raise InputError(
-        f"head of {text!r}", given=repr(word), expected="F<units>, F<units>-<units> or G", mend="as in 'C32 C64 M > G'"
+        f"head of {text!r}",
+        given=repr(word),
+        expected="F<units>, F<units>-<units>, G or GM",
+        mend="as in 'C32 C64 M > G'",
     )
 
 
@@ -387,8 +398,9 @@ def to_json(genome: Genome) -> dict[str, Any]:
     match genome.head:
         case DenseHead(units, second):
             return {"genes": genes, "head": {"kind": "dense", "units": units, **({"second": second} if second else {})}}
-        case PoolHead():
-            return {"genes": genes, "head": {"kind": "pool"}}
+        case PoolHead() as head:
+            unusual = {name: value for name, value in dataclasses.asdict(head).items() if value}
+            return {"genes": genes, "head": {"kind": "pool", **unusual}}
 
 
 def from_json(form: Mapping[str, Any]) -> Genome:
@@ -406,10 +418,19 @@ def from_json(form: Mapping[str, Any]) -> Genome:
     match form["head"]:
         case {"kind": "dense", "units": int(units), **rest} if isinstance(second := rest.get("second", 0), int):
             return Genome(tuple(genes), DenseHead(units, second))
-        case {"kind": "pool"}:
-            return Genome(tuple(genes), PoolHead())
+        case {"kind": "pool", **rest} if (head := _pool_head(rest)) is not None:
+            return Genome(tuple(genes), head)
         case head:
             raise InputError("head", given=head, expected="kind dense or pool", mend="see genome.py")
+
+
+def _pool_head(attributes: Mapping[Any, Any]) -> PoolHead | None:
+    """The head with these attributes, checked by writing and reading its text; `None` for none."""
+    try:
+        head = PoolHead(**attributes)
+        return head if _parse_head(str(head), str(head)) == head else None
+    except (TypeError, InputError):
+        return None
 
 
 SeedTuple = tuple[str, str, list[tuple[str, list[tuple[str, Any]]]]]

@@ -112,8 +112,9 @@ def inherit(network: nn.Module, child: Genome, parents: Sequence[Parent], shape:
         network: built from `child`, on the CPU.
         child: its genome.
         parents: one or more trained networks of the same task.
-        shape: shape of one picture.
+        shape: shape of one sample.
     """
+    network.load_state_dict({k: v for k, v in parents[0].state.items() if k == "words.weight"}, strict=False)
     genomes = [parent.genome for parent in parents]
     matches = align(child, genomes, shape.channels)
     before: Place | None = None  # the gene whose outputs come in; an inserted layer passes them on

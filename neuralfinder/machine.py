@@ -176,7 +176,7 @@ def _book() -> Path:
 
 
 def _page(setup: Setup) -> str:
-    work = f"{setup.train.shape}, {setup.recipe.name}, {setup.batch_size}, {setup.bf16}"
+    work = f"{setup.shape}, {setup.recipe.name}, {setup.batch_size}, {setup.bf16}"
     return f"{describe(setup.device)}, torch {torch.__version__}, {work}"
 
 

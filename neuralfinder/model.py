@@ -16,7 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from neuralfinder.build import build
-from neuralfinder.data.batches import Part, Scaling, Views
+from neuralfinder.data.arrays import as_pictures
+from neuralfinder.data.batches import Part, Preparation, Scaling, Views
+from neuralfinder.data.texts import as_texts
+from neuralfinder.data.tokens import Tokens
 from neuralfinder.errors import InputError
 from neuralfinder.genome import Genome, parse
 from neuralfinder.inheritance import State
@@ -25,6 +28,8 @@ from neuralfinder.types import Shape
 
 FORMAT = 1
 
+TOKENIZER = "tokenizer.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Predictor:
@@ -32,12 +37,12 @@ class Predictor:
 
     Attributes:
         network: on the CPU, in evaluation mode.
-        scaling: what is done to pixels first.
+        preparation: what is done to samples first.
         views: what it looks at to answer.
     """
 
     network: nn.Module
-    scaling: Scaling
+    preparation: Preparation
     views: Views = PLAIN
 
     def predict(self, part: Part, bf16: bool = False) -> np.ndarray:
@@ -48,7 +53,7 @@ class Predictor:
         """Logits `(n, classes)` float32 of a part, computed where the part is, in bf16 if asked."""
         network = copy.deepcopy(self.network).to(part.labels.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-        return np.asarray(predict_logits(network, part, self.scaling, bf16, self.views).cpu().numpy())
+        return np.asarray(predict_logits(network, part, self.preparation, bf16, self.views).cpu().numpy())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,7 @@ class Model(Predictor):
 
     Attributes:
         genome: its blueprint.
-        shape: of the pictures it takes.
+        shape: of the samples it takes.
         classes: labels as the user gave them, in the order of the outputs.
     """
 
@@ -71,7 +76,7 @@ class Model(Predictor):
         genome: Genome,
         state: State,
         shape: Shape,
-        scaling: Scaling,
+        preparation: Preparation,
         classes: tuple[Any, ...],
         views: Views = PLAIN,
     ) -> Model:
@@ -79,28 +84,42 @@ class Model(Predictor):
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
             network = build(genome, shape, len(classes))
         network.load_state_dict(state, assign=True)
-        return cls(network=network.eval(), scaling=scaling, views=views, genome=genome, shape=shape, classes=classes)
+        return cls(
+            network=network.eval(), preparation=preparation, views=views, genome=genome, shape=shape, classes=classes
+        )
 
-    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
-        """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, pixels as in training."""
-        pictures = np.require(pictures, requirements=["C", "W"])  # torch warns of what cannot be written to
-        part = Part(torch.from_numpy(pictures), torch.zeros(len(pictures), dtype=torch.int64))
-        return np.asarray(predict_logits(self.network, part, self.scaling, views=self.views).softmax(1).numpy())
+    def samples(self, X: object) -> np.ndarray:
+        """Pictures or texts in the forms that training takes, or a single one, as `probabilities` takes them.
+
+        Raises:
+            InputError: pictures for a network for texts, or the reverse, or of another shape.
+        """
+        if isinstance(self.preparation, Tokens):
+            return self.preparation.encode(as_texts(X).tolist())[0]
+        return as_pictures(X, self.shape)
+
+    def probabilities(self, samples: np.ndarray) -> np.ndarray:
+        """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, values as in training."""
+        samples = np.require(samples, requirements=["C", "W"])  # torch warns of what cannot be written to
+        part = Part(torch.from_numpy(samples), torch.zeros(len(samples), dtype=torch.int64))
+        return np.asarray(predict_logits(self.network, part, self.preparation, views=self.views).softmax(1).numpy())
 
     def save(self, folder: Path) -> None:
-        """Write `model.safetensors` and `preprocessing.json`."""
+        """Write `model.safetensors` and `preprocessing.json`, and for texts `tokenizer.json` of `tokenizers`."""
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
         save_file(state, folder / "model.safetensors")
         form = {
             "format": FORMAT,
             "genome": self.genome.key,
-            "shape": [self.shape.channels, self.shape.height, self.shape.width],
-            "mean": self.scaling.mean,
-            "std": self.scaling.std,
+            "shape": dataclasses.astuple(self.shape),
             "classes": self.classes,
             "views": dataclasses.asdict(self.views),
         }
+        if isinstance(self.preparation, Tokens):
+            (folder / TOKENIZER).write_text(self.preparation.text, encoding="utf-8")
+        else:
+            form |= {"mean": self.preparation.mean, "std": self.preparation.std}
         text = json.dumps(form, indent=1)  # ASCII: the name of a class may come from a folder that is no UTF-8
         (folder / "preprocessing.json").write_text(text, encoding="utf-8")
 
@@ -126,12 +145,16 @@ class Model(Predictor):
                     str(paper), given=f"format {form['format']}", expected=f"{FORMAT} or older",
                     mend="update NeuralFinder",
                 )  # fmt: skip
-            scaling = Scaling(tuple(form["mean"]), tuple(form["std"]))
             shape, classes = Shape(*form["shape"]), tuple(form["classes"])
+            preparation: Preparation
+            if shape.vocabulary:
+                preparation = Tokens.read((folder / TOKENIZER).read_text(encoding="utf-8"), shape.width)
+            else:
+                preparation = Scaling(tuple(form["mean"]), tuple(form["std"]))
             views = Views(**form["views"])
             state = load_file(folder / "model.safetensors")
-            return cls.of(parse(form["genome"]), state, shape, scaling, classes, views)
-        except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+            return cls.of(parse(form["genome"]), state, shape, preparation, classes, views)
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(

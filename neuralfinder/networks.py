@@ -38,7 +38,7 @@ class NetworkSpace(Space):
     """The legal networks for one task.
 
     Attributes:
-        shape: shape of one picture.
+        shape: shape of one sample.
         classes: number of classes, 2 or more.
         filters: the filter counts a convolution may have, ascending.
         norm: whether convolutions carry batch normalisation.
@@ -85,8 +85,8 @@ class NetworkSpace(Space):
 
     @property
     def max_pools(self) -> int:
-        """How often the shorter side can be halved."""
-        return int(math.log2(min(self.shape.height, self.shape.width)))
+        """How often the shorter side can be halved; of a line, the longer one."""
+        return int(math.log2(self.shape.width if self.shape.line else min(self.shape.height, self.shape.width)))
 
     def cost(self, genome: Genome) -> Cost:
         """The cost of `genome` on this task."""

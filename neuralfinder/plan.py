@@ -12,12 +12,9 @@ import numpy as np
 from neuralfinder.cost import Cost, Rates, looking_steps
 from neuralfinder.networks import NetworkSpace
 from neuralfinder.presets import NOT_MEASURED, PRESETS, Settings, make_space
-from neuralfinder.recipes import RECIPES, Recipe
+from neuralfinder.recipes import Recipe
 from neuralfinder.seeds import Seeds
 from neuralfinder.types import Fidelity, Shape
-
-LONGEST_FINAL = 60
-"""Epochs of final training beyond which the modern recipe gains little."""
 
 SHORTEST_FINAL = 16
 """Epochs of final training that the largest allowed network must have time for. Twice the size for half of the epochs
@@ -178,6 +175,7 @@ class _Draft:
     ) -> None:
         self.task, self.settings, self.recipe, self.rates, self.forward = task, settings, recipe, rates, forward
         self.preset = PRESETS[settings.preset]
+        self.final = self.preset.recipes(task.shape)[1]
         self.batch_size = batch_size
         self.steps = max(1, task.train // batch_size)
         self.measuring = looking_steps(task.validation, batch_size)
@@ -190,7 +188,7 @@ class _Draft:
         if not self.preset.planned:
             world_size = s.world_size or 7
         rounds = 150 if s.rounds is None else s.rounds
-        final = s.final_epochs or (min(LONGEST_FINAL, 3 * epochs) if self.preset.planned else epochs)
+        final = s.final_epochs or (min(self.final.longest, 3 * epochs) if self.preset.planned else epochs)
         finalists = s.finalists or (3 if self.preset.planned else 1)
         return {
             "candidates": s.candidates or world_size**2 + 5 * rounds,
@@ -215,7 +213,7 @@ class _Draft:
         cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 + BASELINE_SHARE + self._retrain()))
         measuring_seconds = min(0.15 * seconds, self._looks() * cap + min(LINEAR_SECONDS, 0.02 * seconds))
         left = seconds - measuring_seconds
-        useful = (s.final_epochs or LONGEST_FINAL) * self.steps * typical * 1.5 / SAFETY
+        useful = (s.final_epochs or self.final.longest) * self.steps * typical * 1.5 / SAFETY
         others = BASELINE_SHARE + self._retrain()
         finalists = s.finalists or min(3, max(1, int(1.5 * FINISH_SHARE * left / useful - others)))
         shares = finalists + others
@@ -240,7 +238,7 @@ class _Draft:
             "search_work": search_seconds,
             "max_step_seconds": cap,
             "finalists": finalists,
-            "final_epochs": s.final_epochs or LONGEST_FINAL,
+            "final_epochs": s.final_epochs or self.final.longest,
             "final_seconds": final_seconds,
             "measuring_seconds": measuring_seconds,
             "world_size": world_size,
@@ -251,13 +249,13 @@ class _Draft:
 
     def _looks(self) -> float:
         """Steps of the winner that last as long as the last looks at validation and test part, the baseline's too."""
-        views = VIEWS if RECIPES[self.preset.final].views else 1
+        views = VIEWS if self.final.views else 1
         samples = self.task.validation * (1 + views) + self.task.test * views
         return (1 + BASELINE_SHARE) * looking_steps(samples, self.batch_size)
 
     def _step_cap(self, final_seconds: float) -> tuple[float, float]:
         """The cap on a training step, and the mean step of the space's founders under it; both in seconds."""
-        cap = SAFETY * final_seconds / max(SHORTEST_FINAL * self.steps, SHORTEST_STEPS)
+        cap = SAFETY * final_seconds / max(min(SHORTEST_FINAL, self.final.longest) * self.steps, SHORTEST_STEPS)
         space = make_space(self.settings, self.task.shape, self.task.classes, self.rates, math.inf, self.forward)
         smallest = self.rates.step_seconds(space.cost(space.smallest()))
         cap = max(cap, 3 * smallest)  # some networks must always be legal
@@ -272,7 +270,7 @@ class _Draft:
         """Epochs and share that a candidate has `seconds` for; between `LEAST_SHARE` and half a final training."""
         affordable = (seconds - FIXED_SECONDS) / typical_step - self.measuring
         passes = affordable / self.steps
-        longest = (self.settings.final_epochs or LONGEST_FINAL) / 2
+        longest = (self.settings.final_epochs or self.final.longest) / 2
         epochs = self.settings.epochs or max(1, int(min(passes, longest)))
         share = self.settings.share or min(1.0, max(LEAST_SHARE, round(passes / epochs, 2)))
         return epochs, share
@@ -282,7 +280,8 @@ class _Draft:
         return min(7, max(3, round(math.sqrt(0.7 * candidates))))
 
     def _retrain(self) -> int:
-        return self.preset.retrain if self.settings.retrain is None else self.settings.retrain
+        wanted = self.preset.retrain if self.settings.retrain is None else self.settings.retrain
+        return max(wanted, int(self.final.refit))
 
 
 def predict_seconds(plan: Plan, size: Cost, task: Task, fidelity: Fidelity, measures: int | None) -> float:
@@ -295,11 +294,12 @@ def predict_seconds(plan: Plan, size: Cost, task: Task, fidelity: Fidelity, meas
 
 def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:
     """The plan as lines for people."""
+    kind = "texts" if task.shape.vocabulary else "pictures"
     share = "all of" if plan.share == 1 else f"{plan.share:.0%} of"
     aim = f"{plan.candidates}" if plan.candidates_fixed else f"about {plan.candidates}"
     limit = f"; about {_time(plan.search_seconds)}" if plan.search_seconds else ""
     lines = [
-        f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test pictures "
+        f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test {kind} "
         f"of {task.shape}, {task.classes} classes",
         f"search    {aim} candidates, {plan.epochs} epoch{'s' * (plan.epochs != 1)} each over {share} the training "
         f"part, batches of {plan.batch_size}{limit}",

@@ -10,26 +10,34 @@ from typing import Any
 
 import numpy as np
 
-from neuralfinder.data import as_pictures, read_pictures
+from neuralfinder.data import Columns, as_pictures, read_pictures
 from neuralfinder.data.folders import SUFFIXES
+from neuralfinder.data.intake import NO_COLUMNS
+from neuralfinder.data.texts import read_texts
 from neuralfinder.errors import InputError, some
 from neuralfinder.model import Model
 
 
-def predictions(model: Model, inputs: Sequence[Path]) -> list[dict[str, Any]]:
-    """One row (`input`, `label`, `probability`, `probabilities` by class) for each picture, in order.
+def predictions(model: Model, inputs: Sequence[Path], columns: Columns = NO_COLUMNS) -> list[dict[str, Any]]:
+    """One row (`input`, `label`, `probability`, `probabilities` by class) for each sample, in order.
 
     Args:
         model: a trained model.
-        inputs: picture files, folders whose picture files are taken in order of name, or `.npz` files with `X`.
+        inputs: picture files, folders whose picture files are taken in order of name, or `.npz` files with `X`; for
+            texts, text files, folders of them, or tables with a column of texts.
+        columns: of tables.
 
     Raises:
-        InputError: an input that is not there, unreadable, or without pictures.
+        InputError: an input that is not there, unreadable, or without samples.
     """
     names: list[str] = []
     blocks: list[np.ndarray] = []
     for path in inputs:
-        if path.suffix.lower() == ".npz" and path.is_file():
+        if model.shape.vocabulary:
+            own, texts = read_texts(path, columns)
+            block = model.samples(texts)
+            names += own
+        elif path.suffix.lower() == ".npz" and path.is_file():
             block = _from_npz(path, model)
             names += [f"{path}[{row}]" for row in range(len(block))]
         else:

@@ -13,6 +13,7 @@ from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError, check_range, unknown_name
 from neuralfinder.genome import AvgPool, DenseHead, MaxPool, PoolHead
 from neuralfinder.networks import ALPHABETS, NetworkSpace
+from neuralfinder.recipes import RECIPES, Recipe
 from neuralfinder.seeds import Seeds
 from neuralfinder.space import Space
 from neuralfinder.strategies import STRATEGIES, ArtificialLife, Strategy
@@ -27,6 +28,8 @@ class Preset:
         summary: one line for people.
         recipe: name of the training recipe of candidates.
         final: name of the recipe of finalists and of the network by hand.
+        text_recipe, text_final: the same for texts.
+        text_space: settings of the space that are others for texts.
         space: settings of the space other than the task's shape and classes.
         life: settings of the strategy `artificial-life`.
         planned: whether the plan decides fidelity, caps and world size; if not, everything is as published.
@@ -44,6 +47,14 @@ class Preset:
     inherit: bool
     early_stop: bool
     retrain: int = 0
+    text_recipe: str = "text"
+    text_final: str = "text-final"
+    text_space: Mapping[str, Any] = field(default_factory=dict)
+
+    def recipes(self, shape: Shape) -> tuple[Recipe, Recipe]:
+        """The recipes of candidates and of finalists, for samples of this shape."""
+        names = (self.text_recipe, self.text_final) if shape.vocabulary else (self.recipe, self.final)
+        return RECIPES[names[0]], RECIPES[names[1]]
 
 
 _FAST = Preset(
@@ -70,6 +81,14 @@ _FAST = Preset(
     planned=True,
     inherit=False,
     early_stop=True,
+    text_space={
+        "norm": False,
+        "head": PoolHead(largest=True, dropout=50),
+        "founders_are": "single",
+        "kernels": (1, 3, 5, 7),
+        "activations": ("relu", "gelu", "silu"),
+        "longest_skip": 2,
+    },
 )
 
 PRESETS: dict[str, Preset] = {
@@ -99,6 +118,8 @@ PRESETS: dict[str, Preset] = {
         inherit=False,
         early_stop=False,
         retrain=3,
+        text_recipe="seed-2017",
+        text_final="seed-2017",
     ),
 }
 
@@ -286,7 +307,8 @@ def make_space(
     forward: Rates = NOT_MEASURED,
 ) -> NetworkSpace:
     """The space of a preset for a task, with the user's options and limits and the plan's cap."""
-    chosen = dict(PRESETS[settings.preset].space)
+    preset = PRESETS[settings.preset]
+    chosen = {**preset.space, **(preset.text_space if shape.vocabulary else {})}
     fields = {entry.name for entry in dataclasses.fields(NetworkSpace)}
     chosen |= {name: value for name, value in settings.options.items() if name in fields}
     if (alphabet := settings.options.get("alphabet")) is not None:

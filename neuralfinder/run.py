@@ -23,6 +23,7 @@ from neuralfinder.cost import Rates
 from neuralfinder.data import Dataset, Split, split
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
+from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute, in_process
@@ -34,7 +35,6 @@ from neuralfinder.model import Model
 from neuralfinder.networks import NetworkSpace
 from neuralfinder.plan import PATIENCE, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
 from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
-from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
 from neuralfinder.report import pareto_front
 from neuralfinder.search import Limits, Progress, replay, search
@@ -115,17 +115,18 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
 
 def make_setup(data: Dataset, parts: Split, settings: Settings, device: torch.device, status: Status) -> Setup:
     """What all trainings on these data share, with the recipe of the search; the clock has no end yet."""
-    train, validation = (Part.of(data.images, data.labels, rows, device) for rows in (parts.train, parts.validation))
-    recipe = RECIPES[PRESETS[settings.preset].recipe]
+    train, validation = (Part.of(data.samples, data.labels, rows, device) for rows in (parts.train, parts.validation))
+    recipe = PRESETS[settings.preset].recipes(data.shape)[0]
     batch_size = batch_size_for(len(train), recipe, settings.batch_size)
     flip = recipe.flip and _may_mirror(data, parts.train, settings, status)
     bf16 = recipe.mixed_precision and has_bf16(device)
-    return Setup(train, validation, len(data.classes), Scaling.of(train), recipe, batch_size, flip, bf16)
+    preparation = data.tokens or Scaling.of(train)
+    return Setup(train, validation, len(data.classes), preparation, recipe, batch_size, flip, bf16)
 
 
 def _may_mirror(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> bool:
     rows = np.sort(rows[:MOST_PICTURES])
-    allowed, why = mirroring_harmless(data.images[rows], data.labels[rows], Seeds(settings.seed).stream("mirror"))
+    allowed, why = mirroring_harmless(data.samples[rows], data.labels[rows], Seeds(settings.seed).stream("mirror"))
     status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
     return allowed
 
@@ -154,7 +155,9 @@ class _Run:
             data = self.source.load(self.folder, status.progress)
             status.say(*data.notes)
             parts = split(data.labels, data.given_test, settings.seed)
-            open_test = partial(Part.of, data.images, data.labels, parts.test, device)
+            known, data = len(data.notes), tokenized(data, parts.train)
+            status.say(*data.notes[known:])
+            open_test = partial(Part.of, data.samples, data.labels, parts.test, device)
             task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
 
             status.enter("measuring")
@@ -173,7 +176,7 @@ class _Run:
             clock = Clock(max(ends, started + 2.0), self.interrupts.second)  # a model always comes back
             bench = Bench(
                 plan,
-                dataclasses.replace(setup, recipe=RECIPES[self.preset.final], clock=clock),
+                dataclasses.replace(setup, recipe=self.preset.recipes(task.shape)[1], clock=clock),
                 space,
                 self.store,
                 self.record,

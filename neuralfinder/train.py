@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from neuralfinder.build import Words
 from neuralfinder.cost import looking_steps
-from neuralfinder.data.batches import Augmentation, Part, Scaling, Views, plain_batches, training_batches
+from neuralfinder.data.batches import Augmentation, Part, Preparation, Views, plain_batches, training_batches
 from neuralfinder.optimizers import Optimizer
 from neuralfinder.recipes import Recipe
-from neuralfinder.types import RUNGS, Fidelity
+from neuralfinder.types import RUNGS, Fidelity, Shape
 
 PLAIN = Views()
 """One look at each picture as it is."""
@@ -72,12 +73,12 @@ def _clock_until(moment: float) -> Clock:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """All that trainings of one task share: data on the device, scaling, recipe, `bf16` and the clock."""
+    """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock."""
 
     train: Part
     validation: Part
     classes: int
-    scaling: Scaling
+    preparation: Preparation
     recipe: Recipe
     batch_size: int
     flip: bool = False
@@ -88,6 +89,11 @@ class Setup:
     def device(self) -> torch.device:
         """Where the data live and the networks are trained."""
         return self.train.labels.device
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one sample, for the network."""
+        return self.preparation.shape(self.train.shape)
 
     def steps(self, share: float = 1.0) -> int:
         """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""
@@ -122,7 +128,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
     deadline is nearer than the steps left need, the schedule is run through in the steps there is time for.
 
     Args:
-        network: pictures `(n, channels, height, width)` -> logits `(n, classes)`.
+        network: pictures `(n, channels, height, width)`, or texts `(n, 1, 1, length)`, -> logits `(n, classes)`.
         setup: data, recipe and clock.
         fidelity: epochs and share of the data; each epoch draws its share anew.
         seed: of the order of samples and the augmentation. Dropout draws from torch's global generator.
@@ -136,7 +142,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
     generator = torch.Generator().manual_seed(seed)
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    optimizer = Optimizer(network, setup.recipe)
+    optimizer = Optimizer(network, setup.recipe, setup.bf16)
     pace = Pace(fidelity.epochs * steps, setup.clock, looking_steps(len(setup.validation), setup.batch_size))
     judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)
@@ -145,9 +151,8 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
     for pictures, labels in _batches(setup, steps, fidelity.epochs, generator):
         if setup.clock.cancelled.is_set():
             raise Cancelled
-        loss = _loss(network, setup, pictures, labels)
-        optimizer.step(loss, _rate_share(setup.recipe, pace))
-        loss_sum += loss.detach()
+        loss_sum += _gradients(network, setup, pictures, labels)
+        optimizer.step(_rate_share(setup.recipe, pace))
         pace.step()
         if judge.is_due(pace) and judge.look(network, float(loss_sum), pace):
             break
@@ -159,7 +164,22 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
 def _batches(setup: Setup, steps: int, epochs: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     recipe = setup.recipe
     augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout)
-    return training_batches(setup.train, setup.batch_size, steps, epochs, augmentation, setup.scaling, generator)
+    return training_batches(setup.train, setup.batch_size, steps, epochs, augmentation, setup.preparation, generator)
+
+
+def _gradients(network: nn.Module, setup: Setup, samples: Tensor, labels: Tensor) -> Tensor:
+    """Add the gradients of the loss, and those where moved embeddings make it larger; returns the loss as it is."""
+    loss = _loss(network, setup, samples, labels)
+    torch.autograd.backward(loss)
+    embedding = next((layer.weight for layer in network.children() if isinstance(layer, Words)), None)
+    if setup.recipe.adversarial and embedding is not None and embedding.grad is not None:
+        kept = embedding.detach().clone()
+        with torch.no_grad():
+            embedding.add_(embedding.grad * (setup.recipe.adversarial / (embedding.grad.norm() + 1e-12)))
+        torch.autograd.backward(_loss(network, setup, samples, labels))
+        with torch.no_grad():
+            embedding.copy_(kept)
+    return loss.detach()
 
 
 def _loss(network: nn.Module, setup: Setup, pictures: Tensor, labels: Tensor) -> Tensor:
@@ -278,21 +298,21 @@ class Pace:
 
 def accuracy(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:
     """Share of the part's pictures whose most likely class is right."""
-    right = predict_logits(network, part, setup.scaling, setup.bf16, views).argmax(1) == part.labels
+    right = predict_logits(network, part, setup.preparation, setup.bf16, views).argmax(1) == part.labels
     return int(right.sum()) / len(part)
 
 
 def predict_logits(
-    network: nn.Module, part: Part, scaling: Scaling, bf16: bool = False, views: Views = PLAIN
+    network: nn.Module, part: Part, preparation: Preparation, bf16: bool = False, views: Views = PLAIN
 ) -> Tensor:
     """Logits `(n, classes)` float32 of all pictures of the part, in order, the mean over the views."""
-    return torch.cat(list(_logits(network, part, scaling, bf16, views)))
+    return torch.cat(list(_logits(network, part, preparation, bf16, views)))
 
 
 @torch.no_grad()
-def _logits(network: nn.Module, part: Part, scaling: Scaling, bf16: bool, views: Views) -> Iterator[Tensor]:
+def _logits(network: nn.Module, part: Part, preparation: Preparation, bf16: bool, views: Views) -> Iterator[Tensor]:
     network.eval()
-    for pictures in plain_batches(part, EVALUATION_BATCH, scaling):
+    for pictures in plain_batches(part, EVALUATION_BATCH, preparation):
         with torch.autocast(pictures.device.type, torch.bfloat16, enabled=bf16):
             logits = [network(view).float() for view in views.of(pictures)]
         yield torch.stack(logits).mean(0)
@@ -327,7 +347,7 @@ def forward_seconds(network: nn.Module, setup: Setup, samples: int, passes: int)
     """Median seconds of a forward pass of so many samples, after one for warming up."""
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    pictures = next(iter(plain_batches(setup.train.first(samples), samples, setup.scaling)))
+    pictures = next(iter(plain_batches(setup.train.first(samples), samples, setup.preparation)))
     network.eval()
     times: list[float] = []
     for _ in range(passes + 1):
@@ -342,7 +362,7 @@ def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
     """Median seconds of one training step, from at most 30 steps in about `seconds` after two for warming up."""
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    optimizer, pace = Optimizer(network, setup.recipe), Pace(32, Clock(), 0)
+    optimizer, pace = Optimizer(network, setup.recipe, setup.bf16), Pace(32, Clock(), 0)
     batches = _batches(setup, setup.steps(), 32, torch.Generator().manual_seed(0))
     times: list[float] = []
     network.train()
@@ -350,8 +370,8 @@ def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
     while len(times) < 5 or (len(times) < 32 and time.monotonic() < until):
         started = time.perf_counter()
         pictures, labels = next(batches)
-        loss = _loss(network, setup, pictures, labels)
-        optimizer.step(loss, _rate_share(setup.recipe, pace))
-        float(loss.detach())  # waits for the device
+        loss = _gradients(network, setup, pictures, labels)
+        optimizer.step(_rate_share(setup.recipe, pace))
+        float(loss)  # waits for the device
         times.append(time.perf_counter() - started)
     return sorted(times[2:])[len(times[2:]) // 2]

@@ -12,14 +12,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The shape of one picture or feature map, without the batch."""
+    """The shape of one sample or feature map, without the batch.
+
+    A sample of height 1 is a line: kernels and pools on it are one row high and never make it lower. A text is a line
+    of tokens, numbers below `vocabulary`, each of which becomes a column of `channels` numbers.
+
+    Attributes:
+        channels: of a picture; of a text after its embedding.
+        height: rows, 1 for a text.
+        width: columns; tokens of a text.
+        vocabulary: different tokens of a text, 0 for a picture.
+    """
 
     channels: int
     height: int
     width: int
+    vocabulary: int = 0
 
     def __str__(self) -> str:
+        if self.vocabulary:
+            return f"{self.width} tokens of {self.vocabulary:,}"
         return f"{self.channels}x{self.height}x{self.width}"
+
+    @property
+    def line(self) -> bool:
+        """Whether there is one row only."""
+        return self.height == 1
 
 
 @dataclass(frozen=True, slots=True)

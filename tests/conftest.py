@@ -10,7 +10,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from neuralfinder.cost import Rates
-from neuralfinder.genome import ACTIVATIONS, JOINS, AvgPool, Choice, Conv, DenseHead, Dropout, Identity, MaxPool
+from neuralfinder.genome import (
+    ACTIVATIONS,
+    JOINS,
+    AvgPool,
+    Choice,
+    Conv,
+    DenseHead,
+    Dropout,
+    Identity,
+    MaxPool,
+    PoolHead,
+)
 
 # Derandomised: a failure in CI is the same failure at home.
 settings.register_profile("neuralfinder", deadline=None, derandomize=True, database=None, max_examples=100)
@@ -51,6 +62,7 @@ st.register_type_strategy(MaxPool, st.builds(MaxPool, st.sampled_from((2, 3, 5))
 st.register_type_strategy(AvgPool, st.builds(AvgPool, st.sampled_from((2, 3))))
 st.register_type_strategy(Dropout, st.builds(Dropout, st.integers(1, 99)))
 st.register_type_strategy(Choice, st.builds(Choice, st.integers(0, 99)))
+st.register_type_strategy(PoolHead, st.builds(PoolHead, st.booleans(), st.sampled_from((0, 25, 50))))
 st.register_type_strategy(
     DenseHead,
     st.builds(DenseHead, st.sampled_from((1, 64, 512, 4096)), st.sampled_from((0, 16))) | st.just(DenseHead(0)),

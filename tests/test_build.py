@@ -55,18 +55,53 @@ GENES = st.one_of(
 GENOMES = st.builds(
     Genome,
     st.lists(GENES, min_size=1, max_size=6).map(tuple),
-    st.sampled_from([DenseHead(4), DenseHead(16), DenseHead(0), DenseHead(16, 4), PoolHead()]),
+    st.sampled_from([DenseHead(4), DenseHead(16), DenseHead(0), DenseHead(16, 4), PoolHead(), PoolHead(True, 50)]),
 )
 
 
+TEXT = Shape(4, 1, 16, vocabulary=10)
+
+
+def sample(shape: Shape) -> torch.Tensor:
+    """Two samples of a shape."""
+    if shape.vocabulary:
+        return torch.arange(2 * shape.width).view(2, 1, 1, -1) % shape.vocabulary
+    return torch.zeros(2, shape.channels, shape.height, shape.width)
+
+
 @settings(max_examples=60, deadline=None)
-@given(GENOMES, st.sampled_from([Shape(1, 8, 8), Shape(3, 9, 13)]), st.integers(2, 5))
+@given(GENOMES, st.sampled_from([Shape(1, 8, 8), Shape(3, 9, 13), TEXT, Shape(2, 1, 9)]), st.integers(2, 5))
 def test_counted_parameters_are_built_parameters(genome: Genome, shape: Shape, classes: int) -> None:
     if genome.halvings > 3:
         return
     network = build(genome, shape, classes)
     assert sum(p.numel() for p in network.parameters()) == cost(genome, shape, classes).parameters
-    assert network.eval()(torch.zeros(2, shape.channels, shape.height, shape.width)).shape == (2, classes)
+    assert network.eval()(sample(shape)).shape == (2, classes)
+
+
+def test_on_a_line_kernels_and_pools_are_one_row_high() -> None:
+    network = build(parse("C4.k5 M C6 M3 C5.k3x7 A3 C3.sep M5 > F0"), Shape(2, 1, 40), 3)
+    kernels = [tuple(layer.kernel_size) for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    assert kernels == [(1, 5), (1, 3), (1, 7), (1, 3), (1, 1)]
+    pools = [layer for layer in network.modules() if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d)]
+    assert [tuple(pool.kernel_size) for pool in pools] == [(1, 2), (1, 3), (1, 3), (1, 5)]
+    # 40 -> 20 -> 10 -> 5 -> 1 columns
+    assert network.get_parameter("head.weight").shape == (3, 3)
+
+
+def test_a_text_is_looked_up_and_its_largest_answer_counts() -> None:
+    network = build(parse("C3.linear > GM"), Shape(2, 1, 5, 7), 2).eval()
+    tokens = torch.tensor([3, 6, 0, 0, 0])
+    maps = network.get_parameter("words.weight")[tokens].T[None, :, None]
+    kernel, bias = (network.get_parameter(f"0_conv.{name}") for name in ("weight", "bias"))
+    expected = nn.functional.conv1d(maps[:, :, 0], kernel[:, :, 0], bias, padding=1).amax(2)
+    torch.testing.assert_close(network(tokens.view(1, 1, 1, 5)), network.get_submodule("head")(expected))
+
+
+def test_a_skip_from_the_sample_of_a_text_is_its_embedding() -> None:
+    network = build(parse("C3 C3.in1+2 > GM"), Shape(2, 1, 5, 7), 2)
+    assert network.get_parameter("1_conv.weight").shape == (3, 5, 1, 3)
+    assert network(sample(Shape(2, 1, 5, 7))).shape == (2, 2)
 
 
 def test_pools_of_five_take_every_third() -> None:

@@ -446,7 +446,7 @@ WITH_NAN = np.where(np.arange(20)[:, None, None] == 3, np.nan, X20)
 
 BAD_DATA = {
     "no such path": (lambda p: p / "pest", ["pest", "does not exist", "did you mean", "pets"]),
-    "a file of no kind": (lambda p: p / "text.csv", ["text.csv", "a file; expected a folder"]),
+    "a file of no kind": (lambda p: p / "text.doc", ["text.doc", "a file; expected a folder"]),
     "an empty folder": (lambda p: p / "empty", ["without any picture", "one sub-folder per class"]),
     "no class folders": (lambda p: p / "pets" / "cat", ["8 pictures but no class folders", "one sub-folder per class"]),
     "one class": (lambda p: pictures(p / "one", (("cat", 8),)), ["one class only ('cat')", "another class"]),
@@ -469,7 +469,7 @@ def test_bad_data_are_refused_before_anything_is_made(tmp_path, monkeypatch, kin
     monkeypatch.chdir(tmp_path)
     pictures(tmp_path / "pets")
     (tmp_path / "empty").mkdir()
-    (tmp_path / "text.csv").write_text("a,b")
+    (tmp_path / "text.doc").write_text("a,b")
     make, texts = BAD_DATA[kind]
     call("search", make(tmp_path), *SMALL, "--quiet").refused(*texts)
     assert call("search", make(tmp_path), *SMALL, "--run", tmp_path / "run", "--quiet").code == 2

@@ -26,16 +26,16 @@ def test_h01_both_shapes_are_the_same_data_and_float_labels_come_back():
     X, y = rng.random((100, 28, 28)), rng.integers(0, 3, 100).astype(np.float64)
     flat, deep = from_arrays(X, y), from_arrays(X[..., np.newaxis], y)
     assert flat.shape == deep.shape == Shape(1, 28, 28)
-    assert flat.images.dtype == np.float32
-    assert flat.images.flags.c_contiguous
-    np.testing.assert_array_equal(flat.images, X.astype(np.float32)[:, np.newaxis])
-    np.testing.assert_array_equal(flat.images, deep.images)
+    assert flat.samples.dtype == np.float32
+    assert flat.samples.flags.c_contiguous
+    np.testing.assert_array_equal(flat.samples, X.astype(np.float32)[:, np.newaxis])
+    np.testing.assert_array_equal(flat.samples, deep.samples)
     assert flat.fingerprint == deep.fingerprint
     assert flat.classes == (0.0, 1.0, 2.0)
     assert [type(label) for label in flat.classes] == [float] * 3
     np.testing.assert_array_equal(np.array(flat.classes)[flat.labels], y)
     single = as_pictures(X[3], flat.shape)
-    np.testing.assert_array_equal(single, flat.images[3:4])
+    np.testing.assert_array_equal(single, flat.samples[3:4])
     np.testing.assert_array_equal(as_pictures(X, flat.shape), as_pictures(X[..., np.newaxis], flat.shape))
     assert any("float64 to float32" in note for note in flat.notes)
 
@@ -57,9 +57,9 @@ def test_channel_axis_rule_and_predicting_agree(shape, expected, last):
     X = pictures(*shape)
     data = from_arrays(X, labels(6))
     assert data.shape == expected
-    np.testing.assert_array_equal(data.images, X.transpose(0, 3, 1, 2) if last else X)
-    np.testing.assert_array_equal(as_pictures(X, data.shape), data.images)
-    np.testing.assert_array_equal(as_pictures(X[1], data.shape), data.images[1:2])
+    np.testing.assert_array_equal(data.samples, X.transpose(0, 3, 1, 2) if last else X)
+    np.testing.assert_array_equal(as_pictures(X, data.shape), data.samples)
+    np.testing.assert_array_equal(as_pictures(X[1], data.shape), data.samples[1:2])
     tied = last and shape[1] in (1, 3) and shape[3] in (1, 3)
     assert any("last axis" in note for note in data.notes) == tied
 
@@ -78,13 +78,13 @@ def test_channel_axis_rule_and_predicting_agree(shape, expected, last):
 )
 def test_types_become_uint8_or_float32_with_the_same_values(values, dtype):
     data = from_arrays(values, labels(6))
-    assert data.images.dtype == dtype
-    np.testing.assert_array_equal(data.images[:, 0], np.asarray(values).astype(np.float64))
+    assert data.samples.dtype == dtype
+    np.testing.assert_array_equal(data.samples[:, 0], np.asarray(values).astype(np.float64))
 
 
 def test_uint8_pictures_are_not_copied():
     X = pictures(6, 1, 4, 5)
-    assert np.shares_memory(from_arrays(X, labels(6)).images, X)
+    assert np.shares_memory(from_arrays(X, labels(6)).samples, X)
 
 
 def test_fingerprint_changes_with_a_pixel_a_label_and_a_label_name():
@@ -105,7 +105,7 @@ def test_a_given_test_part_is_appended_and_uses_the_classes_of_training():
     data = from_arrays(X, y, X_test=X[:3] + 1, y_test=["b", "b", "a"])
     assert data.given_test.tolist() == [False] * 6 + [True] * 3
     assert data.labels[6:].tolist() == [1, 1, 0]
-    np.testing.assert_array_equal(data.images[6:, 0], X[:3] + 1)
+    np.testing.assert_array_equal(data.samples[6:, 0], X[:3] + 1)
     # Two pictures of a class are enough beside a given test part, but not without it.
     assert from_arrays(X[:4], y[:4], X_test=X[4:], y_test=y[4:]).labels.tolist() == [0, 1] * 3
     with pytest.raises(InputError, match=r"2 of class 'a', 2 of class 'b'.*at least 3.*leave the class out"):

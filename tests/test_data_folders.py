@@ -36,7 +36,7 @@ def test_a_folder_of_classes(tmp_path):
     data = load(tree(tmp_path / "pets"))
     assert (data.name, data.classes, data.shape) == ("pets", ("cat", "dog"), Shape(3, 6, 8))
     assert data.labels.tolist() == [0] * 4 + [1] * 4
-    assert data.images[:, 0, 2, 3].tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
+    assert data.samples[:, 0, 2, 3].tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
     assert not data.given_test.any()
     check_note(data, "8 pictures of 2 classes: cat 4, dog 4.")
     check_note(data, "6 high and 8 wide, 3 channels (colour); none was resized")
@@ -51,7 +51,7 @@ def test_train_and_test_folders_equal_two_folders_given_apart(tmp_path):
     assert data.labels.tolist() == [0] * 4 + [1] * 4 + [0, 0, 1, 1]
     check_note(data, "Folders beside train and test were ignored: val.")
     apart = load(tmp_path / "Train", test=tmp_path / "test")
-    np.testing.assert_array_equal(apart.images, data.images)
+    np.testing.assert_array_equal(apart.samples, data.samples)
     assert apart.given_test.tolist() == data.given_test.tolist()
     assert apart.fingerprint == data.fingerprint == fingerprint(tmp_path)
     assert fingerprint(tmp_path / "Train") != data.fingerprint
@@ -95,7 +95,7 @@ def test_other_files_are_ignored_counted_and_loops_harmless(tmp_path):
     (tmp_path / "README.md").write_text("hello")
     data = load(tmp_path)
     assert data.classes == ("cat", "dog")
-    assert data.images[:5, 0, 0, 0].tolist() == [0, 1, 2, 3, 99]
+    assert data.samples[:5, 0, 0, 0].tolist() == [0, 1, 2, 3, 99]
     check_note(data, "were ignored: 2 hidden, 1 links to folders, 1 without a picture's suffix.")
     check_note(data, "1 sub-folders of")
     check_note(data, "without pictures were ignored: docs.")
@@ -115,9 +115,9 @@ def test_class_folders_may_be_links_and_names_any_unicode(tmp_path):
 def test_digits_are_the_default_and_a_folder_of_that_name_needs_a_separator(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     digits = load(None)
-    assert digits.images.shape == (1797, 1, 8, 8)
-    assert digits.images.dtype == np.uint8
-    assert (digits.images.min(), digits.images.max()) == (0, 255)
+    assert digits.samples.shape == (1797, 1, 8, 8)
+    assert digits.samples.dtype == np.uint8
+    assert (digits.samples.min(), digits.samples.max()) == (0, 255)
     assert digits.classes == tuple(range(10))
     assert digits.fingerprint == fingerprint("digits") == fingerprint(None)
     tree(tmp_path / "digits")
@@ -135,9 +135,9 @@ def test_npz(tmp_path):
     np.savez(tmp_path / "rest.npz", X=X[:3], y=y[:3])
     data = load(tmp_path / "all.npz")
     assert (data.name, data.classes, data.given_test.sum()) == ("all", ("a", "b", "c"), 3)
-    np.testing.assert_array_equal(data.images[:12, 0], X)
+    np.testing.assert_array_equal(data.samples[:12, 0], X)
     apart = load(tmp_path / "some.npz", test=tmp_path / "rest.npz")
-    np.testing.assert_array_equal(apart.images, data.images)
+    np.testing.assert_array_equal(apart.samples, data.samples)
     assert data.fingerprint == fingerprint(tmp_path / "all.npz")
     assert apart.fingerprint == fingerprint(tmp_path / "some.npz", tmp_path / "rest.npz") == data.fingerprint
     assert fingerprint(tmp_path / "some.npz") != data.fingerprint
@@ -229,9 +229,9 @@ def test_unreadable_files_are_named_counted_and_left_out(tmp_path):
     (tmp_path / "dog" / "0.png").write_bytes(b"this is text")
     data = load(tmp_path)
     # Rows after a gap must have moved up with their labels.
-    assert data.images[:, 0, 5, 7].tolist() == [0, 2, 3, 4, 11, 13, 14]
+    assert data.samples[:, 0, 5, 7].tolist() == [0, 2, 3, 4, 11, 13, 14]
     assert data.labels.tolist() == [0] * 4 + [1] * 3
-    assert data.images.flags.c_contiguous
+    assert data.samples.flags.c_contiguous
     check_note(
         data, "3 unreadable pictures were left out: cat/1.png (an empty file), dog/0.png (not a picture), dog/2.p"
     )
@@ -272,15 +272,15 @@ def test_pictures_that_do_not_fit_in_memory_lie_in_a_file(tmp_path, monkeypatch)
     tree(tmp_path / "data", count=5)
     (tmp_path / "data" / "cat" / "1.png").write_bytes(b"")
     data = load(tmp_path / "data")
-    assert not isinstance(data.images, np.memmap)
+    assert not isinstance(data.samples, np.memmap)
     one = 3 * 6 * 8
     monkeypatch.setattr(reading, "memory_bytes", lambda: 4 * 9 * one)
-    assert not isinstance(load(tmp_path / "data").images, np.memmap)
+    assert not isinstance(load(tmp_path / "data").samples, np.memmap)
     monkeypatch.setattr(reading, "memory_bytes", lambda: 4 * 9 * one - 1)
     mapped = load(tmp_path / "data", scratch=tmp_path / "scratch")
-    assert isinstance(mapped.images, np.memmap)
-    np.testing.assert_array_equal(mapped.images, data.images)
-    np.testing.assert_array_equal(np.load(tmp_path / "scratch" / "images.npy", mmap_mode="r"), data.images)
+    assert isinstance(mapped.samples, np.memmap)
+    np.testing.assert_array_equal(mapped.samples, data.samples)
+    np.testing.assert_array_equal(np.load(tmp_path / "scratch" / "images.npy", mmap_mode="r"), data.samples)
     check_note(mapped, f"lie in {tmp_path / 'scratch' / 'images.npy'}.")
 
 
@@ -290,7 +290,7 @@ def test_threads_give_the_same_array_and_errors_in_order(tmp_path, monkeypatch):
     alone = load(tmp_path)
     monkeypatch.setattr(reading, "_workers", lambda headers: 4)
     together = load(tmp_path)
-    np.testing.assert_array_equal(alone.images, together.images)
+    np.testing.assert_array_equal(alone.samples, together.samples)
     assert alone.notes == together.notes
     assert len(alone.labels) == 23
 

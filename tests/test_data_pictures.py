@@ -231,7 +231,7 @@ def test_h02_all_kinds_in_one_folder(tmp_path):
         in notes
     )
     paths = sorted(tmp_path.rglob("*.*"), key=lambda path: (path.parent.name, path.name))
-    np.testing.assert_array_equal(read_pictures(paths, data.shape), data.images)
+    np.testing.assert_array_equal(read_pictures(paths, data.shape), data.samples)
 
 
 def test_all_grey_folders_stay_grey(tmp_path):

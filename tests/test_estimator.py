@@ -154,7 +154,7 @@ def test_search_never_sees_the_test_part() -> None:
         assert same_run(honest, other)
         assert other.result_["genome"] == honest.result_["genome"]
         assert other.result_["validation_accuracy"] == honest.result_["validation_accuracy"]
-        assert other.model_.scaling == honest.model_.scaling
+        assert other.model_.preparation == honest.model_.preparation
     assert shifted.result_["test_accuracy"] != honest.result_["test_accuracy"]
 
 

@@ -245,25 +245,25 @@ def test_what_the_search_trained_to_the_end_may_win(bench: Bench, monkeypatch: p
 
 def test_linear_baseline_fits_into_memory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neuralfinder.baselines.memory_bytes", lambda: 8 * 4 * 64 * 300)
-    linear = fit_linear(bench.setup.train, 10, bench.setup.scaling, 60, np.random.default_rng(0))
+    linear = fit_linear(bench.setup.train, 10, bench.setup.preparation, 60, np.random.default_rng(0))
     assert linear is not None
     assert linear.pictures == 300
 
 
 def test_linear_baseline_equals_scikit_learn(bench: Bench) -> None:
     setup = bench.setup
-    linear = fit_linear(setup.train, 10, setup.scaling, 60, np.random.default_rng(0))
+    linear = fit_linear(setup.train, 10, setup.preparation, 60, np.random.default_rng(0))
     assert linear is not None
     assert linear.pictures == 800
     accuracy = (linear.predict(setup.validation) == setup.validation.labels.numpy()).mean()
     assert 0.85 < accuracy < 1
-    assert fit_linear(setup.train, 10, setup.scaling, 1e-6, np.random.default_rng(0)) is None
+    assert fit_linear(setup.train, 10, setup.preparation, 1e-6, np.random.default_rng(0)) is None
 
 
 def test_linear_baseline_of_two_classes(bench: Bench) -> None:
     labels = (bench.setup.train.labels >= 5).long()
     two = Part(bench.setup.train.pictures, labels)
-    linear = fit_linear(two, 2, bench.setup.scaling, 60, np.random.default_rng(0))
+    linear = fit_linear(two, 2, bench.setup.preparation, 60, np.random.default_rng(0))
     assert linear is not None
     assert (linear.predict(two) == labels.numpy()).mean() > 0.85
 

@@ -33,9 +33,10 @@ LAYERS = [
     "strategies.large_scale_evolution strategies.local_search strategies.metaqnn strategies.nas_rl",
     "strategies testing",
     "presets",
-    "data.dataset data.pictures data.folders data.mirror",
-    "data.labels data.reading data.splits",
-    "data.arrays",
+    "data.dataset data.pictures data.folders data.mirror data.tables",
+    "data.labels data.reading data.splits data.tokens",
+    "data.arrays data.texts",
+    "data.docstrings",
     "data.intake",
     "data data.batches",
     "build plan baselines optimizers judgement",
@@ -70,10 +71,14 @@ HOMES = {
     "filelock": "run",
     "ray": "ray_executor",
     "PIL": "data.pictures",
+    "tokenizers": "",
+    "pyarrow": "",
 }
 """Who may import what at the top of the file."""
 
-INSIDE_FUNCTIONS = {"torch": "seeds estimator", "sqlite3": "", "safetensors": ""}
+INSIDE_FUNCTIONS = {
+    "torch": "seeds estimator", "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
+}  # fmt: skip
 """Who else may import it within a function."""
 
 

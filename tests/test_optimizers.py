@@ -9,10 +9,11 @@ from torch import nn
 from neuralfinder.optimizers import Muon, orthogonal
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20), (32, 32), (1, 9)])
-def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int]) -> None:
+def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int], dtype: torch.dtype) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0)) * 1e-3
-    result = orthogonal(matrix, 5)
+    result = orthogonal(matrix, 5, dtype)
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     values = torch.linalg.svdvals(result)
     assert 0.6 < float(values.min()) <= float(values.max()) < 1.3

@@ -118,7 +118,7 @@ class TestMetaQNN(StrategyContract):
 
 class TestNasRl(StrategyContract):
     def make(self, seed: int) -> Strategy:
-        return make("nas-rl", seed)
+        return make("nas-rl", seed, candidates=1000)
 
 
 def test_every_strategy_has_a_contract_and_a_golden_file():

@@ -160,9 +160,9 @@ def test_answers_are_the_mean_over_the_views() -> None:
     network = build(NETWORK, Shape(1, 8, 8), 10).eval()
     one = setup.validation.first(5)
     with torch.no_grad():
-        each = [network(view) for view in views.of(setup.scaling.apply(one.pictures))]
+        each = [network(view) for view in views.of(setup.preparation.apply(one.pictures))]
     expected = torch.stack(each).mean(0)
-    torch.testing.assert_close(predict_logits(network, one, setup.scaling, views=views), expected)
+    torch.testing.assert_close(predict_logits(network, one, setup.preparation, views=views), expected)
 
 
 def test_a_training_below_its_bar_is_stopped_there() -> None:

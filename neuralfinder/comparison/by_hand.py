@@ -15,14 +15,13 @@ from neuralfinder.baselines import majority
 from neuralfinder.cost import looking_steps
 from neuralfinder.data import Dataset, split
 from neuralfinder.data.batches import Part
-from neuralfinder.errors import NothingTrainedError
+from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.executors import compute, in_process
 from neuralfinder.finish import judged, with_views
 from neuralfinder.machine import find_device, keep_memory
 from neuralfinder.model import Predictor
-from neuralfinder.plan import LONGEST_FINAL, SAFETY, VIEWS
+from neuralfinder.plan import SAFETY, VIEWS
 from neuralfinder.presets import PRESETS, Settings
-from neuralfinder.recipes import RECIPES
 from neuralfinder.references import REFERENCES, build_reference
 from neuralfinder.run import WRITING_SECONDS, make_setup
 from neuralfinder.seeds import Seeds, torch_seed
@@ -40,6 +39,9 @@ from neuralfinder.train import (
 from neuralfinder.types import RUNGS, Fidelity, Shape
 
 MEASURING_SECONDS = 2.0
+
+TESTING_SHARE = 0.15
+"""Share of the time that testing with several views of each picture may take; else there is one view."""
 
 SLOWER = 0.2, 0.04
 """Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
@@ -81,16 +83,18 @@ def measure_reference(name: str, data: Dataset, settings: Settings) -> dict[str,
 
 def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
     started = time.monotonic()
+    if data.is_text:
+        raise InputError(name, given="used on texts", expected="pictures", mend="compare strategies on texts")
     device = find_device(settings.device)
     parts = split(data.labels, data.given_test, settings.seed)
     setup = make_setup(data, parts, settings, device, Status())
     deadline = started + 60 * (settings.minutes or 1.0) - WRITING_SECONDS
-    recipe = RECIPES[PRESETS[settings.preset].final]
+    recipe = PRESETS[settings.preset].recipes(data.shape)[1]
     setup = dataclasses.replace(setup, recipe=recipe, clock=Clock(deadline))
     smallest = REFERENCES[name].smallest
     small = min(data.shape.height, data.shape.width) < smallest
     build = partial(_build, name, data.shape, len(data.classes), smallest if small else None)
-    looks = VIEWS * (len(parts.validation) + len(parts.test))
+    looks = len(parts.validation) + len(parts.test)
     for rate in (1.0, *SLOWER):
         slower = dataclasses.replace(setup, recipe=recipe.times(rate))
         try:
@@ -101,9 +105,11 @@ def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
             break
     else:
         raise NothingTrainedError(f"{name} does not learn at the recipe's learning rate, nor at lower ones")
-    predictor, epochs, improvements = figures
-    predictor, validation = with_views(setup, predictor)
-    test = Part.of(data.images, data.labels, parts.test, device)
+    predictor, epochs, improvements, views = figures
+    predictor, validation = with_views(
+        dataclasses.replace(setup, recipe=dataclasses.replace(recipe, views=views)), predictor
+    )
+    test = Part.of(data.samples, data.labels, parts.test, device)
     return {
         **judged(test.labels.cpu().numpy(), predictor.predict(test, setup.bf16)),
         "validation_accuracy": validation,
@@ -126,11 +132,12 @@ def _build(name: str, shape: Shape, classes: int, side: int | None) -> nn.Module
 
 def _train(
     build: partial[nn.Module], setup: Setup, looks: int, seed: int
-) -> tuple[Predictor, float, list[tuple[float, float]]] | None:
-    """The trained network, its epochs, and for each improvement on validation the moment and the accuracy.
+) -> tuple[Predictor, float, list[tuple[float, float]], bool] | None:
+    """The trained network, its epochs, for each improvement on validation the moment and the accuracy, and `views`.
 
     `None` for one that was stopped because it knew no more than the commonest class. Time for so many `looks` at a
-    picture is left. Looks in training are taken to lie evenly in its time.
+    picture is left, and for several views of each where these take little of it. Looks in training are taken to lie
+    evenly in its time.
 
     Raises:
         Diverged: as `train`.
@@ -139,10 +146,12 @@ def _train(
         network = build()
         each = step_seconds(network, setup, min(MEASURING_SECONDS, 0.1 * max(0.0, setup.clock.left())))
         testing = forward_seconds(network, setup, EVALUATION_BATCH, 2) * looks / EVALUATION_BATCH
+        views = setup.recipe.views and VIEWS * testing < TESTING_SHARE * setup.clock.left()
+        testing *= VIEWS if views else 1
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
         measuring = looking_steps(len(setup.validation), setup.batch_size) * (setup.recipe.measures or 1)
         steps = SAFETY * max(0.0, setup.clock.left()) / each - measuring
-        epochs = int(min(LONGEST_FINAL, max(1, steps / setup.steps())))
+        epochs = int(min(setup.recipe.longest, max(1, steps / setup.steps())))
         network, began = build(), time.monotonic()
         training = train(network, setup, Fidelity(epochs), seed, [_chance(setup)] * len(RUNGS))
         took = time.monotonic() - began
@@ -154,7 +163,12 @@ def _train(
         for place, score in enumerate(curve)
         if score > max(curve[:place], default=-1.0)
     ]
-    return Predictor(network=network.cpu().eval(), scaling=setup.scaling), epochs * training.done, improvements
+    return (
+        Predictor(network=network.cpu().eval(), preparation=setup.preparation),
+        epochs * training.done,
+        improvements,
+        views,
+    )
 
 
 def _chance(setup: Setup) -> float:

@@ -143,15 +143,18 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
     from neuralfinder.data import limited, load, split
+    from neuralfinder.data.intake import arguments
+    from neuralfinder.data.tokens import tokenized
     from neuralfinder.machine import describe, find_device
 
     row: Row = {"method": method, "seed": seed}
     try:
         address = comparison.address
-        data = load(address["source"], test=address["test"], image_size=address["image_size"], scratch=folder)
+        data = load(address["source"], **arguments(address), scratch=folder)
         data = data if comparison.limit is None else limited(data, comparison.limit)
         settings = dataclasses.replace(comparison.settings, seed=seed)
         parts = split(data.labels, data.given_test, seed)
+        data = tokenized(data, parts.train)
         row["task"] = {
             "name": data.name,
             "notes": " ".join(data.notes),

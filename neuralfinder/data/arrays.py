@@ -53,7 +53,7 @@ def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = Non
     ]
     return Dataset(
         name=name,
-        images=pixels,
+        samples=pixels,
         labels=labels,
         classes=encoded.classes,
         given_test=given_test,

@@ -1,4 +1,4 @@
-"""Pictures on the device, in batches: normalised, shifted, turned and mirrored as whole tensors."""
+"""Samples on the device, in batches: pictures normalised, shifted, turned and mirrored as whole tensors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from neuralfinder.data.tokens import Tokens
 from neuralfinder.types import Shape
 
 BLOCK = 1 << 26
@@ -29,8 +30,8 @@ class Part:
     """One part of the data.
 
     Attributes:
-        pictures: `(m, channels, height, width)`, uint8 or float32: the part's own on the training device, or, when
-            `rows` are given, those of all parts in main memory or a memory map.
+        pictures: `(m, channels, height, width)`, uint8 or float32, or texts `(m, 1, 1, length)` int32: the part's own
+            on the training device, or, when `rows` are given, those of all parts in main memory or a memory map.
         labels: `(n,)` int64 on the training device.
         rows: `(n,)` the part's rows in `pictures`, or `None` for all.
     """
@@ -141,10 +142,18 @@ class Scaling:
         varies = std > (1e-6 * mean.abs()).clamp(min=1e-30)  # below is rounding, or too small to divide by in float32
         return cls(tuple(mean.tolist()), tuple(torch.where(varies, std, 1.0).tolist()))
 
+    def shape(self, picture: Shape) -> Shape:
+        """Of one picture, for the network: as it is."""
+        return picture
+
     def apply(self, pictures: Tensor) -> Tensor:
         """`(n, channels, height, width)` of any type -> float32 z-scores in channels-last memory."""
         mean, std = _on(pictures.device, self)
         return ((pictures.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+Preparation = Scaling | Tokens
+"""What is done to samples before a network sees them, learned from the training part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +232,7 @@ class Changes:
         turn, mirror = (None if t is None else t.to(device) for t in (self.turn, self.mirror))
         return Changes(crop, turn, mirror, hole)
 
-    def apply(self, pictures: Tensor, of: slice, scaling: Scaling) -> Tensor:
+    def apply(self, pictures: Tensor, of: slice, preparation: Preparation) -> Tensor:
         """Change and scale `(k, channels, height, width)` pictures by the k changes at `of`; a hole is the mean."""
         if self.turn is not None:
             grid = F.affine_grid(self.turn[of], list(pictures.shape), align_corners=False)
@@ -232,7 +241,7 @@ class Changes:
             pictures = _crop(pictures, self.crop.size, self.crop.row[of], self.crop.column[of])
         if self.mirror is not None:
             pictures = torch.where(self.mirror[of].view(-1, 1, 1, 1), pictures.flip(3), pictures)
-        pictures = scaling.apply(pictures)
+        pictures = preparation.apply(pictures)
         if self.hole is not None:
             pictures = _blot(pictures, self.hole.size, self.hole.row[of], self.hole.column[of])
         return pictures
@@ -269,7 +278,7 @@ def training_batches(
     steps: int,
     epochs: int,
     augmentation: Augmentation,
-    scaling: Scaling,
+    preparation: Preparation,
     generator: torch.Generator,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """`steps` batches of at most `batch_size` in each of `epochs`, in a fresh random order: no sample twice an epoch.
@@ -286,13 +295,13 @@ def training_batches(
         labels = part.labels[order.to(device)]
         for step, pictures in enumerate(part.batches(order, batch_size)):
             of = slice(step * batch_size, step * batch_size + len(pictures))
-            yield changes.apply(pictures, of, scaling), labels[of]
+            yield changes.apply(pictures, of, preparation), labels[of]
 
 
-def plain_batches(part: Part, batch_size: int, scaling: Scaling) -> Iterator[Tensor]:
-    """All pictures in order, scaled and unchanged otherwise."""
-    for pictures in part.chunks(batch_size):
-        yield scaling.apply(pictures)
+def plain_batches(part: Part, batch_size: int, preparation: Preparation) -> Iterator[Tensor]:
+    """All samples in order, prepared and unchanged otherwise."""
+    for samples in part.chunks(batch_size):
+        yield preparation.apply(samples)
 
 
 @lru_cache(maxsize=8)

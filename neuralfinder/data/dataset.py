@@ -1,42 +1,59 @@
-"""Labelled pictures as the rest of the package sees them."""
+"""Labelled pictures or texts as the rest of the package sees them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from neuralfinder.types import Shape
+
+if TYPE_CHECKING:
+    from neuralfinder.data.tokens import Tokens
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled pictures.
+    """Labelled pictures or texts.
 
     Attributes:
         name: a short name for people: the folder's, the file's, `digits` or `arrays`.
-        images: `(n, channels, height, width)` uint8 or float32, C-contiguous; a memory map when it is large. Values
-            are as given: nothing is scaled by the range of the type, so uint8 may as well hold 0..1 or 0..16.
+        samples: pictures `(n, channels, height, width)` uint8 or float32, C-contiguous, a memory map when they are
+            large; values are as given: nothing is scaled by the range of the type, so uint8 may as well hold 0..1 or
+            0..16. Texts `(n,)` as str objects, and once `tokens` are learned `(n, 1, 1, length)` int32.
         labels: `(n,)` int64, indices into `classes`.
         classes: the labels as given, as plain Python str, int, float or bool, sorted.
         given_test: `(n,)` bool, the rows that came as a test part; all False when none came.
         fingerprint: identity of the content, hexadecimal.
         notes: plain sentences on what was converted, ignored, left out or resized.
+        tokens: how texts became lines of numbers; `None` for pictures, and for texts before that.
     """
 
     name: str
-    images: Array
+    samples: Array
     labels: npt.NDArray[Any]
     classes: tuple[Any, ...]
     given_test: npt.NDArray[Any]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    tokens: Tokens | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the samples are texts."""
+        return self.samples.dtype.kind == "O" or self.tokens is not None
+
+    @property
+    def kind(self) -> str:
+        """What a sample is, for people."""
+        return "text" if self.is_text else "picture"
 
     @property
     def shape(self) -> Shape:
-        """The shape of one picture."""
-        channels, height, width = self.images.shape[1:]
-        return Shape(int(channels), int(height), int(width))
+        """The shape of one picture or tokenized text."""
+        channels, height, width = map(int, self.samples.shape[1:])
+        plain = Shape(channels, height, width)
+        return self.tokens.shape(plain) if self.tokens else plain

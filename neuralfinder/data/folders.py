@@ -1,4 +1,4 @@
-"""Which picture files lie in a folder, and of which class they are. Nothing is opened here."""
+"""Which picture or text files lie in a folder, and of which class they are. Nothing is opened here."""
 
 from __future__ import annotations
 
@@ -17,14 +17,28 @@ SUFFIXES = frozenset(
 )
 """Of the files that `pictures` decodes."""
 
-LAYOUT = "one sub-folder of pictures per class, or train/ and test/ with such sub-folders"
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of sample: what it is called, and the suffixes of its files."""
+
+    name: str
+    suffixes: frozenset[str]
+
+    @property
+    def layout(self) -> str:
+        """How a folder of such files has to look."""
+        return f"one sub-folder of {self.name}s per class, or train/ and test/ with such sub-folders"
+
+
+PICTURES, TEXTS = Kind("picture", SUFFIXES), Kind("text", frozenset([".txt"]))
 
 PART_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFile:
-    """A picture file: its path, the same relative to its part's folder, its class and its size in bytes."""
+class SampleFile:
+    """A picture or text file: its path, the same relative to its part's folder, its class and its size in bytes."""
 
     path: str
     relative: str
@@ -34,10 +48,10 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class Part:
-    """The picture files of a folder with one sub-folder per class, sorted, and sentences on what was ignored."""
+    """The files of a folder with one sub-folder per class, sorted, and sentences on what was ignored."""
 
     root: Path
-    files: tuple[PictureFile, ...]
+    files: tuple[SampleFile, ...]
     notes: tuple[str, ...]
 
 
@@ -86,21 +100,35 @@ def existing(source: str | Path, what: str) -> Path:
     raise InputError(what, given=f"{str(path)!r}, which does not exist", expected="a path that exists", mend=mend)
 
 
-def find(source: Path, test: Path | None = None) -> Found:
-    """Find the picture files of a data set.
+def kind_of(source: Path) -> Kind:
+    """Texts where text files lie in two folders or more and no picture does; else pictures."""
+    homes: set[str] = set()
+    for home, folders, names in os.walk(source):
+        folders[:] = [name for name in folders if not _hidden(name)]
+        suffixes = {Path(name).suffix.lower() for name in names if not _hidden(name)}
+        if suffixes & PICTURES.suffixes:
+            return PICTURES
+        if suffixes & TEXTS.suffixes:
+            homes.add(home)
+    return TEXTS if len(homes) > 1 else PICTURES
 
-    A folder whose sub-folders include `train` and `test` (in any case), both with sub-folders, has two parts. Pictures
-    lie in a class folder at any depth. Hidden files and folders, files without a picture's suffix and links to folders
+
+def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found:
+    """Find the files of a data set.
+
+    A folder whose sub-folders include `train` and `test` (in any case), both with sub-folders, has two parts. Files
+    lie in a class folder at any depth. Hidden files and folders, files without the kind's suffix and links to folders
     inside class folders are ignored; class folders themselves may be links.
 
     Args:
         source: a folder.
         test: a second folder with the test part.
+        kind: of files.
 
     Raises:
-        InputError: no pictures, no class folders, one class, a class in the test part only, or two test parts.
+        InputError: no files, no class folders, one class, a class in the test part only, or two test parts.
     """
-    parts, notes = _parts(source)
+    parts, notes = _parts(source, kind)
     if parts and test:
         raise InputError(
             "test",
@@ -110,22 +138,22 @@ def find(source: Path, test: Path | None = None) -> Found:
         )
     if parts:
         source, test = parts
-    train, tested = _scan(source), _scan(test) if test else None
+    train, tested = _scan(source, kind), _scan(test, kind) if test else None
     labels = sorted({file.label for file in train.files})
     if len(labels) < 2:
         raise InputError(
             str(source),
             given=f"a folder with one class only ({labels[0]!r})",
-            expected=f"{LAYOUT}, at least 2 classes",
-            mend="add a sub-folder of pictures of another class",
+            expected=f"{kind.layout}, at least 2 classes",
+            mend=f"add a sub-folder of {kind.name}s of another class",
         )
     if tested:
-        notes += _compare(labels, tested)
+        notes += _compare(labels, tested, kind)
     return Found(train, tested, notes)
 
 
-def _compare(labels: list[str], tested: Part) -> tuple[str, ...]:
-    """A sentence on classes without a test picture; classes of the test part alone are an error."""
+def _compare(labels: list[str], tested: Part, kind: Kind) -> tuple[str, ...]:
+    """A sentence on classes without a test sample; classes of the test part alone are an error."""
     there = {file.label for file in tested.files}
     strange = sorted(there - set(labels))
     if strange:
@@ -133,10 +161,10 @@ def _compare(labels: list[str], tested: Part) -> tuple[str, ...]:
             str(tested.root),
             given=f"a test part with classes that the training part lacks: {some(map(repr, strange))}",
             expected=f"classes among {some(map(repr, labels))}",
-            mend="add training pictures of them or take these folders away",
+            mend=f"add training {kind.name}s of them or take these folders away",
         )
     untested = [label for label in labels if label not in there]
-    return (f"The test part has no picture of {some(map(repr, untested))}.",) if untested else ()
+    return (f"The test part has no {kind.name} of {some(map(repr, untested))}.",) if untested else ()
 
 
 def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
@@ -168,7 +196,7 @@ def _folders(folder: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in seen if not entry.is_symlink() or Path(os.path.realpath(entry.path)) not in loops]
 
 
-def _parts(source: Path) -> tuple[tuple[Path, Path] | None, tuple[str, ...]]:
+def _parts(source: Path, kind: Kind) -> tuple[tuple[Path, Path] | None, tuple[str, ...]]:
     """The folders of both parts where `source` has them, and a sentence on folders beside them."""
     folders = {entry.name.lower(): Path(entry.path) for entry in _folders(source)}
     nested = {name for name in folders.keys() & PART_NAMES if _folders(folders[name])}
@@ -181,27 +209,27 @@ def _parts(source: Path) -> tuple[tuple[Path, Path] | None, tuple[str, ...]]:
         raise InputError(
             str(source),
             given=f"a folder of parts ({names})",
-            expected=LAYOUT,
+            expected=kind.layout,
             mend="name the parts train and test, or give the folder inside it as the data and another with test=",
         )
     return None, ()
 
 
-def _walk(folder: str, relative: str, label: str, ignored: Counter[str]) -> Iterator[PictureFile]:
-    """The picture files of a class folder at any depth; what is passed over is counted in `ignored`."""
+def _walk(folder: str, relative: str, label: str, ignored: Counter[str], kind: Kind) -> Iterator[SampleFile]:
+    """The files of a class folder at any depth; what is passed over is counted in `ignored`."""
     for entry in _entries(folder):
         name = f"{relative}/{entry.name}"
         if _hidden(entry.name):
             ignored["hidden"] += 1
         elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, name, label, ignored)
+            yield from _walk(entry.path, name, label, ignored, kind)
         elif _is_folder(entry):
             # Not followed: such a link may lead round in a circle, or into another class.
             ignored["links to folders"] += 1
-        elif Path(entry.name).suffix.lower() not in SUFFIXES:
-            ignored["without a picture's suffix"] += 1
+        elif Path(entry.name).suffix.lower() not in kind.suffixes:
+            ignored[f"without a {kind.name}'s suffix"] += 1
         else:
-            yield PictureFile(entry.path, name, label, _size(entry))
+            yield SampleFile(entry.path, name, label, _size(entry))
 
 
 def _size(entry: os.DirEntry[str]) -> int:
@@ -212,33 +240,33 @@ def _size(entry: os.DirEntry[str]) -> int:
         return -1
 
 
-def _scan(root: Path) -> Part:
+def _scan(root: Path, kind: Kind) -> Part:
     entries = _entries(root)
     ignored = Counter("hidden" for entry in entries if _hidden(entry.name))
-    files: list[PictureFile] = []
+    files: list[SampleFile] = []
     empty = []
     folders = _folders(root)
     for folder in folders:
         before = len(files)
-        files += _walk(folder.path, folder.name, folder.name, ignored)
+        files += _walk(folder.path, folder.name, folder.name, ignored, kind)
         if len(files) == before:
             empty.append(folder.name)
     others = {entry.name for entry in entries} - {folder.name for folder in folders}
     loose = sorted(name for name in others if not _hidden(name))
-    pictures = [name for name in loose if Path(name).suffix.lower() in SUFFIXES]
+    own = [name for name in loose if Path(name).suffix.lower() in kind.suffixes]
     if not files:
         raise InputError(
             str(root),
-            given=f"a folder with {len(pictures)} pictures but no class folders" if pictures else "without any picture",
-            expected=LAYOUT,
-            mend="move the pictures into one sub-folder per class",
+            given=f"a folder with {len(own)} {kind.name}s but no class folders" if own else f"without any {kind.name}",
+            expected=kind.layout,
+            mend=f"move the {kind.name}s into one sub-folder per class",
         )
     notes = []
     if ignored:
         listed = ", ".join(f"{count} {reason}" for reason, count in sorted(ignored.items()))
         notes.append(f"{ignored.total()} files or folders in {root.name} were ignored: {listed}.")
     if empty:
-        notes.append(f"{len(empty)} sub-folders of {root.name} without pictures were ignored: {some(empty)}.")
+        notes.append(f"{len(empty)} sub-folders of {root.name} without {kind.name}s were ignored: {some(empty)}.")
     if loose:
         notes.append(f"{len(loose)} entries of {root.name} that are no class folders were ignored: {some(loose)}.")
     return Part(root, tuple(files), tuple(notes))

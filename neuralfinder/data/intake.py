@@ -1,67 +1,85 @@
-"""The door through which labelled pictures come in: the bundled digits, folders, `.npz` files and arrays."""
+"""The door through which labelled samples come in: bundled sets, folders, tables, `.npz` files, arrays and lists."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from neuralfinder.data.arrays import as_pictures, from_arrays
+from neuralfinder.data import docstrings, tables, texts
+from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.folders import LAYOUT, Found, existing, find
+from neuralfinder.data.folders import PICTURES, TEXTS, Found, existing, find, kind_of
 from neuralfinder.data.labels import check_classes
 from neuralfinder.data.reading import read_files
+from neuralfinder.data.tables import Columns
 from neuralfinder.errors import InputError, some
 
-__all__ = ["as_pictures", "fingerprint", "from_arrays", "load"]
-
 DIGITS = "digits"
+
+BUNDLED = DIGITS, docstrings.NAME
+"""Names of data sets that need no download."""
+
+NO_COLUMNS = Columns()
 
 NPZ_EXPECTED = "a .npz file with arrays X and y, and optionally X_test and y_test"
 
 
-def fingerprint(source: str | Path | None, test: str | Path | None = None) -> str:
+def fingerprint(source: str | Path | None, test: str | Path | None = None, columns: Columns = NO_COLUMNS) -> str:
     """The identity of a data set's content, without decoding it: what `load` would give as `Dataset.fingerprint`.
 
-    Folders: by relative paths and sizes of their picture files. `.npz`: by the check sums of the arrays in it.
+    Folders: by relative paths and sizes of their files. `.npz`: by the check sums of the arrays in it. Tables: by their
+    bytes and the columns named.
 
     Args:
         source: as for `load`.
         test: as for `load`.
+        columns: as for `load`.
 
     Raises:
         InputError: as `load` does for paths and folders.
     """
     source = DIGITS if source is None else source
-    if _is_digits(source, test):
-        return hashlib.blake2b(DIGITS.encode(), digest_size=16).hexdigest()
+    if name := _bundled(source, test):
+        return (
+            hashlib.blake2b(DIGITS.encode(), digest_size=16).hexdigest()
+            if name == DIGITS
+            else _docstrings().fingerprint
+        )
     path, test_path = _paths(source, test)
-    return find(path, test_path).fingerprint() if path.is_dir() else _npz_fingerprint(path, test_path)
+    if path.is_dir():
+        return find(path, test_path, kind_of(path)).fingerprint()
+    return _npz_fingerprint(path, test_path) if _is_npz(path) else _table_fingerprint(path, test_path, columns)
 
 
 def load(
     source: str | Path | None,
     *,
     test: str | Path | None = None,
+    columns: Columns = NO_COLUMNS,
     image_size: int | None = None,
     scratch: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """Load labelled pictures.
+    """Load labelled pictures or texts.
 
-    The plain text `digits` always means the bundled digits. A folder of this name is meant by a text with a separator,
-    `./digits`, or by a `Path`.
+    The plain texts `digits` and `docstrings` always mean the bundled sets. A folder of such a name is meant by a text
+    with a separator, `./digits`, or by a `Path`.
 
     Args:
-        source: `None` or `digits` for scikit-learn's hand-written digits; a folder with one sub-folder of pictures per
-            class, or with `train/` and `test/` made of such; a `.npz` file with `X` and `y`, and optionally `X_test`
-            and `y_test`.
-        test: a second folder or `.npz` file, the same kind as `source`, that is the test part.
+        source: `None` or `digits` for scikit-learn's hand-written digits, `docstrings` for texts that say which library
+            they come from; a folder with one sub-folder of pictures, or of text files, per class, or with `train/` and
+            `test/` made of such; a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with a column of texts and one of
+            labels; a `.npz` file with `X` and `y`, and optionally `X_test` and `y_test`.
+        test: a second folder, table or `.npz` file, the same kind as `source`, that is the test part.
+        columns: of a table.
         image_size: side in pixels, 4..2048, of the square that pictures of a folder are resized to.
         scratch: folder for `images.npy`, should the pictures of a folder not fit in memory.
         progress: called with pictures done and pictures in all, about every 0.1 seconds while decoding.
@@ -70,28 +88,60 @@ def load(
         InputError: nothing there, another layout, too few or unreadable pictures.
     """
     source = DIGITS if source is None else source
-    if _is_digits(source, test):
-        _check_no_size(image_size, "the digits")
-        return _digits()
+    if name := _bundled(source, test):
+        _check_no_size(image_size, f"the {name}")
+        return _digits() if name == DIGITS else _docstrings()
     path, test_path = _paths(source, test)
     if not path.is_dir():
-        _check_no_size(image_size, "a .npz file")
-        return _from_npz(path, test_path)
-    found = find(path, test_path)
+        _check_no_size(image_size, f"a {path.suffix} file")
+        if _is_npz(path):
+            return _from_npz(path, test_path)
+        table = texts.from_tables(path, test_path, columns)
+        return replace(table, fingerprint=_table_fingerprint(path, test_path, columns))
+    kind = kind_of(path)
+    found = find(path, test_path, kind)
+    if kind == TEXTS:
+        _check_no_size(image_size, "texts")
+        return texts.from_folder(path.resolve().name, found)
     return _from_folder(path.resolve().name, found, image_size, scratch, progress)
 
 
-def _is_digits(source: str | Path, test: str | Path | None) -> bool:
-    if not (isinstance(source, str) and source == DIGITS):
-        return False
+def arguments(address: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `load` beside the source that are written down in a record as `address`."""
+    columns = Columns(address.get("text"), address.get("target"))
+    return {"test": address["test"], "image_size": address["image_size"], "columns": columns}
+
+
+def _bundled(source: str | Path, test: str | Path | None) -> str | None:
+    """The name of a bundled set, `None` for anything else."""
+    if not (isinstance(source, str) and source in BUNDLED):
+        return None
     if test is not None:
         raise InputError(
             "test",
-            given=f"{str(test)!r} beside the bundled digits",
-            expected="no test part, for a fifth of the digits becomes it",
+            given=f"{str(test)!r} beside the bundled {source}",
+            expected=f"no test part, for a fifth of the {source} becomes it",
             mend="leave it out, or give your own data as well",
         )
-    return True
+    return source
+
+
+@functools.cache
+def _docstrings() -> Dataset:
+    """Read once: a run asks for the fingerprint and then for the data."""
+    return docstrings.docstrings()
+
+
+def _is_npz(path: Path) -> bool:
+    return path.suffix.lower() == ".npz"
+
+
+def _table_fingerprint(path: Path, test: Path | None, columns: Columns) -> str:
+    digest = hashlib.blake2b(repr(("table", columns)).encode(), digest_size=16)
+    for file in filter(None, (path, test)):
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "blake2b").digest())
+    return digest.hexdigest()
 
 
 def _check_no_size(image_size: int | None, what: str) -> None:
@@ -105,24 +155,25 @@ def _check_no_size(image_size: int | None, what: str) -> None:
 
 
 def _paths(source: str | Path, test: str | Path | None) -> tuple[Path, Path | None]:
-    """Both paths: two folders or two `.npz` files that exist."""
+    """Both paths: two folders, tables or `.npz` files that exist."""
     path = _checked_kind(source, "data")
     if test is None:
         return path, None
     test_path = _checked_kind(test, "test")
-    if path.is_dir() != test_path.is_dir():
-        kind = "a folder" if path.is_dir() else "a .npz file"
+    if path.is_dir() != test_path.is_dir() or _is_npz(path) != _is_npz(test_path):
+        kind = "a folder" if path.is_dir() else "a .npz file" if _is_npz(path) else "a table"
         raise InputError("test", given=repr(str(test)), expected=f"{kind}, as the data are", mend="give the same kind")
     return path, test_path
 
 
 def _checked_kind(source: str | Path, what: str) -> Path:
     path = existing(source, what)
-    if not path.is_dir() and path.suffix.lower() != ".npz":
+    if not path.is_dir() and not _is_npz(path) and path.suffix.lower() not in tables.SUFFIXES:
         raise InputError(
             what,
             given=f"{str(path)!r}, a file",
-            expected=f"a folder with {LAYOUT}, or {NPZ_EXPECTED}",
+            expected=f"a folder with {PICTURES.layout}, a table ({', '.join(sorted(tables.SUFFIXES))}), "
+            f"or {NPZ_EXPECTED}",
             mend="give the folder that holds the pictures",
         )
     return path

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.folders import PictureFile
+from neuralfinder.data.folders import SampleFile
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
 from neuralfinder.errors import InputError, check_range, some
 from neuralfinder.types import Shape
@@ -66,7 +66,7 @@ class _Reporter:
 
 
 def read_files(
-    files: Sequence[PictureFile],
+    files: Sequence[SampleFile],
     in_test: npt.NDArray[np.bool_],
     image_size: int | None = None,
     scratch: Path | None = None,
@@ -99,7 +99,7 @@ def read_files(
             else:
                 failures[place] = header
             reporter.step(1 if place in headers else 2)
-        _check_half_readable(files, in_test, failures)
+        check_half_readable(files, in_test, failures)
         shape = choose_shape([header for place, header in headers.items() if not in_test[place]], image_size)
         images, notes = _allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
         places = list(headers)
@@ -108,11 +108,11 @@ def read_files(
             if reason:
                 failures[places[row]] = reason
             reporter.step()
-    _check_half_readable(files, in_test, failures)
+    check_half_readable(files, in_test, failures)
     reporter.end()
     kept = [row for row, place in enumerate(places) if place not in failures]
     used = [headers[places[row]] for row in kept]
-    texts = (_shape_note(used, shape, image_size), _kinds_note(used, shape), _failures_note(files, failures), *notes)
+    texts = (_shape_note(used, shape, image_size), _kinds_note(used, shape), failures_note(files, failures), *notes)
     return Loaded(
         images=_compact(images, kept),
         places=np.array([places[row] for row in kept], dtype=np.int64),
@@ -153,14 +153,14 @@ def memory_bytes() -> int:
         return memory
 
 
-def _header_or_reason(file: PictureFile) -> Header | str:
+def _header_or_reason(file: SampleFile) -> Header | str:
     try:
         return read_header(file.path)
     except UnreadableError as error:
         return str(error)
 
 
-def _store(row: int, files: Sequence[PictureFile], places: list[int], images: Array, shape: Shape) -> str:
+def _store(row: int, files: Sequence[SampleFile], places: list[int], images: Array, shape: Shape) -> str:
     """Decode into a row; the reason why not, or nothing."""
     try:
         images[row] = decode(files[places[row]].path, shape)
@@ -206,9 +206,20 @@ def _compact(images: Array, kept: list[int]) -> Array:
     return images[: len(kept)]
 
 
-def _check_half_readable(
-    files: Sequence[PictureFile], in_test: npt.NDArray[np.bool_], failures: dict[int, str]
+def check_half_readable(
+    files: Sequence[SampleFile], in_test: npt.NDArray[np.bool_], failures: dict[int, str], what: str = "pictures"
 ) -> None:
+    """Refuse files of which more than half of a class, in one part, is unreadable.
+
+    Args:
+        files: all files.
+        in_test: `(len(files),)` whether each belongs to the test part.
+        failures: places of the unreadable ones, and the reasons.
+        what: what the files are.
+
+    Raises:
+        InputError: names the class and some files.
+    """
     groups = [(bool(tested), file.label) for file, tested in zip(files, in_test, strict=True)]
     counts, broken = Counter(groups), Counter(groups[place] for place in failures)
     for group, count in broken.items():
@@ -216,20 +227,21 @@ def _check_half_readable(
             places = sorted(place for place in failures if groups[place] == group)
             raise InputError(
                 f"class {group[1]!r}{' of the test part' if group[0] else ''}",
-                given=f"unreadable in {count} of {counts[group]} pictures: {_named(files, failures, places)}",
+                given=f"unreadable in {count} of {counts[group]} {what}: {_named(files, failures, places)}",
                 expected="at least half of each class readable",
                 mend="replace these files or take them away",
             )
 
 
-def _named(files: Sequence[PictureFile], failures: dict[int, str], places: Iterable[int]) -> str:
+def _named(files: Sequence[SampleFile], failures: dict[int, str], places: Iterable[int]) -> str:
     return some(f"{files[place].relative} ({failures[place]})" for place in places)
 
 
-def _failures_note(files: Sequence[PictureFile], failures: dict[int, str]) -> str:
+def failures_note(files: Sequence[SampleFile], failures: dict[int, str], what: str = "pictures") -> str:
+    """A sentence on the files that were left out; empty when none was."""
     if not failures:
         return ""
-    return f"{len(failures)} unreadable pictures were left out: {_named(files, failures, sorted(failures))}."
+    return f"{len(failures)} unreadable {what} were left out: {_named(files, failures, sorted(failures))}."
 
 
 def _shape_note(headers: Sequence[Header], shape: Shape, image_size: int | None) -> str:

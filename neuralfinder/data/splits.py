@@ -1,4 +1,4 @@
-"""Which pictures are for training, validation and test."""
+"""Which samples are for training, validation and test."""
 
 from __future__ import annotations
 
@@ -82,17 +82,17 @@ def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
         return data
     if count < len(data.classes):
         raise InputError(
-            "limit", given=count, expected=f"at least {len(data.classes)}, one picture a class", mend="raise it"
+            "limit", given=count, expected=f"at least {len(data.classes)}, one {data.kind} a class", mend="raise it"
         )
     _, taken = _divide(rest, data.labels, count / len(rest), Seeds(seed), "limit", left=0)
     rows = np.sort(np.concatenate([taken, np.flatnonzero(data.given_test)]))
     return dataclasses.replace(
         data,
-        images=data.images[rows],
+        samples=data.samples[rows],
         labels=data.labels[rows],
         given_test=data.given_test[rows],
         fingerprint=f"{data.fingerprint}-{count}",
-        notes=(*data.notes, f"{count:,} of {len(rest):,} pictures beside the test part are used, as asked."),
+        notes=(*data.notes, f"{count:,} of {len(rest):,} {data.kind}s beside the test part are used, as asked."),
     )
 
 

@@ -1,0 +1,142 @@
+"""Texts -> lines of token numbers, by sub-words learned from the training part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from neuralfinder.data.dataset import Array, Dataset
+from neuralfinder.types import Shape
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+T = TypeVar("T")
+
+VOCABULARY = 30_000
+"""Tokens that are learned at most, the commonest first."""
+
+EMBEDDING = 256
+"""Numbers that a token becomes."""
+
+LENGTHS = 8, 512
+"""Least and most tokens of a line, and the least is also the step."""
+
+KEPT_WHOLE = 0.99
+"""Share of the training texts that a line is long enough for, where `LENGTHS` allow it."""
+
+LONGEST_TOKEN = 24
+"""Bytes of a token at most: what is longer is not a word."""
+
+PADDING = "[PAD]"
+
+WITHOUT_SPACES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+"""Scripts whose words no space parts: each character is a piece of its own, and kernels see words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Byte-pair encoding (Sennrich et al. 2016) over the bytes of words, so that nothing is unknown.
+
+    A word of the training part is a token of its own, from its first occurrence on, as far as the vocabulary goes; what
+    is new is put together from the pieces there are.
+
+    Attributes:
+        text: the tokenizer as JSON of the library `tokenizers`.
+        length: tokens of a line: longer texts are cut, shorter ones are filled up with token 0.
+        vocabulary: different tokens.
+    """
+
+    text: str
+    length: int
+    vocabulary: int
+
+    @classmethod
+    def learn(cls, texts: Sequence[str]) -> Tokens:
+        """Learn vocabulary and length from the training part; equal texts in any order give equal tokens."""
+        from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.normalizer = normalizers.NFC()
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Whitespace(),
+                pre_tokenizers.Split(Regex(WITHOUT_SPACES), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
+            ]
+        )
+        trainer = trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            min_frequency=1,
+            show_progress=False,
+            special_tokens=[PADDING],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            max_token_length=LONGEST_TOKEN,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        counts = [len(line.ids) for line in tokenizer.encode_batch(list(texts))]
+        least, most = LENGTHS
+        wanted = int(np.quantile(counts, KEPT_WHOLE, method="higher")) if counts else least
+        length = min(most, max(least, -(-wanted // least) * least))
+        return cls(tokenizer.to_str(), length, tokenizer.get_vocab_size())
+
+    @classmethod
+    def read(cls, text: str, length: int) -> Tokens:
+        """The tokens of a file that was written from `text`.
+
+        Raises:
+            ValueError: no tokenizer.
+        """
+        try:
+            json.loads(text)
+            return cls(text, length, _tokenizer(text).get_vocab_size())
+        except Exception as error:  # the library raises nothing more special
+            raise ValueError(f"no tokenizer: {error}") from error
+
+    def encode(self, texts: Sequence[str]) -> tuple[Array, int]:
+        """Lines `(n, 1, 1, length)` int32, and how many texts were cut."""
+        lines = np.zeros((len(texts), 1, 1, self.length), dtype=np.int32)
+        cut = 0
+        for row, line in enumerate(_tokenizer(self.text).encode_batch(list(texts))):
+            ids = line.ids[: self.length]
+            lines[row, 0, 0, : len(ids)] = ids
+            cut += len(line.ids) > self.length
+        return lines, cut
+
+    def apply(self, lines: T) -> T:
+        """Lines are what the network takes."""
+        return lines
+
+    def shape(self, _: Shape) -> Shape:
+        """Of one text, for the network."""
+        return Shape(EMBEDDING, 1, self.length, self.vocabulary)
+
+
+def tokenized(data: Dataset, rows: Array) -> Dataset:
+    """Texts as lines of tokens learned from the training part alone; anything else as it is.
+
+    Args:
+        data: a data set.
+        rows: of the training part.
+    """
+    if not data.is_text:
+        return data
+    tokens = Tokens.learn([data.samples[row] for row in rows])
+    lines, cut = tokens.encode(data.samples.tolist())
+    notes = [
+        f"{tokens.vocabulary:,} tokens were learned from the training part; a text is a line of {tokens.length}.",
+        f"{cut:,} of {len(lines):,} texts are longer and were truncated to {tokens.length} tokens." if cut else "",
+    ]
+    return replace(data, samples=lines, tokens=tokens, notes=(*data.notes, *filter(None, notes)))
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(text: str) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(text)

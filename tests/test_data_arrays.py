@@ -158,7 +158,7 @@ class NAType:
 
 
 BAD_LABELS = [
-    (["a", None, "a", "b", None, "b"], r"missing .*rows 1, 4; expected a label for every picture.*leave them out"),
+    (["a", None, "a", "b", None, "b"], r"missing .*rows 1, 4; expected a label for every sample.*leave them out"),
     ([0.0, 1.0, np.nan, 0, 1, 0], r"missing .*row 2;"),
     (np.array([0, 1, 0, 1, 0, np.nan]), r"missing .*row 5;"),
     (["a", NAType(), "a", "b", "b", "a"], r"missing .*row 1;"),
@@ -166,12 +166,12 @@ BAD_LABELS = [
     (np.array([1, "1"] * 3, dtype=object), r"int and str"),
     ([1, True, 1, True, 0, 0], r"bool and int"),
     ([b"a", b"b"] * 3, r"bytes"),
-    (["a"] * 6, r"one class only \('a'\).*at least 2 classes; add pictures of another class"),
-    (list("abcdef"), r"a different label for each of the 6 pictures.*give class labels"),
-    (["a", "a", "a", "a", "a", "b"], r"too few pictures: 1 of class 'b'.*at least 3.*add pictures or leave"),
+    (["a"] * 6, r"one class only \('a'\).*at least 2 classes; add samples of another class"),
+    (list("abcdef"), r"a different label for each of the 6 samples.*give class labels"),
+    (["a", "a", "a", "a", "a", "b"], r"too few samples: 1 of class 'b'.*at least 3.*add samples or leave"),
     (["a", "b"] * 2, r"6 pictures and 4 labels; expected as many labels.*same rows"),
     ([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0], [0, 1]], r"not one-hot in rows 2, 3;.*exactly one 1.*one label per"),
-    ([["a", "b"]] * 6, r"object of shape \(6, 2\).*one label per picture"),
+    ([["a", "b"]] * 6, r"object of shape \(6, 2\).*one label per sample"),
     ([[1, 0], [0], [1], [0], [1], [0]], r"list"),
     ([[1, 0, 0], [0, 1, 0]] * 3, r"0 of class 2"),
     (np.zeros((6, 2, 2)), r"shape \(6, 2, 2\)"),

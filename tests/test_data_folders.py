@@ -199,7 +199,7 @@ def test_folders_that_are_no_data_are_refused(tmp_path):
     refuse(r"a folder of parts \(train, val\)", tmp_path / "parts")
     save(tmp_path / "few" / "dog" / "0.png")
     tree(tmp_path / "few", ("cat",))
-    refuse(r"few is too few pictures: 1 of class 'dog'; expected at least 3", tmp_path / "few")
+    refuse(r"few is too few samples: 1 of class 'dog'; expected at least 3", tmp_path / "few")
 
 
 def test_wrong_test_parts_are_refused(tmp_path):
@@ -244,7 +244,7 @@ def test_half_of_a_class_may_be_unreadable_but_enough_must_be_left(tmp_path):
     tree(tmp_path, count=4)
     for i in (0, 1):
         (tmp_path / "dog" / f"{i}.png").write_bytes(b"")
-    refuse(r"too few pictures: 2 of class 'dog'; expected at least 3", tmp_path)
+    refuse(r"too few samples: 2 of class 'dog'; expected at least 3", tmp_path)
 
 
 def test_a_broken_link_and_a_huge_picture_are_unreadable(tmp_path, monkeypatch):

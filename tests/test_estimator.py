@@ -340,7 +340,7 @@ def test_other_shapes_are_refused_by_predict(shape: tuple[int, ...], given: str)
         ({"X": np.zeros((60, 64))}, r"X is of shape \(60, 64\); .*reshape it, perhaps to \(60, 8, 8\)"),
         ({"y": np.zeros(60)}, r"y is of one class only"),
         ({"y": np.zeros(59)}, r"59 labels"),
-        ({"y": np.arange(60) + 0.5}, r"a different label for each of the 60 pictures.*continuous"),
+        ({"y": np.arange(60) + 0.5}, r"a different label for each of the 60 samples.*continuous"),
         ({"X_test": np.zeros((3, 8, 8), np.uint8)}, r"y_test is missing"),
         ({"X_test": np.zeros((3, 8, 8)), "y_test": [0, 1, 2]}, r"X_test is float64 pictures.*expected uint8"),
         ({"X_test": np.zeros((3, 8, 8), np.uint8), "y_test": [0, 1, 5]}, r"classes that the training part lacks: 5"),

@@ -128,7 +128,7 @@ def table(n: int = 30) -> tuple[np.ndarray, np.ndarray]:
         (np.ones((12, 2)) * 1j, np.arange(12) % 2, r"X is of type complex128; expected bool, integers or floats"),
         (np.empty((12, 0)), np.arange(12) % 2, r"X is empty, of shape \(12, 4, 0\)"),
         (np.empty((0, 3)), [], r"X is empty, of shape \(0, 4, 12\)"),
-        (np.ones((12, 2)), None, r"y is a NoneType; expected one label per picture"),
+        (np.ones((12, 2)), None, r"y is a NoneType; expected one label per sample"),
         ([[{}] * 2] * 12, np.arange(12) % 2, r"X is of type object; expected bool, integers or floats"),
     ],
 )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neuralfinder.data.dataset import Array
 from neuralfinder.errors import InputError, some
 
-LABELS = "one label per picture: str, int, float or bool `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`"
+LABELS = "one label per sample: str, int, float or bool `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +69,14 @@ def encode_like(y: object, classes: tuple[Any, ...], what: str = "y_test") -> np
             what,
             given=f"a test part with classes that the training part lacks: {some(map(repr, strange))}",
             expected=f"classes among {some(map(repr, classes))}",
-            mend="add training pictures of them or leave them out of the test part",
+            mend="add training samples of them or leave them out of the test part",
         )
     table = np.array([known.get(label, -1) for label in other.classes], dtype=np.int64)
     return np.asarray(table[other.indices])
 
 
 def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given_test: Array, what: str) -> None:
-    """Raise unless there are two classes or more, each with a picture for every part.
+    """Raise unless there are two classes or more, each with a sample for every part.
 
     Args:
         labels: `(n,)` indices into `classes`.
@@ -85,7 +85,7 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
         what: the argument or folder the message is about.
 
     Raises:
-        InputError: one class, all labels different, or a class with fewer than 3 pictures (2 beside a test part).
+        InputError: one class, all labels different, or a class with fewer than 3 samples (2 beside a test part).
     """
     rest = labels[~given_test]
     if len(classes) < 2:
@@ -93,13 +93,13 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
             what,
             given=f"of one class only ({some(map(repr, classes))})",
             expected="at least 2 classes",
-            mend="add pictures of another class",
+            mend="add samples of another class",
         )
     if len(classes) == len(rest):
         raise InputError(
             what,
-            given=f"a different label for each of the {len(rest)} pictures",
-            expected="classes that several pictures share",
+            given=f"a different label for each of the {len(rest)} samples",
+            expected="classes that several samples share",
             mend="give class labels; continuous measurements and file names are not classes",
         )
     least = 2 if given_test.any() else 3
@@ -108,9 +108,9 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
     if few:
         raise InputError(
             what,
-            given=f"too few pictures: {some(few)}",
-            expected=f"at least {least} pictures of each class, one for each part",
-            mend="add pictures or leave the class out",
+            given=f"too few samples: {some(few)}",
+            expected=f"at least {least} samples of each class, one for each part",
+            mend="add samples or leave the class out",
         )
 
 
@@ -135,7 +135,7 @@ def _column(y: object, what: str) -> Array:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or array.size == 0:
-        raise InputError(what, given=f"of shape {array.shape}", expected=LABELS, mend="give one label per picture")
+        raise InputError(what, given=f"of shape {array.shape}", expected=LABELS, mend="give one label per sample")
     return array
 
 
@@ -162,8 +162,8 @@ def _check_none_missing(missing: Iterable[bool], what: str) -> None:
         raise InputError(
             what,
             given=f"missing (None or NaN) in {rows_text(rows)}",
-            expected="a label for every picture",
-            mend="label these pictures or leave them out",
+            expected="a label for every sample",
+            mend="label these samples or leave them out",
         )
 
 
@@ -190,12 +190,12 @@ def _from_one_hot(array: Array, what: str) -> Encoded:
         numbers = np.asarray(array.tolist() if array.dtype.kind == "O" else array, dtype=float)
     except (TypeError, ValueError):
         raise InputError(
-            what, given=f"{array.dtype} of shape {array.shape}", expected=expected, mend="give one label per picture"
+            what, given=f"{array.dtype} of shape {array.shape}", expected=expected, mend="give one label per sample"
         ) from None
     right = ((numbers == 0) | (numbers == 1)).all(axis=1) & (numbers.sum(axis=1) == 1)
     wrong = np.flatnonzero(~right).tolist()
     if wrong:
         raise InputError(
-            what, given=f"not one-hot in {rows_text(wrong)}", expected=expected, mend="give one label per picture"
+            what, given=f"not one-hot in {rows_text(wrong)}", expected=expected, mend="give one label per sample"
         )
     return Encoded(numbers.argmax(axis=1).astype(np.int64), tuple(range(array.shape[1])), one_hot=True)

@@ -43,10 +43,6 @@ LINEAR_SECONDS = 20.0
 VIEWS = 6
 """Looks at one picture of a network that averages at test time."""
 
-LEAST_SHARE = 0.25
-"""Share of the training part that every candidate sees. On CIFAR-10 it ranks fresh networks as 7 epochs do: Spearman's
-rho 0.94, n = 6, `benchmarks/fidelity.py`."""
-
 FIXED_SECONDS = 0.03
 """Seconds of a candidate that are not training steps: building, storing, journal."""
 
@@ -267,12 +263,12 @@ class _Draft:
         return [self.rates.step_seconds(space.cost(genome)) for genome in founders]
 
     def _fidelity(self, seconds: float, typical_step: float) -> tuple[int, float]:
-        """Epochs and share that a candidate has `seconds` for; between `LEAST_SHARE` and half a final training."""
+        """Epochs and share that a candidate has `seconds` for; from the recipe's `least` to half a final training."""
         affordable = (seconds - FIXED_SECONDS) / typical_step - self.measuring
-        passes = affordable / self.steps
+        passes = max(self.recipe.least, affordable / self.steps)
         longest = (self.settings.final_epochs or self.final.longest) / 2
         epochs = self.settings.epochs or max(1, int(min(passes, longest)))
-        share = self.settings.share or min(1.0, max(LEAST_SHARE, round(passes / epochs, 2)))
+        share = self.settings.share or min(1.0, max(self.recipe.least, round(passes / epochs, 2)))
         return epochs, share
 
     def _side(self, candidates: int) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from neuralfinder.build import WORDS
 from neuralfinder.cost import inputs, shapes
 from neuralfinder.genome import Conv, DenseHead, Genome, Identity
 from neuralfinder.types import Shape
@@ -114,7 +115,7 @@ def inherit(network: nn.Module, child: Genome, parents: Sequence[Parent], shape:
         parents: one or more trained networks of the same task.
         shape: shape of one sample.
     """
-    network.load_state_dict({k: v for k, v in parents[0].state.items() if k == "words.weight"}, strict=False)
+    network.load_state_dict({k: v for k, v in parents[0].state.items() if k == f"{WORDS}.weight"}, strict=False)
     genomes = [parent.genome for parent in parents]
     matches = align(child, genomes, shape.channels)
     before: Place | None = None  # the gene whose outputs come in; an inserted layer passes them on

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from neuralfinder.data import Columns, as_pictures, read_pictures
-from neuralfinder.data.folders import SUFFIXES
+from neuralfinder.data import Columns, as_pictures, read_pictures, tables
+from neuralfinder.data.folders import PICTURES, TEXTS, Kind
 from neuralfinder.data.intake import NO_COLUMNS
-from neuralfinder.data.texts import read_texts
+from neuralfinder.data.texts import read_column, read_text
 from neuralfinder.errors import InputError, some
 from neuralfinder.model import Model
 
@@ -30,30 +30,33 @@ def predictions(model: Model, inputs: Sequence[Path], columns: Columns = NO_COLU
     Raises:
         InputError: an input that is not there, unreadable, or without samples.
     """
+    kind = TEXTS if model.shape.vocabulary else PICTURES
     names: list[str] = []
     blocks: list[np.ndarray] = []
     for path in inputs:
-        if model.shape.vocabulary:
-            own, texts = read_texts(path, columns)
-            block = model.samples(texts)
-            names += own
-        elif path.suffix.lower() == ".npz" and path.is_file():
+        if kind == TEXTS and path.suffix.lower() in tables.SUFFIXES and path.is_file():
+            block = model.samples(read_column(path, columns))
+            names += [f"{path}[{row}]" for row in range(len(block))]
+        elif kind == PICTURES and path.suffix.lower() == ".npz" and path.is_file():
             block = _from_npz(path, model)
             names += [f"{path}[{row}]" for row in range(len(block))]
         else:
-            files = _files(path)
-            block = read_pictures(files, model.shape)
+            files = _files(path, kind)
+            pictures = kind == PICTURES
+            block = read_pictures(files, model.shape) if pictures else model.samples([*map(read_text, files)])
             names += [str(file) for file in files]
         blocks.append(model.probabilities(block))
     return [_row(name, shares, model.classes) for name, shares in zip(names, np.concatenate(blocks), strict=True)]
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, kind: Kind) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and _is_seen(file, path))
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in kind.suffixes and _is_seen(file, path))
     if not files:
-        raise InputError(str(path), given="a folder without pictures", expected="picture files", mend="name another")
+        raise InputError(
+            str(path), given=f"a folder without {kind.name}s", expected=f"{kind.name} files", mend="name another"
+        )
     return files
 
 

@@ -317,6 +317,15 @@ def test_search_and_predict_from_the_command_line(tmp_path):
     asked = CliRunner().invoke(cli.cli, ["predict", str(tmp_path / "run"), str(path), "--format", "json"])
     rows = json.loads(asked.output)
     assert np.mean([row["label"] == label for row, label in zip(rows, labels, strict=True)]) > 0.9
+    letters = tmp_path / "letters"
+    for name in ("b.txt", "a.txt", ".hidden.txt"):
+        letters.mkdir(exist_ok=True)
+        (letters / name).write_text(texts[0], encoding="utf-8")
+    asked = CliRunner().invoke(cli.cli, ["predict", str(tmp_path / "run"), str(letters), "--format", "csv"])
+    assert [line.split(",")[0] for line in asked.output.splitlines()[1:3]] == [
+        str(letters / n) for n in ("a.txt", "b.txt")
+    ]
+    assert ".hidden" not in asked.output
     model = Model.load(tmp_path / "run")
     again = model.probabilities(model.samples(texts))
     np.testing.assert_allclose(again[:, 0], [row["probabilities"]["sea"] for row in rows], atol=1e-5)

@@ -14,7 +14,7 @@ from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.folders import Found
 from neuralfinder.data.labels import check_classes, encode, encode_like, rows_text
 from neuralfinder.data.reading import check_half_readable, failures_note
-from neuralfinder.data.tables import SUFFIXES, Columns, read_table
+from neuralfinder.data.tables import Columns, read_table
 from neuralfinder.errors import InputError, some
 
 EXPECTED = "texts `(n,)`: a list or an array of str"
@@ -185,26 +185,26 @@ def from_folder(name: str, found: Found) -> Dataset:
     return replace(whole, fingerprint=found.fingerprint())
 
 
-def read_texts(path: Path, columns: Columns) -> tuple[list[str], list[str]]:
-    """Names and texts to predict on: of a text file, of the text files of a folder, of a table's column.
+def read_column(path: Path, columns: Columns) -> list[str]:
+    """The texts of a table's column, missing ones empty.
 
     Raises:
-        InputError: nothing there that is a text.
+        InputError: an unreadable table, or no column of texts.
     """
-    if path.suffix.lower() in SUFFIXES and path.is_file():
-        table = read_table(path)
-        column = str(columns.text_of(list(table), path.name))
-        texts = [_text(cell, column, row) for row, cell in enumerate(table[column])]
-        return [f"{path}[{row}]" for row in range(len(texts))], texts
-    files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
-    if not files:
-        raise InputError(str(path), given="a folder without text files", expected=".txt files", mend="name another")
-    texts = []
-    for file in files:
-        try:
-            texts.append(file.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                str(file), given=f"unreadable ({error})", expected="a text in UTF-8", mend="save it as UTF-8"
-            ) from None
-    return [str(file) for file in files], texts
+    table = read_table(path)
+    column = str(columns.text_of(list(table), path.name))
+    return [_text(cell, column, row) for row, cell in enumerate(table[column])]
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        InputError: an unreadable file, or one that is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            str(path), given=f"unreadable ({error})", expected="a text in UTF-8", mend="save it as UTF-8"
+        ) from None

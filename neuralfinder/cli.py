@@ -91,6 +91,7 @@ DATA_OPTIONS = [
     click.option("--test", type=click.Path(), help="Data of the same kind used as the test part."),
     click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side."),
     click.option("--text", metavar="COLUMN", help="Column of a table with the texts. [found by its name]"),
+    click.option("--image", metavar="COLUMN", help="Column of a table with paths of pictures. [found by its name]"),
     click.option("--target", metavar="COLUMN", help="Column of a table with the labels. [found by its name]"),
 ]
 
@@ -99,11 +100,9 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command these options; it gets them together, as `where`."""
 
     @functools.wraps(command)
-    def gathered(
-        *, test: str | None, image_size: int | None, text: str | None, target: str | None, **others: Any
-    ) -> None:
-        where = {"test": test and _resolved(test), "image_size": image_size, "text": text, "target": target}
-        command(where=where, **others)
+    def gathered(*, test: str | None, **others: Any) -> None:
+        where = {name: others.pop(name) for name in ("image_size", "text", "image", "target")}
+        command(where={"test": test and _resolved(test), **where}, **others)
 
     wrapped: Callable[..., None] = gathered
     for option in reversed(DATA_OPTIONS):
@@ -134,8 +133,9 @@ def search(
     """Find the best network for DATA and train it.
 
     DATA is a folder with one sub-folder of pictures, or of text files, per class (or with train/ and test/ parts made
-    of such), a table of texts (.csv, .tsv, .jsonl, .parquet), a .npz file with X and y, a name from `list datasets`, or
-    nothing for hand-written digits. The same command again resumes; a finished run answers at once.
+    of such), a table of texts or of paths of pictures (.csv, .tsv, .jsonl, .parquet), a .npz file with X and y, a name
+    from `list datasets`, or nothing for hand-written digits. The same command again resumes; a finished run answers at
+    once.
     """
     from neuralfinder.presets import Settings, default_minutes, read_option
 
@@ -146,6 +146,28 @@ def search(
     settings = Settings(**chosen, options={**dict(read_option(text) for text in options), **limits})
     address = _address(data, where)
     _search(address, settings, folder or _default_folder(address, settings), quiet)
+
+
+@cli.command()
+@click.argument("data", required=False)
+@_data_options
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def check(data: str | None, where: dict[str, Any], form: str) -> None:
+    """The data doctor: what is in DATA and what would be done about it, without any training."""
+    import tempfile
+
+    from neuralfinder.data import examined, split
+    from neuralfinder.data.doctor import report
+    from neuralfinder.data.tokens import tokenized
+
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = examined(_source(_address(data, where)).load(Path(scratch), lambda *_: None))
+        parts = split(whole.labels, whole.given_test, 0, groups=whole.groups)
+        whole = tokenized(whole, parts.train)
+    if form == "json":
+        click.echo(json.dumps(report(whole), ensure_ascii=False, indent=1))
+    else:
+        click.echo("\n".join([whole.name, *(f"- {note}" for note in whole.notes)]))
 
 
 @cli.command()
@@ -239,14 +261,15 @@ def show(folder: Path, id_: int | None) -> None:
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--text", metavar="COLUMN", help="Column of a table with the texts. [found by its name]")
-def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None) -> None:
-    """Classes of pictures or texts: files, folders of files, .npz files with X, tables with a column of texts."""
+@click.option("--image", metavar="COLUMN", help="Column of a table with paths of pictures. [found by its name]")
+def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, image: str | None) -> None:
+    """Classes of pictures or texts: files, folders of files, .npz files with X, tables of texts or of paths."""
     from neuralfinder import report
     from neuralfinder.data import Columns
     from neuralfinder.model import Model
     from neuralfinder.predict import predictions
 
-    rows = predictions(Model.load(folder), inputs, Columns(text))
+    rows = predictions(Model.load(folder), inputs, Columns(text, image=image))
     columns = ("input", "label", "probability")
     if form == "json":
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -283,9 +306,13 @@ def _listed(what: str) -> Iterable[tuple[str, str]]:
         case "genes":
             return [(form, meaning) for form, (_, meaning) in GENES.items()]
         case "datasets":
+            from neuralfinder.data.hub import NAMED
+
             return [
                 ("digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn"),
                 ("docstrings", "texts: which installed library does a docstring come from?"),
+                *((name, f"{meaning}; downloaded once") for name, (_, meaning) in NAMED.items()),
+                ("hf:NAME", "any data set of the Hugging Face Hub with pictures or texts and labels; downloaded once"),
             ]
         case _:
             values = {
@@ -327,9 +354,11 @@ def _source(address: dict[str, Any]) -> Source:
 
 def _address(data: str | None, where: dict[str, Any]) -> dict[str, Any]:
     """Where the data are and how they are read, as the record keeps it."""
+    from neuralfinder.data.hub import is_name
     from neuralfinder.data.intake import BUNDLED, DIGITS
 
-    source = None if data in (None, DIGITS) else data if data in BUNDLED else _resolved(data)
+    named = data in BUNDLED or is_name(data or "")
+    source = None if data in (None, DIGITS) else data if named else _resolved(data)
     return {"source": source, **where}
 
 

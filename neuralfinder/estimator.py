@@ -17,8 +17,11 @@ from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from neuralfinder.archive import read_archive
-from neuralfinder.data import from_arrays
+from neuralfinder.data import Dataset, from_arrays
+from neuralfinder.data.hub import is_hub
+from neuralfinder.data.intake import from_hub
 from neuralfinder.data.labels import encode
+from neuralfinder.data.pairs import from_pairs, is_pairs
 from neuralfinder.data.texts import from_texts, is_texts
 from neuralfinder.errors import InputError
 from neuralfinder.presets import Settings, default_minutes
@@ -95,12 +98,13 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.run = run
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, X_test: Any = None, y_test: Any = None) -> NeuralFinder:
+    def fit(self, X: Any, y: Any = None, X_test: Any = None, y_test: Any = None) -> NeuralFinder:
         """Search, train, measure.
 
         Args:
-            X: pictures or texts, n of them.
-            y: n labels.
+            X: pictures or texts, n of them; or both and their labels in one: a `Dataset` or `DatasetDict` of the
+                library `datasets`, or one that gives pairs of a sample and a label, as torch's do.
+            y: n labels; none beside such a data set.
             X_test: samples of a test part, which only the final figures see; a fifth of `X` when not given.
             y_test: their labels.
 
@@ -110,7 +114,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """
         status = Status()
         settings = self._settings()
-        data = (from_texts if is_texts(X) else from_arrays)(X, y, X_test=X_test, y_test=y_test)
+        data = _gathered(X, y, X_test, y_test)
         with ExitStack() as stack:
             folder = Path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
             status.say(f"NeuralFinder: {len(data.labels):,} {data.kind}s, seed {self.seed}, preset {self.preset}")
@@ -184,6 +188,15 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def _counts(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("candidates", "epochs", "finalists", "final_epochs", "workers")}
+
+
+def _gathered(X: Any, y: Any, X_test: Any, y_test: Any) -> Dataset:
+    """What `fit` is given as a data set."""
+    if y is None and is_hub(X):
+        return from_hub(X if X_test is None else {"train": X, "test": X_test})
+    if y is None and is_pairs(X):
+        return from_pairs(X, X_test)
+    return (from_texts if is_texts(X) else from_arrays)(X, y, X_test=X_test, y_test=y_test)
 
 
 def _whole(name: str, given: Any) -> int:

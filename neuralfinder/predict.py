@@ -12,7 +12,7 @@ import numpy as np
 
 from neuralfinder.data import Columns, as_pictures, read_pictures, tables
 from neuralfinder.data.folders import PICTURES, TEXTS, Kind
-from neuralfinder.data.intake import NO_COLUMNS
+from neuralfinder.data.intake import NO_COLUMNS, picture_paths
 from neuralfinder.data.texts import read_column, read_text
 from neuralfinder.errors import InputError, some
 from neuralfinder.model import Model
@@ -23,8 +23,8 @@ def predictions(model: Model, inputs: Sequence[Path], columns: Columns = NO_COLU
 
     Args:
         model: a trained model.
-        inputs: picture files, folders whose picture files are taken in order of name, or `.npz` files with `X`; for
-            texts, text files, folders of them, or tables with a column of texts.
+        inputs: picture files, folders whose picture files are taken in order of name, tables with a column of their
+            paths, or `.npz` files with `X`; for texts, text files, folders of them, or tables with a column of texts.
         columns: of tables.
 
     Raises:
@@ -37,6 +37,10 @@ def predictions(model: Model, inputs: Sequence[Path], columns: Columns = NO_COLU
         if kind == TEXTS and path.suffix.lower() in tables.SUFFIXES and path.is_file():
             block = model.samples(read_column(path, columns))
             names += [f"{path}[{row}]" for row in range(len(block))]
+        elif kind == PICTURES and path.suffix.lower() in tables.SUFFIXES and path.is_file():
+            files = picture_paths(path, columns)
+            block = read_pictures(files, model.shape)
+            names += [str(file) for file in files]
         elif kind == PICTURES and path.suffix.lower() == ".npz" and path.is_file():
             block = _from_npz(path, model)
             names += [f"{path}[{row}]" for row in range(len(block))]

@@ -35,6 +35,8 @@ class Preset:
         planned: whether the plan decides fidelity, caps and world size; if not, everything is as published.
         inherit: whether children start from the weights of their parents.
         early_stop: whether a training clearly behind earlier ones is stopped.
+        duplicates_together: whether copies of a sample stay on one side of every split.
+        class_weights: whether all classes count alike in training and in scores, however many samples they have.
         retrain: how many retrainings of the winner on training and validation part are reported beside it.
     """
 
@@ -46,6 +48,8 @@ class Preset:
     planned: bool
     inherit: bool
     early_stop: bool
+    duplicates_together: bool = True
+    class_weights: bool = False
     retrain: int = 0
     text_recipe: str = "text"
     text_final: str = "text-final"
@@ -128,7 +132,7 @@ DEFAULT_MINUTES = 5.0
 
 MOST_MINUTES = 1_000_000
 
-SWITCHES = ("inherit", "early_stop")
+SWITCHES = ("inherit", "early_stop", "duplicates_together", "class_weights")
 """Settings of the search itself, beside those of strategy and space."""
 
 LIMITS = ("max_size_mb", "max_latency_ms")
@@ -234,7 +238,7 @@ class Settings:
                 raise InputError(name, given=value, expected="more than 0", mend="change it, or leave it out")
 
     def switch(self, name: str) -> bool:
-        """Whether `inherit` or `early_stop` is on: as set, or else as the preset has it."""
+        """Whether one of `SWITCHES` is on: as set, or else as the preset has it."""
         return bool(self.options.get(name, getattr(PRESETS[self.preset], name)))
 
     def limit(self, name: str) -> float | None:

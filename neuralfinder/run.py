@@ -20,8 +20,9 @@ from filelock import FileLock, Timeout
 
 import neuralfinder
 from neuralfinder.cost import Rates
-from neuralfinder.data import Dataset, Split, split
+from neuralfinder.data import Dataset, Split, examined, split
 from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data.doctor import report
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import InputError, RunFolderError
@@ -41,7 +42,7 @@ from neuralfinder.search import Limits, Progress, replay, search
 from neuralfinder.seeds import Seeds
 from neuralfinder.status import Status
 from neuralfinder.strategies import Strategy
-from neuralfinder.train import Clock, Setup
+from neuralfinder.train import Clock, Setup, class_weights
 from neuralfinder.types import Candidate
 from neuralfinder.weights import WeightStore
 
@@ -121,7 +122,15 @@ def make_setup(data: Dataset, parts: Split, settings: Settings, device: torch.de
     flip = recipe.flip and _may_mirror(data, parts.train, settings, status)
     bf16 = recipe.mixed_precision and has_bf16(device)
     preparation = data.tokens or Scaling.of(train)
-    return Setup(train, validation, len(data.classes), preparation, recipe, batch_size, flip, bf16)
+    weights = class_weights(train.labels, len(data.classes)) if settings.switch("class_weights") else None
+    return Setup(train, validation, len(data.classes), preparation, recipe, batch_size, flip, bf16, weights)
+
+
+def divided(data: Dataset, settings: Settings) -> tuple[Dataset, Split]:
+    """Loaded data, examined and with texts as tokens, and the parts."""
+    data = examined(data, settings.switch("duplicates_together"))
+    parts = split(data.labels, data.given_test, settings.seed, groups=data.groups)
+    return tokenized(data, parts.train), parts
 
 
 def _may_mirror(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> bool:
@@ -153,10 +162,10 @@ class _Run:
         with self.interrupts.watched(), self._computing() as executor:
             status.enter("reading")
             data = self.source.load(self.folder, status.progress)
+            data, parts = divided(data, settings)
             status.say(*data.notes)
-            parts = split(data.labels, data.given_test, settings.seed)
-            known, data = len(data.notes), tokenized(data, parts.train)
-            status.say(*data.notes[known:])
+            if not self.record.last("data"):
+                self.record.append("data", [report(data)])
             open_test = partial(Part.of, data.samples, data.labels, parts.test, device)
             task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
 

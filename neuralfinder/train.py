@@ -73,7 +73,10 @@ def _clock_until(moment: float) -> Clock:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock."""
+    """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock.
+
+    `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`.
+    """
 
     train: Part
     validation: Part
@@ -83,6 +86,7 @@ class Setup:
     batch_size: int
     flip: bool = False
     bf16: bool = False
+    weights: Tensor | None = None
     clock: Clock = field(default_factory=Clock)
 
     @property
@@ -186,7 +190,7 @@ def _loss(network: nn.Module, setup: Setup, pictures: Tensor, labels: Tensor) ->
     recipe = setup.recipe
     with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
         logits = network(pictures)
-    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    loss = F.cross_entropy(logits.float(), labels, setup.weights, label_smoothing=recipe.label_smoothing)
     if recipe.class_l2:
         loss = loss + recipe.class_l2 * network.get_parameter("head.weight").square().sum()
     return loss
@@ -297,9 +301,19 @@ class Pace:
 
 
 def accuracy(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:
-    """Share of the part's pictures whose most likely class is right."""
+    """Share of the part's samples whose most likely class is right, weighted as the setup has it."""
     right = predict_logits(network, part, setup.preparation, setup.bf16, views).argmax(1) == part.labels
-    return int(right.sum()) / len(part)
+    if setup.weights is None:
+        return int(right.sum()) / len(part)
+    counts = setup.weights[part.labels]
+    return float(counts[right].sum() / counts.sum())
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights `(classes,)` float32 that let all classes among the labels count alike; 1 on average over the labels."""
+    counts = torch.bincount(labels, minlength=classes)
+    present = counts > 0
+    return torch.where(present, len(labels) / (present.sum() * counts.clamp(min=1)), 0).float()
 
 
 def predict_logits(

@@ -450,7 +450,7 @@ BAD_DATA = {
     "an empty folder": (lambda p: p / "empty", ["without any picture", "one sub-folder per class"]),
     "no class folders": (lambda p: p / "pets" / "cat", ["8 pictures but no class folders", "one sub-folder per class"]),
     "one class": (lambda p: pictures(p / "one", (("cat", 8),)), ["one class only ('cat')", "another class"]),
-    "a class of one": (lambda p: pictures(p / "few", (("cat", 8), ("dog", 1))), ["1 of class 'dog'", "at least 3"]),
+    "two of a class": (lambda p: pictures(p / "few", (("cat", 2), ("dog", 2))), ["2 of each class", "at least 3"]),
     "all different": (lambda p: npz(p / "a.npz", X20, np.arange(20)), ["a different label for each of the 20"]),
     "one label": (lambda p: npz(p / "a.npz", X20, np.zeros(20, int)), ["of one class only (0)"]),
     "NaN": (lambda p: npz(p / "a.npz", WITH_NAN, Y20), ["X is NaN", "row 3", "leave them out"]),
@@ -627,7 +627,7 @@ def test_sizes_of_pictures_out_of_range(tmp_path, size):
 
 
 def test_what_does_not_go_with_the_digits(tmp_path):
-    call("search", *SMALL, "--test", tmp_path, "--run", tmp_path / "run").refused("beside the bundled digits")
+    call("search", *SMALL, "--test", tmp_path, "--run", tmp_path / "run").refused("beside the data set digits")
     call("search", *SMALL, "--test", "", "--run", tmp_path / "run").refused("test is")
     call("search", *SMALL, "--image-size", "16", "--run", tmp_path / "run").refused("image_size is 16 for the digits")
 

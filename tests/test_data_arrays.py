@@ -108,7 +108,7 @@ def test_a_given_test_part_is_appended_and_uses_the_classes_of_training():
     np.testing.assert_array_equal(data.samples[6:, 0], X[:3] + 1)
     # Two pictures of a class are enough beside a given test part, but not without it.
     assert from_arrays(X[:4], y[:4], X_test=X[4:], y_test=y[4:]).labels.tolist() == [0, 1] * 3
-    with pytest.raises(InputError, match=r"2 of class 'a', 2 of class 'b'.*at least 3.*leave the class out"):
+    with pytest.raises(InputError, match=r"2 of each class at most.*at least 3.*add samples"):
         from_arrays(X[:4], y[:4])
 
 
@@ -168,12 +168,12 @@ BAD_LABELS = [
     ([b"a", b"b"] * 3, r"bytes"),
     (["a"] * 6, r"one class only \('a'\).*at least 2 classes; add samples of another class"),
     (list("abcdef"), r"a different label for each of the 6 samples.*give class labels"),
-    (["a", "a", "a", "a", "a", "b"], r"too few samples: 1 of class 'b'.*at least 3.*add samples or leave"),
+    (["a", "a", "b", "b", "c", "c"], r"too few samples: 2 of each class at most.*at least 3.*add samples"),
     (["a", "b"] * 2, r"6 pictures and 4 labels; expected as many labels.*same rows"),
     ([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0], [0, 1]], r"not one-hot in rows 2, 3;.*exactly one 1.*one label per"),
     ([["a", "b"]] * 6, r"object of shape \(6, 2\).*one label per sample"),
     ([[1, 0], [0], [1], [0], [1], [0]], r"list"),
-    ([[1, 0, 0], [0, 1, 0]] * 3, r"0 of class 2"),
+    ([[1, 0, 0], [0, 1, 0]] * 3, r"without a training sample of class 2"),
     (np.zeros((6, 2, 2)), r"shape \(6, 2, 2\)"),
     ([], r"shape \(0,\)"),
     ("aabbab", r"a str; expected.*give a list or an array"),

@@ -224,11 +224,11 @@ def test_h02_all_kinds_in_one_folder(tmp_path):
     assert np.bincount(data.labels).tolist() == [12, 12]
     shape, notes = data.shape, " ".join(data.notes)
     assert f"{shape.height} high and {shape.width} wide, 3 channels (colour); " in notes
-    assert "of 24 were resized to it (the median size, at most 64; aspect ratio not kept)." in notes
+    assert "of 24 were resized to it (the median size, at most 64; aspect ratio not kept), from " in notes
     # 6 JPEG are plain; 6 RGBA, 6 palette, 5 grey and 1 GIF are not.
     assert (
-        "18 of 24 pictures were converted to 8-bit RGB: 8-bit grey 5, palette 7, transparent (put on white) 12."
-        in notes
+        "18 of 24 pictures were converted to 8-bit RGB, "
+        "of them 8-bit grey 5, palette 7, transparent (put on white) 12: " in notes
     )
     paths = sorted(tmp_path.rglob("*.*"), key=lambda path: (path.parent.name, path.name))
     np.testing.assert_array_equal(read_pictures(paths, data.shape), data.samples)
@@ -242,7 +242,7 @@ def test_all_grey_folders_stay_grey(tmp_path):
     assert data.shape == Shape(1, 4, 4)
     assert any("1 channels (grey)" in note for note in data.notes)
     assert any(
-        "4 of 6 pictures were converted to 8-bit grey: 1-bit 2, transparent (put on white) 2." in note
+        "4 of 6 pictures were converted to 8-bit grey, of them 1-bit 2, transparent (put on white) 2: " in note
         for note in data.notes
     )
 

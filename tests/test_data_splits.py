@@ -18,15 +18,15 @@ def parts(result):
 
 
 def check_share(labels, rows, part, share, left):
-    """Every class has its share of `rows` in `part`, rounded down or up, at least 1, and leaves `left`."""
+    """Every class has its share of `rows` in `part`, rounded down or up, at least 1, unless too few are left."""
     sizes, taken = np.bincount(labels[rows]), np.bincount(labels[part], minlength=labels.max() + 1)
     for size, count in zip(sizes, taken, strict=True):
-        assert 1 <= count <= size - left
-        assert abs(count - size * share) < 1 or count in (1, size - left)
+        assert min(1, max(0, size - left)) <= count <= max(0, size - left)
+        assert abs(count - size * share) < 1 or count in (0, 1, size - left)
 
 
 @given(
-    st.lists(st.integers(3, 40), min_size=2, max_size=8),
+    st.lists(st.integers(1, 40), min_size=2, max_size=8).filter(lambda counts: max(counts) >= 3),
     st.floats(0.02, 0.9),
     st.floats(0.02, 0.9),
     st.integers(0, 2**40),
@@ -41,7 +41,11 @@ def test_without_a_given_test_part(counts, validation, test, seed):
     assert all(part.dtype == np.int64 for part in parts(result))
 
 
-@given(st.lists(st.integers(2, 30), min_size=2, max_size=6), st.integers(1, 20), st.integers(0, 2**40))
+@given(
+    st.lists(st.integers(1, 30), min_size=2, max_size=6).filter(lambda counts: max(counts) >= 2),
+    st.integers(1, 20),
+    st.integers(0, 2**40),
+)
 def test_a_given_test_part_is_used_as_it_is(counts, tested, seed):
     labels = np.concatenate([np.repeat(np.arange(len(counts)), counts), np.zeros(tested, dtype=int)])
     given_test = np.arange(len(labels)) >= sum(counts)
@@ -100,15 +104,53 @@ def test_shares_out_of_range_are_refused(shares):
         split(np.repeat([0, 1], 30), NONE_GIVEN, 0, **shares)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), st.booleans()), min_size=8, max_size=80),
+    st.booleans(),
+    st.integers(0, 2**40),
+)
+def test_copies_are_on_one_side(rows, tested, seed):
+    labels, groups, given_test = (np.array(column) for column in zip(*rows, strict=True))
+    given_test = given_test & tested
+    try:
+        result = split(labels, given_test, seed, groups=groups)
+    except InputError as error:
+        assert "copies count once" in str(error)
+        return
+    where = [set(groups[part].tolist()) for part in parts(result)]
+    assert not where[0] & where[1] | where[0] & where[2] | where[1] & where[2]
+    assert all(len(part) for part in parts(result))
+    left_out = set(range(len(rows))) - set(np.concatenate(parts(result)).tolist())
+    assert left_out == {row for row in range(len(rows)) if groups[row] in groups[given_test] and not given_test[row]}
+
+
+def test_without_copies_groups_change_nothing():
+    labels = np.repeat([0, 1], 30)
+    for one, two in zip(
+        parts(split(labels, NONE_GIVEN, 5)),
+        parts(split(labels, NONE_GIVEN, 5, groups=np.arange(60)[::-1])),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_small_classes_stay_in_training():
+    labels = np.array([0] * 20 + [1] + [2, 2])
+    result = split(labels, np.zeros(23, dtype=bool), 0)
+    assert 20 in result.train
+    assert {21, 22} == (set(result.train.tolist()) | set(result.validation.tolist())) & {21, 22}
+    assert (labels[result.test] == 0).all()
+
+
 @pytest.mark.parametrize(
     ("labels", "given_test", "message"),
     [
-        ([0, 0, 0, 1, 1], [0, 0, 0, 0, 0], r"2 of class 1; expected at least 3 rows.*add pictures"),
-        ([0, 0, 1, 1, 1], [0, 0, 0, 1, 1], r"1 of class 1; expected at least 2 rows"),
+        ([0, 0, 1, 1], [0, 0, 0, 0], r"2 samples of each class at most; expected at least 3 of one class.*add samples"),
+        ([0, 1, 1, 1], [0, 0, 1, 1], r"1 samples of each class at most; expected at least 2"),
         ([0, 1], [1, 1], r"no row beside the test part"),
-        ([0, 1, 1], [0, 0], r"shapes \(3,\) and \(2,\).*one entry per picture"),
+        ([0, 1, 1], [0, 0], r"shapes \(3,\), \(2,\) and \(3,\).*one entry per picture"),
     ],
 )
-def test_classes_too_small_are_refused(labels, given_test, message):
+def test_too_few_rows_are_refused(labels, given_test, message):
     with pytest.raises(InputError, match=message):
         split(np.array(labels), np.array(given_test, dtype=bool), 0)

@@ -33,10 +33,12 @@ LAYERS = [
     "strategies.large_scale_evolution strategies.local_search strategies.metaqnn strategies.nas_rl",
     "strategies testing",
     "presets",
-    "data.dataset data.pictures data.folders data.mirror data.tables",
-    "data.labels data.reading data.splits data.tokens",
-    "data.arrays data.texts",
-    "data.docstrings",
+    "data.findings",
+    "data.dataset data.folders",
+    "data.labels data.pictures data.splits data.tables data.thumbnails data.tokens",
+    "data.arrays data.copies data.hub data.mirror data.reading",
+    "data.doctor data.texts",
+    "data.docstrings data.pairs",
     "data.intake",
     "data data.batches",
     "build plan baselines optimizers judgement",
@@ -70,7 +72,8 @@ HOMES = {
     "rich": "terminal",
     "filelock": "run",
     "ray": "ray_executor",
-    "PIL": "data.pictures",
+    "PIL": "data.pairs data.pictures",
+    "datasets": "",
     "tokenizers": "",
     "pyarrow": "",
 }
@@ -78,6 +81,7 @@ HOMES = {
 
 INSIDE_FUNCTIONS = {
     "torch": "seeds estimator", "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
+    "datasets": "data.hub",
 }  # fmt: skip
 """Who else may import it within a function."""
 

@@ -113,9 +113,9 @@ def test_the_record_is_in_order(finished):
     with Record(folder / "run.sqlite", readonly=True) as record:
         kinds = [event.kind for event in record.read()]
         assert record.last("finished").data == json.loads(json.dumps(result))
-    assert kinds[:2] == ["run", "plan"]
-    assert kinds[2:10] == ["asked", "result"] * 4
-    assert kinds[10:] == ["stop", *["final"] * (len(kinds) - 12), "finished"]
+    assert kinds[:3] == ["run", "data", "plan"]
+    assert kinds[3:11] == ["asked", "result"] * 4
+    assert kinds[11:] == ["stop", *["final"] * (len(kinds) - 13), "finished"]
 
 
 def test_the_model_returned_is_the_model_written(finished):
@@ -199,7 +199,7 @@ def test_a_death_at_any_station_changes_nothing(finished, tmp_path, name, at):
 def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        killing(patch, "neuralfinder.record.Record.append", 9)  # run, plan, then asked and result of 0, 1, 2; asked 3
+        killing(patch, "neuralfinder.record.Record.append", 10)  # run, data, plan, asked and result of 0, 1, 2; asked 3
         with pytest.raises(Killed):
             run(source(), small(), folder, Status())
     trained = []

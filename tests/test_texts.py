@@ -104,7 +104,11 @@ def test_of_two_columns_one_name_is_enough(tmp_path):
 @pytest.mark.parametrize(
     ("header", "columns", "words"),
     [
-        (("id", "a", "b"), Columns(), "'id', 'a', 'b'; expected a column of texts and one of labels"),
+        (
+            ("id", "a", "b"),
+            Columns(),
+            "'id', 'a', 'b'; expected a column of texts or of paths of pictures, and one of labels",
+        ),
         (("text", "b", "c"), Columns(), "--target"),
         (("text", "label", "c"), Columns(text="texts"), "did you mean 'text'"),
         (("text", "label", "c"), Columns(target="zebra"), "expected a column of a.csv"),
@@ -127,7 +131,7 @@ def test_h04_missing_blank_and_endless_cells(tmp_path):
     assert data.samples[3] == texts[3]
     assert "nan" in data.samples
     notes = " ".join(data.notes)
-    assert "5 texts are missing (rows 72, 73, 74, 75, 76) and count as empty." in notes
+    assert "5 texts are missing and count as empty: row 72, row 73, row 74, row 75, row 76." in notes
     assert "2 texts are blank" in notes
     done = tokenized(data, split(data.labels, data.given_test, 0).train)
     assert done.shape == Shape(EMBEDDING, 1, done.samples.shape[3], done.tokens.vocabulary)
@@ -139,7 +143,7 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path):
     rows = [*zip(texts, labels, strict=True), ("lost", ""), ("too",)]
     data = load(write_csv(tmp_path / "a.csv", rows))
     assert len(data.samples) == 20
-    assert "2 rows of a.csv have no label and were left out: rows 20, 21." in data.notes
+    assert "2 rows of a.csv have no label and were left out: row 20, row 21. Label them to use them." in data.notes
 
 
 @pytest.mark.parametrize(
@@ -151,7 +155,7 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path):
         ("a.csv", b"text,label\n", "without any row"),
         ("a.jsonl", b'{"text": "a"\n', "line 1 is no object"),
         ("a.jsonl", b"[1, 2]\n", "line 1 is no object"),
-        ("a.jsonl", b'{"text": 3, "label": 1}\n' * 8, "int in row 0; expected texts"),
+        ("a.jsonl", b'{"text": 3, "label": 1}\n' * 8, "row 0 is of type int; expected a text"),
         ("a.parquet", b"PAR1 nothing", "unreadable"),
     ],
 )
@@ -179,7 +183,7 @@ def test_a_folder_of_text_files(tmp_path):
     data = load(tmp_path / "d")
     assert data.samples.tolist() == texts[0::2] + texts[1::2]
     assert data.classes == ("sea", "wood")
-    assert "1 unreadable texts were left out: sea/spoilt.txt (no UTF-8)." in data.notes
+    assert any(note.startswith("1 unreadable texts were left out: sea/spoilt.txt (no UTF-8).") for note in data.notes)
     assert data.fingerprint == fingerprint(tmp_path / "d")
 
 
@@ -219,7 +223,7 @@ def test_something_else_among_texts_is_told():
 def test_any_language_is_encoded_and_nothing_is_unknown(texts):
     tokens = Tokens.learn(texts)
     lines, cut = tokens.encode([*texts, "never seen \u00e9\u4e16\U0001f44d"])
-    assert cut == 0 or tokens.length < 30
+    assert not cut or tokens.length < 30
     assert lines.max() < tokens.vocabulary
     assert (lines[-1] > 0).any()
 
@@ -254,7 +258,7 @@ def test_a_line_is_as_long_as_nearly_all_texts_need():
     texts = ["one two"] * 200 + ["many " * 3000]
     tokens = Tokens.learn(texts)
     assert tokens.length == 8
-    assert tokens.encode(texts)[1] == 1
+    assert tokens.encode(texts)[1] == [200]
 
 
 # training

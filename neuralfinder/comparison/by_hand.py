@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows it
 
 from neuralfinder.baselines import majority
 from neuralfinder.cost import looking_steps
-from neuralfinder.data import Dataset, split
+from neuralfinder.data import Dataset
 from neuralfinder.data.batches import Part
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.executors import compute, in_process
@@ -23,7 +23,7 @@ from neuralfinder.model import Predictor
 from neuralfinder.plan import SAFETY, VIEWS
 from neuralfinder.presets import PRESETS, Settings
 from neuralfinder.references import REFERENCES, build_reference
-from neuralfinder.run import WRITING_SECONDS, make_setup
+from neuralfinder.run import WRITING_SECONDS, divided, make_setup
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.status import Status
 from neuralfinder.train import (
@@ -86,7 +86,7 @@ def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
     if data.is_text:
         raise InputError(name, given="used on texts", expected="pictures", mend="compare strategies on texts")
     device = find_device(settings.device)
-    parts = split(data.labels, data.given_test, settings.seed)
+    data, parts = divided(data, settings)
     setup = make_setup(data, parts, settings, device, Status())
     deadline = started + 60 * (settings.minutes or 1.0) - WRITING_SECONDS
     recipe = PRESETS[settings.preset].recipes(data.shape)[1]

@@ -142,10 +142,10 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
     """Run one method and write its row; the minutes begin when the data are in memory."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
-    from neuralfinder.data import limited, load, split
+    from neuralfinder.data import limited, load
     from neuralfinder.data.intake import arguments
-    from neuralfinder.data.tokens import tokenized
     from neuralfinder.machine import describe, find_device
+    from neuralfinder.run import divided
 
     row: Row = {"method": method, "seed": seed}
     try:
@@ -153,8 +153,7 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
         data = load(address["source"], **arguments(address), scratch=folder)
         data = data if comparison.limit is None else limited(data, comparison.limit)
         settings = dataclasses.replace(comparison.settings, seed=seed)
-        parts = split(data.labels, data.given_test, seed)
-        data = tokenized(data, parts.train)
+        data, parts = divided(data, settings)
         row["task"] = {
             "name": data.name,
             "notes": " ".join(data.notes),

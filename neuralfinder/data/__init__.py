@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from neuralfinder.data.arrays import as_pictures, from_arrays
 from neuralfinder.data.dataset import Dataset
+from neuralfinder.data.doctor import examined
 from neuralfinder.data.intake import fingerprint, load
 from neuralfinder.data.pictures import read_pictures
 from neuralfinder.data.splits import Split, limited, split
@@ -14,6 +15,7 @@ __all__ = [
     "Dataset",
     "Split",
     "as_pictures",
+    "examined",
     "fingerprint",
     "from_arrays",
     "limited",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.labels import check_classes, encode, encode_like, rows_text
+from neuralfinder.data.findings import Finding, present
+from neuralfinder.data.labels import check_classes, encode, encode_like, one_hot, rows_text
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -32,7 +34,7 @@ def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = Non
     Raises:
         InputError: shapes, types, lengths, values or classes that cannot be used.
     """
-    images, axis_note = _channels_first(_array(X, "X"), "X")
+    images, axis = _channels_first(_array(X, "X"), "X")
     encoded = encode(y)
     _check_lengths(images, encoded.indices, "X and y")
     labels, given_test = encoded.indices, np.zeros(len(images), dtype=bool)
@@ -41,24 +43,22 @@ def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = Non
         images, labels = np.concatenate([images, more]), np.concatenate([labels, more_labels])
         given_test = np.arange(len(images)) >= len(given_test)
     check_classes(labels, encoded.classes, given_test, "y")
-    pixels, type_note = _pixels(images, "X")
-    notes = [
-        f"{len(pixels)} pictures of {len(encoded.classes)} classes, {Shape(*pixels.shape[1:])}, {pixels.dtype}.",
-        axis_note,
-        type_note,
-        f"The one-hot labels were read as the column indices 0 to {len(encoded.classes) - 1}; predictions are such"
-        " indices."
-        if encoded.one_hot
-        else "",
-    ]
+    pixels, converted = _pixels(images, "X")
+    shape = Shape(*pixels.shape[1:])
+    findings = (
+        Finding("samples", f"{len(pixels)} pictures of {len(encoded.classes)} classes, {shape}, {pixels.dtype}"),
+        axis,
+        converted,
+        one_hot(encoded),
+    )
     return Dataset(
         name=name,
         samples=pixels,
         labels=labels,
         classes=encoded.classes,
         given_test=given_test,
-        fingerprint=_fingerprint(pixels, labels, given_test, repr(encoded.classes)),
-        notes=tuple(note for note in notes if note),
+        fingerprint=content_fingerprint(pixels, labels, given_test, encoded.classes),
+        findings=present(findings),
     )
 
 
@@ -120,10 +120,10 @@ def _array(X: object, what: str) -> Array:
     return array
 
 
-def _channels_first(array: Array, what: str) -> tuple[Array, str]:
-    """`(n, c, h, w)` by the rule of `from_arrays`, and a sentence on a choice that could have gone the other way."""
+def _channels_first(array: Array, what: str) -> tuple[Array, Finding | None]:
+    """`(n, c, h, w)` by the rule of `from_arrays`, and a choice that could have gone the other way."""
     if array.ndim == 3:
-        return array[:, np.newaxis], ""
+        return array[:, np.newaxis], None
     given = f"of shape {array.shape}"
     if array.ndim != 4:
         side = round(array[0].size ** 0.5) if array.ndim == 2 else 0
@@ -133,15 +133,15 @@ def _channels_first(array: Array, what: str) -> tuple[Array, str]:
     first, last = array.shape[1], array.shape[3]
     usual = (1, 3) if {first, last} & {1, 3} else (2, 4)
     if last in usual:
-        note = f"The last axis of {array.shape} was taken as the channels." if first in usual else ""
-        return array.transpose(0, 3, 1, 2), note
+        choice = Finding("channels", f"The last axis of {array.shape} was taken as the channels")
+        return array.transpose(0, 3, 1, 2), choice if first in usual else None
     if first in usual:
-        return array, ""
+        return array, None
     raise InputError(what, given=given, expected=SHAPES, mend="move the channels to the second or last axis")
 
 
-def _pixels(array: Array, what: str) -> tuple[Array, str]:
-    """Pictures `(n, c, h, w)` as C-contiguous uint8 or float32, and a sentence on the conversion."""
+def _pixels(array: Array, what: str) -> tuple[Array, Finding | None]:
+    """Pictures `(n, c, h, w)` as C-contiguous uint8 or float32, and the conversion where there was one."""
     kind, given = array.dtype.kind, str(array.dtype)
     if kind == "b" or (kind in "ui" and array.min() >= 0 and array.max() <= 255):
         pixels = np.ascontiguousarray(array, dtype=np.uint8)
@@ -149,7 +149,8 @@ def _pixels(array: Array, what: str) -> tuple[Array, str]:
         with np.errstate(over="ignore"):
             pixels = np.ascontiguousarray(array, dtype=np.float32)
         _check_finite(pixels, what)
-    return pixels, "" if pixels.dtype == array.dtype else f"The pictures were converted from {given} to {pixels.dtype}."
+    converted = Finding("converted", f"The pictures were converted from {given} to {pixels.dtype}")
+    return pixels, None if pixels.dtype == array.dtype else converted
 
 
 def _check_finite(pixels: Array, what: str) -> None:
@@ -191,9 +192,9 @@ def _test_part(X_test: object, y_test: object, images: Array, classes: tuple[obj
     return more, labels
 
 
-def _fingerprint(pixels: Array, labels: Array, given_test: Array, classes: str) -> str:
-    """Of the final forms, so that `(n, h, w)` and `(n, h, w, 1)` are the same data."""
-    digest = hashlib.blake2b(f"arrays {pixels.dtype} {pixels.shape} {classes}".encode(), digest_size=16)
+def content_fingerprint(pixels: Array, labels: Array, given_test: Array, classes: tuple[Any, ...]) -> str:
+    """Identity of pictures in their final form, so that `(n, h, w)` and `(n, h, w, 1)` are the same data."""
+    digest = hashlib.blake2b(f"arrays {pixels.dtype} {pixels.shape} {classes!r}".encode(), digest_size=16)
     for array in (pixels, labels, given_test):
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

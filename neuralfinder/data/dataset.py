@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from neuralfinder.data.findings import Finding
 from neuralfinder.types import Shape
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ class Dataset:
         classes: the labels as given, as plain Python str, int, float or bool, sorted.
         given_test: `(n,)` bool, the rows that came as a test part; all False when none came.
         fingerprint: identity of the content, hexadecimal.
-        notes: plain sentences on what was converted, ignored, left out or resized.
+        findings: what was converted, ignored, left out or resized, and what else there is to know.
+        names: `n` names of the samples in their part; empty where rows have none but their number.
+        groups: `(n,)` int64, equal for copies of one sample; `None` before `doctor.examined` has looked.
         tokens: how texts became lines of numbers; `None` for pictures, and for texts before that.
     """
 
@@ -38,8 +41,15 @@ class Dataset:
     classes: tuple[Any, ...]
     given_test: npt.NDArray[Any]
     fingerprint: str
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    names: tuple[str, ...] = ()
+    groups: npt.NDArray[Any] | None = None
     tokens: Tokens | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in sentences."""
+        return tuple(map(str, self.findings))
 
     @property
     def is_text(self) -> bool:
@@ -57,3 +67,13 @@ class Dataset:
         channels, height, width = map(int, self.samples.shape[1:])
         plain = Shape(channels, height, width)
         return self.tokens.shape(plain) if self.tokens else plain
+
+    def name_in_part(self, row: int) -> str:
+        """The sample's file, or its row, counted from 0 in the training and in the given test part."""
+        if self.names:
+            return self.names[row]
+        return f"row {row - int((~self.given_test).sum()) if self.given_test[row] else row}"
+
+    def name_of(self, row: int) -> str:
+        """The same, and whether it came in the test part."""
+        return f"{self.name_in_part(row)}{' of the test part' if self.given_test[row] else ''}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from neuralfinder.data.dataset import Dataset
+from neuralfinder.data.findings import Finding
 from neuralfinder.data.labels import encode
 from neuralfinder.data.texts import dataset
 
@@ -52,8 +53,9 @@ def docstrings() -> Dataset:
     samples = np.array(list(texts), dtype=object)
     encoded = encode(list(texts.values()))
     versions = ", ".join(f"{name} {version(name)}" for name, package in LIBRARIES.items() if package)
-    note = f"The texts are first paragraphs of docstrings of installed libraries: Python's own, {versions}."
-    return dataset(NAME, samples, encoded.indices, encoded.classes, np.zeros(len(samples), dtype=bool), [note])
+    text = f"The texts are first paragraphs of docstrings of installed libraries: Python's own, {versions}"
+    origin = Finding("origin", text)
+    return dataset(NAME, samples, encoded.indices, encoded.classes, np.zeros(len(samples), dtype=bool), [origin])
 
 
 def _home(package: str | None) -> Path:

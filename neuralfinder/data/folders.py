@@ -10,12 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuralfinder.data.findings import Finding, present
 from neuralfinder.errors import InputError, some
 
-SUFFIXES = frozenset(
-    [".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"]
-)
-"""Of the files that `pictures` decodes."""
+FORMATS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+}
+"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called. Its other decoders are
+old, rare or start other programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +39,43 @@ class Kind:
         return f"one sub-folder of {self.name}s per class, or train/ and test/ with such sub-folders"
 
 
-PICTURES, TEXTS = Kind("picture", SUFFIXES), Kind("text", frozenset([".txt"]))
+PICTURES = Kind("picture", frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes))
+TEXTS = Kind("text", frozenset([".txt"]))
 
 PART_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
 @dataclass(frozen=True, slots=True)
 class SampleFile:
-    """A picture or text file: its path, the same relative to its part's folder, its class and its size in bytes."""
+    """A picture or text file.
+
+    Attributes:
+        path: where it lies.
+        relative: its name for people, the path within its part.
+        label: its class.
+        size: in bytes.
+        content: of a file that lies nowhere by itself.
+    """
 
     path: str
     relative: str
     label: str
     size: int
+    content: bytes | None = None
+
+    @property
+    def source(self) -> str | bytes:
+        """What to open."""
+        return self.path if self.content is None else self.content
 
 
 @dataclass(frozen=True)
 class Part:
-    """The files of a folder with one sub-folder per class, sorted, and sentences on what was ignored."""
+    """The files of a folder with one sub-folder per class, sorted, and what was ignored."""
 
     root: Path
     files: tuple[SampleFile, ...]
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +84,17 @@ class Found:
 
     train: Part
     test: Part | None
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def files(self) -> list[SampleFile]:
+        """Of both parts, the test part last."""
+        return [*self.train.files, *(self.test.files if self.test else ())]
+
+    @property
+    def remarks(self) -> tuple[Finding, ...]:
+        """What is to be said of the folder and its parts."""
+        return (*self.findings, *self.train.findings, *(self.test.findings if self.test else ()))
 
     def fingerprint(self) -> str:
         """Identity by relative paths and sizes of all files: cheap, and the same wherever the folder lies."""
@@ -128,7 +161,7 @@ def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found
     Raises:
         InputError: no files, no class folders, one class, a class in the test part only, or two test parts.
     """
-    parts, notes = _parts(source, kind)
+    parts, findings = _parts(source, kind)
     if parts and test:
         raise InputError(
             "test",
@@ -148,12 +181,12 @@ def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found
             mend=f"add a sub-folder of {kind.name}s of another class",
         )
     if tested:
-        notes += _compare(labels, tested, kind)
-    return Found(train, tested, notes)
+        findings += _compare(labels, tested, kind)
+    return Found(train, tested, findings)
 
 
-def _compare(labels: list[str], tested: Part, kind: Kind) -> tuple[str, ...]:
-    """A sentence on classes without a test sample; classes of the test part alone are an error."""
+def _compare(labels: list[str], tested: Part, kind: Kind) -> tuple[Finding, ...]:
+    """Classes without a test sample; classes of the test part alone are an error."""
     there = {file.label for file in tested.files}
     strange = sorted(there - set(labels))
     if strange:
@@ -163,8 +196,8 @@ def _compare(labels: list[str], tested: Part, kind: Kind) -> tuple[str, ...]:
             expected=f"classes among {some(map(repr, labels))}",
             mend=f"add training {kind.name}s of them or take these folders away",
         )
-    untested = [label for label in labels if label not in there]
-    return (f"The test part has no {kind.name} of {some(map(repr, untested))}.",) if untested else ()
+    untested = tuple(repr(label) for label in labels if label not in there)
+    return (Finding("untested class", f"The test part has no {kind.name} of", untested),) if untested else ()
 
 
 def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
@@ -196,14 +229,14 @@ def _folders(folder: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in seen if not entry.is_symlink() or Path(os.path.realpath(entry.path)) not in loops]
 
 
-def _parts(source: Path, kind: Kind) -> tuple[tuple[Path, Path] | None, tuple[str, ...]]:
-    """The folders of both parts where `source` has them, and a sentence on folders beside them."""
+def _parts(source: Path, kind: Kind) -> tuple[tuple[Path, Path] | None, tuple[Finding, ...]]:
+    """The folders of both parts where `source` has them, and those beside them."""
     folders = {entry.name.lower(): Path(entry.path) for entry in _folders(source)}
     nested = {name for name in folders.keys() & PART_NAMES if _folders(folders[name])}
     if {"train", "test"} <= nested:
-        others = sorted(path.name for name, path in folders.items() if name not in ("train", "test"))
-        note = f"Folders beside train and test were ignored: {some(others)}."
-        return (folders["train"], folders["test"]), (note,) if others else ()
+        others = tuple(sorted(path.name for name, path in folders.items() if name not in ("train", "test")))
+        beside = Finding("ignored", "Folders beside train and test were ignored", others)
+        return (folders["train"], folders["test"]), (beside,) if others else ()
     if len(nested) > 1 or (nested and nested == folders.keys()):
         names = ", ".join(sorted(folders[name].name for name in nested))
         raise InputError(
@@ -215,19 +248,19 @@ def _parts(source: Path, kind: Kind) -> tuple[tuple[Path, Path] | None, tuple[st
     return None, ()
 
 
-def _walk(folder: str, relative: str, label: str, ignored: Counter[str], kind: Kind) -> Iterator[SampleFile]:
-    """The files of a class folder at any depth; what is passed over is counted in `ignored`."""
+def _walk(folder: str, relative: str, label: str, ignored: list[tuple[str, str]], kind: Kind) -> Iterator[SampleFile]:
+    """The files of a class folder at any depth; what is passed over goes to `ignored`, with the reason."""
     for entry in _entries(folder):
         name = f"{relative}/{entry.name}"
         if _hidden(entry.name):
-            ignored["hidden"] += 1
+            ignored.append((name, "hidden"))
         elif entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, name, label, ignored, kind)
         elif _is_folder(entry):
             # Not followed: such a link may lead round in a circle, or into another class.
-            ignored["links to folders"] += 1
+            ignored.append((name, "links to folders"))
         elif Path(entry.name).suffix.lower() not in kind.suffixes:
-            ignored[f"without a {kind.name}'s suffix"] += 1
+            ignored.append((name, f"without a {kind.name}'s suffix"))
         else:
             yield SampleFile(entry.path, name, label, _size(entry))
 
@@ -242,7 +275,7 @@ def _size(entry: os.DirEntry[str]) -> int:
 
 def _scan(root: Path, kind: Kind) -> Part:
     entries = _entries(root)
-    ignored = Counter("hidden" for entry in entries if _hidden(entry.name))
+    ignored = [(entry.name, "hidden") for entry in entries if _hidden(entry.name)]
     files: list[SampleFile] = []
     empty = []
     folders = _folders(root)
@@ -261,12 +294,26 @@ def _scan(root: Path, kind: Kind) -> Part:
             expected=kind.layout,
             mend=f"move the {kind.name}s into one sub-folder per class",
         )
-    notes = []
-    if ignored:
-        listed = ", ".join(f"{count} {reason}" for reason, count in sorted(ignored.items()))
-        notes.append(f"{ignored.total()} files or folders in {root.name} were ignored: {listed}.")
-    if empty:
-        notes.append(f"{len(empty)} sub-folders of {root.name} without {kind.name}s were ignored: {some(empty)}.")
-    if loose:
-        notes.append(f"{len(loose)} entries of {root.name} that are no class folders were ignored: {some(loose)}.")
-    return Part(root, tuple(files), tuple(notes))
+    reasons = Counter(reason for _, reason in ignored)
+    listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    findings = (
+        Finding(
+            "ignored",
+            f"{len(ignored)} files or folders in {root.name} were ignored, {listed}",
+            tuple(name for name, _ in ignored),
+        )
+        if ignored
+        else None,
+        Finding("ignored", f"{len(empty)} sub-folders of {root.name} without {kind.name}s were ignored", tuple(empty))
+        if empty
+        else None,
+        Finding(
+            "ignored",
+            f"{len(loose)} entries of {root.name} that are no class folders were ignored",
+            tuple(loose),
+            f"Move a {kind.name} into the folder of its class to use it.",
+        )
+        if loose
+        else None,
+    )
+    return Part(root, tuple(files), present(findings))

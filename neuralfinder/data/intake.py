@@ -8,17 +8,19 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neuralfinder.data import docstrings, tables, texts
-from neuralfinder.data.arrays import from_arrays
+from neuralfinder.data import docstrings, hub, tables, texts
+from neuralfinder.data.arrays import content_fingerprint, from_arrays
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.folders import PICTURES, TEXTS, Found, existing, find, kind_of
-from neuralfinder.data.labels import check_classes
-from neuralfinder.data.reading import read_files
+from neuralfinder.data.findings import Finding
+from neuralfinder.data.folders import PICTURES, TEXTS, Found, SampleFile, existing, find, kind_of
+from neuralfinder.data.labels import counted, encode_parts
+from neuralfinder.data.reading import Loaded, read_files
 from neuralfinder.data.tables import Columns
 from neuralfinder.errors import InputError, some
 
@@ -28,6 +30,9 @@ BUNDLED = DIGITS, docstrings.NAME
 """Names of data sets that need no download."""
 
 NO_COLUMNS = Columns()
+
+Reader = Callable[[list[SampleFile], Array], Loaded]
+"""Decodes picture files, of which some are the test part."""
 
 NPZ_EXPECTED = "a .npz file with arrays X and y, and optionally X_test and y_test"
 
@@ -47,6 +52,9 @@ def fingerprint(source: str | Path | None, test: str | Path | None = None, colum
         InputError: as `load` does for paths and folders.
     """
     source = DIGITS if source is None else source
+    if isinstance(source, str) and hub.is_name(source):
+        _check_no_test(source, test)
+        return hashlib.blake2b(repr((source, columns)).encode(), digest_size=16).hexdigest()
     if name := _bundled(source, test):
         return (
             hashlib.blake2b(DIGITS.encode(), digest_size=16).hexdigest()
@@ -75,9 +83,10 @@ def load(
 
     Args:
         source: `None` or `digits` for scikit-learn's hand-written digits, `docstrings` for texts that say which library
-            they come from; a folder with one sub-folder of pictures, or of text files, per class, or with `train/` and
-            `test/` made of such; a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with a column of texts and one of
-            labels; a `.npz` file with `X` and `y`, and optionally `X_test` and `y_test`.
+            they come from; a name of `hub.NAMED` or `hf:NAME`, which are downloaded once; a folder with one sub-folder
+            of pictures, or of text files, per class, or with `train/` and `test/` made of such; a table
+            (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with a column of texts, or of paths of pictures, and one of labels; a
+            `.npz` file with `X` and `y`, and optionally `X_test` and `y_test`.
         test: a second folder, table or `.npz` file, the same kind as `source`, that is the test part.
         columns: of a table.
         image_size: side in pixels, 4..2048, of the square that pictures of a folder are resized to.
@@ -88,27 +97,69 @@ def load(
         InputError: nothing there, another layout, too few or unreadable pictures.
     """
     source = DIGITS if source is None else source
+    if isinstance(source, str) and hub.is_name(source):
+        _check_no_test(source, test)
+        data = from_hub(hub.fetched(source), columns, source, image_size, scratch, progress)
+        return replace(data, fingerprint=fingerprint(source, None, columns))
     if name := _bundled(source, test):
         _check_no_size(image_size, f"the {name}")
         return _digits() if name == DIGITS else _docstrings()
     path, test_path = _paths(source, test)
+    reader = partial(read_files, image_size=image_size, scratch=scratch, progress=progress)
+    if _is_npz(path):
+        _check_no_size(image_size, "a .npz file")
+        return _from_npz(path, test_path)
     if not path.is_dir():
-        _check_no_size(image_size, f"a {path.suffix} file")
-        if _is_npz(path):
-            return _from_npz(path, test_path)
-        table = texts.from_tables(path, test_path, columns)
-        return replace(table, fingerprint=_table_fingerprint(path, test_path, columns))
+        rows = tables.read_rows(path, test_path, columns)
+        if rows.kind == TEXTS:
+            _check_no_size(image_size, "texts")
+        homes = path.parent, (test_path or path).parent
+        data = _from_rows(path.stem, rows, homes, reader, (str(path), str(test_path)))
+        return replace(data, fingerprint=_table_fingerprint(path, test_path, columns))
     kind = kind_of(path)
     found = find(path, test_path, kind)
     if kind == TEXTS:
         _check_no_size(image_size, "texts")
         return texts.from_folder(path.resolve().name, found)
-    return _from_folder(path.resolve().name, found, image_size, scratch, progress)
+    return _from_folder(path.resolve().name, found, reader)
+
+
+def from_hub(
+    given: Any,
+    columns: Columns = NO_COLUMNS,
+    name: str = "datasets",
+    image_size: int | None = None,
+    scratch: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """A data set from a `Dataset` or `DatasetDict` of the library `datasets`.
+
+    Its columns of pictures or texts and of labels are found as in tables; class labels are their names. A split `test`,
+    or else `validation`, is the test part.
+
+    Args:
+        given: the data.
+        columns: where they are not found by their names.
+        name: for people.
+        image_size: as for `load`.
+        scratch: as for `load`.
+        progress: as for `load`.
+
+    Raises:
+        InputError: no training part, columns that cannot be found, or as `load`.
+    """
+    rows = tables.rows_of(hub.read(given, columns), columns)
+    reader = partial(read_files, image_size=image_size, scratch=scratch, progress=progress)
+    data = _from_rows(name, rows, (Path(), Path()), reader, ("the data", "the test part"))
+    if data.is_text:
+        _check_no_size(image_size, "texts")
+        return data
+    return replace(data, fingerprint=content_fingerprint(data.samples, data.labels, data.given_test, data.classes))
 
 
 def arguments(address: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `load` beside the source that are written down in a record as `address`."""
-    columns = Columns(address.get("text"), address.get("target"))
+    columns = Columns(address.get("text"), address.get("target"), address.get("image"))
     return {"test": address["test"], "image_size": address["image_size"], "columns": columns}
 
 
@@ -116,14 +167,18 @@ def _bundled(source: str | Path, test: str | Path | None) -> str | None:
     """The name of a bundled set, `None` for anything else."""
     if not (isinstance(source, str) and source in BUNDLED):
         return None
+    _check_no_test(source, test)
+    return source
+
+
+def _check_no_test(source: str, test: str | Path | None) -> None:
     if test is not None:
         raise InputError(
             "test",
-            given=f"{str(test)!r} beside the bundled {source}",
-            expected=f"no test part, for a fifth of the {source} becomes it",
+            given=f"{str(test)!r} beside the data set {source}",
+            expected="no test part, for it has its own or a fifth of it becomes it",
             mend="leave it out, or give your own data as well",
         )
-    return source
 
 
 @functools.cache
@@ -185,10 +240,10 @@ def _digits() -> Dataset:
     bunch = load_digits()
     # Scaled like picture files, so that a network for the digits can be tried on files.
     dataset = from_arrays(np.round(bunch.images * (255 / 16)).astype(np.uint8), bunch.target, name=DIGITS)
-    notes = [*dataset.notes, "The digits are those bundled with scikit-learn, scaled from 0..16 to 0..255."]
-    if Path(DIGITS).is_dir():
-        notes.append("The folder 'digits' here is not used; write './digits' for it.")
-    return replace(dataset, fingerprint=fingerprint(DIGITS), notes=tuple(notes))
+    origin = Finding("origin", "The digits are those bundled with scikit-learn, scaled from 0..16 to 0..255")
+    hidden = Finding("ignored", "The folder 'digits' here is not used", change="Write './digits' for it.")
+    findings = (*dataset.findings, origin, *([hidden] if Path(DIGITS).is_dir() else []))
+    return replace(dataset, fingerprint=fingerprint(DIGITS), findings=findings)
 
 
 def _read_npz(path: Path) -> dict[str, Array]:
@@ -249,29 +304,64 @@ def _npz_fingerprint(path: Path, test: Path | None) -> str:
     return hashlib.blake2b("\n".join(["npz", *sorted(lines)]).encode(), digest_size=16).hexdigest()
 
 
-def _from_folder(
-    name: str,
-    found: Found,
-    image_size: int | None,
-    scratch: Path | None,
-    progress: Callable[[int, int], None] | None,
+def _from_folder(name: str, found: Found, reader: Reader) -> Dataset:
+    """Pictures of a folder."""
+    files = found.files
+    data = _pictures(name, files, [file.label for file in files], len(found.train.files), reader, str(found.train.root))
+    return replace(data, findings=(*data.findings, *found.remarks), fingerprint=found.fingerprint())
+
+
+def _from_rows(
+    name: str, rows: tables.Rows, homes: tuple[Path, Path], reader: Reader, sources: tuple[str, str]
 ) -> Dataset:
-    files = [*found.train.files, *(found.test.files if found.test else ())]
-    in_test = np.arange(len(files)) >= len(found.train.files)
-    loaded = read_files(files, in_test, image_size, scratch, progress)
-    classes = tuple(sorted({file.label for file in found.train.files}))
-    index = {label: number for number, label in enumerate(classes)}
-    labels = np.array([index[files[place].label] for place in loaded.places], dtype=np.int64)
-    given_test = in_test[loaded.places]
-    check_classes(labels, classes, given_test, str(found.train.root))
-    counts = np.bincount(labels, minlength=len(classes)).tolist()
-    listed = some((f"{label} {count}" for label, count in zip(classes, counts, strict=True)), most=10)
-    tested = f", {int(given_test.sum())} of them in the given test part" if found.test else ""
-    notes = (
-        f"{len(labels)} pictures of {len(classes)} classes{tested}: {listed}.",
-        *loaded.notes,
-        *found.notes,
-        *found.train.notes,
-        *(found.test.notes if found.test else ()),
-    )
-    return Dataset(name, loaded.images, labels, classes, given_test, found.fingerprint(), notes)
+    """Texts, or pictures whose relative paths are as seen from the homes of the two parts."""
+    if rows.kind == TEXTS:
+        return texts.from_rows(name, rows, *sources)
+    files = [
+        _picture(cell, homes[place >= rows.first], str(label), row)
+        for place, (cell, label, row) in enumerate(zip(rows.cells, rows.labels, rows.names, strict=True))
+    ]
+    data = _pictures(name, files, rows.labels, rows.first, reader, sources[0])
+    return replace(data, findings=(*data.findings, *rows.findings))
+
+
+def _picture(cell: object, home: Path, label: str, row: str) -> SampleFile:
+    if isinstance(cell, dict) and isinstance(content := cell.get("bytes"), bytes):
+        return SampleFile("", f"{row} {cell.get('path') or ''}".strip(), label, len(content), content)
+    path = cell.get("path") if isinstance(cell, dict) else cell
+    return SampleFile(str(_beside(home, path, row)), str(path), label, 0)
+
+
+def picture_paths(path: Path, columns: Columns) -> list[Path]:
+    """The pictures whose paths are in a table's column, for prediction.
+
+    Raises:
+        InputError: an unreadable table, no such column, or rows without a path.
+    """
+    table = tables.read_table(path)
+    column = columns.sample_of(list(table), path.name, PICTURES)
+    return [_beside(path.parent, cell, f"row {row} of {path.name}") for row, cell in enumerate(table[column])]
+
+
+def _beside(home: Path, cell: object, name: str) -> Path:
+    """A path in a table, as seen from the table's folder."""
+    if not isinstance(cell, str):
+        raise InputError(
+            name,
+            given="without a path" if cell is None else f"of type {type(cell).__name__}",
+            expected="the path of a picture",
+            mend="give it, or take the row away",
+        )
+    return home / cell
+
+
+def _pictures(
+    name: str, files: list[SampleFile], labels: list[Any], first: int, reader: Reader, source: str
+) -> Dataset:
+    """Picture files, of which those after the `first` are the test part."""
+    loaded = reader(files, np.arange(len(files)) >= first)
+    kept = [labels[place] for place in loaded.places]
+    indices, classes, given_test = encode_parts(kept, int((loaded.places < first).sum()), source, "the test part")
+    names = tuple(files[place].relative for place in loaded.places)
+    data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names)
+    return replace(data, findings=(counted(data), *loaded.findings))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuralfinder.data.dataset import Array
+from neuralfinder.data.dataset import Array, Dataset
+from neuralfinder.data.findings import Finding
 from neuralfinder.errors import InputError, some
 
 LABELS = "one label per sample: str, int, float or bool `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`"
@@ -49,6 +50,13 @@ def encode(y: object, what: str = "y") -> Encoded:
     return Encoded(indices.reshape(-1).astype(np.int64), tuple(classes.tolist()))
 
 
+def one_hot(encoded: Encoded) -> Finding | None:
+    """What became of one-hot rows, where labels came as such."""
+    last = len(encoded.classes) - 1
+    text = f"The one-hot labels were read as the column indices 0 to {last}; predictions are such indices"
+    return Finding("one-hot", text) if encoded.one_hot else None
+
+
 def encode_like(y: object, classes: tuple[Any, ...], what: str = "y_test") -> npt.NDArray[np.int64]:
     """Indices `(n,)` of the labels `y` into known `classes`.
 
@@ -75,8 +83,40 @@ def encode_like(y: object, classes: tuple[Any, ...], what: str = "y_test") -> np
     return np.asarray(table[other.indices])
 
 
+def encode_parts(
+    labels: list[Any], first: int, source: str, test: str
+) -> tuple[npt.NDArray[np.int64], tuple[Any, ...], npt.NDArray[np.bool_]]:
+    """Indices `(n,)`, classes, and `(n,)` whether each is of the test part, of labels whose `first` are not.
+
+    Args:
+        labels: of both parts.
+        first: how many are beside the test part.
+        source: where these come from, for messages.
+        test: where the others come from, for messages.
+
+    Raises:
+        InputError: as `encode`, `encode_like` and `check_classes`.
+    """
+    encoded = encode(labels[:first], source)
+    indices = encoded.indices
+    if first < len(labels):
+        indices = np.concatenate([indices, encode_like(labels[first:], encoded.classes, test)])
+    given_test = np.arange(len(labels)) >= first
+    check_classes(indices, encoded.classes, given_test, source)
+    return indices, encoded.classes, given_test
+
+
+def counted(data: Dataset) -> Finding:
+    """How many samples there are of each class."""
+    counts = np.bincount(data.labels, minlength=len(data.classes)).tolist()
+    listed = some((f"{label} {count}" for label, count in zip(data.classes, counts, strict=True)), most=10)
+    tested = f", {int(data.given_test.sum()):,} of them in the given test part" if data.given_test.any() else ""
+    text = f"{len(data.labels):,} {data.kind}s of {len(data.classes)} classes{tested}: {listed}"
+    return Finding("samples", text)
+
+
 def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given_test: Array, what: str) -> None:
-    """Raise unless there are two classes or more, each with a sample for every part.
+    """Raise unless there are two classes or more, one of them with a sample for every part.
 
     Args:
         labels: `(n,)` indices into `classes`.
@@ -85,7 +125,8 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
         what: the argument or folder the message is about.
 
     Raises:
-        InputError: one class, all labels different, or a class with fewer than 3 samples (2 beside a test part).
+        InputError: one class, one without a sample, all labels different, or no class with 3 samples (2 beside a test
+            part).
     """
     rest = labels[~given_test]
     if len(classes) < 2:
@@ -104,13 +145,20 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
         )
     least = 2 if given_test.any() else 3
     counts = np.bincount(rest, minlength=len(classes))
-    few = [f"{count} of class {label!r}" for label, count in zip(classes, counts, strict=True) if count < least]
-    if few:
+    if absent := [repr(label) for label, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(
             what,
-            given=f"too few samples: {some(few)}",
-            expected=f"at least {least} samples of each class, one for each part",
+            given=f"without a training sample of class {some(absent)}",
+            expected="a sample of each class",
             mend="add samples or leave the class out",
+        )
+    most = int(counts.max())
+    if most < least:
+        raise InputError(
+            what,
+            given=f"too few samples: {most} of each class at most",
+            expected=f"at least {least} samples of one class, one for each part",
+            mend="add samples",
         )
 
 

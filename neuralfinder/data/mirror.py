@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 
+from neuralfinder.data.thumbnails import thumbnails
+
 MOST_PICTURES = 4000
 LARGEST_SIDE = 16
 
@@ -31,7 +33,7 @@ def mirroring_harmless(pictures: np.ndarray, labels: np.ndarray, rng: np.random.
     targets = labels[rows]
     if half < 20 or len(np.unique(targets[:half])) < 2:
         return False, "too few pictures to tell whether mirroring is harmless"
-    small = _standardised(np.concatenate([_shrink(pictures[chunk]) for chunk in np.array_split(rows, 16)]))
+    small = _standardised(thumbnails(pictures[rows], LARGEST_SIDE))
     flat, mirrored = small.reshape(len(rows), -1), small[..., ::-1].reshape(len(rows), -1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few pictures each
@@ -42,15 +44,6 @@ def mirroring_harmless(pictures: np.ndarray, labels: np.ndarray, rng: np.random.
     noise = 2 * np.sqrt(0.25 / (len(rows) - half))
     facts = f"a linear model reads {straight:.0%} of pictures right, mirrored {turned:.0%}"
     return bool(straight > chance + noise and turned > straight - noise), facts
-
-
-def _shrink(pictures: np.ndarray) -> np.ndarray:
-    """Means over blocks, float64, so that no side is longer than `LARGEST_SIDE`; edges that fill no block are cut."""
-    count, channels, height, width = pictures.shape
-    down, right = -(-height // LARGEST_SIDE), -(-width // LARGEST_SIDE)
-    tall, wide = height // down, width // right
-    blocks = pictures[:, :, : tall * down, : wide * right].reshape(count, channels, tall, down, wide, right)
-    return np.asarray(blocks.mean(axis=(3, 5), dtype=np.float64))
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from neuralfinder.data.folders import FORMATS
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
 PIXEL_LIMIT = 100_000_000
 """Pixels of the largest picture that is opened: a few kilobytes can claim to be terabytes."""
-
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-"""The decoders that may see a file, whatever its suffix; Pillow's others are old, rare or start other programs."""
 
 GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -40,18 +39,30 @@ FRAMES, TURNED, TRANSPARENT = "with several frames (first one used)", "turned by
 DEEP, BILEVEL, PALETTE, GREY, COLOUR = "16-bit grey", "1-bit", "palette", "8-bit grey", "colour"
 
 
+Source = str | Path | bytes
+"""A picture file: its path, or its content."""
+
+
 class UnreadableError(Exception):
     """A picture file that cannot be used; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of itself before it is decoded: size as seen upright, grey or not, and the kinds it is of."""
+    """What a file says of itself before it is decoded.
+
+    Attributes:
+        height, width: as seen upright.
+        grey: whether it has no colour.
+        kinds: those it is of.
+        format: name of its decoder.
+    """
 
     height: int
     width: int
     grey: bool
     kinds: tuple[str, ...]
+    format: str
 
 
 @contextmanager
@@ -65,11 +76,11 @@ def no_warnings() -> Iterator[None]:
         yield
 
 
-def read_header(path: str | Path) -> Header:
+def read_header(path: Source) -> Header:
     """Look at a picture file without decoding it.
 
     Args:
-        path: the file.
+        path: the file, or its content.
 
     Raises:
         UnreadableError: with the reason.
@@ -90,17 +101,18 @@ def read_header(path: str | Path) -> Header:
             TURNED if turn in TURNS else "",
             FRAMES if getattr(picture, "is_animated", False) else "",
         ]
-        return Header(height, width, picture.mode in GREY_MODES, tuple(kind for kind in kinds if kind))
+        kinds = [kind for kind in kinds if kind]
+        return Header(height, width, picture.mode in GREY_MODES, tuple(kinds), _format(picture))
 
 
-def decode(path: str | Path, shape: Shape) -> npt.NDArray[np.uint8]:
+def decode(path: Source, shape: Shape) -> npt.NDArray[np.uint8]:
     """Decode one picture file.
 
     Upright by its EXIF orientation, 16-bit grey scaled to 8 bit, transparency put on white, the first of several
     frames, then resized to the shape by a Lanczos filter without keeping the aspect ratio.
 
     Args:
-        path: the file.
+        path: the file, or its content.
         shape: of the result, 1 or 3 channels.
 
     Returns:
@@ -161,10 +173,10 @@ def read_pictures(paths: Sequence[str | Path], shape: Shape) -> npt.NDArray[np.u
 
 
 @contextmanager
-def _open(path: str | Path) -> Iterator[Image.Image]:
+def _open(path: Source) -> Iterator[Image.Image]:
     """An opened picture that can be used; whatever goes wrong in the block is an `UnreadableError`."""
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path, formats=tuple(FORMATS)) as picture:
             if picture.width * picture.height > PIXEL_LIMIT:
                 raise UnreadableError(f"{picture.width} x {picture.height} is beyond {PIXEL_LIMIT:,} pixels")
             if picture.mode == "F":
@@ -182,8 +194,14 @@ def _open(path: str | Path) -> Iterator[Image.Image]:
         raise UnreadableError(" ".join(str(error).split()) or type(error).__name__) from None
 
 
-def _unidentified(path: str | Path) -> str:
-    return "not a picture" if Path(path).stat().st_size else "an empty file"
+def _unidentified(path: Source) -> str:
+    size = len(path) if isinstance(path, bytes) else Path(path).stat().st_size
+    return "not a picture" if size else "an empty file"
+
+
+def _format(picture: Image.Image) -> str:
+    """The decoder's name; a camera's JPEG with more than one picture in it calls itself MPO."""
+    return "JPEG" if picture.format == "MPO" else str(picture.format)
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.folders import SampleFile
+from neuralfinder.data.findings import Finding, present
+from neuralfinder.data.folders import FORMATS, SampleFile
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
 from neuralfinder.errors import InputError, check_range, some
 from neuralfinder.types import Shape
@@ -39,11 +40,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """`images` `(n, channels, height, width)` uint8, the places `(n,)` of their files in the list, and notes."""
+    """`images` `(n, channels, height, width)` uint8, the places `(n,)` of their files in the list, and findings."""
 
     images: Array
     places: npt.NDArray[np.int64]
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 class _Reporter:
@@ -75,7 +76,7 @@ def read_files(
     """Decode picture files into one array.
 
     Size and channels follow the files outside the test part: see `choose_shape`. Unreadable files are left out and
-    named in the notes. An array above a quarter of the machine's memory is a memory map.
+    named. An array above a quarter of the machine's memory is a memory map.
 
     Args:
         files: what to read.
@@ -101,7 +102,7 @@ def read_files(
             reporter.step(1 if place in headers else 2)
         check_half_readable(files, in_test, failures)
         shape = choose_shape([header for place, header in headers.items() if not in_test[place]], image_size)
-        images, notes = _allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
+        images, on_disk = _allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
         places = list(headers)
         store = partial(_store, files=files, places=places, images=images, shape=shape)
         for row, reason in enumerate(_each(store, range(len(places)), _workers(headers.values()))):
@@ -111,12 +112,18 @@ def read_files(
     check_half_readable(files, in_test, failures)
     reporter.end()
     kept = [row for row, place in enumerate(places) if place not in failures]
-    used = [headers[places[row]] for row in kept]
-    texts = (_shape_note(used, shape, image_size), _kinds_note(used, shape), failures_note(files, failures), *notes)
+    used = [(files[places[row]], headers[places[row]]) for row in kept]
+    findings = (
+        _shape([header for _, header in used], shape, image_size),
+        _converted(used, shape),
+        _misnamed(used),
+        left_out(files, failures),
+        on_disk,
+    )
     return Loaded(
         images=_compact(images, kept),
         places=np.array([places[row] for row in kept], dtype=np.int64),
-        notes=tuple(text for text in texts if text),
+        findings=present(findings),
     )
 
 
@@ -155,7 +162,7 @@ def memory_bytes() -> int:
 
 def _header_or_reason(file: SampleFile) -> Header | str:
     try:
-        return read_header(file.path)
+        return read_header(file.source)
     except UnreadableError as error:
         return str(error)
 
@@ -163,7 +170,7 @@ def _header_or_reason(file: SampleFile) -> Header | str:
 def _store(row: int, files: Sequence[SampleFile], places: list[int], images: Array, shape: Shape) -> str:
     """Decode into a row; the reason why not, or nothing."""
     try:
-        images[row] = decode(files[places[row]].path, shape)
+        images[row] = decode(files[places[row]].source, shape)
     except UnreadableError as error:
         return str(error)
     return ""
@@ -187,15 +194,15 @@ def _each(function: Callable[[T], R], items: Iterable[T], workers: int) -> Itera
         pool.shutdown(cancel_futures=True)
 
 
-def _allocate(size: tuple[int, ...], scratch: Path | None) -> tuple[Array, tuple[str, ...]]:
-    """An array of uint8, in a file where it would take more than a quarter of memory, and a sentence on the file."""
+def _allocate(size: tuple[int, ...], scratch: Path | None) -> tuple[Array, Finding | None]:
+    """An array of uint8, in a file where it would take more than a quarter of memory, and which file."""
     if np.prod(size, dtype=np.int64) <= memory_bytes() / 4:
-        return np.empty(size, dtype=np.uint8), ()
+        return np.empty(size, dtype=np.uint8), None
     folder = scratch or Path(tempfile.mkdtemp(prefix="neuralfinder-"))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "images.npy"
     images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=size)
-    return images, (f"The pictures take more than a quarter of memory and lie in {path}.",)
+    return images, Finding("on disk", f"The pictures take more than a quarter of memory and lie in {path}")
 
 
 def _compact(images: Array, kept: list[int]) -> Array:
@@ -227,46 +234,62 @@ def check_half_readable(
             places = sorted(place for place in failures if groups[place] == group)
             raise InputError(
                 f"class {group[1]!r}{' of the test part' if group[0] else ''}",
-                given=f"unreadable in {count} of {counts[group]} {what}: {_named(files, failures, places)}",
+                given=f"unreadable in {count} of {counts[group]} {what}: {some(_named(files, failures, places))}",
                 expected="at least half of each class readable",
                 mend="replace these files or take them away",
             )
 
 
-def _named(files: Sequence[SampleFile], failures: dict[int, str], places: Iterable[int]) -> str:
-    return some(f"{files[place].relative} ({failures[place]})" for place in places)
+def _named(files: Sequence[SampleFile], failures: dict[int, str], places: Iterable[int]) -> Iterator[str]:
+    return (f"{files[place].relative} ({failures[place]})" for place in places)
 
 
-def failures_note(files: Sequence[SampleFile], failures: dict[int, str], what: str = "pictures") -> str:
-    """A sentence on the files that were left out; empty when none was."""
-    if not failures:
-        return ""
-    return f"{len(failures)} unreadable {what} were left out: {_named(files, failures, sorted(failures))}."
+def left_out(files: Sequence[SampleFile], failures: dict[int, str], what: str = "pictures") -> Finding | None:
+    """The files that were left out, `None` when none was."""
+    names = tuple(_named(files, failures, sorted(failures)))
+    text = f"{len(names)} unreadable {what} were left out"
+    return Finding("unreadable", text, names, "Replace them, or take them away.") if names else None
 
 
-def _shape_note(headers: Sequence[Header], shape: Shape, image_size: int | None) -> str:
-    resized = sum((header.height, header.width) != (shape.height, shape.width) for header in headers)
+def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None) -> Finding:
+    sizes = sorted((header.height * header.width, header.height, header.width) for header in headers)
+    resized = sum(size[1:] != (shape.height, shape.width) for size in sizes)
     colours = "grey" if shape.channels == 1 else "colour"
     text = f"Pictures are {shape.height} high and {shape.width} wide, {shape.channels} channels ({colours})"
     if not resized:
-        return f"{text}; none was resized."
+        return Finding("size", f"{text}; none was resized")
     reason = "image_size" if image_size else f"the median size, at most {RESIZED_SIDE}"
-    return f"{text}; {resized} of {len(headers)} were resized to it ({reason}; aspect ratio not kept)."
+    (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
+    return Finding(
+        "size",
+        f"{text}; {resized} of {len(sizes)} were resized to it ({reason}; aspect ratio not kept), "
+        f"from {low} x {narrow} to {high} x {wide}",
+        change="--image-size chooses another size.",
+    )
 
 
-def _kinds_note(headers: Sequence[Header], shape: Shape) -> str:
-    """How many pictures were converted, and from what; plain pictures in the chosen channels are not counted."""
+def _converted(used: Sequence[tuple[SampleFile, Header]], shape: Shape) -> Finding | None:
+    """Pictures that were converted, and from what; plain pictures in the chosen channels are not among them."""
     plain = GREY if shape.channels == 1 else COLOUR
-    counts: Counter[str] = Counter()
-    converted = 0
-    for header in headers:
-        kinds = set(header.kinds) - {plain}
-        if shape.channels == 1 and not header.grey:
-            kinds.add(COLOUR)
-        converted += bool(kinds)
-        counts.update(kinds)
-    if not converted:
-        return ""
+    names, counts = [], Counter[str]()
+    for file, header in used:
+        kinds = {*header.kinds, *([COLOUR] if shape.channels == 1 and not header.grey else [])} - {plain}
+        if kinds:
+            names.append(f"{file.relative} ({', '.join(sorted(kinds))})")
+            counts.update(kinds)
+    if not names:
+        return None
     listed = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     target = "grey" if shape.channels == 1 else "RGB"
-    return f"{converted} of {len(headers)} pictures were converted to 8-bit {target}: {listed}."
+    text = f"{len(names)} of {len(used)} pictures were converted to 8-bit {target}, of them {listed}"
+    return Finding("converted", text, tuple(names))
+
+
+def _misnamed(used: Sequence[tuple[SampleFile, Header]]) -> Finding | None:
+    names = tuple(
+        f"{file.relative} ({header.format})"
+        for file, header in used
+        if Path(file.relative).suffix.lower() not in ("", *FORMATS[header.format])
+    )
+    text = f"{len(names)} pictures are of another format than their suffix says and were read by their content"
+    return Finding("misnamed", text, names) if names else None

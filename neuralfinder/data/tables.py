@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neuralfinder.data.findings import Finding
+from neuralfinder.data.folders import PICTURES, TEXTS, Kind
 from neuralfinder.errors import InputError, some
 
 SUFFIXES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"])
@@ -19,7 +21,12 @@ TEXT_NAMES = (
 )  # fmt: skip
 """What a column of texts is usually called, the likeliest first."""
 
-TARGET_NAMES = ("label", "labels", "target", "class", "category", "sentiment", "y")
+IMAGE_NAMES = (
+    "image", "picture", "photo", "img", "image_path", "filepath", "file_path", "path", "file_name", "filename", "file",
+)  # fmt: skip
+"""The same for a column of paths of pictures."""
+
+TARGET_NAMES = ("label", "labels", "target", "class", "category", "sentiment", "fine_label", "y")
 
 CELL = 1 << 30
 """Characters of a cell at most."""
@@ -34,9 +41,12 @@ class Columns:
 
     text: str | None = None
     target: str | None = None
+    image: str | None = None
 
-    def of(self, names: Sequence[str], what: str) -> tuple[str, str]:
-        """The columns of texts and labels: as named, or by their usual names, or the other one of two.
+    def of(self, names: Sequence[str], what: str) -> tuple[Kind, str, str]:
+        """What the samples are, and the columns of samples and labels: as named, or by their usual names.
+
+        A table of two columns of which one is known has the other in the other; samples of unknown kind are texts.
 
         Args:
             names: of all columns.
@@ -45,37 +55,37 @@ class Columns:
         Raises:
             InputError: a name that is not there, or columns that cannot be found.
         """
-        text = self.text_of(names, what, wanted=False)
+        kind, sample = self._sample(names, what)
         target = _found(self.target, "target", names, TARGET_NAMES, what)
-        if len(names) == 2 and (text is None) != (target is None):
+        if len(names) == 2 and (sample is None) != (target is None):
             other = {names[0]: names[1], names[1]: names[0]}
-            text, target = text or other[str(target)], target or other[str(text)]
-        if text is None or target is None or text == target:
-            raise InputError(
-                what,
-                given=f"a table with columns {some(map(repr, names), most=10) or 'none'}",
-                expected="a column of texts and one of labels",
-                mend="name them with --text and --target",
-            )
-        return text, target
+            sample, target = sample or other[str(target)], target or other[str(sample)]
+        if sample is None or target is None or sample == target:
+            raise _no_columns(names, what, "a column of texts or of paths of pictures, and one of labels", "--target")
+        return kind, sample, target
 
-    def text_of(self, names: Sequence[str], what: str, *, wanted: bool = True) -> str | None:
-        """The column of texts alone, as for prediction.
+    def sample_of(self, names: Sequence[str], what: str, kind: Kind) -> str:
+        """The column of samples alone, as for prediction.
 
         Raises:
-            InputError: a name that is not there; or, when it is `wanted`, none that can be found.
+            InputError: a name that is not there, or no such column.
         """
-        text = _found(self.text, "text", names, TEXT_NAMES, what)
-        if text is None and len(names) == 1:
-            text = names[0]
-        if text is None and wanted:
-            raise InputError(
-                what,
-                given=f"a table with columns {some(map(repr, names), most=10) or 'none'}",
-                expected="a column of texts",
-                mend="name it with --text",
-            )
-        return text
+        options = {TEXTS: (self.text, "text", TEXT_NAMES), PICTURES: (self.image, "image", IMAGE_NAMES)}
+        given, option, usual = options[kind]
+        sample = _found(given, option, names, usual, what) or (names[0] if len(names) == 1 else None)
+        if sample is None:
+            raise _no_columns(names, what, f"a column of {kind.name}s", "")
+        return sample
+
+    def _sample(self, names: Sequence[str], what: str) -> tuple[Kind, str | None]:
+        if self.text is None:
+            image = _found(self.image, "image", names, IMAGE_NAMES, what)
+            text = None if self.image else _found(None, "text", names, TEXT_NAMES, what)
+            if image and not text:
+                return PICTURES, image
+        elif self.image is not None:
+            raise InputError("--text and --image", given="both", expected="one of them", mend="leave one out")
+        return TEXTS, _found(self.text, "text", names, TEXT_NAMES, what)
 
 
 def _found(given: str | None, option: str, names: Sequence[str], usual: Iterable[str], what: str) -> str | None:
@@ -91,6 +101,77 @@ def _found(given: str | None, option: str, names: Sequence[str], usual: Iterable
         )
     lower = {name.strip().lower(): name for name in reversed(names)}
     return next((lower[name] for name in usual if name in lower), None)
+
+
+def _no_columns(names: Sequence[str], what: str, expected: str, target: str) -> InputError:
+    given = f"a table with columns {some(map(repr, names), most=10) or 'none'}"
+    options = " and ".join(filter(None, ("--text or --image", target)))
+    return InputError(what, given=given, expected=expected, mend=f"name them with {options}")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The labelled rows of a table, and of a second one that is the test part.
+
+    Attributes:
+        kind: of the samples.
+        cells: texts, paths of pictures, or `bytes` and `path` of pictures as the library `datasets` keeps them; `None`
+            for missing ones.
+        labels: as given, none missing.
+        names: `row 3`, counted from 0 in each table.
+        first: how many of them are of the first table.
+        findings: the columns, and rows left out.
+    """
+
+    kind: Kind
+    cells: list[Any]
+    labels: list[Any]
+    names: tuple[str, ...]
+    first: int
+    findings: tuple[Finding, ...]
+
+
+def read_rows(path: Path, test: Path | None, columns: Columns) -> Rows:
+    """Read the columns of samples and labels of a table, and of a second one that is the test part.
+
+    Raises:
+        InputError: unreadable tables, or columns that are not there.
+    """
+    return rows_of([(file.name, read_table(file)) for file in filter(None, (path, test))], columns)
+
+
+def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
+    """The labelled rows of one or two named tables; rows without a label are left out and named.
+
+    Raises:
+        InputError: columns that are not there, or tables of different kinds.
+    """
+    cells: list[Any] = []
+    labels: list[Any] = []
+    names: list[str] = []
+    kind, first, findings = TEXTS, 0, []
+    for place, (what, table) in enumerate(parts):
+        own, sample, target = columns.of(list(table), what)
+        kept = [row for row, label in enumerate(table[target]) if label is not None]
+        lost = tuple(f"row {row}" for row, label in enumerate(table[target]) if label is None)
+        if lost:
+            text = f"{len(lost)} rows of {what} have no label and were left out"
+            findings.append(Finding("no label", text, lost, "Label them to use them."))
+        names += [f"row {row}" for row in kept]
+        cells += [table[sample][row] for row in kept]
+        labels += [table[target][row] for row in kept]
+        if place == 0:
+            kind, first = own, len(kept)
+            found = "Texts" if kind == TEXTS else "Pictures"
+            option = "--text" if kind == TEXTS else "--image"
+            text = f"{found} are in column {sample!r}, labels in {target!r}"
+            findings.append(Finding("columns", text, change=f"{option} and --target name others."))
+        elif own != kind:
+            raise InputError(
+                what, given=f"a table of {own.name}s", expected=f"one of {kind.name}s, as the data are",
+                mend="name the columns",
+            )  # fmt: skip
+    return Rows(kind, cells, labels, tuple(names), first, tuple(findings))
 
 
 def read_table(path: Path) -> Table:

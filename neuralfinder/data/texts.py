@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.folders import Found
-from neuralfinder.data.labels import check_classes, encode, encode_like, rows_text
-from neuralfinder.data.reading import check_half_readable, failures_note
-from neuralfinder.data.tables import Columns, read_table
-from neuralfinder.errors import InputError, some
+from neuralfinder.data.findings import Finding, present
+from neuralfinder.data.folders import TEXTS, Found
+from neuralfinder.data.labels import check_classes, counted, encode, encode_like, encode_parts, one_hot, rows_text
+from neuralfinder.data.reading import check_half_readable, left_out
+from neuralfinder.data.tables import Columns, Rows, read_table
+from neuralfinder.errors import InputError
 
 EXPECTED = "texts `(n,)`: a list or an array of str"
 
@@ -79,7 +80,7 @@ def from_texts(X: object, y: object, name: str = "texts", X_test: object = None,
     samples, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     given_test = np.arange(len(samples)) >= len(texts)
     check_classes(labels, encoded.classes, given_test, "y")
-    return dataset(name, samples, labels, encoded.classes, given_test)
+    return dataset(name, samples, labels, encoded.classes, given_test, [one_hot(encoded)])
 
 
 def dataset(
@@ -88,71 +89,43 @@ def dataset(
     labels: Array,
     classes: tuple[Any, ...],
     given_test: Array,
-    notes: Sequence[str] = (),
+    findings: Iterable[Finding | None] = (),
+    names: tuple[str, ...] = (),
 ) -> Dataset:
-    """The data set, with a note on what there is and on empty and blank texts."""
-    counts = np.bincount(labels, minlength=len(classes)).tolist()
-    listed = some((f"{label} {count}" for label, count in zip(classes, counts, strict=True)), most=10)
-    tested = f", {int(given_test.sum()):,} of them in the given test part" if given_test.any() else ""
-    missing = [row for row, text in enumerate(texts) if text == ""]
-    blank = [row for row, text in enumerate(texts) if text and not text.strip()]
+    """The data set, with what there is to say of its texts alone."""
     digest = hashlib.blake2b(f"texts {classes!r}".encode(errors="surrogatepass"), digest_size=16)
-    for text, label, tested_too in zip(texts, labels.tolist(), given_test.tolist(), strict=True):
-        digest.update(f"{len(text)} {label} {tested_too} {text}".encode(errors="surrogatepass"))
-    own = (
-        f"{len(texts):,} texts of {len(classes)} classes{tested}: {listed}.",
-        f"{len(missing)} texts are missing ({rows_text(missing)}) and count as empty." if missing else "",
-        f"{len(blank)} texts are blank ({rows_text(blank)})." if blank else "",
-    )
-    return Dataset(
-        name, texts, labels, classes, given_test, digest.hexdigest(), tuple(note for note in (*own, *notes) if note)
-    )
+    for text, label, tested in zip(texts, labels.tolist(), given_test.tolist(), strict=True):
+        digest.update(f"{len(text)} {label} {tested} {text}".encode(errors="surrogatepass"))
+    data = Dataset(name, texts, labels, classes, given_test, digest.hexdigest(), (), names)
+    missing = tuple(data.name_of(row) for row, text in enumerate(texts) if text == "")
+    blank = tuple(data.name_of(row) for row, text in enumerate(texts) if text and not text.strip())
+    own = [
+        counted(data),
+        Finding("missing", f"{len(missing)} texts are missing and count as empty", missing) if missing else None,
+        Finding("blank", f"{len(blank)} texts are blank and stay", blank) if blank else None,
+    ]
+    return replace(data, findings=present([*own, *findings]))
 
 
-def from_tables(path: Path, test: Path | None, columns: Columns) -> Dataset:
-    """A data set from the columns of a table, and of a second one that is the test part.
-
-    Rows without a label are left out and counted; missing texts count as empty.
+def from_rows(name: str, rows: Rows, source: str, test: str) -> Dataset:
+    """A data set from the rows of tables; missing texts count as empty.
 
     Raises:
-        InputError: unreadable tables, columns that are not there, or classes that cannot be used.
+        InputError: cells that are no texts, or classes that cannot be used.
     """
-    texts: list[str] = []
-    notes: list[str] = []
-    labels: list[Any] = []
-    sizes: list[int] = []
-    for file in filter(None, (path, test)):
-        table = read_table(file)
-        text, target = columns.of(list(table), file.name)
-        kept = [row for row, label in enumerate(table[target]) if label is not None]
-        if lost := len(table[target]) - len(kept):
-            rows = (row for row, label in enumerate(table[target]) if label is None)
-            notes.append(f"{lost} rows of {file.name} have no label and were left out: {rows_text(rows)}.")
-        texts += [_text(table[text][row], text, row) for row in kept]
-        labels += [table[target][row] for row in kept]
-        sizes.append(len(kept))
-        if file == path:
-            notes.append(f"Texts are in column {text!r}, labels in {target!r}; --text and --target name others.")
-    first = sizes[0]
-    encoded = encode(labels[:first], str(path))
-    indices = encoded.indices
-    if test is not None:
-        indices = np.concatenate([indices, encode_like(labels[first:], encoded.classes, str(test))])
-    given_test = np.arange(len(texts)) >= first
-    check_classes(indices, encoded.classes, given_test, str(path))
-    samples = np.empty(len(texts), dtype=object)
-    samples[:] = texts
-    return dataset(path.stem, samples, indices, encoded.classes, given_test, notes)
+    samples = np.empty(len(rows.cells), dtype=object)
+    samples[:] = [_text(cell, name) for cell, name in zip(rows.cells, rows.names, strict=True)]
+    indices, classes, given_test = encode_parts(rows.labels, rows.first, source, test)
+    return dataset(name, samples, indices, classes, given_test, rows.findings, rows.names)
 
 
-def _text(cell: object, column: str, row: int) -> str:
+def _text(cell: object, name: str) -> str:
     if cell is None:
         return ""
     if not isinstance(cell, str):
         raise InputError(
-            f"column {column!r}", given=f"{type(cell).__name__} in row {row}", expected="texts",
-            mend="name the column of texts with --text",
-        )  # fmt: skip
+            name, given=f"of type {type(cell).__name__}", expected="a text", mend="name the column of texts with --text"
+        )
     return cell
 
 
@@ -162,7 +135,7 @@ def from_folder(name: str, found: Found) -> Dataset:
     Raises:
         InputError: more than half of a class unreadable, or classes that cannot be used.
     """
-    files = [*found.train.files, *(found.test.files if found.test else ())]
+    files = found.files
     in_test = np.arange(len(files)) >= len(found.train.files)
     failures: dict[int, str] = {}
     texts: list[str] = []
@@ -172,16 +145,15 @@ def from_folder(name: str, found: Found) -> Dataset:
         except (OSError, UnicodeDecodeError) as error:
             failures[place] = "no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
     check_half_readable(files, in_test, failures, "texts")
-    places = np.array([place for place in range(len(files)) if place not in failures], dtype=np.int64)
-    classes = tuple(sorted({file.label for file in found.train.files}))
-    index = {label: number for number, label in enumerate(classes)}
-    labels = np.array([index[files[place].label] for place in places], dtype=np.int64)
-    check_classes(labels, classes, in_test[places], str(found.train.root))
+    kept = [place for place in range(len(files)) if place not in failures]
+    labels = [files[place].label for place in kept]
+    first = int((~in_test[kept]).sum())
+    indices, classes, given_test = encode_parts(labels, first, str(found.train.root), "")
     samples = np.empty(len(texts), dtype=object)
     samples[:] = texts
-    notes = [failures_note(files, failures, "texts"), *found.notes, *found.train.notes]
-    notes += found.test.notes if found.test else ()
-    whole = dataset(name, samples, labels, classes, in_test[places], notes)
+    names = tuple(files[place].relative for place in kept)
+    findings = [left_out(files, failures, "texts"), *found.remarks]
+    whole = dataset(name, samples, indices, classes, given_test, findings, names)
     return replace(whole, fingerprint=found.fingerprint())
 
 
@@ -192,8 +164,8 @@ def read_column(path: Path, columns: Columns) -> list[str]:
         InputError: an unreadable table, or no column of texts.
     """
     table = read_table(path)
-    column = str(columns.text_of(list(table), path.name))
-    return [_text(cell, column, row) for row, cell in enumerate(table[column])]
+    column = columns.sample_of(list(table), path.name, TEXTS)
+    return [_text(cell, f"row {row}") for row, cell in enumerate(table[column])]
 
 
 def read_text(path: Path) -> str:

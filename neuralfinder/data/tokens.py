@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from neuralfinder.data.dataset import Array, Dataset
+from neuralfinder.data.findings import Finding
 from neuralfinder.types import Shape
 
 if TYPE_CHECKING:
@@ -98,14 +99,15 @@ class Tokens:
         except Exception as error:  # the library raises nothing more special
             raise ValueError(f"no tokenizer: {error}") from error
 
-    def encode(self, texts: Sequence[str]) -> tuple[Array, int]:
-        """Lines `(n, 1, 1, length)` int32, and how many texts were cut."""
+    def encode(self, texts: Sequence[str]) -> tuple[Array, list[int]]:
+        """Lines `(n, 1, 1, length)` int32, and which texts were cut."""
         lines = np.zeros((len(texts), 1, 1, self.length), dtype=np.int32)
-        cut = 0
+        cut = []
         for row, line in enumerate(_tokenizer(self.text).encode_batch(list(texts))):
             ids = line.ids[: self.length]
             lines[row, 0, 0, : len(ids)] = ids
-            cut += len(line.ids) > self.length
+            if len(line.ids) > self.length:
+                cut.append(row)
         return lines, cut
 
     def apply(self, lines: T) -> T:
@@ -118,21 +120,27 @@ class Tokens:
 
 
 def tokenized(data: Dataset, rows: Array) -> Dataset:
-    """Texts as lines of tokens learned from the training part alone; anything else as it is.
+    """Texts as lines of tokens learned from the training part alone; pictures and tokenized texts as they are.
 
     Args:
         data: a data set.
         rows: of the training part.
     """
-    if not data.is_text:
+    if data.tokens or not data.is_text:
         return data
     tokens = Tokens.learn([data.samples[row] for row in rows])
     lines, cut = tokens.encode(data.samples.tolist())
-    notes = [
-        f"{tokens.vocabulary:,} tokens were learned from the training part; a text is a line of {tokens.length}.",
-        f"{cut:,} of {len(lines):,} texts are longer and were truncated to {tokens.length} tokens." if cut else "",
+    findings = [
+        Finding(
+            "tokens",
+            f"{tokens.vocabulary:,} tokens were learned from the training part; a text is a line of {tokens.length}",
+        )
     ]
-    return replace(data, samples=lines, tokens=tokens, notes=(*data.notes, *filter(None, notes)))
+    if cut:
+        names = tuple(data.name_of(row) for row in cut)
+        text = f"{len(cut):,} of {len(lines):,} texts are longer and were truncated to {tokens.length} tokens"
+        findings.append(Finding("truncated", text, names))
+    return replace(data, samples=lines, tokens=tokens, findings=(*data.findings, *findings))
 
 
 @lru_cache(maxsize=4)

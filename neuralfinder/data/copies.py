@@ -1,0 +1,129 @@
+"""Which samples are copies of others: exactly, or nearly."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from neuralfinder.data.dataset import Array, Dataset
+from neuralfinder.data.thumbnails import thumbnails
+
+Firsts = npt.NDArray[np.int64]
+"""`(n,)` for each row the first row that is the same."""
+
+SIDE = 8
+"""Of the small pictures that are compared with all others."""
+
+ALIKE_SMALL, ALIKE = 0.995, 0.98
+"""Correlations of small and of whole pictures from which they are near copies: what compressing them again leaves."""
+
+LEAST_PIXELS = 16
+"""Of small pictures that are compared: fewer correlate by chance."""
+
+FLAT = 0.01
+"""Contrast of a picture, as a share of that of all pictures, below which nothing is to be compared."""
+
+MOST_PAIRS = 20
+"""Pairs of like pictures for each picture beyond which all are too alike to speak of copies."""
+
+MOST_COMPARED = 200_000
+"""Pictures beyond which looking for near copies would take minutes."""
+
+
+def exact_copies(data: Dataset) -> Firsts:
+    """Rows with the same content; empty texts and pictures of a single value are copies of none."""
+    if data.is_text:
+        return _firsts(text if text.strip() else None for text in data.samples)
+    flat = flat_pictures(data.samples)
+    contents = (
+        hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest() for picture in data.samples
+    )
+    return _firsts(None if plain else content for content, plain in zip(contents, flat, strict=True))
+
+
+def near_copies(data: Dataset, exact: Firsts) -> Firsts | None:
+    """Rows that are the same but for letter case and punctuation, or for what compressing a picture again changes.
+
+    Pictures are compared by correlation, of small versions with all others and then as a whole, so that light and
+    contrast do not count.
+
+    Args:
+        data: texts, or pictures.
+        exact: exact copies, which stay together.
+
+    Returns:
+        `None` where pictures are too many, or all of them too alike, to tell.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    if data.is_text:
+        again = _firsts(_bare(text) or None for text in data.samples)
+        pairs = np.stack([np.arange(len(again)), again], axis=1)
+    else:
+        found = _like_pictures(data.samples, np.flatnonzero(exact == np.arange(len(exact))))
+        if found is None:
+            return None
+        pairs = found
+    pairs = np.concatenate([pairs, np.stack([np.arange(len(exact)), exact], axis=1)])
+    links = coo_matrix((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(len(exact),) * 2)
+    _, component = connected_components(links, directed=False)
+    return _firsts(component.tolist())
+
+
+def flat_pictures(pictures: Array, chunk: int = 4096) -> npt.NDArray[np.bool_]:
+    """`(n,)` whether all values of a picture are the same."""
+    flat = np.empty(len(pictures), dtype=bool)
+    for start in range(0, len(pictures), chunk):
+        some = pictures[start : start + chunk].reshape(len(pictures[start : start + chunk]), -1)
+        flat[start : start + chunk] = some.max(axis=1) == some.min(axis=1)
+    return flat
+
+
+def _firsts(contents: Iterable[Hashable | None]) -> Firsts:
+    """`None` is the same as nothing."""
+    seen: dict[Hashable, int] = {}
+    return np.array(
+        [row if content is None else seen.setdefault(content, row) for row, content in enumerate(contents)],
+        dtype=np.int64,
+    )
+
+
+def _bare(text: str) -> str:
+    """Letters and figures alone, in small letters."""
+    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def _like_pictures(pictures: Array, rows: Firsts) -> npt.NDArray[np.int64] | None:
+    """Pairs `(m, 2)` of rows that correlate; `None` where they are too many to tell."""
+    from scipy.spatial import KDTree  # here, for importing it takes a moment
+
+    if len(rows) > MOST_COMPARED:
+        return None
+    small = thumbnails(pictures, SIDE).mean(axis=1).reshape(len(pictures), -1)[rows]
+    if small.shape[1] < LEAST_PIXELS:
+        return np.empty((0, 2), dtype=np.int64)
+    small -= small.mean(axis=1, keepdims=True)
+    contrast = np.linalg.norm(small, axis=1)
+    seen = np.flatnonzero(contrast > FLAT * np.sqrt(np.mean(contrast**2)) + 1e-12)
+    if len(seen) < 2:
+        return np.empty((0, 2), dtype=np.int64)
+    unit = small[seen] / contrast[seen, np.newaxis]
+    tree = KDTree(unit)
+    # of unit vectors: distance^2 = 2 - 2 * correlation
+    radius = float(np.sqrt(2 - 2 * ALIKE_SMALL))
+    if tree.count_neighbors(tree, radius) > (1 + 2 * MOST_PAIRS) * len(seen):
+        return None
+    pairs = rows[seen[tree.query_pairs(radius, output_type="ndarray")]]
+    alike = [_correlation(pictures[one], pictures[two]) >= ALIKE for one, two in pairs]
+    return np.asarray(pairs[np.array(alike, dtype=bool)], dtype=np.int64).reshape(-1, 2)
+
+
+def _correlation(one: Array, two: Array) -> float:
+    flat = np.stack([one.ravel(), two.ravel()]).astype(np.float64)
+    return float(np.asarray(np.corrcoef(flat))[0, 1])

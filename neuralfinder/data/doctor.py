@@ -1,0 +1,192 @@
+"""The data doctor: what else there is to know about loaded data. It changes no sample and no label."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from collections import Counter, defaultdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuralfinder.data.copies import Firsts, exact_copies, flat_pictures, near_copies
+from neuralfinder.data.dataset import Dataset
+from neuralfinder.data.findings import Finding, present
+from neuralfinder.data.splits import least_of_a_class
+
+UNEVEN = 10
+"""How many times larger than the smallest the largest class is before that is said."""
+
+LOOKED_AT = 2_000, 500
+"""Texts, and characters of each, whose scripts are counted."""
+
+TOGETHER_OFF = "--set duplicates_together=off takes them as they come."
+
+
+def examined(data: Dataset, together: bool = True) -> Dataset:
+    """The data set with the groups of copies that belong on one side of a split, and with what was found.
+
+    Args:
+        data: as loaded, texts not yet tokenized; comes back as it is when it has been examined.
+        together: whether copies stay together; if not, each sample is a group of its own.
+    """
+    if data.groups is not None:
+        return data
+    exact = exact_copies(data)
+    near = near_copies(data, exact)
+    alone = np.arange(len(data.labels))
+    groups = exact if near is None else near
+    enough = max(_different(data, groups).values()) >= least_of_a_class(data.given_test)
+    apart = "" if together and enough else "for too few would be left" if together else "as asked"
+    groups = alone if apart else groups
+    findings = present(
+        [
+            *_copies(data, exact, alone, "exact copies", apart),
+            *([_untold(data)] if near is None else _copies(data, near, exact, "near copies", apart)),
+            _contradictions(data, exact),
+            _few(data, groups),
+            _uneven(data),
+            _alike_names(data),
+            _sorted(data),
+            *(_of_texts(data) if data.is_text else [_flat(data)]),
+        ]
+    )
+    return dataclasses.replace(data, groups=groups, findings=(*data.findings, *findings))
+
+
+def report(data: Dataset) -> dict[str, Any]:
+    """Examined data as plain values: `name`, `kind`, `samples`, `classes` with their counts, and `findings`."""
+    parts = {"given": ~data.given_test, "given_test": data.given_test}
+    return {
+        "name": data.name,
+        "kind": data.kind,
+        "samples": len(data.labels),
+        "classes": [
+            {"label": label, **{part: int((rows & (data.labels == index)).sum()) for part, rows in parts.items()}}
+            for index, label in enumerate(data.classes)
+        ],
+        "fingerprint": data.fingerprint,
+        "findings": [finding.plain() for finding in data.findings],
+    }
+
+
+def _copies(data: Dataset, firsts: Firsts, known: Firsts, what: str, apart: str) -> list[Finding | None]:
+    """Rows that are copies by `firsts` and not by `known`: within a part, and of given test samples in training.
+
+    `apart` is why copies may come apart, or empty.
+    """
+    given_test = data.given_test
+    test_row = dict(zip(firsts[given_test].tolist(), np.flatnonzero(given_test).tolist(), strict=True))
+    tested, known_tested = np.isin(firsts, firsts[given_test]), np.isin(known, known[given_test])
+    across = np.flatnonzero(~given_test & tested & ~known_tested).tolist()
+    within = np.flatnonzero((firsts != known) & (given_test == given_test[firsts]) & (given_test | ~tested)).tolist()
+    pairs = tuple(f"{data.name_of(row)} = {data.name_of(int(firsts[row]))}" for row in within)
+    crossing = tuple(f"{data.name_of(row)} = {data.name_of(test_row[int(firsts[row])])}" for row in across)
+    side = f"may be on both sides of a split, {apart}" if apart else "stay on one side of every split"
+    fate = f"stay in training, {apart}" if apart else "are left out of training"
+    change = "" if apart else TOGETHER_OFF
+    inner = f"{len(pairs)} {data.kind}s are {what} of others and {side}"
+    outer = f"{len(crossing)} {data.kind}s are {what} of given test {data.kind}s and {fate}"
+    return [
+        Finding(what, inner, pairs, change) if pairs else None,
+        Finding(f"{what} across parts", outer, crossing, change) if crossing else None,
+    ]
+
+
+def _untold(data: Dataset) -> Finding:
+    return Finding("near copies", f"The {data.kind}s are too many, or too alike, to look for near copies")
+
+
+def _contradictions(data: Dataset, exact: Firsts) -> Finding | None:
+    rows = np.flatnonzero(data.labels != data.labels[exact]).tolist()
+    names = tuple(f"{_labelled(data, row)} = {_labelled(data, int(exact[row]))}" for row in rows)
+    text = f"{len(names)} {data.kind}s are exact copies of others with another label, and keep theirs"
+    return Finding("contradictions", text, names, "Mend the wrong labels.") if names else None
+
+
+def _labelled(data: Dataset, row: int) -> str:
+    return f"{data.name_of(row)} ({data.classes[data.labels[row]]})"
+
+
+def _few(data: Dataset, groups: npt.NDArray[np.int64]) -> Finding | None:
+    least, counts = least_of_a_class(data.given_test), _different(data, groups)
+    names = tuple(f"{label} ({counts[index]})" for index, label in enumerate(data.classes) if counts[index] < least)
+    parts = "the validation part" if least == 2 else "the validation or the test part"
+    text = f"{len(names)} classes have fewer than {least} different {data.kind}s, and none in {parts}"
+    change = "Add some, for nothing says how well these classes are learned."
+    return Finding("few", text, names, change) if names else None
+
+
+def _different(data: Dataset, groups: npt.NDArray[np.int64]) -> Counter[int]:
+    """How many different samples there are of each class beside a given test part."""
+    kept = ~data.given_test
+    pairs = set(zip(data.labels[kept].tolist(), groups[kept].tolist(), strict=True))
+    return Counter(label for label, _ in pairs)
+
+
+def _uneven(data: Dataset) -> Finding | None:
+    counts = np.bincount(data.labels[~data.given_test], minlength=len(data.classes))
+    most, least = int(counts.argmax()), int(counts.argmin())
+    if counts[most] < UNEVEN * counts[least]:
+        return None
+    text = (
+        f"The classes are uneven, from {counts[least]} of {data.classes[least]!r} to {counts[most]:,} of"
+        f" {data.classes[most]!r}; balanced accuracy counts them alike"
+    )
+    return Finding("uneven", text, change="--set class_weights=on counts them alike in training too.")
+
+
+def _alike_names(data: Dataset) -> Finding | None:
+    groups = defaultdict(list)
+    for label in data.classes:
+        groups[_bare_label(label)].append(repr(label))
+    names = tuple(" and ".join(labels) for labels in groups.values() if len(labels) > 1)
+    text = f"{len(names)} groups of classes differ in spelling alone and stay apart"
+    return Finding("class names", text, names, "Spell them alike if they are the same.") if names else None
+
+
+def _bare_label(label: object) -> object:
+    """The same for labels that mean the same number or word."""
+    text = unicodedata.normalize("NFKC", str(label)).strip().casefold()
+    try:
+        return float(text)
+    except ValueError:
+        return " ".join(text.replace("_", " ").replace("-", " ").split())
+
+
+def _sorted(data: Dataset) -> Finding | None:
+    rest = data.labels[~data.given_test]
+    text = "The rows are in order of class; they are shuffled before they are split"
+    in_files = any("/" in name for name in data.names[:1])
+    return Finding("order", text) if not in_files and (np.diff(rest) >= 0).all() else None
+
+
+def _flat(data: Dataset) -> Finding | None:
+    names = tuple(data.name_of(int(row)) for row in np.flatnonzero(flat_pictures(data.samples)))
+    text = f"{len(names)} pictures are blank, of a single colour, and stay"
+    return Finding("blank", text, names, "Take them away if that is not meant.") if names else None
+
+
+def _of_texts(data: Dataset) -> list[Finding | None]:
+    lengths = np.array([len(text) for text in data.samples])
+    low, middle, high = lengths.min(), int(np.median(lengths)), lengths.max()
+    texts, characters = LOOKED_AT
+    step = max(1, len(data.samples) // texts)
+    counts = Counter(
+        script for text in data.samples[::step] for c in text[:characters] if (script := _script(c)) is not None
+    )
+    shares = [(script, count / counts.total()) for script, count in counts.most_common()]
+    listed = ", ".join(f"{script} {max(share, 0.001):.1%}" for script, share in shares[:8])
+    return [
+        Finding("lengths", f"Texts have {low:,} to {high:,} characters, half of them at most {middle:,}"),
+        Finding("scripts", f"Scripts of the letters: {listed}") if listed else None,
+    ]
+
+
+def _script(character: str) -> str | None:
+    """The script of a letter, `emoji` for a symbol that stands for a thing, `None` for anything else."""
+    category = unicodedata.category(character)
+    if category == "So":
+        return "emoji"
+    return unicodedata.name(character, "UNKNOWN").split()[0].capitalize() if category[0] == "L" else None

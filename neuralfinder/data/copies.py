@@ -101,8 +101,6 @@ def _bare(text: str) -> str:
 
 def _like_pictures(pictures: Array, rows: Firsts) -> npt.NDArray[np.int64] | None:
     """Pairs `(m, 2)` of rows that correlate; `None` where they are too many to tell."""
-    from scipy.spatial import KDTree  # here, for importing it takes a moment
-
     if len(rows) > MOST_COMPARED:
         return None
     small = thumbnails(pictures, SIDE).mean(axis=1).reshape(len(pictures), -1)[rows]
@@ -113,15 +111,34 @@ def _like_pictures(pictures: Array, rows: Firsts) -> npt.NDArray[np.int64] | Non
     seen = np.flatnonzero(contrast > FLAT * np.sqrt(np.mean(contrast**2)) + 1e-12)
     if len(seen) < 2:
         return np.empty((0, 2), dtype=np.int64)
-    unit = small[seen] / contrast[seen, np.newaxis]
-    tree = KDTree(unit)
-    # of unit vectors: distance^2 = 2 - 2 * correlation
-    radius = float(np.sqrt(2 - 2 * ALIKE_SMALL))
-    if tree.count_neighbors(tree, radius) > (1 + 2 * MOST_PAIRS) * len(seen):
+    close = _close(small[seen] / contrast[seen, np.newaxis])
+    if close is None:
         return None
-    pairs = rows[seen[tree.query_pairs(radius, output_type="ndarray")]]
+    pairs = np.sort(rows[seen[close]], axis=1)
     alike = [_correlation(pictures[one], pictures[two]) >= ALIKE for one, two in pairs]
     return np.asarray(pairs[np.array(alike, dtype=bool)], dtype=np.int64).reshape(-1, 2)
+
+
+def _close(unit: Array, chunk: int = 256) -> Firsts | None:
+    """Pairs `(m, 2)` of rows of length 1 whose product is `ALIKE_SMALL` or more; `None` where they are too many.
+
+    In order of what varies most, for close rows are close in that as well: most pairs need not be looked at.
+    """
+    along = unit @ np.linalg.eigh(unit.T @ unit)[1][:, -1]
+    order = np.argsort(along, kind="stable")
+    sorted_rows, along = unit[order].astype(np.float32), along[order]
+    radius = np.sqrt(2 - 2 * ALIKE_SMALL)  # of rows of length 1: distance^2 = 2 - 2 * product
+    found, count = [np.empty((0, 2), dtype=np.int64)], 0
+    for start in range(0, len(unit), chunk):
+        block = sorted_rows[start : start + chunk]
+        far = np.searchsorted(along, along[start + len(block) - 1] + radius, side="right")
+        products = block @ sorted_rows[start:far].T
+        one, two = np.nonzero(np.triu(products >= ALIKE_SMALL, k=1))
+        count += len(one)
+        if count > MOST_PAIRS * len(unit):
+            return None
+        found.append(order[start + np.stack([one, two], axis=1)])
+    return np.concatenate(found)
 
 
 def _correlation(one: Array, two: Array) -> float:

@@ -1,20 +1,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow clean
+.PHONY: browser demo test slow clean
 
 # The main job on real data: two minutes of search on hand-written digits, then the best networks.
 demo: .venv/ready
 	$(BIN)/neuralfinder search --minutes 2 --seed 0 --run runs/demo
 	$(BIN)/neuralfinder top runs/demo --count 10
 
-test: .venv/ready
+test: .venv/ready browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow' --numprocesses auto --dist worksteal
 
-slow: .venv/ready
+# Tests of the page need Chromium, which is a package of the system; without it they are skipped.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq chromium >/dev/null; } \
+		|| echo "no Chromium here: tests of the page are skipped"
+
+slow: .venv/ready browser
 	$(BIN)/pytest -m slow
 
 .venv/ready: pyproject.toml constraints.txt

@@ -1,9 +1,9 @@
 """Test accuracy and wall time of whole searches, one process each.
 
-    python benchmarks/accuracy.py [DATA] --minutes 2 --seeds 0 1 2 [--preset fast] [--out FILE]
+    python benchmarks/accuracy.py [DATA] [--test PATH] --minutes 2 --seeds 0 1 2 [--preset fast] [--out FILE]
 
-DATA is what `neuralfinder search` takes; without it, the bundled digits. Prints one row a seed and their mean and
-standard deviation, and writes the rows as JSON lines to FILE.
+DATA and PATH are what `neuralfinder search` takes; without them, the bundled digits. Prints one row a seed and
+their mean and standard deviation, and writes the rows as JSON lines to FILE.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ def search(data: str | None, seed: int, options: list[str]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?")
+    parser.add_argument("--test")
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     options = ["--minutes", str(chosen.minutes), "--preset", chosen.preset]
+    options += ["--test", chosen.test] if chosen.test else []
     rows = [search(chosen.data, seed, options) for seed in chosen.seeds]
     print(
         f"{'seed':>4} {'test':>8} {'validation':>10} {'linear':>8} {'by hand':>8} {'trained':>8} {'seconds':>8}  genome"

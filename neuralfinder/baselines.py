@@ -24,12 +24,12 @@ LINEAR_ITERATIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Logistic regression on scaled pixels. `pictures` is how many it was fitted to."""
+    """Logistic regression on scaled pixels. `samples` is how many it was fitted to."""
 
     coefficients: np.ndarray
     intercepts: np.ndarray
     scaling: Scaling
-    pictures: int
+    samples: int
 
     def predict(self, part: Part) -> np.ndarray:
         """Class indices `(n,)`."""
@@ -92,10 +92,10 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
 
 @dataclass(frozen=True, slots=True)
 class WordCounts:
-    """Logistic regression on how often tokens and pairs of them occur (TF-IDF). `pictures` counts texts fitted to."""
+    """Logistic regression on how often tokens and pairs of them occur (TF-IDF), fitted to so many `samples`."""
 
     model: Any
-    pictures: int
+    samples: int
 
     def predict(self, part: Part) -> np.ndarray:
         """Class indices `(n,)`."""

@@ -122,12 +122,14 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--ray", metavar="ADDRESS", help="Train candidates on this Ray cluster; `auto` finds a running one.")
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from `list settings`.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
+@click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object a line, and nothing else.")
 def search(
     data: str | None,
     folder: Path | None,
     where: dict[str, Any],
     options: Sequence[str],
     quiet: bool,
+    as_json: bool,
     **chosen: Any,
 ) -> None:
     """Find the best network for DATA and train it.
@@ -145,7 +147,7 @@ def search(
     limits = {name: value for name in names if (value := chosen.pop(name)) is not None}
     settings = Settings(**chosen, options={**dict(read_option(text) for text in options), **limits})
     address = _address(data, where)
-    _search(address, settings, folder or _default_folder(address, settings), quiet)
+    _search(address, settings, folder or _default_folder(address, settings), quiet, as_json)
 
 
 @cli.command()
@@ -219,14 +221,9 @@ def compare(
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 def resume(folder: Path, quiet: bool) -> None:
     """Go on with RUN where it was stopped, with the settings it was begun with."""
-    from neuralfinder.presets import Settings
-    from neuralfinder.report import beginning
-
     with _record(folder) as record:
-        began = beginning(record)
-    if not began["address"]:
-        raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
-    _search(began["address"], Settings(**began["settings"]), folder, quiet)
+        source, settings = _recorded(record, folder)
+    _search(dict(source.address), settings, folder, quiet)
 
 
 @cli.command()
@@ -247,13 +244,73 @@ def top(folder: Path, count: int, form: str, pareto: bool) -> None:
 @cli.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("id_", metavar="[ID]", type=int, required=False)
-def show(folder: Path, id_: int | None) -> None:
+@click.option("--ablate", is_flag=True, help="Train the winner again without each of its genes.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="For that.")
+def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
     """What RUN found, or structure, curve, cost and family of its candidate ID."""
     from neuralfinder import report
 
     with _record(folder) as record:
         lines = report.show_run(record) if id_ is None else report.show_candidate(record, id_)
+        if ablate:
+            lines += _ablation(record, folder, 60 * minutes)
     click.echo("\n".join(lines))
+
+
+def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
+    from neuralfinder import ablation
+
+    source, settings = _recorded(record, folder)
+    removals = ablation.ablate(source, settings, record, seconds)
+    plan = record.last("plan")
+    return ablation.in_words(removals, plan.data["task"]["validation"] if plan else 1)
+
+
+def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
+    """Data and settings that a run was begun with."""
+    from neuralfinder.presets import Settings
+    from neuralfinder.report import beginning
+
+    began = beginning(record)
+    if not began["address"]:
+        raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
+    return _source(began["address"]), Settings(**began["settings"])
+
+
+@cli.command("report")
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The file. [RUN/report.html]")
+@click.option(
+    "--figures", metavar="DIR", type=click.Path(path_type=Path), help="Write the main plots as SVG and PNG too."
+)
+def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
+    """Write the page about RUN, finished or not, as one file that needs nothing else."""
+    from neuralfinder.dashboard.document import offline_page
+    from neuralfinder.dashboard.figures import save_figures
+    from neuralfinder.dashboard.story import told
+
+    with _record(folder) as record:
+        story = told(record.read())
+    out = out or folder / "report.html"
+    out.write_text(offline_page(story), encoding="utf-8")
+    files = save_figures(story, figures) if figures else []
+    click.echo("\n".join(map(str, [out, *files])))
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=8517, show_default=True, help="0 takes a free one.")
+@click.option("--no-token", is_flag=True, help="Whoever is on this machine may read along.")
+def dashboard(folder: Path, port: int, no_token: bool) -> None:
+    """Serve the page about RUN on this machine, live while it searches; Ctrl-C ends it."""
+    try:
+        from neuralfinder.dashboard.server import new_token, serve
+    except ImportError as error:
+        raise InputError(
+            "dashboard", given=f"used without its server ({error})", expected="it to be installed",
+            mend="install it with `pip install 'neuralfinder[dashboard]'`, or use `neuralfinder report`",
+        ) from error  # fmt: skip
+    serve(folder, port, "" if no_token else new_token(), click.echo)
 
 
 @cli.command()
@@ -321,7 +378,7 @@ def _listed(what: str) -> Iterable[tuple[str, str]]:
             return [(name, ", ".join(each)) for name, each in values.items()]
 
 
-def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bool) -> None:
+def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bool, as_json: bool = False) -> None:
     from neuralfinder.report import summary
     from neuralfinder.status import Status
     from neuralfinder.terminal import view
@@ -330,7 +387,7 @@ def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bo
     name = address["source"] or "digits"
     status.say(f"NeuralFinder {__version__}: {name}, seed {settings.seed}, preset {settings.preset}, into {folder}")
     try:
-        with view(status, quiet):
+        with view(status, quiet, folder / "run.sqlite" if as_json else None):
             source = _source(address)
             from neuralfinder.run import run
 
@@ -338,7 +395,8 @@ def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bo
     except KeyboardInterrupt:
         click.echo(f"stopped; the same command, or `neuralfinder resume {folder}`, goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    click.echo("\n".join([*summary(result), f"files     {folder}/model, {folder}/result.json"]))
+    if not as_json:
+        click.echo("\n".join([*summary(result), f"files     {folder}/model, {folder}/result.json"]))
 
 
 def _source(address: dict[str, Any]) -> Source:

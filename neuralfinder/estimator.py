@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import operator
 import tempfile
 import warnings
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils import Tags, check_consistent_length, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from neuralfinder.archive import read_archive
@@ -26,7 +27,7 @@ from neuralfinder.data.texts import from_texts, is_texts
 from neuralfinder.errors import InputError
 from neuralfinder.presets import Settings, default_minutes
 from neuralfinder.record import Record
-from neuralfinder.report import leaderboard
+from neuralfinder.report import leaderboard, summary
 from neuralfinder.status import Status
 from neuralfinder.terminal import view
 
@@ -164,6 +165,13 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         truth = np.array([place.get(label, -1) for label in given.classes])[given.indices]
         check_consistent_length(answers, truth, sample_weight)
         return float(np.average(answers == truth, weights=sample_weight))
+
+    def _html_repr(self) -> str:
+        """What notebooks show: scikit-learn's diagram, and below it what was found."""
+        diagram = estimator_html_repr(self)
+        if not hasattr(self, "result_"):
+            return str(diagram)
+        return f"{diagram}<pre>{html.escape(chr(10).join(summary(self.result_)))}</pre>"
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

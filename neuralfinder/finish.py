@@ -24,7 +24,7 @@ from neuralfinder.executors import Executor, compute
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model, Predictor
 from neuralfinder.networks import NetworkSpace
-from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds
+from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds, retraining
 from neuralfinder.record import Record
 from neuralfinder.search import HEARTBEAT
 from neuralfinder.seeds import Seeds
@@ -34,6 +34,9 @@ from neuralfinder.types import Candidate, Fidelity, Result
 from neuralfinder.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
+
+MISTAKES = 24
+"""Wrong answers that are kept for people to look at."""
 
 GAVE_ALL = ("patience", "chance")
 """Ends of a training that more epochs would not have changed."""
@@ -58,6 +61,11 @@ class Bench:
     inherit: bool = False
     pace: float = 1.0
     max_milliseconds: float | None = None
+
+    @property
+    def retraining(self) -> float:
+        """How long the retrainings take, in trainings of a finalist."""
+        return retraining(self.plan.retrain, len(self.setup.train), len(self.setup.validation))
 
     def fits(self, entry: Entry) -> bool:
         """Whether the network was measured to keep the limit; `True` where nothing was measured."""
@@ -104,7 +112,7 @@ def finish(
     """
     entries = archive.best(bench.plan.finalists, bench.fits)
     if slow := len(archive) - len(archive.best(len(archive), bench.fits)):
-        bench.status.say(f"{slow} networks took more than {bench.max_milliseconds:g} ms a picture and cannot win")
+        bench.status.say(f"{slow} networks took more than {bench.max_milliseconds:g} ms a sample and cannot win")
     deadline = bench.setup.clock.deadline - bench.plan.measuring_seconds
     setup = dataclasses.replace(bench.setup, clock=bench.setup.clock.until(deadline))
     trainer = dataclasses.replace(bench, setup=setup)
@@ -112,7 +120,7 @@ def finish(
     rivals = _train_finalists(trainer, entries)
 
     hand_made = small_network(bench.space)
-    share = 1 / (1 + bench.plan.retrain)
+    share = 1 / (1 + bench.retraining)
     baseline = _train(trainer, "baseline", hand_made, _baseline_epochs(bench, hand_made, rivals), share=share)
     rivals = rivals or ([baseline] if baseline else [])
     if not rivals:
@@ -145,12 +153,14 @@ def _measure(
         model = again[0]
     test = open_test()
     labels = test.labels.cpu().numpy()
-    answers = model.predict(test, bench.setup.bf16)
+    logits = model.logits(test, bench.setup.bf16)
+    answers = logits.argmax(1)
     guess = np.full_like(labels, majority(bench.setup.train.labels.cpu().numpy(), len(classes)))
     size = bench.space.cost(winner.genome)
     figures = {
         "validation_accuracy": measured,
         **judged(labels, answers),
+        "answers": told_apart(labels, logits),
         "parameters": size.parameters,
         "macs": size.macs,
         "genome": winner.genome.key,
@@ -160,7 +170,7 @@ def _measure(
         "baselines": {
             "majority class": {"test_accuracy": _accuracy(labels, guess)},
             "logistic regression": linear
-            and {"test_accuracy": _accuracy(labels, linear.predict(test)), "pictures": linear.pictures},
+            and {"test_accuracy": _accuracy(labels, linear.predict(test)), "samples": linear.samples},
             "small network": baseline
             and by_hand
             and {
@@ -180,7 +190,7 @@ def _train_finalists(bench: Bench, entries: list[Entry]) -> list[Trained]:
     """Those that may win: every entry trained fully, or as the search left it where that was a full training."""
     searched = [_searched(entry) for entry in entries if bench.store.path(str(entry.candidates[0].id)).exists()]
     rivals: list[Trained] = []
-    others = bench.plan.retrain + max((_baseline_share(bench, entry.genome) for entry in entries), default=0.0)
+    others = bench.retraining + max((_baseline_share(bench, entry.genome) for entry in entries), default=0.0)
     for place, entry in enumerate(entries):
         epochs = _final_epochs(bench, entry.genome)
         as_found = _searched(entry)
@@ -212,7 +222,7 @@ def _final_epochs(bench: Bench, genome: Genome) -> int:
     plan = bench.plan
     if plan.final_seconds is None:
         return plan.final_epochs
-    trainings = plan.finalists + plan.retrain
+    trainings = plan.finalists + bench.retraining
     shares = (trainings + BASELINE_SHARE) / (trainings + _baseline_share(bench, genome))
     return _epochs_within(bench, genome, SAFETY * shares * plan.final_seconds, plan.final_epochs)
 
@@ -341,6 +351,29 @@ def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
         "test_interval": [float(interval.low), float(interval.high)],
         "test_balanced_accuracy": _balanced(labels, answers),
     }
+
+
+def told_apart(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
+    """What was taken for what.
+
+    Args:
+        labels: `(n,)` class indices.
+        logits: `(n, classes)`.
+
+    Returns:
+        `confusion`, counts with a row for each true class and a column for each answer, and the most confident
+        `mistakes` with their `row`, `label`, `answer` and `confidence`, 0..1.
+    """
+    answers = logits.argmax(1)
+    confusion = np.zeros((logits.shape[1],) * 2, dtype=np.int64)
+    np.add.at(confusion, (labels, answers), 1)
+    wrong = np.flatnonzero(answers != labels)
+    sure = np.exp(log_softmax(logits[wrong], axis=1)).max(1)
+    worst = [(int(wrong[place]), float(sure[place])) for place in np.argsort(-sure, kind="stable")[:MISTAKES]]
+    mistakes = [
+        {"row": row, "label": int(labels[row]), "answer": int(answers[row]), "confidence": sure} for row, sure in worst
+    ]
+    return {"confusion": confusion.tolist(), "mistakes": mistakes}
 
 
 def _accuracy(labels: np.ndarray, answers: np.ndarray) -> float:

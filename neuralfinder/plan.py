@@ -134,6 +134,11 @@ def batch_size_for(train: int, recipe: Recipe, given: int | None) -> int:
     return min(recipe.batch_size, max(16, fitting), train)
 
 
+def retraining(count: int, train: int, validation: int) -> float:
+    """How long so many retrainings take, in trainings of a finalist: they learn from the validation part too."""
+    return count * (train + validation) / train
+
+
 def make_plan(
     task: Task,
     settings: Settings,
@@ -175,6 +180,7 @@ class _Draft:
         self.batch_size = batch_size
         self.steps = max(1, task.train // batch_size)
         self.measuring = looking_steps(task.validation, batch_size)
+        self.retraining = retraining(self._retrain(), task.train, task.validation)
 
     def published(self, seconds: float | None) -> dict[str, Any]:
         """Numbers of the recipe, no caps; the clock alone ends the search when `seconds` are given."""
@@ -196,7 +202,7 @@ class _Draft:
             "max_step_seconds": math.inf,
             "finalists": finalists,
             "final_epochs": final,
-            "final_seconds": seconds and seconds * 0.35 / (finalists + BASELINE_SHARE + self._retrain()),
+            "final_seconds": seconds and seconds * 0.35 / (finalists + BASELINE_SHARE + self.retraining),
             "measuring_seconds": seconds * 0.05 if seconds else 0.0,
             "world_size": world_size,
             "rounds": rounds,
@@ -206,11 +212,11 @@ class _Draft:
     def timed(self, seconds: float) -> dict[str, Any]:
         """Numbers that fit into `seconds`."""
         s, warnings = self.settings, []
-        cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 + BASELINE_SHARE + self._retrain()))
+        cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 + BASELINE_SHARE + self.retraining))
         measuring_seconds = min(0.15 * seconds, self._looks() * cap + min(LINEAR_SECONDS, 0.02 * seconds))
         left = seconds - measuring_seconds
         useful = (s.final_epochs or self.final.longest) * self.steps * typical * 1.5 / SAFETY
-        others = BASELINE_SHARE + self._retrain()
+        others = BASELINE_SHARE + self.retraining
         finalists = s.finalists or min(3, max(1, int(1.5 * FINISH_SHARE * left / useful - others)))
         shares = finalists + others
         final_seconds = max(0.0, min(FINISH_SHARE * left / shares, useful))

@@ -100,7 +100,7 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     counts, seconds = result["candidates"], result["seconds"]
     lines = [
         f"found     {result['genome']}",
-        f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a picture",
+        f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a sample",
         f"test      {result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
         f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
     ]
@@ -108,7 +108,9 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         reached = f"{figures['test_accuracy']:.2%}" if figures else "not run"
         epochs = f", {figures['epochs']:.3g} epochs" if figures and "epochs" in figures else ""
         lines.append(f"  against {reached:>7}  {name}{epochs}")
-    if again := result["retrained"]:
+    if result["refit"]:
+        lines.append("refit     the test figures are of a last training, on training and validation part")
+    if len(again := result["retrained"]) > result["refit"]:
         mean = sum(again) / len(again)
         spread = (sum((x - mean) ** 2 for x in again) / max(1, len(again) - 1)) ** 0.5
         lines.append(
@@ -239,7 +241,7 @@ def structure(genome: Genome, shape: Shape, classes: int) -> list[str]:
     lines = [f"layers    {'picture':12} {shape}"]
     lines += [f"          {gene!s:12} {after}" for gene, after in zip(genome.genes, shapes(genome, shape), strict=True)]
     lines.append(f"          {genome.head!s:12} {classes}")
-    lines.append(f"cost      {size.parameters:,} parameters, {size.macs / 1e6:,.1f} M multiply-adds a picture")
+    lines.append(f"cost      {size.parameters:,} parameters, {size.macs / 1e6:,.1f} M multiply-adds a sample")
     return lines
 
 

@@ -24,6 +24,7 @@ from neuralfinder.data import Dataset, Split, examined, split
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.doctor import report
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
+from neuralfinder.data.pictures import as_address
 from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.evaluate import evaluate
@@ -43,7 +44,7 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.status import Status
 from neuralfinder.strategies import Strategy
 from neuralfinder.train import Clock, Setup, class_weights
-from neuralfinder.types import Candidate
+from neuralfinder.types import Candidate, Result
 from neuralfinder.weights import WeightStore
 
 Load = Callable[[Path, Callable[[int, int], None]], Dataset]
@@ -53,6 +54,9 @@ INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves 
 
 WHERE = ("workers", "ray")
 """Settings that may change from one part of a run to the next: results do not depend on who trains."""
+
+MOST_SHOWN = 500
+"""Characters of a text that people are shown."""
 
 WRITING_SECONDS = 1.0
 """Kept of the budget for writing the model and leaving."""
@@ -149,6 +153,7 @@ class _Run:
         self.preset = PRESETS[settings.preset]
         self.seeds = Seeds(settings.seed)
         self.store = WeightStore(folder.absolute() / "weights")
+        self.last: tuple[Candidate, Result] | None = None
         self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
         spent = [event.data for event in record.read() if event.kind == "result"]
         self.searched_before = sum(row["seconds"] for row in spent)
@@ -197,6 +202,7 @@ class _Run:
                 settings.limit("max_latency_ms"),
             )
             model, figures = finish(bench, progress.archive, data.classes, open_test)
+            self.record.append("answers", [_answers(figures.pop("answers"), data, parts.test)])
             finish_seconds = time.monotonic() - started + self.finished_before
             stop = self.record.last("stop")
             interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
@@ -335,6 +341,12 @@ class _Run:
         status = self.status
         status.counts, status.view = dict(progress.strategy.counts), progress.strategy.view()
         leader = next(iter(progress.archive.best(1)), None)
+        if progress.last and progress.last is not self.last:
+            self.last = progress.last
+            candidate, answer = progress.last
+            fate = answer.failure or f"{answer.score:.2%}"
+            status.recent.append(f"{candidate.operator} {fate}  {candidate.genome.key}")
+            status.bests += [leader.score] if leader else []
         if leader is None or (status.best is not None and leader.score <= status.best):
             return False
         status.best, status.best_genome = leader.score, leader.genome.key
@@ -365,6 +377,29 @@ class _Run:
         part = self.folder / "result.json.part"
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(self.folder / "result.json")
+
+
+def _answers(found: dict[str, Any], data: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    """What was taken for what on the test part, with class names and what the mistakes look like."""
+    classes = [str(label) for label in data.classes]
+    mistakes = [
+        {
+            "name": data.name_of(int(rows[mistake["row"]])),
+            "label": classes[mistake["label"]],
+            "answer": classes[mistake["answer"]],
+            "confidence": mistake["confidence"],
+            **_looks(data, int(rows[mistake["row"]])),
+        }
+        for mistake in found["mistakes"]
+    ]
+    return {"classes": classes, "confusion": found["confusion"], "mistakes": mistakes}
+
+
+def _looks(data: Dataset, row: int) -> dict[str, str]:
+    if data.tokens:
+        text = data.tokens.decode(data.samples[row].ravel().tolist())
+        return {"text": text[:MOST_SHOWN]}
+    return {"picture": as_address(data.samples[row])}
 
 
 def _delete_images(folder: Path) -> None:

@@ -67,6 +67,7 @@ class Progress:
         spent: seconds that these really took.
         stopped: trainings that ended early because they were behind.
         stored: ids of the trainings whose weights are kept, and their bytes.
+        last: the training that ended last.
     """
 
     strategy: Strategy
@@ -82,6 +83,7 @@ class Progress:
     spent: float = 0.0
     stopped: int = 0
     stored: dict[int, int] = field(default_factory=dict)
+    last: tuple[Candidate, Result] | None = None
 
     def ask(self, n: int) -> dict[str, object]:
         """Ask the strategy; returns the event for the record."""
@@ -116,6 +118,7 @@ class Progress:
             self.judgement.learn(candidate, result)
         self.strategy.tell([result])
         self._choose_stored(result)
+        self.last = candidate, result
 
     @property
     def pace(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ class Status:
         aim, about: candidates aimed at, and whether the time rather than this number ends the search.
         view: the strategy's view: round, rounds, world.
         lines: whole lines to be shown, in order: data notes, plan, warnings.
+        bests: the best score after each training so far.
+        recent: what happened last, in words, the newest last.
     """
 
     started: float = field(default_factory=time.monotonic)
@@ -36,6 +39,8 @@ class Status:
     about: bool = False
     view: Mapping[str, Any] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    bests: list[float] = field(default_factory=list)
+    recent: deque[str] = field(default_factory=lambda: deque(maxlen=3))
 
     def say(self, *lines: str) -> None:
         """Add lines to be shown; what would move the cursor, as names of files may, is written out."""

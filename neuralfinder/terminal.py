@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -14,6 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from neuralfinder.errors import RunFolderError
+from neuralfinder.record import Record
 from neuralfinder.status import Status
 
 LINE_EVERY = 5.0
@@ -21,6 +26,9 @@ LINE_EVERY = 5.0
 
 SCALE = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
 """Worst to best: eight steps of viridis, which survives colour blindness and grey print."""
+
+
+BARS = "▁▂▃▄▅▆▇█"
 
 
 class View:
@@ -79,6 +87,34 @@ class PlainView(View):
                 print(line, file=self._stream, flush=True)
 
 
+class EventView(View):
+    """The record as it grows, one JSON object a line: for programs.
+
+    What is no event, such as a note on the data, is an object with `kind` `line` and its `text`.
+
+    Args:
+        status: what else to show.
+        stream: where to.
+        record: the SQLite file, there or not yet.
+    """
+
+    def __init__(self, status: Status, stream: TextIO, record: Path) -> None:
+        super().__init__(status, every=0.2)
+        self._stream, self._record, self._number = stream, record, 0
+
+    def draw(self, lines: list[str]) -> None:
+        """Print new lines and new events."""
+        rows: list[Mapping[str, Any]] = [{"kind": "line", "text": line} for line in lines]
+        with suppress(RunFolderError):  # not there yet
+            with Record(self._record, readonly=True) as record:
+                events = list(record.read(self._number))
+            self._number = events[-1].number if events else self._number
+            rows += [dataclasses.asdict(event) for event in events]
+        with suppress(BrokenPipeError):
+            for row in rows:
+                print(json.dumps(row, ensure_ascii=False), file=self._stream, flush=True)
+
+
 class LiveView(View):
     """The world, the best so far and the time left, redrawn in place."""
 
@@ -103,8 +139,10 @@ class LiveView(View):
         self._live.update(picture(self.status), refresh=True)
 
 
-def view(status: Status, quiet: bool = False) -> View:
-    """The view that fits standard output."""
+def view(status: Status, quiet: bool = False, record: Path | None = None) -> View:
+    """The view that fits standard output; events of the record where this is given."""
+    if record:
+        return EventView(status, sys.stdout, record)
     if quiet:
         return View(status, every=60)
     if sys.stdout.isatty():
@@ -136,12 +174,24 @@ def picture(status: Status) -> Group:
         rows.append(("round", f"{status.view['round']} of at most {status.view['rounds']}"))
     if status.best is not None:
         rows += [("best", f"{status.best:.2%} on validation"), ("", status.best_genome)]
+    if len(status.bests) > 1:
+        rows.append(("so far", sparkline(status.bests)))
+    rows += [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
     for name, value in rows:
-        figures.add_row(Text(name, style="dim"), Text(value))
+        figures.add_row(Text(name, style="dim"), Text(value, overflow="ellipsis", no_wrap=name == "last"))
     both = Table.grid(padding=(0, 3))
     cells = world(status.view)
     both.add_row(*([cells] if cells else []), figures)
     return Group(Text(), both)
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """The course of values that never fall as a line of bars, the newest at the end."""
+    step = max(1, -(-len(values) // width))
+    some = [*values[step - 1 :: step], *([values[-1]] if len(values) % step else [])]
+    low, high = some[0], some[-1]
+    places = [(value - low) / (high - low) if high > low else 1.0 for value in some]
+    return "".join(BARS[min(len(BARS) - 1, int(place * len(BARS)))] for place in places)
 
 
 def world(seen: Mapping[str, Any]) -> Text:

@@ -373,6 +373,7 @@ def test_data_mended_before_there_was_a_plan_begin_the_run_again(tmp_path):
     assert "data      " + str(data) in call("show", run).out
 
 
+@pytest.mark.thorough
 def test_a_device_mended_before_there_was_a_plan_begins_the_run_again(tmp_path):
     command = ("search", *SMALL, "--run", tmp_path / "run", "--quiet")
     call(*command, "--device", "tpu").refused("device is 'tpu'", "use auto")
@@ -382,12 +383,14 @@ def test_a_device_mended_before_there_was_a_plan_begins_the_run_again(tmp_path):
     assert "device cpu" in call("show", tmp_path / "run").out
 
 
+@pytest.mark.thorough
 def test_a_setting_mended_before_there_was_a_plan_begins_the_run_again(tmp_path):
     command = ("search", *SMALL, "--run", tmp_path / "run", "--quiet")
     call(*command, "--set", "window=4").refused("window is 4", "odd")
     assert call(*command).code == 0
 
 
+@pytest.mark.thorough
 def test_two_processes_do_not_share_a_folder(tmp_path):
     from filelock import FileLock
 
@@ -522,7 +525,7 @@ def settings_of(monkeypatch):
 
     def of(*arguments):
         seen = []
-        monkeypatch.setattr(cli, "_search", lambda address, settings, folder, quiet: seen.append(settings))
+        monkeypatch.setattr(cli, "_search", lambda address, settings, folder, quiet, as_json: seen.append(settings))
         outcome = call("search", *arguments)
         return seen[0] if seen else outcome.refused()
 
@@ -577,6 +580,7 @@ def test_huge_numbers_are_refused(settings_of, option, given):
     assert f"{name} is {given}; expected a number between {LEAST[option]} and " in settings_of(option, given).err
 
 
+@pytest.mark.thorough
 def test_any_seed_is_a_seed(tmp_path):
     assert call("search", *SMALL, "--seed", "9" * 30, "--run", tmp_path / "run", "--quiet").code == 0
     assert json.loads((tmp_path / "run" / "result.json").read_text())["seed"] == int("9" * 30)
@@ -690,6 +694,7 @@ def test_a_spoilt_record(digits_run, tmp_path, command):
     assert (run / "run.sqlite").read_bytes()[:4096] == whole[:4096]
 
 
+@pytest.mark.thorough
 def test_a_deleted_record_begins_again(digits_run, tmp_path):
     run = copied(digits_run[0], tmp_path)
     (run / "run.sqlite").unlink()
@@ -705,6 +710,7 @@ def test_a_finished_run_without_its_model_says_so(digits_run, tmp_path):
     call("resume", run).refused("is no model")
 
 
+@pytest.mark.thorough
 def test_the_default_folder_is_found_again_by_the_same_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert call("search", *SMALL, "--quiet").code == 0
@@ -712,7 +718,7 @@ def test_the_default_folder_is_found_again_by_the_same_command(tmp_path, monkeyp
     assert folder.name.startswith("digits-")
     assert f"{Path('runs') / folder.name} is finished" in call("search", *SMALL).out
     seen = []
-    monkeypatch.setattr(cli, "_search", lambda address, settings, folder, quiet: seen.append(folder))
+    monkeypatch.setattr(cli, "_search", lambda address, settings, folder, quiet, as_json: seen.append(folder))
     for more in ((), ("--seed", "1"), ("--set", "r=0.1"), (str(tmp_path / "digits"),)):
         call("search", *SMALL, *more)
     assert [path.name == folder.name for path in seen] == [True, False, False, False]

@@ -254,6 +254,7 @@ def test_limited_data_keep_classes_in_their_shares_and_the_test_part():
 # the command
 
 
+@pytest.mark.thorough
 def test_the_command_compares_and_answers_at_once_the_second_time(tmp_path):
     arguments = [
         "compare", "digits", "--methods", "random,lenet-5", "--minutes", "0.1", "--seeds", "1", "--limit", "300",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import signal
 import time
@@ -182,6 +183,7 @@ def test_verbose_0_prints_nothing_and_1_says_data_seed_and_plan(capfd: pytest.Ca
     assert "2 candidates, 1 epoch each" in out
 
 
+@pytest.mark.thorough
 def test_equal_seeds_give_equal_runs_and_others_do_not() -> None:
     X, y = bars()
     first, again, other = (tiny(candidates=4, seed=seed).fit(X, y) for seed in (0, 0, 1))
@@ -250,6 +252,17 @@ def test_scale_of_floats_makes_no_difference(exponent: int) -> None:
     first, second = tiny().fit(X, y), tiny().fit(scaled, y)
     assert same_run(first, second)  # to the bit: powers of two round nothing
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(scaled))
+
+
+def test_notebooks_show_what_was_found() -> None:
+    X, y = bars(60)
+    finder = tiny()
+    assert "<pre>found" not in finder._repr_html_()
+    finder.fit(X, y)
+    shown = finder._repr_html_()
+    assert f"<pre>found     {html.escape(finder.result_['genome'])}" in shown
+    assert f"{finder.result_['test_accuracy']:.2%}" in shown
+    assert "<pre>found" in finder._repr_mimebundle_()["text/html"]
 
 
 def test_bool_pictures_are_pictures() -> None:
@@ -422,6 +435,7 @@ def test_ctrl_c_once_ends_the_search_and_gives_the_best_so_far(monkeypatch: pyte
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.thorough
 def test_ctrl_c_twice_leaves_and_the_same_fit_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = bars()
     whole = tiny(candidates=6, run=tmp_path / "whole").fit(X, y)

@@ -245,6 +245,7 @@ def test_h08_30_seconds() -> None:
     [(2, 200, 32), (0.01, 200, 32), pytest.param(2, 2000, 64, marks=pytest.mark.slow)],
     ids=["2 s", "10 ms", "2 s for much"],
 )
+@pytest.mark.thorough
 def test_h08_hardly_any_time_still_gives_a_model_and_a_warning(seconds: float, n: int, side: int) -> None:
     X, y = pictures(n, side, classes=4)
     finder, wall, said = wall_clock(lambda: NeuralFinder(minutes=seconds / 60, verbose=0).fit(X, y))

@@ -247,14 +247,14 @@ def test_linear_baseline_fits_into_memory(bench: Bench, monkeypatch: pytest.Monk
     monkeypatch.setattr("neuralfinder.baselines.memory_bytes", lambda: 8 * 4 * 64 * 300)
     linear = fit_linear(bench.setup.train, 10, bench.setup.preparation, 60, np.random.default_rng(0))
     assert linear is not None
-    assert linear.pictures == 300
+    assert linear.samples == 300
 
 
 def test_linear_baseline_equals_scikit_learn(bench: Bench) -> None:
     setup = bench.setup
     linear = fit_linear(setup.train, 10, setup.preparation, 60, np.random.default_rng(0))
     assert linear is not None
-    assert linear.pictures == 800
+    assert linear.samples == 800
     accuracy = (linear.predict(setup.validation) == setup.validation.labels.numpy()).mean()
     assert 0.85 < accuracy < 1
     assert fit_linear(setup.train, 10, setup.preparation, 1e-6, np.random.default_rng(0)) is None

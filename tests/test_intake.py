@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scenes import scene
 
 from neuralfinder import NeuralFinder
@@ -260,6 +262,91 @@ def test_300_broken_tables_are_read_or_told(tmp_path):
     assert 50 < told < 300
 
 
+# H02 and H04 once more: pictures of every kind, cells of every kind
+
+
+def odd_files(root: Path) -> Path:
+    """H02, with 16-bit TIFF, CMYK and turned JPEG, moving WebP, PPM and BMP with suffixes in capitals."""
+    for number in range(18):
+        folder = root / ("ok", "ng")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = scene(number, (20 + 2 * number, 40 - number))
+        match number % 6:
+            case 0:
+                deep = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+                Image.fromarray(deep).save(folder / f"{number}.tiff")
+            case 1:
+                picture.convert("CMYK").save(folder / f"{number}.JPG")
+            case 2:
+                exif = Image.Exif()
+                exif[0x0112] = 6
+                picture.save(folder / f"{number}.jpeg", exif=exif)
+            case 3:
+                picture.save(folder / f"{number}.webp", save_all=True, append_images=[scene(99, picture.size)])
+            case 4:
+                picture.save(folder / f"{number}.PPM")
+            case _:
+                picture.save(folder / f"{number}.Bmp")
+    return root
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("form", ["folder", "table"])
+def test_h02_odd_kinds_of_pictures_are_read_and_answered_about(tmp_path, form):
+    source = odd_files(tmp_path / "files")
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    if form == "table":
+        rows = [(str(path.relative_to(tmp_path)), path.parent.name) for path in files]
+        source = write_csv(tmp_path / "a.csv", rows, ("image", "label"))
+    data = load(source)
+    assert np.bincount(data.labels).tolist() == [9, 9]
+    assert data.shape.channels == 3
+    notes = " ".join(data.notes)
+    assert "16-bit grey 3" in notes
+    assert "CMYK 3" in notes
+    assert "turned by EXIF 3" in notes
+    options = ["--candidates", "1", "--epochs", "1", "--finalists", "1", "--final-epochs", "1", "--quiet"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcome = CliRunner().invoke(cli, ["search", str(source), "--run", str(tmp_path / "run"), *options])
+        assert outcome.exit_code == 0, outcome.output
+        answers = CliRunner().invoke(cli, ["predict", str(tmp_path / "run"), *map(str, files), "--format", "json"])
+    assert answers.exit_code == 0, answers.output
+    assert len(json.loads(answers.output)) == 18
+
+
+ODD_CELLS = {
+    "windows.tsv": ("\r\n", ["", "", "NULL", "N/A", "\u00a0\u00a0", "None"], 2, 1, ("NULL", "N/A", "None")),
+    "chinese.jsonl": ("\n", [None, "", "\u3000", " \u2003", "nan", "\u6d77" * 40_000], 2, 2, ("nan",)),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("name", sorted(ODD_CELLS))
+def test_h04_odd_cells_are_counted_and_trained_with(tmp_path, name):
+    """The odd ones are half of all, so that some are in every part."""
+    end, odd, missing, blank, words = ODD_CELLS[name]
+    cells = [*(f"{('ship', 'oak')[n % 2]} {n}" for n in range(24)), *odd, *odd, *odd, *odd]
+    rows = [(cell, ("sea", "wood")[n % 2]) for n, cell in enumerate(cells)]
+    if name.endswith("tsv"):
+        text = end.join(["text\tlabel", *(f"{cell}\t{label}" for cell, label in rows), ""])
+    else:
+        text = end.join(json.dumps({"text": cell, "label": label}) for cell, label in rows)
+    (tmp_path / name).write_bytes(text.encode())
+    data = load(tmp_path / name)
+    notes = " ".join(data.notes)
+    assert f"{4 * missing} texts are missing and count as empty" in notes
+    assert f"{4 * blank} texts are blank" in notes
+    assert set(words) <= set(data.samples)
+    options = ["--candidates", "1", "--epochs", "1", "--finalists", "1", "--final-epochs", "1", "--quiet"]
+    run = tmp_path / "run"
+    outcome = CliRunner().invoke(cli, ["search", str(tmp_path / name), "--run", str(run), *options])
+    assert outcome.exit_code == 0, outcome.output
+    answers = CliRunner().invoke(cli, ["predict", str(run), str(tmp_path / name), "--format", "json"])
+    assert answers.exit_code == 0, answers.output
+    assert len(json.loads(answers.output)) == len(rows)
+
+
 # label forms
 
 
@@ -324,6 +411,7 @@ def test_200_samples_and_two_seconds_give_a_model(form):
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.thorough
 def test_class_weights_let_small_classes_count():
     """Noise labelled 9 to 1: without weights the commonest class is answered, with weights both are."""
     rng = np.random.default_rng(0)

@@ -155,6 +155,7 @@ TASK = ToyTask(dataclasses.replace(CIFAR, shape=Shape(1, 8, 8)), parse("C64 C256
 """A network of its space at the size of the digits."""
 
 
+@pytest.mark.thorough
 def test_mean_accuracy_rises_as_epsilon_falls():
     """As in figure 3 of the paper, for networks that are the better the more of their kernels are 3x3."""
 
@@ -171,6 +172,7 @@ def test_mean_accuracy_rises_as_epsilon_falls():
     assert min(np.array(last) - np.array(first)) > 0.05
 
 
+@pytest.mark.thorough
 def test_it_finds_better_networks_than_random_search():
     best = [solve(agent(seed, TASK.space, restarts=0), TASK, 100)[-1] for seed in range(10)]
     random = [

@@ -36,6 +36,7 @@ def settings(**options: float) -> Settings:
 
 
 @pytest.mark.usefixtures("quick_machine")
+@pytest.mark.thorough
 def test_the_model_s_file_is_no_larger_than_asked(tmp_path: Path):
     _, free = run(source(), settings(), tmp_path / "free", Status())
     megabytes = 0.3 * 4e-6 * free["parameters"]
@@ -59,6 +60,7 @@ def test_candidates_keep_the_limit_of_latency(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("quick_machine")
+@pytest.mark.thorough
 def test_what_was_measured_to_be_too_slow_cannot_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The prediction allowed all of them; measured, the larger half is too slow."""
     run(source(), settings(), tmp_path / "free", Status())
@@ -124,6 +126,7 @@ def test_the_front_is_what_no_other_beats(networks: list[tuple[int, int, int]]):
 
 
 @pytest.mark.usefixtures("quick_machine")
+@pytest.mark.thorough
 def test_the_front_is_shown_and_recorded(tmp_path: Path):
     from click.testing import CliRunner
 

@@ -142,6 +142,7 @@ def test_results_do_not_depend_on_who_trained(tmp_path: Path):
     assert len(found[0]) == 30
 
 
+@pytest.mark.thorough
 def test_no_cluster_at_an_address_is_an_error():
     ray.shutdown()
     with pytest.raises(InputError, match="ray is 'auto'.*ray start"), ray_workers(2, "auto", cuda=False):

@@ -25,6 +25,7 @@ FIGURES = {
     "test_interval": [0.85, 0.94],
     "test_balanced_accuracy": 0.89,
     "baselines": {"majority class": {"test_accuracy": 0.1}, "logistic regression": None},
+    "refit": False,
     "retrained": [],
     "candidates": {"requested": 9, "trained": 5, "stopped": 2, "failed": 2, "cached": 1, "infeasible": 1},
     "seconds": {"search": 10.0, "finish": 4.6, "total": 15.2},
@@ -178,7 +179,7 @@ def test_operators_and_foresight_are_shown_against_what_came(tmp_path):
 def test_the_summary_of_a_run():
     assert summary(FIGURES) == [
         "found     C32 > G",
-        "          1,234,567 parameters, 2.5 M multiply-adds a picture",
+        "          1,234,567 parameters, 2.5 M multiply-adds a sample",
         "test      90.00% (95 % interval 85.00% to 94.00%), balanced 89.00%; validation 95.00%",
         "  against  10.00%  majority class",
         "  against not run  logistic regression",

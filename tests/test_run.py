@@ -115,7 +115,7 @@ def test_the_record_is_in_order(finished):
         assert record.last("finished").data == json.loads(json.dumps(result))
     assert kinds[:3] == ["run", "data", "plan"]
     assert kinds[3:11] == ["asked", "result"] * 4
-    assert kinds[11:] == ["stop", *["final"] * (len(kinds) - 13), "finished"]
+    assert kinds[11:] == ["stop", *["final"] * (len(kinds) - 14), "answers", "finished"]
 
 
 def test_the_model_returned_is_the_model_written(finished):
@@ -215,6 +215,7 @@ def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatc
     assert result["candidates"]["trained"] == 4
 
 
+@pytest.mark.thorough
 def test_the_sweep_keeps_the_weights_of_the_leaders(tmp_path):
     folder = tmp_path / "run"
     run(source(), small(candidates=9, finalists=2), folder, Status())
@@ -227,6 +228,7 @@ def test_the_sweep_keeps_the_weights_of_the_leaders(tmp_path):
     assert {name for name in kept if name.startswith("final-")} == {"final-0", "final-1"}
 
 
+@pytest.mark.thorough
 def test_every_improvement_is_written(tmp_path, monkeypatch):
     written = []
     real = sys.modules["neuralfinder.run"]._Run._write_result

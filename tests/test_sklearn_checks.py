@@ -60,7 +60,7 @@ class TableFinder(NeuralFinder):
         return tags
 
 
-pytestmark = pytest.mark.usefixtures("quick_machine")
+pytestmark = [pytest.mark.usefixtures("quick_machine"), pytest.mark.thorough]
 
 
 def tiny(**settings: Any) -> TableFinder:

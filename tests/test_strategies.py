@@ -111,11 +111,13 @@ class TestLargeScaleEvolution(StrategyContract):
         return make("large-scale-evolution", seed)
 
 
+@pytest.mark.thorough
 class TestMetaQNN(StrategyContract):
     def make(self, seed: int) -> Strategy:
         return make("metaqnn", seed)
 
 
+@pytest.mark.thorough
 class TestNasRl(StrategyContract):
     def make(self, seed: int) -> Strategy:
         return make("nas-rl", seed, candidates=1000)

@@ -60,6 +60,7 @@ class TestMadeUpTable(SpaceContract):
         return made_up()
 
 
+@pytest.mark.thorough
 class TestLifeOnATable(StrategyContract):
     """No strategy knows about convolutions."""
 
@@ -173,6 +174,7 @@ def test_equal_networks_are_asked_once(macro: Table):
     assert all(macro.canonical(candidate.genome) == candidate.genome for candidate in asked)
 
 
+@pytest.mark.thorough
 def test_foresight_finds_the_best_of_a_table_in_fewer_trainings():
     """The published world, the richer one without and with foresight: mean regret after 60 of 4,096, 10 seeds."""
     table = made_up()

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 
 import pytest
 from rich.console import Console
 
+from neuralfinder.record import Record
 from neuralfinder.status import Status
-from neuralfinder.terminal import SCALE, LiveView, PlainView, View, picture, progress_line, view, world
+from neuralfinder.terminal import (
+    SCALE,
+    EventView,
+    LiveView,
+    PlainView,
+    View,
+    picture,
+    progress_line,
+    sparkline,
+    view,
+    world,
+)
 
 COUNTS = {"requested": 14, "trained": 7, "failed": 2, "cached": 3, "infeasible": 2}
 
@@ -188,3 +201,43 @@ def test_a_quiet_view_is_silent(capsys):
     with view(status, quiet=True):
         status.say("one")
     assert capsys.readouterr() == ("", "")
+
+
+# the course of the best, and events for programs
+
+
+def test_the_sparkline_rises_from_first_to_last():
+    assert sparkline([0.1, 0.1, 0.2, 0.4]) == "▁▁▃█"
+    assert sparkline([0.5, 0.5]) == "██"
+    for count in (2, 39, 40, 41, 79, 1000):
+        line = sparkline([place / count for place in range(count)])
+        assert len(line) <= 41
+        assert line[-1] == "█"
+        assert list(line) == sorted(line)
+
+
+def test_the_picture_has_the_course_and_what_happened_last(searching):
+    searching.bests = [0.5, 0.625, 1.0]
+    searching.recent.extend(
+        ["init 50.00%  C8 > G", "cross 60.00%  C16 > G", "mutate diverged  C24 > G", "copy 90.00%  C32 > G"]
+    )
+    shown = drawn(searching)
+    assert "▁▃█" in shown
+    assert "init" not in shown
+    assert shown.index("copy 90.00%") < shown.index("mutate diverged") < shown.index("cross 60.00%")
+
+
+def test_events_are_json_objects_line_by_line(tmp_path):
+    path, out, status = tmp_path / "run.sqlite", io.StringIO(), Status()
+    with EventView(status, out, path):
+        status.say("a line")
+        with Record(path) as record:
+            record.append("run", [{"data": "猫"}])
+            record.append("asked", [{"n": 1}])
+    rows = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert {"kind": "line", "text": "a line"} in rows
+    events = [row for row in rows if row["kind"] != "line"]
+    assert [(row["number"], row["kind"], row["data"]) for row in events] == [
+        (1, "run", {"data": "猫"}),
+        (2, "asked", {"n": 1}),
+    ]

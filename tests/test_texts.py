@@ -348,6 +348,7 @@ def test_the_estimator_takes_lists_of_strings():
         finder.predict(np.zeros((2, 8, 8)))
 
 
+@pytest.mark.thorough
 def test_docstrings_are_there_and_always_the_same():
     data = docstrings()
     assert data.classes == tuple(sorted(LIBRARIES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -238,3 +239,20 @@ def _from_16_bit(picture: Image.Image) -> Image.Image:
     if values.min() < 0 or values.max() > 65535:
         raise UnreadableError("integer pixels beyond 16 bits; save it with 8 or 16 bits")
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def as_address(picture: npt.NDArray[np.generic], largest: int = 96) -> str:
+    """A picture `(channels, height, width)` as a `data:` address of a PNG, no side longer than `largest` pixels.
+
+    Floats are scaled to their own range; of other than 1 or 3 channels the mean is shown.
+    """
+    values = picture if picture.shape[0] in (1, 3) else picture.mean(axis=0, keepdims=True)
+    if values.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        values = ((values.astype(np.float64) - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+    image = Image.fromarray(np.moveaxis(values, 0, -1).squeeze())
+    if max(image.size) > largest:
+        image.thumbnail((largest, largest))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

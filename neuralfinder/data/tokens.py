@@ -110,6 +110,13 @@ class Tokens:
                 cut.append(row)
         return lines, cut
 
+    def decode(self, line: Sequence[int]) -> str:
+        """The text that a line stands for, as far as it was not cut; spaces are those between words."""
+        from tokenizers import decoders
+
+        pieces = _tokenizer(self.text)
+        return str(decoders.ByteLevel().decode([pieces.id_to_token(token) or "" for token in line if token])).strip()
+
     def apply(self, lines: T) -> T:
         """Lines are what the network takes."""
         return lines

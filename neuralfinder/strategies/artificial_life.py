@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -218,13 +218,18 @@ class ArtificialLife(Strategy):
         cells = iter(world.cells)
         while births:
             lives = yield births
-            for life in lives:
-                world[next(cells)] = life
+            settled = list(islice(cells, len(lives)))
+            for cell, life in zip(settled, lives, strict=True):
+                world[cell] = life
+            self._note("settled", changed=self._changed(settled))
             left = min(self.mains, len(world.cells) - len(world))
             births = self._breeder.newcomers(left, self._known_keys) if self._breeder and left else []
             births = [birth._replace(operator="init") for birth in births]
-        for cell in cells:  # the space is used up
+        rest = list(cells)  # the space is used up
+        for cell in rest:
             world[cell] = world.lives()[int(self._rng.integers(len(world)))]
+        if rest:
+            self._note("settled", changed=self._changed(rest))
 
     def _choose_mains(self) -> list[Cell]:
         """Main lives whose windows do not overlap."""
@@ -348,8 +353,11 @@ class ArtificialLife(Strategy):
             auxiliary=scene.auxiliary,
             outcome="displaced" if scene.displaced else "renewed" if scene.newcomers else "kept",
             best=scene.best and scene.best.genome.key,
-            changed=[{"cell": cell, "genome": self.world[cell].genome.key} for cell in changed],
+            changed=self._changed(changed),
         )
+
+    def _changed(self, cells: Iterable[Cell]) -> list[dict[str, Any]]:
+        return [{"cell": cell, "genome": self.world[cell].genome.key} for cell in cells]
 
     # The evolution above is a generator; the three methods below feed it.
 

@@ -1,0 +1,117 @@
+"""The main plots of a run as files for papers: SVG and PNG, drawn with matplotlib."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from neuralfinder.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Life = Mapping[str, Any]
+
+
+def save_figures(story: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write each plot there is something for as `NAME.svg` and `NAME.png`.
+
+    Args:
+        story: see `Story.news`.
+        folder: made when missing.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: matplotlib is not installed, or nothing was trained.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise InputError(
+            "--figures", given="used without matplotlib", expected="it to be installed",
+            mend="install it with `pip install 'neuralfinder[compare]'`",
+        ) from error  # fmt: skip
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    lives = [life for life in story.get("lives", ()) if "score" in life and "ended" in life]
+    if not lives:
+        raise InputError("the run", given="without a trained network", expected="one or more", mend="wait for some")
+    lives.sort(key=lambda life: life["ended"])
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    with mpl.rc_context(
+        {"svg.hashsalt": "neuralfinder", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    ):
+        for name, draw in (
+            ("progress", _progress),
+            ("pareto", _pareto),
+            ("operators", _operators),
+            ("foresight", _foresight),
+        ):
+            figure, axes = pyplot.subplots(figsize=(4.5, 3), layout="constrained")
+            if draw(axes, lives):
+                for suffix in ("svg", "png"):
+                    files.append(folder / f"{name}.{suffix}")
+                    figure.savefig(files[-1], dpi=200, metadata={"Date": None} if suffix == "svg" else None)
+            pyplot.close(figure)
+    return files
+
+
+def _progress(axes: Axes, lives: Sequence[Life]) -> bool:
+    minutes, scores = [life["ended"] / 60 for life in lives], [100 * life["score"] for life in lives]
+    axes.scatter(minutes, scores, s=8, alpha=0.4, label="a training")
+    axes.step(minutes, list(accumulate(scores, max)), where="post", label="best")
+    axes.step(minutes, list(_medians(scores)), where="post", linestyle="--", label="median")
+    axes.set(xlabel="minutes", ylabel="validation accuracy in %")
+    axes.legend(frameon=False)
+    return True
+
+
+def _medians(scores: Sequence[float]) -> Iterator[float]:
+    return (median(scores[: place + 1]) for place in range(len(scores)))
+
+
+def _pareto(axes: Axes, lives: Sequence[Life]) -> bool:
+    by_size = sorted(lives, key=lambda life: (life["parameters"], -life["score"]))
+    best = list(accumulate((100 * life["score"] for life in by_size), max))
+    axes.scatter([life["parameters"] for life in lives], [100 * life["score"] for life in lives], s=8, alpha=0.4)
+    axes.step([life["parameters"] for life in by_size], best, where="post", label="no smaller one is better")
+    axes.set(xscale="log", xlabel="parameters", ylabel="validation accuracy in %")
+    axes.legend(frameon=False)
+    return True
+
+
+def _operators(axes: Axes, lives: Sequence[Life]) -> bool:
+    scores = _scores(lives)
+    paid = defaultdict[str, list[bool]](list)
+    for life in lives:
+        if before := [scores[parent] for parent in life["parents"] if parent in scores]:
+            paid[life["operator"]].append(life["score"] > max(before))
+    names = sorted(paid, key=lambda name: sum(paid[name]) / len(paid[name]))
+    axes.barh([f"{name} (n = {len(paid[name])})" for name in names], [100 * sum(paid[n]) / len(paid[n]) for n in names])
+    axes.set(xlabel="children better than their parents in %", xlim=(0, 100))
+    return bool(names)
+
+
+def _foresight(axes: Axes, lives: Sequence[Life]) -> bool:
+    pairs = [(100 * life["expected"], 100 * life["score"]) for life in lives if "expected" in life]
+    if pairs:
+        axes.scatter([before for before, _ in pairs], [after for _, after in pairs], s=8, alpha=0.5)
+        axes.axline((pairs[0][0], pairs[0][0]), slope=1, linestyle=":", color="grey")
+        axes.set(xlabel="expected accuracy in %", ylabel="validation accuracy in %")
+    return len(pairs) > 2
+
+
+def _scores(lives: Sequence[Life]) -> dict[int, float]:
+    """The mean score of each genome."""
+    found = defaultdict[int, list[float]](list)
+    for life in lives:
+        found[life["genome"]].append(life["score"])
+    return {number: sum(scores) / len(scores) for number, scores in found.items()}

@@ -1,0 +1,77 @@
+"""Ablation: the winner again without each of its genes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+
+from neuralfinder.ablation import Removal, in_words, without
+from neuralfinder.cli import cli
+from neuralfinder.genome import Genome, parse
+
+SMALL = ["--candidates", "1", "--epochs", "2", "--share", "1", "--finalists", "1", "--final-epochs", "1", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ablation") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder.parent))
+        outcome = CliRunner().invoke(cli, ["search", *SMALL, "--run", str(folder)])
+    assert outcome.exit_code == 0, outcome.output
+    return folder
+
+
+def show(folder, *words):
+    return CliRunner().invoke(cli, ["show", str(folder), *words])
+
+
+@pytest.mark.thorough
+def test_every_gene_is_accounted_for_and_the_record_stays(run):
+    before = (run / "run.sqlite").read_bytes()
+    outcome = show(run, "--ablate")
+    assert outcome.exit_code == 0, outcome.output
+    assert (run / "run.sqlite").read_bytes() == before
+    genome = parse(re.search(r"found +(.*)", outcome.output).group(1))
+    lines = outcome.output.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("ablation"))
+    own = lines[start + 1 :]
+    assert len(own) == len(genome)
+    for place, (line, gene) in enumerate(zip(own, genome.genes, strict=True)):
+        assert line.startswith(f"  gene {place} {gene}: ")
+        assert re.search(r"points|not possible|no time left", line)
+    again = show(run, "--ablate")
+    assert again.output == outcome.output
+
+
+def test_without_time_all_say_so(run):
+    outcome = show(run, "--ablate", "--minutes", "0.0001")
+    assert outcome.exit_code == 0, outcome.output
+    assert "the winner could not be trained again: no time left" in outcome.output
+
+
+@given(...)
+def test_a_genome_without_one_gene(genome: Genome):
+    for place in range(len(genome)):
+        shorter = without(genome, place)
+        assert len(shorter) == len(genome) - 1
+        assert shorter.head == genome.head
+        assert shorter.genes == tuple(gene for other, gene in enumerate(genome.genes) if other != place)
+
+
+def test_noise_is_called_noise():
+    removals = [
+        Removal(None, "", "C8 M > G", 0.9),
+        Removal(0, "C8", "M > G", None, "not possible (pool-first)"),
+        Removal(1, "M", "C8 > G", 0.89),
+        Removal(2, "C9", "C8 M > G", 0.6),
+    ]
+    assert in_words(removals, 1000) == [
+        "ablation  90.00% whole, trained as candidates were; without",
+        "  gene 0 C8: not possible (pool-first)",
+        "  gene 1 M: 89.00%, -1.00 points, within the noise",
+        "  gene 2 C9: 60.00%, -30.00 points",
+    ]

@@ -174,7 +174,7 @@ def test_names_of_classes_and_files_do_no_harm(browser, report, tmp_path):
         "classes": list(NAMES.values()), "confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 4]],
         "mistakes": [{"name": "a\"b'<c>.png", "label": HOSTILE, "answer": "猫 🦉", "confidence": 0.9, "text": HOSTILE}],
     }  # fmt: skip
-    hostile["run"]["data"] = HOSTILE
+    hostile["run"]["data"] = "<script>alert(1)<script>"
     path = tmp_path / "hostile.html"
     path.write_text(offline_page(hostile), encoding="utf-8")
     with opened(browser, path.as_uri()) as page:

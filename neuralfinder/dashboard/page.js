@@ -502,8 +502,8 @@
       bars("Test accuracy beside plainer means", rivals, (row) => percent(row[1])),
       chart({ title: "Learning curve of the full training", xTitle: "look", series: [{ kind: "line", points: done.curve.map((v, i) => [i + 1, v]) }] })));
     const answers = story.single.answers;
-    if (answers) parts.push(confusion(answers), mistakes(answers));
-    put(body, h("div", { class: "winner" }, parts));
+    put(body, h("div", { class: "winner" }, parts),
+      answers && [h("div", { class: "winner" }, confusion(answers)), mistakes(answers)]);
   }
 
   function confusion({ classes, confusion: counts }) {
@@ -686,15 +686,15 @@
     if (!data) { put(body, h("p", { class: "quiet" }, "Not read yet.")); return; }
     put(body, h("ul", {}, data.findings.map((finding) => h("li", {}, `${finding.text}. `, finding.change ? h("span", { class: "quiet" }, finding.change) : null,
       finding.names.length ? h("details", {}, h("summary", {}, `${finding.count} in all`), finding.names.slice(0, 100).join(", "), finding.names.length > 100 ? ` and ${finding.names.length - 100} more` : null) : null))),
-      bars("Samples of each class", data.classes.slice(0, 60).map((row) => [row.label, row.given + row.given_test]), (row) => whole(row[1]),
-        data.classes.length > 60 ? `and ${data.classes.length - 60} more classes` : undefined));
+      h("div", { class: "charts" }, bars("Samples of each class", data.classes.slice(0, 60).map((row) => [row.label, row.given + row.given_test]), (row) => whole(row[1]),
+        data.classes.length > 60 ? `and ${data.classes.length - 60} more classes` : undefined)));
   }
 
   // --- the whole page ---
 
   function drawHead() {
     const { run, finished: done, stop, plan } = story.single;
-    $("name").textContent = run ? `${run.data}, seed ${run.settings.seed}` : "";
+    $("name").textContent = run ? `${run.data.split(/[\\/]/).pop()}, seed ${run.settings.seed}` : "";
     document.title = `NeuralFinder: ${run?.data ?? "run"}`;
     const number = leader();
     const trained = [...story.lives.values()].filter((life) => life.score !== undefined).length;

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuralfinder import __version__
-from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError
+from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, lacking
 
 if TYPE_CHECKING:
     from neuralfinder.presets import Settings
@@ -306,10 +306,7 @@ def dashboard(folder: Path, port: int, no_token: bool) -> None:
     try:
         from neuralfinder.dashboard.server import new_token, serve
     except ImportError as error:
-        raise InputError(
-            "dashboard", given=f"used without its server ({error})", expected="it to be installed",
-            mend="install it with `pip install 'neuralfinder[dashboard]'`, or use `neuralfinder report`",
-        ) from error  # fmt: skip
+        raise lacking("dashboard", "its server", "dashboard", "use `neuralfinder report`") from error
     serve(folder, port, "" if no_token else new_token(), click.echo)
 
 

@@ -48,6 +48,24 @@ def unknown_name(what: str, given: str, known: Iterable[str]) -> InputError:
     return InputError(what, given=repr(given), expected=f"one of {', '.join(names)}", mend=mend)
 
 
+def lacking(what: str, library: str, extra: str, instead: str = "") -> InputError:
+    """An error for what needs a library that is not installed.
+
+    Args:
+        what: the argument or file that needs it.
+        library: its name.
+        extra: the optional extra of this package that brings it.
+        instead: what else could be done.
+    """
+    mend = f"install it with `pip install 'neuralfinder[{extra}]'`"
+    return InputError(
+        what,
+        given=f"used without {library}",
+        expected=f"{library} to be installed",
+        mend=f"{mend}, or {instead}" if instead else mend,
+    )
+
+
 def check_range(what: str, given: float, low: float, high: float = float("inf")) -> None:
     """Raise `InputError` unless `low <= given <= high`."""
     if not low <= given <= high:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
+from neuralfinder.answers import told_apart
 from neuralfinder.archive import Archive, Entry, plain_result
 from neuralfinder.baselines import Linear, WordCounts, fit_linear, fit_words, majority, small_network
 from neuralfinder.data.batches import Part, Scaling, Views
@@ -34,9 +35,6 @@ from neuralfinder.types import Candidate, Fidelity, Result
 from neuralfinder.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
-
-MISTAKES = 24
-"""Wrong answers that are kept for people to look at."""
 
 GAVE_ALL = ("patience", "chance")
 """Ends of a training that more epochs would not have changed."""
@@ -351,29 +349,6 @@ def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
         "test_interval": [float(interval.low), float(interval.high)],
         "test_balanced_accuracy": _balanced(labels, answers),
     }
-
-
-def told_apart(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
-    """What was taken for what.
-
-    Args:
-        labels: `(n,)` class indices.
-        logits: `(n, classes)`.
-
-    Returns:
-        `confusion`, counts with a row for each true class and a column for each answer, and the most confident
-        `mistakes` with their `row`, `label`, `answer` and `confidence`, 0..1.
-    """
-    answers = logits.argmax(1)
-    confusion = np.zeros((logits.shape[1],) * 2, dtype=np.int64)
-    np.add.at(confusion, (labels, answers), 1)
-    wrong = np.flatnonzero(answers != labels)
-    sure = np.exp(log_softmax(logits[wrong], axis=1)).max(1)
-    worst = [(int(wrong[place]), float(sure[place])) for place in np.argsort(-sure, kind="stable")[:MISTAKES]]
-    mistakes = [
-        {"row": row, "label": int(labels[row]), "answer": int(answers[row]), "confidence": sure} for row, sure in worst
-    ]
-    return {"confusion": confusion.tolist(), "mistakes": mistakes}
 
 
 def _accuracy(labels: np.ndarray, answers: np.ndarray) -> float:

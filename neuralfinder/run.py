@@ -19,14 +19,14 @@ import torch
 from filelock import FileLock, Timeout
 
 import neuralfinder
+from neuralfinder.answers import for_people
 from neuralfinder.cost import Rates
 from neuralfinder.data import Dataset, Split, examined, split
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.doctor import report
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
-from neuralfinder.data.pictures import as_address
 from neuralfinder.data.tokens import tokenized
-from neuralfinder.errors import InputError, RunFolderError
+from neuralfinder.errors import RunFolderError, lacking
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute, in_process
 from neuralfinder.finish import Bench, finish
@@ -54,9 +54,6 @@ INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves 
 
 WHERE = ("workers", "ray")
 """Settings that may change from one part of a run to the next: results do not depend on who trains."""
-
-MOST_SHOWN = 500
-"""Characters of a text that people are shown."""
 
 WRITING_SECONDS = 1.0
 """Kept of the budget for writing the model and leaving."""
@@ -202,7 +199,7 @@ class _Run:
                 settings.limit("max_latency_ms"),
             )
             model, figures = finish(bench, progress.archive, data.classes, open_test)
-            self.record.append("answers", [_answers(figures.pop("answers"), data, parts.test)])
+            self.record.append("answers", [for_people(figures.pop("answers"), data, parts.test)])
             finish_seconds = time.monotonic() - started + self.finished_before
             stop = self.record.last("stop")
             interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
@@ -248,10 +245,7 @@ class _Run:
         try:
             from neuralfinder.ray_executor import ray_workers
         except ImportError as error:
-            raise InputError(
-                "--workers and --ray", given=f"used without Ray ({error})", expected="Ray to be installed",
-                mend="install it with `pip install 'neuralfinder[ray]'`, or leave them out",
-            ) from error  # fmt: skip
+            raise lacking("--workers and --ray", "Ray", "ray", "leave them out") from error
         cuda = device.type == "cuda"
         with ray_workers(self.settings.workers, self.settings.ray, cuda, keep_memory) as (ray, slots):
             threading.Thread(target=self._stop_on_interrupt, args=(ray.stop,), daemon=True).start()
@@ -377,29 +371,6 @@ class _Run:
         part = self.folder / "result.json.part"
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(self.folder / "result.json")
-
-
-def _answers(found: dict[str, Any], data: Dataset, rows: np.ndarray) -> dict[str, Any]:
-    """What was taken for what on the test part, with class names and what the mistakes look like."""
-    classes = [str(label) for label in data.classes]
-    mistakes = [
-        {
-            "name": data.name_of(int(rows[mistake["row"]])),
-            "label": classes[mistake["label"]],
-            "answer": classes[mistake["answer"]],
-            "confidence": mistake["confidence"],
-            **_looks(data, int(rows[mistake["row"]])),
-        }
-        for mistake in found["mistakes"]
-    ]
-    return {"classes": classes, "confusion": found["confusion"], "mistakes": mistakes}
-
-
-def _looks(data: Dataset, row: int) -> dict[str, str]:
-    if data.tokens:
-        text = data.tokens.decode(data.samples[row].ravel().tolist())
-        return {"text": text[:MOST_SHOWN]}
-    return {"picture": as_address(data.samples[row])}
 
 
 def _delete_images(folder: Path) -> None:

@@ -7,22 +7,17 @@ import re
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
+from runs import searched
 
 from neuralfinder.ablation import Removal, in_words, without
 from neuralfinder.cli import cli
 from neuralfinder.genome import Genome, parse
 
-SMALL = ["--candidates", "1", "--epochs", "2", "--share", "1", "--finalists", "1", "--final-epochs", "1", "--quiet"]
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder.parent))
-        outcome = CliRunner().invoke(cli, ["search", *SMALL, "--run", str(folder)])
-    assert outcome.exit_code == 0, outcome.output
-    return folder
+    return searched(folder, "--candidates", "1", "--epochs", "2", "--share", "1")
 
 
 def show(folder, *words):

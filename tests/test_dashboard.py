@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from runs import searched
 from starlette.testclient import TestClient
 
 from neuralfinder.archive import read_trainings
@@ -31,17 +32,12 @@ from neuralfinder.record import Record
 from neuralfinder.search import Progress, replay
 from neuralfinder.types import Candidate, Event, Fidelity, Result, Shape
 
-SMALL = ["--candidates", "30", "--epochs", "1", "--share", "0.1", "--finalists", "1", "--final-epochs", "1", "--quiet"]
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run folder, and its events."""
     folder = tmp_path_factory.mktemp("story") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder.parent))
-        outcome = CliRunner().invoke(cli, ["search", *SMALL, "--world-size", "3", "--run", str(folder)])
-    assert outcome.exit_code == 0, outcome.output
+    searched(folder, "--candidates", "30", "--epochs", "1", "--share", "0.1", "--world-size", "3")
     with Record(folder / "run.sqlite", readonly=True) as record:
         return folder, list(record.read())
 

@@ -14,6 +14,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import neuralfinder.finish
+from neuralfinder.answers import told_apart
 from neuralfinder.archive import Archive
 from neuralfinder.baselines import fit_linear, majority, small_network
 from neuralfinder.cost import Rates
@@ -298,3 +299,11 @@ def test_small_network_is_legal_everywhere() -> None:
     for side in (1, 2, 3, 8, 32, 64):
         space = NetworkSpace(Shape(1, side, side), 3)
         assert space.infeasible(small_network(space)) in (None, "infeasible:cap")
+
+
+def test_what_was_taken_for_what_and_the_surest_mistakes_first():
+    logits = np.array([[9.0, 0.0], [0.0, 1.0], [5.0, 0.0], [0.0, 3.0]])
+    found = told_apart(np.array([0, 0, 1, 1]), logits)
+    assert found["confusion"] == [[1, 1], [1, 1]]
+    assert [(each["row"], each["label"], each["answer"]) for each in found["mistakes"]] == [(2, 1, 0), (1, 0, 1)]
+    assert found["mistakes"][0]["confidence"] == pytest.approx(1 / (1 + np.exp(-5)))

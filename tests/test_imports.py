@@ -42,7 +42,7 @@ LAYERS = [
     "data.intake",
     "data data.batches",
     "build plan baselines optimizers judgement dashboard.story dashboard.document dashboard.figures",
-    "inheritance dashboard dashboard.server",
+    "inheritance answers dashboard dashboard.server",
     "train weights",
     "evaluate machine model search report",
     "finish predict terminal",

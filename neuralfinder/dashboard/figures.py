@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, lacking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,10 +33,7 @@ def save_figures(story: Mapping[str, Any], folder: Path) -> list[Path]:
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise InputError(
-            "--figures", given="used without matplotlib", expected="it to be installed",
-            mend="install it with `pip install 'neuralfinder[compare]'`",
-        ) from error  # fmt: skip
+        raise lacking("--figures", "matplotlib", "compare") from error
     mpl.use("Agg")
     from matplotlib import pyplot
 

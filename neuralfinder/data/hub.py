@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuralfinder.data.tables import Columns, Table
-from neuralfinder.errors import InputError, some
+from neuralfinder.errors import InputError, lacking, some
 
 PREFIX = "hf:"
 
@@ -47,10 +47,7 @@ def fetched(name: str) -> Any:
     try:
         import datasets
     except ImportError:
-        raise InputError(
-            name, given="a data set of the Hugging Face Hub", expected="the library `datasets` to be installed",
-            mend="install it with `pip install 'neuralfinder[hub]'`",
-        ) from None  # fmt: skip
+        raise lacking(name, "the library `datasets`", "hub") from None
     short = NAMED[name][0] if name in NAMED else name.removeprefix(PREFIX)
     path, _, configuration = short.partition(":")
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from neuralfinder.data.findings import Finding
 from neuralfinder.data.folders import PICTURES, TEXTS, Kind
-from neuralfinder.errors import InputError, some
+from neuralfinder.errors import InputError, lacking, some
 
 SUFFIXES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"])
 
@@ -263,10 +263,7 @@ def _read_parquet(path: Path) -> Table:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
-        raise InputError(
-            str(path), given="a Parquet file without pyarrow", expected="pyarrow to be installed",
-            mend="install it with `pip install 'neuralfinder[tables]'`, or save the table as CSV",
-        ) from None  # fmt: skip
+        raise lacking(str(path), "pyarrow", "tables", "save the table as CSV") from None
     try:
         return dict(parquet.read_table(path).to_pydict())
     except ArrowException as error:

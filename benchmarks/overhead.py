@@ -49,7 +49,7 @@ def measure(count: int) -> dict[str, Any]:
         executor = in_process()
         progress = fresh(count)
         with Record(path) as record:
-            for _ in search(progress, executor, answer, record, Limits(count, None, math.inf)):
+            for _ in search(progress, executor, answer, record, Limits(count)):
                 pass
         seconds = time.perf_counter() - started
         executor.shutdown()

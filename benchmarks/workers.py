@@ -47,7 +47,7 @@ def measure(executor: Executor, slots: int, candidates: int, seconds: float) -> 
     wait([executor.submit(partial(answer, seconds=1.0), candidate) for candidate in first])  # workers start with them
     with tempfile.TemporaryDirectory() as folder, Record(Path(folder) / "run.sqlite") as record:
         started = time.perf_counter()
-        for _ in search(progress, executor, evaluate, record, Limits(candidates, None, math.inf), slots):
+        for _ in search(progress, executor, evaluate, record, Limits(candidates), slots):
             pass
         return time.perf_counter() - started
 

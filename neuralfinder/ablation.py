@@ -9,14 +9,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import RunFolderError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.genome import Genome, parse
 from neuralfinder.machine import find_device, keep_memory
 from neuralfinder.plan import Plan
+from neuralfinder.prepare import divided, make_setup
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.record import Record
-from neuralfinder.run import Source, divided, make_setup
+from neuralfinder.run import Source
 from neuralfinder.seeds import Seeds
 from neuralfinder.status import Status
 from neuralfinder.train import Clock
@@ -63,6 +65,7 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
     keep_memory()
     with tempfile.TemporaryDirectory() as scratch:
         data, parts = divided(source.load(Path(scratch), lambda *_: None), settings)
+        data = tokenized(data, parts.train)
         setup = make_setup(data, parts, settings, find_device(settings.device), Status())
         setup = dataclasses.replace(setup, batch_size=plan.batch_size, flip=flip, bf16=bf16, clock=clock)
         space = make_space(settings, shape, task["classes"], plan.rates, math.inf, plan.forward)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
 from neuralfinder.answers import told_apart
 from neuralfinder.archive import Archive, Entry, plain_result
 from neuralfinder.baselines import Linear, WordCounts, fit_linear, fit_words, majority, small_network
-from neuralfinder.data.batches import Part, Scaling, Views
+from neuralfinder.cost import cost
+from neuralfinder.data.batches import Part, Preparation, Scaling, Views
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model, Predictor
 from neuralfinder.networks import NetworkSpace
-from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds, retraining
+from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, Plan, Task, predict_seconds, retraining
 from neuralfinder.record import Record
 from neuralfinder.search import HEARTBEAT
 from neuralfinder.seeds import Seeds
@@ -44,12 +47,14 @@ GAVE_ALL = ("patience", "chance")
 class Bench:
     """What every station of a run works with; the setup's clock ends the run.
 
-    With `inherit` finalists go on from the weights that won them their place. Trainings are expected to take `pace`
-    times what the plan predicts. A network measured to take more than `max_milliseconds` for one picture cannot win.
+    The setup `whole` is that of trainings on training and validation part. With `inherit` finalists go on from the
+    weights that won them their place. Trainings are expected to take `pace` times what the plan predicts, all together
+    `seconds`, if there is a limit. A network measured to take more than `max_milliseconds` for one picture cannot win.
     """
 
     plan: Plan
     setup: Setup
+    whole: Setup
     space: NetworkSpace
     store: WeightStore
     record: Record
@@ -58,6 +63,7 @@ class Bench:
     status: Status
     inherit: bool = False
     pace: float = 1.0
+    seconds: float = math.inf
     max_milliseconds: float | None = None
 
     @property
@@ -92,7 +98,7 @@ class Trained:
 
 
 def finish(
-    bench: Bench, archive: Archive, classes: tuple[Any, ...], open_test: Callable[[], Part]
+    bench: Bench, archive: Archive, classes: tuple[Any, ...], open_test: Callable[[Preparation], Part]
 ) -> tuple[Model, dict[str, Any]]:
     """Everything after the search.
 
@@ -100,7 +106,7 @@ def finish(
         bench: plan, data, store, record and executor.
         archive: what the search found; may be empty.
         classes: labels as the user gave them.
-        open_test: gives the test part; called once, after everything is decided.
+        open_test: gives the test part as this preparation takes it; called after everything is decided.
 
     Returns:
         The winner and the figures about it for `result.json`.
@@ -140,21 +146,25 @@ def _measure(
     baseline: Trained | None,
     linear: Linear | WordCounts | None,
     retrained: list[Trained],
-    open_test: Callable[[], Part],
+    open_test: Callable[[Preparation], Part],
 ) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with."""
-    model, measured = with_views(bench.setup, _load(bench, classes, winner))
-    by_hand, by_hand_measured = with_views(bench.setup, _load(bench, classes, baseline)) if baseline else (None, None)
-    again = [dataclasses.replace(_load(bench, classes, each), views=model.views) for each in retrained]
-    refit = bench.setup.recipe.refit and bool(again)
+    setup, whole = bench.setup, bench.whole
+    model, measured = with_views(setup, _load(bench.store, setup, classes, winner))
+    by_hand, by_hand_measured = (
+        with_views(setup, _load(bench.store, setup, classes, baseline)) if baseline else (None, None)
+    )
+    again = [dataclasses.replace(_load(bench.store, whole, classes, each), views=model.views) for each in retrained]
+    refit = setup.recipe.refit and bool(again)
     if refit:
         model = again[0]
-    test = open_test()
+    test = open_test(setup.preparation)
+    whole_test = test if whole.preparation == setup.preparation else open_test(whole.preparation)
     labels = test.labels.cpu().numpy()
-    logits = model.logits(test, bench.setup.bf16)
+    logits = model.logits(whole_test if refit else test, setup.bf16)
     answers = logits.argmax(1)
-    guess = np.full_like(labels, majority(bench.setup.train.labels.cpu().numpy(), len(classes)))
-    size = bench.space.cost(winner.genome)
+    guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
+    size = cost(winner.genome, model.shape, len(classes))
     figures = {
         "validation_accuracy": measured,
         **judged(labels, answers),
@@ -172,14 +182,14 @@ def _measure(
             "small network": baseline
             and by_hand
             and {
-                "test_accuracy": _accuracy(labels, by_hand.predict(test, bench.setup.bf16)),
+                "test_accuracy": _accuracy(labels, by_hand.predict(test, setup.bf16)),
                 "validation_accuracy": by_hand_measured,
                 "genome": baseline.genome.key,
                 "epochs": baseline.epochs,
             },
         },
         "refit": refit,
-        "retrained": [_accuracy(labels, each.predict(test, bench.setup.bf16)) for each in again],
+        "retrained": [_accuracy(labels, each.predict(whole_test, setup.bf16)) for each in again],
     }
     return model, figures
 
@@ -188,13 +198,16 @@ def _train_finalists(bench: Bench, entries: list[Entry]) -> list[Trained]:
     """Those that may win: every entry trained fully, or as the search left it where that was a full training."""
     searched = [_searched(entry) for entry in entries if bench.store.path(str(entry.candidates[0].id)).exists()]
     rivals: list[Trained] = []
-    others = bench.retraining + max((_baseline_share(bench, entry.genome) for entry in entries), default=0.0)
+    genomes = [entry.genome for entry in entries]
+    most = _longest_final(bench, genomes)
+    others = _time_of_others(bench, genomes, most)
     for place, entry in enumerate(entries):
-        epochs = _final_epochs(bench, entry.genome)
+        epochs = _epochs_within(bench, entry.genome, most, bench.plan.final_epochs)
         as_found = _searched(entry)
         if epochs > as_found.epochs and as_found.ended not in GAVE_ALL:
-            shares = len(entries) - place + others
-            share = min(PATIENCE / shares, 1 - others / shares)
+            own = _final_seconds(bench, entry.genome, most)
+            left = sum(_final_seconds(bench, genome, most) for genome in genomes[place:]) + others
+            share = min(PATIENCE * own / left, 1 - others / left)
             heir = (entry.candidates[0].id,) if bench.inherit else ()
             trained = _train(bench, f"final-{place}", entry.genome, epochs, share=share, inherits=heir)
             rivals += [trained] if trained else []
@@ -215,14 +228,32 @@ def _searched(entry: Entry) -> Trained:
     return Trained.of(str(candidate.id), entry.genome, entry.score, planned, result)
 
 
-def _final_epochs(bench: Bench, genome: Genome) -> int:
-    """Epochs of final training there is time for by the plan, at least 1: it gets what the network by hand leaves."""
-    plan = bench.plan
-    if plan.final_seconds is None:
-        return plan.final_epochs
-    trainings = plan.finalists + bench.retraining
-    shares = (trainings + BASELINE_SHARE) / (trainings + _baseline_share(bench, genome))
-    return _epochs_within(bench, genome, SAFETY * shares * plan.final_seconds, plan.final_epochs)
+def seconds_needed(bench: Bench, genomes: Sequence[Genome], most: float = math.inf) -> float:
+    """Predicted seconds of all trainings of the finish with these finalists, of which each gets `most` at most."""
+    return sum(_final_seconds(bench, genome, most) for genome in genomes) + _time_of_others(bench, genomes, most)
+
+
+def _final_seconds(bench: Bench, genome: Genome, most: float) -> float:
+    return min(most, _seconds(bench, genome, bench.plan.final_epochs))
+
+
+def _time_of_others(bench: Bench, genomes: Sequence[Genome], most: float) -> float:
+    """Predicted seconds of network by hand and retrainings at most, whoever of the finalists wins."""
+    return max(
+        (
+            (bench.retraining + _baseline_share(bench, genome)) * _final_seconds(bench, genome, most)
+            for genome in genomes
+        ),
+        default=0.0,
+    )
+
+
+def _longest_final(bench: Bench, genomes: Sequence[Genome]) -> float:
+    """Seconds for each finalist at most, so that all trainings fill the time: large ones get what small ones leave."""
+    wanted, given = seconds_needed(bench, genomes), max(0.0, bench.seconds)
+    if wanted <= given:
+        return math.inf
+    return float(brentq(lambda most: seconds_needed(bench, genomes, most) - given, 0.0, wanted))
 
 
 def _baseline_share(bench: Bench, genome: Genome) -> float:
@@ -285,24 +316,21 @@ def _train(
 
 def _retrain(bench: Bench, winner: Trained) -> list[Trained]:
     """Fresh trainings of the winner on training and validation part, for as long as its best score took."""
-    setup = bench.setup
-    everything = dataclasses.replace(
-        setup,
-        train=setup.train.joined(setup.validation),
-        recipe=dataclasses.replace(setup.recipe, patience=None, chance_epochs=None, score="last"),
-    )
-    keeps_best = setup.recipe.score == "best" and winner.curve
+    recipe = bench.whole.recipe
+    unguarded = dataclasses.replace(recipe, patience=None, chance_epochs=None, score="last")
+    whole = dataclasses.replace(bench.whole, recipe=unguarded, clock=bench.setup.clock)
+    keeps_best = recipe.score == "best" and winner.curve
     epochs = 1 + int(np.argmax(winner.curve)) if keeps_best else max(1, round(winner.epochs))
     count = bench.plan.retrain
     again = [
         trained
         for n in range(count)
-        if (trained := _train(bench, f"retrain-{n}", winner.genome, epochs, share=1 / (count - n), setup=everything))
+        if (trained := _train(bench, f"retrain-{n}", winner.genome, epochs, share=1 / (count - n), setup=whole))
     ]
-    whole = [trained for trained in again if trained.ended != "deadline"]
-    if cut := len(again) - len(whole):
+    uncut = [trained for trained in again if trained.ended != "deadline"]
+    if cut := len(again) - len(uncut):
         bench.status.say(f"{cut} of {count} retrainings were cut short by the clock and are not counted")
-    return whole
+    return uncut
 
 
 def _linear(bench: Bench) -> Linear | WordCounts | None:
@@ -313,13 +341,11 @@ def _linear(bench: Bench) -> Linear | WordCounts | None:
     return fit_linear(setup.train, setup.classes, setup.preparation, seconds, bench.seeds.stream("linear"))
 
 
-def _load(bench: Bench, classes: tuple[Any, ...], trained: Trained) -> Model:
-    parent = bench.store.load(trained.name)
+def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: Trained) -> Model:
+    parent = store.load(trained.name)
     if parent is None:
-        raise NothingTrainedError(
-            f"the weights {bench.store.path(trained.name)} are gone; delete the run and begin again"
-        )
-    return Model.of(trained.genome, parent.state, bench.space.shape, bench.setup.preparation, classes)
+        raise NothingTrainedError(f"the weights {store.path(trained.name)} are gone; delete the run and begin again")
+    return Model.of(trained.genome, parent.state, setup.shape, setup.preparation, classes)
 
 
 def with_views(setup: Setup, model: P) -> tuple[P, float]:

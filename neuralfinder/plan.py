@@ -67,12 +67,14 @@ class Plan:
         batch_size: samples per step.
         candidates: trainings aimed at; a limit only when `candidates_fixed`.
         epochs, share: fidelity of a candidate.
-        search_seconds: wall time for the search, `None` without a limit.
-        search_work: predicted seconds of training after which the search ends: the same in every run with this
-            plan, however fast the machine happens to be.
+        search_seconds: wall time for the search at least, `None` without a limit: while the finish that its leaders
+            need is shorter than planned, it goes on.
+        training_seconds: predicted seconds of all trainings of search and finish together: the same in every run with
+            this plan, however fast the machine happens to be. `None` where the clock alone ends the search.
         max_step_seconds: cap on the predicted seconds of one training step of a candidate.
         finalists: how many are trained fully.
-        final_epochs, final_seconds: how long each is trained at most.
+        final_epochs: how long each is trained at most.
+        finish_seconds: wall time for the trainings of the finish, `None` without a limit.
         measuring_seconds: kept for the logistic regression and the last looks at validation and test part.
         world_size, rounds: of the world.
         retrain: retrainings of the winner for the report.
@@ -88,11 +90,11 @@ class Plan:
     epochs: int
     share: float
     search_seconds: float | None
-    search_work: float | None
+    training_seconds: float | None
     max_step_seconds: float
     finalists: int
     final_epochs: int
-    final_seconds: float | None
+    finish_seconds: float | None
     measuring_seconds: float
     world_size: int
     rounds: int
@@ -198,11 +200,11 @@ class _Draft:
             "epochs": epochs,
             "share": s.share or 1.0,
             "search_seconds": seconds and seconds * 0.6,
-            "search_work": None,
+            "training_seconds": None,
             "max_step_seconds": math.inf,
             "finalists": finalists,
             "final_epochs": final,
-            "final_seconds": seconds and seconds * 0.35 / (finalists + BASELINE_SHARE + self.retraining),
+            "finish_seconds": seconds and seconds * 0.35,
             "measuring_seconds": seconds * 0.05 if seconds else 0.0,
             "world_size": world_size,
             "rounds": rounds,
@@ -219,8 +221,8 @@ class _Draft:
         others = BASELINE_SHARE + self.retraining
         finalists = s.finalists or min(3, max(1, int(1.5 * FINISH_SHARE * left / useful - others)))
         shares = finalists + others
-        final_seconds = max(0.0, min(FINISH_SHARE * left / shares, useful))
-        search_seconds = max(0.0, left - shares * final_seconds)
+        finish_seconds = max(0.0, min(FINISH_SHARE * left, shares * useful))
+        search_seconds = max(0.0, left - finish_seconds)
 
         aim = s.candidates or min(400, max(8, round(40 * math.sqrt(seconds / 60))))
         epochs, share = self._fidelity(SAFETY * search_seconds / aim, typical)
@@ -228,7 +230,7 @@ class _Draft:
         candidates = s.candidates or max(1, int(SAFETY * search_seconds / each))
         epoch = self.steps * typical
         unsettled = s.candidates is None and candidates < 9  # cells of the smallest world
-        if unsettled or epochs * share * epoch > search_seconds / 4 or final_seconds < epoch:
+        if unsettled or epochs * share * epoch > search_seconds / 4 or finish_seconds < shares * epoch:
             warnings.append("this is very little time for so much data: expect a weak network, or give more minutes")
         world_size = s.world_size or self._side(candidates)
         return {
@@ -237,11 +239,11 @@ class _Draft:
             "epochs": epochs,
             "share": share,
             "search_seconds": search_seconds,
-            "search_work": search_seconds,
+            "training_seconds": search_seconds + SAFETY * finish_seconds,
             "max_step_seconds": cap,
             "finalists": finalists,
             "final_epochs": s.final_epochs or self.final.longest,
-            "final_seconds": final_seconds,
+            "finish_seconds": finish_seconds,
             "measuring_seconds": measuring_seconds,
             "world_size": world_size,
             "rounds": max(1, candidates) if s.rounds is None else s.rounds,
@@ -300,6 +302,7 @@ def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:
     share = "all of" if plan.share == 1 else f"{plan.share:.0%} of"
     aim = f"{plan.candidates}" if plan.candidates_fixed else f"about {plan.candidates}"
     limit = f"; about {_time(plan.search_seconds)}" if plan.search_seconds else ""
+    limit += ", more where small networks lead" if plan.training_seconds and not plan.candidates_fixed else ""
     lines = [
         f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test {kind} "
         f"of {task.shape}, {task.classes} classes",
@@ -313,10 +316,10 @@ def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:
     if not math.isinf(plan.max_step_seconds):
         epoch = plan.max_step_seconds * max(1, task.train // plan.batch_size)
         lines.append(f"limit     networks up to {_time(epoch)} of training an epoch")
-    each = f" or {_time(plan.final_seconds)}" if plan.final_seconds else ""
+    within = f" within {_time(plan.finish_seconds)}" if plan.finish_seconds else ""
     lines.append(
-        f"finish    the best {plan.finalists} trained for up to {plan.final_epochs} epochs{each} each; "
-        "then baselines and the one look at the test part"
+        f"finish    the best {plan.finalists} trained for up to {plan.final_epochs} epochs{within}, baselines too; "
+        "then the one look at the test part"
     )
     return lines + [f"warning   {warning}" for warning in plan.warnings]
 

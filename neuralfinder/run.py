@@ -21,21 +21,20 @@ from filelock import FileLock, Timeout
 import neuralfinder
 from neuralfinder.answers import for_people
 from neuralfinder.cost import Rates
-from neuralfinder.data import Dataset, Split, examined, split
-from neuralfinder.data.batches import Part, Scaling
+from neuralfinder.data import Dataset
 from neuralfinder.data.doctor import report
-from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import RunFolderError, lacking
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute, in_process
-from neuralfinder.finish import Bench, finish
+from neuralfinder.finish import Bench, finish, seconds_needed
 from neuralfinder.interrupts import Interrupts
 from neuralfinder.judgement import Judgement
-from neuralfinder.machine import describe, find_device, has_bf16, keep_memory, measure, measure_forward
+from neuralfinder.machine import describe, find_device, keep_memory, measure, measure_forward
 from neuralfinder.model import Model
 from neuralfinder.networks import NetworkSpace
-from neuralfinder.plan import PATIENCE, Plan, Task, batch_size_for, in_words, make_plan, predict_seconds
+from neuralfinder.plan import PATIENCE, SAFETY, Plan, Task, in_words, make_plan, predict_seconds
+from neuralfinder.prepare import divided, make_setup, make_whole, part_for, retokenized
 from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
 from neuralfinder.record import Record
 from neuralfinder.report import pareto_front
@@ -43,7 +42,7 @@ from neuralfinder.search import Limits, Progress, replay, search
 from neuralfinder.seeds import Seeds
 from neuralfinder.status import Status
 from neuralfinder.strategies import Strategy
-from neuralfinder.train import Clock, Setup, class_weights
+from neuralfinder.train import Clock, Setup
 from neuralfinder.types import Candidate, Result
 from neuralfinder.weights import WeightStore
 
@@ -115,32 +114,6 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         lock.release()
 
 
-def make_setup(data: Dataset, parts: Split, settings: Settings, device: torch.device, status: Status) -> Setup:
-    """What all trainings on these data share, with the recipe of the search; the clock has no end yet."""
-    train, validation = (Part.of(data.samples, data.labels, rows, device) for rows in (parts.train, parts.validation))
-    recipe = PRESETS[settings.preset].recipes(data.shape)[0]
-    batch_size = batch_size_for(len(train), recipe, settings.batch_size)
-    flip = recipe.flip and _may_mirror(data, parts.train, settings, status)
-    bf16 = recipe.mixed_precision and has_bf16(device)
-    preparation = data.tokens or Scaling.of(train)
-    weights = class_weights(train.labels, len(data.classes)) if settings.switch("class_weights") else None
-    return Setup(train, validation, len(data.classes), preparation, recipe, batch_size, flip, bf16, weights)
-
-
-def divided(data: Dataset, settings: Settings) -> tuple[Dataset, Split]:
-    """Loaded data, examined and with texts as tokens, and the parts."""
-    data = examined(data, settings.switch("duplicates_together"))
-    parts = split(data.labels, data.given_test, settings.seed, groups=data.groups)
-    return tokenized(data, parts.train), parts
-
-
-def _may_mirror(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> bool:
-    rows = np.sort(rows[:MOST_PICTURES])
-    allowed, why = mirroring_harmless(data.samples[rows], data.labels[rows], Seeds(settings.seed).stream("mirror"))
-    status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
-    return allowed
-
-
 class _Run:
     """The stations of a run that is not finished."""
 
@@ -153,8 +126,8 @@ class _Run:
         self.last: tuple[Candidate, Result] | None = None
         self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
         spent = [event.data for event in record.read() if event.kind == "result"]
-        self.searched_before = sum(row["seconds"] for row in spent)
-        self.finished_before = sum(e.data["result"]["seconds"] for e in record.read() if e.kind == "final")
+        self.searched_before: float = sum(row["seconds"] for row in spent)
+        self.finished_before: float = sum(e.data["result"]["seconds"] for e in record.read() if e.kind == "final")
 
     def go(self) -> tuple[Model, dict[str, Any]]:
         """Read, measure, plan, search, finish, write."""
@@ -164,11 +137,13 @@ class _Run:
         with self.interrupts.watched(), self._computing() as executor:
             status.enter("reading")
             data = self.source.load(self.folder, status.progress)
-            data, parts = divided(data, settings)
+            raw, parts = divided(data, settings)
+            data = tokenized(raw, parts.train)
             status.say(*data.notes)
             if not self.record.last("data"):
                 self.record.append("data", [report(data)])
-            open_test = partial(Part.of, data.samples, data.labels, parts.test, device)
+            whole = retokenized(raw, data, parts, settings)
+            open_test = partial(part_for, (data, whole), parts.test, device)
             task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
 
             status.enter("measuring")
@@ -176,18 +151,11 @@ class _Run:
             plan, setup = self._plan(task, setup, executor)
             status.aim, status.about = plan.candidates, not plan.candidates_fixed
             space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds, plan.forward)
-
-            started = time.monotonic()
-            with self._workers(executor, device) as (workers, slots):
-                progress = self._search(task, plan, setup, space, workers, slots)
-            search_seconds = time.monotonic() - started + self.searched_before
-
-            started = time.monotonic()
-            ends = setup.clock.deadline
-            clock = Clock(max(ends, started + 2.0), self.interrupts.second)  # a model always comes back
+            finishing = dataclasses.replace(setup, recipe=self.preset.recipes(task.shape)[1])
             bench = Bench(
                 plan,
-                dataclasses.replace(setup, recipe=self.preset.recipes(task.shape)[1], clock=clock),
+                finishing,
+                make_whole(finishing, whole, parts),
                 space,
                 self.store,
                 self.record,
@@ -195,14 +163,27 @@ class _Run:
                 self.seeds,
                 status,
                 settings.switch("inherit"),
-                progress.pace,
-                settings.limit("max_latency_ms"),
+                max_milliseconds=settings.limit("max_latency_ms"),
+            )
+
+            started = time.monotonic()
+            with self._workers(executor, device) as (workers, slots):
+                progress = self._search(task, bench, setup, workers, slots)
+            search_seconds = time.monotonic() - started + self.searched_before
+
+            started = time.monotonic()
+            stop = self.record.last("stop")
+            interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
+            clock = Clock(max(setup.clock.deadline, started + 2.0), self.interrupts.second)  # a model always comes back
+            bench = dataclasses.replace(
+                bench,
+                setup=dataclasses.replace(finishing, clock=clock),
+                pace=progress.pace,
+                seconds=_seconds_left(plan, progress, slots, interrupted),
             )
             model, figures = finish(bench, progress.archive, data.classes, open_test)
             self.record.append("answers", [for_people(figures.pop("answers"), data, parts.test)])
             finish_seconds = time.monotonic() - started + self.finished_before
-            stop = self.record.last("stop")
-            interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
         result = {
             "status": "done",
             **self._common(progress, plan),
@@ -291,17 +272,16 @@ class _Run:
             self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation, plan.candidates
         )
 
-    def _search(
-        self, task: Task, plan: Plan, setup: Setup, space: NetworkSpace, executor: Executor, slots: int
-    ) -> Progress:
+    def _search(self, task: Task, bench: Bench, setup: Setup, executor: Executor, slots: int) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
+        plan = bench.plan
 
         def predict(candidate: Candidate) -> float:
-            size = space.cost(candidate.genome)
+            size = bench.space.cost(candidate.genome)
             return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures)
 
         progress = Progress(
-            self._strategy(plan, task, space),
+            self._strategy(plan, task, bench.space),
             predict,
             inherit=self.settings.switch("inherit"),
             judgement=Judgement() if self.settings.switch("early_stop") else None,
@@ -311,17 +291,9 @@ class _Run:
         self._show(progress)
         if self.record.last("stop"):
             return progress
-        deadline = math.inf
-        if plan.search_seconds is not None:
-            slack = 1.0 if plan.search_work is None else PATIENCE
-            deadline = time.monotonic() + slack * plan.search_seconds - self.searched_before
-        limits = Limits(
-            candidates=plan.candidates if plan.candidates_fixed else None,
-            work=plan.search_work,
-            deadline=min(deadline, setup.clock.deadline),
-            interrupted=self.interrupts.first.is_set,
-        )
-        setup = dataclasses.replace(setup, clock=setup.clock.until(limits.deadline))
+        limits = self._limits(bench, setup.clock)
+        latest = setup.clock.deadline - plan.measuring_seconds - (plan.finish_seconds or 0.0) / 2
+        setup = dataclasses.replace(setup, clock=setup.clock.until(latest))
         self.status.enter("searching")
         train_one = partial(evaluate, setup=setup, store=self.store)
         for _ in search(progress, executor, train_one, self.record, limits, slots):
@@ -329,6 +301,28 @@ class _Run:
             if self._show(progress):
                 self._write_improvement(progress, plan)
         return progress
+
+    def _limits(self, bench: Bench, clock: Clock) -> Limits:
+        """When the search ends that begins now: by the plan, or by the clock where the plan has none for it."""
+        plan, began = bench.plan, time.monotonic() - self.searched_before
+        given = math.inf if plan.search_seconds is None else plan.search_seconds
+
+        def work(progress: Progress) -> float:
+            """Seconds of search that leave its leaders their finish."""
+            if plan.training_seconds is None:
+                return math.inf
+            leaders = [entry.genome for entry in progress.archive.best(plan.finalists, bench.fits)]
+            if len(leaders) < plan.finalists:
+                return given
+            needed = seconds_needed(dataclasses.replace(bench, pace=progress.pace), leaders)
+            return max(given, plan.training_seconds - needed)
+
+        def deadline(progress: Progress) -> float:
+            seconds = given if plan.training_seconds is None else PATIENCE * work(progress)
+            return min(began + seconds, clock.deadline)
+
+        candidates = plan.candidates if plan.candidates_fixed else None
+        return Limits(candidates, work, deadline, self.interrupts.first.is_set)
 
     def _show(self, progress: Progress) -> bool:
         """Bring the status up to date; says whether there is a new best."""
@@ -371,6 +365,15 @@ class _Run:
         part = self.folder / "result.json.part"
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(self.folder / "result.json")
+
+
+def _seconds_left(plan: Plan, progress: Progress, slots: int, interrupted: bool) -> float:
+    """Predicted seconds that the search left for all trainings of the finish; after an interruption as planned."""
+    if plan.finish_seconds is None:
+        return math.inf
+    if plan.training_seconds is None or interrupted:
+        return SAFETY * plan.finish_seconds
+    return plan.training_seconds - progress.work * progress.pace / slots
 
 
 def _delete_images(folder: Path) -> None:

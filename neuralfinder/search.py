@@ -37,15 +37,15 @@ class Limits:
 
     Attributes:
         candidates: trainings, `None` without a limit.
-        work: seconds of training of all candidates asked, as predicted and corrected by `Progress.pace`, of each of
-            the slots; `None` without a limit.
-        deadline: in seconds of `time.monotonic`.
+        work: seconds of training that there are for all candidates asked, as predicted and corrected by
+            `Progress.pace`, of each of the slots; may depend on what has been found.
+        deadline: in seconds of `time.monotonic`; may depend on it too.
         interrupted: whether the user asked to stop.
     """
 
-    candidates: int | None
-    work: float | None
-    deadline: float
+    candidates: int | None = None
+    work: Callable[[Progress], float] = lambda _: math.inf
+    deadline: Callable[[Progress], float] = lambda _: math.inf
     interrupted: Callable[[], bool] = lambda: False
 
 
@@ -209,9 +209,9 @@ def _reason_to_stop(progress: Progress, limits: Limits, slots: int) -> str:
         return "interrupted"
     if limits.candidates is not None and progress.asked >= limits.candidates:
         return "all candidates trained"
-    if limits.work is not None and progress.work * progress.pace >= limits.work * slots:
+    if progress.work * progress.pace >= limits.work(progress) * slots:
         return "planned work done"
-    if time.monotonic() >= limits.deadline:
+    if time.monotonic() >= limits.deadline(progress):
         return "time is up"
     return ""
 

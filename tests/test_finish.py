@@ -26,7 +26,7 @@ from neuralfinder.finish import Bench, finish
 from neuralfinder.genome import parse
 from neuralfinder.model import Model
 from neuralfinder.networks import NetworkSpace
-from neuralfinder.plan import BASELINE_SHARE, SAFETY, Plan, Task, predict_seconds
+from neuralfinder.plan import BASELINE_SHARE, Plan, Task, predict_seconds
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.recipes import RECIPES
 from neuralfinder.record import Record
@@ -58,7 +58,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     plan = Plan(None, 32, 2, True, 1, 1.0, None, None, math.inf, 2, 4, None, 0.0, 3, 3, 0, Rates(mac=1e-9))
     space = make_space(Settings(), SHAPE, 10, plan.rates, math.inf)
     with in_process() as executor, Record(tmp_path / "run.sqlite") as record:
-        yield Bench(plan, setup, space, WeightStore(tmp_path / "weights"), record, executor, Seeds(0), Status())
+        whole = dataclasses.replace(setup, train=train.joined(validation))
+        yield Bench(plan, setup, whole, space, WeightStore(tmp_path / "weights"), record, executor, Seeds(0), Status())
 
 
 def archive_of(bench: Bench, *genomes: str) -> Archive:
@@ -73,7 +74,7 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
     archive = archive_of(bench, "C8.bn M > G", "C16.bn C16.bn M C32.bn > G")
     looks = []
 
-    def look() -> Part:  # comes from another thread
+    def look(_: object) -> Part:  # comes from another thread
         with Record(tmp_path / "run.sqlite", readonly=True) as record:
             looks.append([event.data["name"] for event in record.read() if event.kind == "final"])
         return part(TEST_ROWS)
@@ -105,13 +106,13 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
 
 def test_finish_is_not_done_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = archive_of(bench, "C8.bn M > G")
-    first = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))[1]
+    first = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))[1]
     monkeypatch.setattr(neuralfinder.finish, "evaluate", None)  # training again would fail
-    assert finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))[1] == first
+    assert finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))[1] == first
 
 
 def test_without_candidates_the_hand_made_network_comes_back(bench: Bench) -> None:
-    _, figures = finish(bench, Archive(), CLASSES, lambda: part(TEST_ROWS))
+    _, figures = finish(bench, Archive(), CLASSES, lambda _: part(TEST_ROWS))
     assert figures["genome"] == small_network(bench.space).key
 
 
@@ -121,7 +122,7 @@ def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytes
 
     monkeypatch.setattr("neuralfinder.evaluate.train", fail)
     with pytest.raises(NothingTrainedError, match=r"no network could be trained; .* lists the reasons"):
-        finish(bench, Archive(), CLASSES, lambda: part(TEST_ROWS))
+        finish(bench, Archive(), CLASSES, lambda _: part(TEST_ROWS))
 
 
 def fake_finals(scores: dict[str, float]) -> Callable[..., Result]:
@@ -144,7 +145,7 @@ def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
     archive = Archive()
     archive.add(candidate, Result(0, 0.95))
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": final}))
-    _, figures = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
     assert figures["epochs"] == (4 if winner == "final" else 1.0)
 
 
@@ -153,7 +154,7 @@ def test_a_candidate_stopped_early_is_trained_fully(bench: Bench) -> None:
     archive = Archive()
     result = evaluate(candidate, bench.setup, bench.store)
     archive.add(candidate, dataclasses.replace(result, done=0.25, ended="behind"))
-    finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
     assert "final-0" in {event.data["name"] for event in bench.record.read() if event.kind == "final"}
 
 
@@ -161,7 +162,7 @@ def test_fully_trained_candidates_are_not_trained_again(bench: Bench, monkeypatc
     archive = archive_of(bench, "C8.bn M > G")
     bench = dataclasses.replace(bench, plan=dataclasses.replace(bench.plan, final_epochs=1, retrain=2))
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({}))
-    _, figures = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
     names = [event.data["name"] for event in bench.record.read()]
     assert names == ["baseline", "retrain-0", "retrain-1"]
     assert figures["genome"] == "C8.bn M > G"
@@ -178,7 +179,7 @@ def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": 0.95}))
     plan = dataclasses.replace(bench.plan, final_epochs=40, rates=Rates(mac=1e-6))
     bench = dataclasses.replace(bench, plan=plan)
-    finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
     epochs = {event.data["name"]: event.data["epochs"] for event in bench.record.read()}
     macs = [bench.space.cost(g).macs for g in (candidate.genome, small_network(bench.space))]
     assert epochs["final-0"] == 40
@@ -192,13 +193,13 @@ def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
 def test_finals_fill_the_time_at_the_pace_of_the_search(
     pace: float, text: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Finalist and network by hand together are predicted to take the time of both, whatever each one needs of it."""
+    """Finalist and network by hand together are predicted to take the time there is, whatever each one needs of it."""
     archive = Archive()
     archive.add(Candidate(0, parse(text), "init", (), 0, Fidelity(1)), Result(0, 0.9))
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": 0.95}))
-    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=10**6, final_seconds=1000.0)
-    bench = dataclasses.replace(bench, plan=plan, pace=pace)
-    finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=10**6)
+    bench = dataclasses.replace(bench, plan=plan, pace=pace, seconds=1250.0)
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
     task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
     seconds = [
         pace
@@ -213,7 +214,28 @@ def test_finals_fill_the_time_at_the_pace_of_the_search(
         if e.data["name"] in ("final-0", "baseline")
     ]
     assert len(seconds) == 2
-    assert sum(seconds) == pytest.approx(SAFETY * (1 + BASELINE_SHARE) * 1000, rel=0.02)
+    assert sum(seconds) == pytest.approx(1250, rel=0.02)
+
+
+def test_large_finalists_get_what_small_ones_leave(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All trainings together are predicted to fill the time, and only what needs less gets less than the others."""
+    archive = Archive()
+    for id_, text in enumerate(["C8.bn M > G", "C256.bn C256.bn M > G", "C384.bn C256.bn M > G"]):
+        archive.add(Candidate(id_, parse(text), "init", (), 0, Fidelity(1)), Result(id_, 0.9 - 0.1 * id_))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-1": 0.95}))
+    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=3, final_epochs=200)
+    bench = dataclasses.replace(bench, plan=plan, seconds=20_000.0)
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
+    seconds, epochs = {}, {}
+    for row in (event.data for event in bench.record.read()):
+        size, fidelity = bench.space.cost(parse(row["genome"])), Fidelity(row["epochs"])
+        seconds[row["name"]] = predict_seconds(plan, size, task, fidelity, bench.setup.recipe.measures)
+        epochs[row["name"]] = row["epochs"]
+    assert epochs["final-0"] == 200
+    assert epochs["final-2"] < epochs["final-1"] < 200
+    assert seconds["final-1"] == pytest.approx(seconds["final-2"], rel=0.05)
+    assert sum(seconds.values()) == pytest.approx(20_000, rel=0.05)
 
 
 def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +249,7 @@ def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monk
     archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1)), Result(0, 0.9))
     monkeypatch.setattr(neuralfinder.finish, "evaluate", train)
     setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 1000))
-    finish(dataclasses.replace(bench, setup=setup), archive, CLASSES, lambda: part(TEST_ROWS))
+    finish(dataclasses.replace(bench, setup=setup), archive, CLASSES, lambda _: part(TEST_ROWS))
     assert allowed["final-0"] == pytest.approx(1000 / (1 + BASELINE_SHARE), rel=0.01)
     assert allowed["baseline"] == pytest.approx(1000, rel=0.01)
 
@@ -240,7 +262,7 @@ def test_what_the_search_trained_to_the_end_may_win(bench: Bench, monkeypatch: p
         evaluate(candidate, bench.setup, bench.store)
         archive.add(candidate, Result(id_, score, ended="complete"))
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-1": 0.93}))
-    _, figures = finish(bench, archive, CLASSES, lambda: part(TEST_ROWS))
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
     assert figures["genome"] == "C8.bn M > G"
 
 
@@ -271,7 +293,7 @@ def test_linear_baseline_of_two_classes(bench: Bench) -> None:
 
 def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
     classes = ("cat", "chien", "猫", 3, 2.5, True, "g", "h", "i", "j")
-    model, _ = finish(bench, archive_of(bench, "C8.bn M C16 > G"), classes, lambda: part(TEST_ROWS))
+    model, _ = finish(bench, archive_of(bench, "C8.bn M C16 > G"), classes, lambda _: part(TEST_ROWS))
     model = dataclasses.replace(model, views=Views(shift=True))
     model.save(tmp_path / "model")
     loaded = Model.load(tmp_path)

@@ -45,7 +45,7 @@ LAYERS = [
     "inheritance answers dashboard dashboard.server",
     "train weights",
     "evaluate machine model search report",
-    "finish predict terminal",
+    "finish predict prepare terminal",
     "run",
     "ablation",
     "references.blocks",
@@ -63,7 +63,7 @@ LAYERS = [
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer.split()}
 
 HOMES = {
-    "torch": "build data.batches optimizers inheritance train evaluate machine model finish baselines run "
+    "torch": "build data.batches optimizers inheritance train evaluate machine model finish baselines prepare run "
     "strategies.controller comparison.by_hand references references.blocks references.resnet references.densenet "
     "references.lenet references.alexnet references.vgg references.nin references.all_cnn references.maxout "
     "references.highway references.googlenet references.fractalnet references.nas_v1 references.metaqnn",

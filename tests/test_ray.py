@@ -117,7 +117,7 @@ def progress() -> Progress:
 
 def test_a_worker_that_dies_each_time_is_one_failure(tmp_path: Path):
     with ray_workers(2, None, cuda=False) as (executor, slots), Record(tmp_path / "run.sqlite") as record:
-        for _ in search(progress(), executor, dies_sometimes, record, Limits(8, None, math.inf), slots):
+        for _ in search(progress(), executor, dies_sometimes, record, Limits(8), slots):
             pass
         trainings = read_trainings(record.read())
     failures = {candidate.id: result.failure for candidate, result in trainings if result and result.failure}
@@ -134,7 +134,7 @@ def test_results_do_not_depend_on_who_trained(tmp_path: Path):
             ray_workers(workers, None, cuda=False) as (executor, slots),
             Record(tmp_path / f"{workers}.sqlite") as record,
         ):
-            for _ in search(progress(), executor, TOY.answer, record, Limits(30, None, math.inf), slots):
+            for _ in search(progress(), executor, TOY.answer, record, Limits(30), slots):
                 pass
             trainings = read_trainings(record.read())
         found.append({c.genome.key: (c.seed, r and r.score) for c, r in trainings})
@@ -171,7 +171,7 @@ def test_a_node_killed_half_way_loses_no_candidate(tmp_path: Path):
     try:
         with Record(tmp_path / "run.sqlite") as record:
             executor, running = RayExecutor(1, 0.0), progress()
-            for now in search(running, executor, instant, record, Limits(200, None, math.inf), 4):
+            for now in search(running, executor, instant, record, Limits(200), 4):
                 if other and now.archive.trainings >= 100:
                     cluster.remove_node(other)
                     other = None

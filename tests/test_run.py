@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 
 from neuralfinder.archive import read_trainings
+from neuralfinder.cost import Rates, cost
 from neuralfinder.data import from_arrays
+from neuralfinder.finish import seconds_needed
 from neuralfinder.interrupts import Interrupts
+from neuralfinder.plan import SAFETY
 from neuralfinder.presets import Settings
 from neuralfinder.record import Record
 from neuralfinder.run import Source, run
@@ -245,6 +248,42 @@ def test_every_improvement_is_written(tmp_path, monkeypatch):
     scores = [row["validation_accuracy"] for row in improvements]
     assert scores == sorted(set(scores))
     assert len(scores) >= 1
+
+
+@pytest.mark.parametrize("small_lead", [True, False])
+def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, monkeypatch, small_lead):
+    benches = []
+
+    class AtFinish(Exception):  # noqa: N818 - ends the run there
+        pass
+
+    def stop(bench, archive, *_):
+        benches.append((bench, archive))
+        raise AtFinish
+
+    def scored(candidate, setup, store):
+        size = cost(candidate.genome, setup.shape, setup.classes).macs
+        return Result(candidate.id, 1 / size if small_lead else 1 - 1 / size)
+
+    monkeypatch.setattr("neuralfinder.run.measure", lambda *_: Rates(step=1e-3, mac=1e-8))
+    monkeypatch.setattr("neuralfinder.run.evaluate", scored)
+    monkeypatch.setattr("neuralfinder.run.finish", stop)
+    with pytest.raises(AtFinish):
+        epochs = None if small_lead else 1000
+        run(source(), Settings(minutes=2, strategy="random", final_epochs=epochs), tmp_path / "run", Status())
+    [(bench, archive)] = benches
+    plan = bench.plan
+    leaders = [entry.genome for entry in archive.best(plan.finalists)]
+    wanted = seconds_needed(bench, leaders)
+    searched = plan.training_seconds - bench.seconds
+    candidate = searched / archive.trainings
+    if small_lead:
+        assert searched > 1.3 * plan.search_seconds
+        assert bench.seconds == pytest.approx(wanted, abs=5 * candidate)
+    else:
+        assert searched == pytest.approx(plan.search_seconds, abs=5 * candidate)
+        assert bench.seconds == pytest.approx(SAFETY * plan.finish_seconds, abs=5 * candidate)
+        assert wanted > bench.seconds
 
 
 def test_failures_are_counted_and_the_rest_wins(tmp_path, monkeypatch):

@@ -39,8 +39,8 @@ def life(seed=0):
     return ArtificialLife(TOY.space, Seeds(seed), Fidelity(1), size=3, rounds=20)
 
 
-def limits(candidates=None, work=None, deadline=math.inf, interrupted=lambda: False):
-    return Limits(candidates, work, deadline, interrupted)
+def limits(candidates=None, work=math.inf, deadline=math.inf, interrupted=lambda: False):
+    return Limits(candidates, lambda _: work, lambda _: deadline, interrupted)
 
 
 def one_second(candidate):
@@ -109,6 +109,18 @@ def test_candidates_limit(record):
 def test_work_limit_counts_predicted_seconds(record):
     progress = run(record, limit=limits(work=10.0), predict=lambda candidate: 3.0)
     assert (progress.asked, progress.work) == (4, 12.0)  # 9 is not yet 10
+    assert stop_reason(record) == "planned work done"
+
+
+def test_the_work_limit_may_follow_what_was_found(record):
+    def rising(candidate):
+        return Result(candidate.id, 0.1 * candidate.id)
+
+    def work(progress):
+        leaders = progress.archive.best(1)
+        return 0.0 if leaders and leaders[0].score > 0.45 else 10.0
+
+    assert run(record, limit=Limits(work=work), evaluate=rising).asked == 6
     assert stop_reason(record) == "planned work done"
 
 

@@ -23,6 +23,8 @@ from neuralfinder.data.tokens import EMBEDDING, Tokens, tokenized
 from neuralfinder.errors import InputError
 from neuralfinder.genome import parse
 from neuralfinder.model import Model
+from neuralfinder.prepare import retokenized
+from neuralfinder.presets import Settings
 from neuralfinder.recipes import RECIPES
 from neuralfinder.seeds import torch_seed
 from neuralfinder.train import Setup, train
@@ -254,6 +256,25 @@ def test_the_vocabulary_knows_the_training_part_alone():
     assert one.tokens == other.tokens
 
 
+def test_retrainings_know_the_words_of_the_validation_part_too():
+    texts, labels = made(60)
+    texts = [f"{text} w{row}w" for row, text in enumerate(texts)]
+    raw = from_texts(texts, labels)
+    parts = split(raw.labels, raw.given_test, 0)
+    data = tokenized(raw, parts.train)
+    whole = retokenized(raw, data, parts, Settings())
+    assert whole.shape.width == data.shape.width
+
+    def pieces(form, row):
+        return np.count_nonzero(form.samples[row]) - np.count_nonzero(form.tokens.encode([made(60)[0][row]])[0])
+
+    assert {(pieces(data, row) == 1, pieces(whole, row) == 1) for row in parts.train} == {(True, True)}
+    assert {(pieces(data, row) == 1, pieces(whole, row) == 1) for row in parts.validation} == {(False, True)}
+    assert {(pieces(data, row) == 1, pieces(whole, row) == 1) for row in parts.test} == {(False, False)}
+    for limit in ({"max_parameters": 10**6}, {"max_size_mb": 4.0}):
+        assert retokenized(raw, data, parts, Settings(options=limit)) is data
+
+
 def test_a_line_is_as_long_as_nearly_all_texts_need():
     texts = ["one two"] * 200 + ["many " * 3000]
     tokens = Tokens.learn(texts)
@@ -331,6 +352,7 @@ def test_search_and_predict_from_the_command_line(tmp_path):
     ]
     assert ".hidden" not in asked.output
     model = Model.load(tmp_path / "run")
+    assert result["parameters"] == sum(weights.numel() for weights in model.network.parameters())
     again = model.probabilities(model.samples(texts))
     np.testing.assert_allclose(again[:, 0], [row["probabilities"]["sea"] for row in rows], atol=1e-5)
     (tmp_path / "run" / "model" / "tokenizer.json").write_text("{}")

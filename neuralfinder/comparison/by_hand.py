@@ -21,9 +21,10 @@ from neuralfinder.finish import judged, with_views
 from neuralfinder.machine import find_device, keep_memory
 from neuralfinder.model import Predictor
 from neuralfinder.plan import SAFETY, VIEWS
+from neuralfinder.prepare import divided, make_setup
 from neuralfinder.presets import PRESETS, Settings
 from neuralfinder.references import REFERENCES, build_reference
-from neuralfinder.run import WRITING_SECONDS, divided, make_setup
+from neuralfinder.run import WRITING_SECONDS
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.status import Status
 from neuralfinder.train import (

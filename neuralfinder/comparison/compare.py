@@ -144,8 +144,9 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
     from neuralfinder.data import limited, load
     from neuralfinder.data.intake import arguments
+    from neuralfinder.data.tokens import tokenized
     from neuralfinder.machine import describe, find_device
-    from neuralfinder.run import divided
+    from neuralfinder.prepare import divided
 
     row: Row = {"method": method, "seed": seed}
     try:
@@ -154,10 +155,11 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
         data = data if comparison.limit is None else limited(data, comparison.limit)
         settings = dataclasses.replace(comparison.settings, seed=seed)
         data, parts = divided(data, settings)
+        coded = tokenized(data, parts.train)
         row["task"] = {
             "name": data.name,
-            "notes": " ".join(data.notes),
-            "shape": str(data.shape),
+            "notes": " ".join(coded.notes),
+            "shape": str(coded.shape),
             "classes": len(data.classes),
             **{part: len(getattr(parts, part)) for part in ("train", "validation", "test")},
             "device": describe(find_device(settings.device)),

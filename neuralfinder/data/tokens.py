@@ -58,8 +58,8 @@ class Tokens:
     vocabulary: int
 
     @classmethod
-    def learn(cls, texts: Sequence[str]) -> Tokens:
-        """Learn vocabulary and length from the training part; equal texts in any order give equal tokens."""
+    def learn(cls, texts: Sequence[str], length: int | None = None) -> Tokens:
+        """Learn the vocabulary, and the length unless it is given; equal texts in any order give equal tokens."""
         from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
         tokenizer = Tokenizer(models.BPE())
@@ -80,10 +80,11 @@ class Tokens:
             max_token_length=LONGEST_TOKEN,
         )
         tokenizer.train_from_iterator(texts, trainer)
-        counts = [len(line.ids) for line in tokenizer.encode_batch(list(texts))]
-        least, most = LENGTHS
-        wanted = int(np.quantile(counts, KEPT_WHOLE, method="higher")) if counts else least
-        length = min(most, max(least, -(-wanted // least) * least))
+        if length is None:
+            counts = [len(line.ids) for line in tokenizer.encode_batch(list(texts))]
+            least, most = LENGTHS
+            wanted = int(np.quantile(counts, KEPT_WHOLE, method="higher")) if counts else least
+            length = min(most, max(least, -(-wanted // least) * least))
         return cls(tokenizer.to_str(), length, tokenizer.get_vocab_size())
 
     @classmethod
@@ -126,16 +127,17 @@ class Tokens:
         return Shape(EMBEDDING, 1, self.length, self.vocabulary)
 
 
-def tokenized(data: Dataset, rows: Array) -> Dataset:
-    """Texts as lines of tokens learned from the training part alone; pictures and tokenized texts as they are.
+def tokenized(data: Dataset, rows: Array, length: int | None = None) -> Dataset:
+    """Texts as lines of tokens learned from some rows alone; pictures as they are.
 
     Args:
         data: a data set.
-        rows: of the training part.
+        rows: what is trained on.
+        length: of a line; without one, long enough for nearly all of these texts.
     """
-    if data.tokens or not data.is_text:
+    if not data.is_text:
         return data
-    tokens = Tokens.learn([data.samples[row] for row in rows])
+    tokens = Tokens.learn([data.samples[row] for row in rows], length)
     lines, cut = tokens.encode(data.samples.tolist())
     findings = [
         Finding(

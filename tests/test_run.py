@@ -268,8 +268,8 @@ def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, 
     monkeypatch.setattr("neuralfinder.run.measure", lambda *_: Rates(step=1e-3, mac=1e-8))
     monkeypatch.setattr("neuralfinder.run.evaluate", scored)
     monkeypatch.setattr("neuralfinder.run.finish", stop)
+    epochs = None if small_lead else 1000
     with pytest.raises(AtFinish):
-        epochs = None if small_lead else 1000
         run(source(), Settings(minutes=2, strategy="random", final_epochs=epochs), tmp_path / "run", Status())
     [(bench, archive)] = benches
     plan = bench.plan

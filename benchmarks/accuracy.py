@@ -22,20 +22,27 @@ from neuralfinder.record import Record
 from neuralfinder.report import improvements
 
 
-def search(data: str | None, seed: int, options: list[str]) -> dict[str, Any]:
-    """One search in a fresh process and an empty folder.
+def search(data: str | None, seed: int, options: list[str], kept: Path | None = None) -> dict[str, Any]:
+    """One search in a fresh process.
+
+    Args:
+        data: what `neuralfinder search` takes.
+        seed: of the search.
+        options: further words of the command.
+        kept: the run folder, empty or missing; a temporary one when not given.
 
     Returns:
         The content of its `result.json`, with `wall_seconds` and `improvements`, see `report.improvements`.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = kept or Path(temporary)
         command = [sys.executable, "-m", "neuralfinder", "search", *([data] if data else [])]
         started = time.monotonic()
-        words = [*command, "--seed", str(seed), "--run", folder, "--quiet", *options]
+        words = [*command, "--seed", str(seed), "--run", str(folder), "--quiet", *options]
         subprocess.run(words, check=True)  # noqa: S603 - our own command
         seconds = time.monotonic() - started
-        result = json.loads((Path(folder) / "result.json").read_text())
-        with Record(Path(folder) / "run.sqlite", readonly=True) as record:
+        result = json.loads((folder / "result.json").read_text())
+        with Record(folder / "run.sqlite", readonly=True) as record:
             return {**result, "wall_seconds": seconds, "improvements": improvements(record)}
 
 

@@ -1,11 +1,12 @@
 """Accuracy on CIFAR-10 against time, by strategy: whole searches, in the same space and with the same recipes.
 
     python benchmarks/cifar.py CIFAR [--minutes 2 5 10 20] [--strategies artificial-life random] [--seeds 0] [--out F]
+        [--runs DIR]
 
 CIFAR is a folder with `train/` and `test/` and a sub-folder per class, or what else `neuralfinder search` takes. Each
 search is a process of its own; its row is added to F as a line of JSON, and a search whose row is there already is
-not repeated: hours of searches can be made in parts. Prints for every budget and strategy the test accuracy of search
-and network by hand, and the networks trained.
+not repeated: hours of searches can be made in parts. With DIR the run folders are kept there. Prints for every budget
+and strategy the test accuracy of search and network by hand, and the networks trained.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", default=["artificial-life"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--runs", type=Path)
     chosen = parser.parse_args()
     known: dict[tuple[float, str, int], dict[str, Any]] = {}
     if chosen.out and chosen.out.exists():
@@ -57,7 +59,8 @@ def main() -> None:
         for seed in chosen.seeds:
             asked = (minutes, strategy, seed)
             if asked not in known:
-                found = search(chosen.data, seed, ["--minutes", str(minutes), "--strategy", strategy])
+                kept = chosen.runs and chosen.runs / f"{strategy}-{minutes:g}-{seed}"
+                found = search(chosen.data, seed, ["--minutes", str(minutes), "--strategy", strategy], kept)
                 known[asked] = {**found, "minutes": minutes, "strategy": strategy}
                 if chosen.out:
                     with chosen.out.open("a") as out:

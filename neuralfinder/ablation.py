@@ -31,6 +31,7 @@ class Removal:
     """The winner without the gene at `place`, or whole where this is `None`.
 
     `score` is its validation accuracy after as much training as a candidate got, 0..1; without one, `why` says why.
+    `change` is the score less that of the whole winner, `noise` two standard errors of it; `None` where one is missing.
     """
 
     place: int | None
@@ -38,6 +39,8 @@ class Removal:
     genome: str
     score: float | None
     why: str = ""
+    change: float | None = None
+    noise: float | None = None
 
 
 def ablate(source: Source, settings: Settings, record: Record, seconds: float) -> list[Removal]:
@@ -84,8 +87,17 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
             result = evaluate(candidate, setup, WeightStore(Path(scratch) / "weights"), "ablation")
             cut = result.ended == "deadline"
             score = None if cut else result.score
-            removals.append(Removal(place, gene, genome.key, score, "no time left" if cut else result.failure or ""))
+            why = "no time left" if cut else result.failure or ""
+            whole = removals[0].score if removals else None
+            removals.append(Removal(place, gene, genome.key, score, why, *_change(whole, score, len(parts.validation))))
     return removals
+
+
+def _change(whole: float | None, score: float | None, validation: int) -> tuple[float | None, float | None]:
+    """The change and its noise, from so many validation samples."""
+    if whole is None or score is None:
+        return None, None
+    return score - whole, 2 * math.sqrt(sum(s * (1 - s) for s in (whole, score)) / validation)
 
 
 def without(genome: Genome, place: int) -> Genome:
@@ -93,24 +105,17 @@ def without(genome: Genome, place: int) -> Genome:
     return Genome(genome.genes[:place] + genome.genes[place + 1 :], genome.head)
 
 
-def in_words(removals: list[Removal], validation: int) -> list[str]:
-    """One line for each removal; differences within two standard errors are called noise.
-
-    Args:
-        removals: from `ablate`.
-        validation: samples of the validation part.
-    """
+def in_words(removals: list[Removal]) -> list[str]:
+    """One line for each removal; differences within two standard errors are called noise."""
     whole = removals[0]
     if whole.score is None:
         return [f"ablation  the winner could not be trained again: {whole.why}"]
     lines = [f"ablation  {whole.score:.2%} whole, trained as candidates were; without"]
     for removal in removals[1:]:
         name = f"  gene {removal.place} {removal.gene}"
-        if removal.score is None:
+        if removal.score is None or removal.change is None or removal.noise is None:
             lines.append(f"{name}: {removal.why}")
             continue
-        error = 2 * math.sqrt(sum(s * (1 - s) for s in (whole.score, removal.score)) / validation)
-        change = removal.score - whole.score
-        noise = ", within the noise" if abs(change) <= error else ""
-        lines.append(f"{name}: {removal.score:.2%}, {100 * change:+.2f} points{noise}")
+        noise = ", within the noise" if abs(removal.change) <= removal.noise else ""
+        lines.append(f"{name}: {removal.score:.2%}, {100 * removal.change:+.2f} points{noise}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import io
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuralfinder import __version__
-from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, lacking
+from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, RunFolderError, lacking
 
 if TYPE_CHECKING:
     from neuralfinder.presets import Settings
@@ -247,7 +248,10 @@ def top(folder: Path, count: int, form: str, pareto: bool) -> None:
 @click.option("--ablate", is_flag=True, help="Train the winner again without each of its genes.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="For that.")
 def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
-    """What RUN found, or structure, curve, cost and family of its candidate ID."""
+    """What RUN found, or structure, curve, cost and family of its candidate ID.
+
+    What `--ablate` finds is kept in the record, and shown on the page.
+    """
     from neuralfinder import report
 
     with _record(folder) as record:
@@ -259,11 +263,18 @@ def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
 
 def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
     from neuralfinder import ablation
+    from neuralfinder.record import Record
 
     source, settings = _recorded(record, folder)
     removals = ablation.ablate(source, settings, record, seconds)
-    plan = record.last("plan")
-    return ablation.in_words(removals, plan.data["task"]["validation"] if plan else 1)
+    lines = ablation.in_words(removals)
+    if removals[0].score is not None:
+        try:
+            with Record(folder / "run.sqlite") as own:
+                own.append("ablation", [{"rows": [dataclasses.asdict(removal) for removal in removals]}])
+        except RunFolderError as error:
+            lines.append(f"  not kept for the page: {error}")
+    return lines
 
 
 def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:

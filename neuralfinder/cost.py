@@ -145,7 +145,6 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     Kept for the genomes asked for last: whoever breeds asks several times, to mend, to refuse and to compare.
     """
     macs = updates = 0
-    parameters = shape.vocabulary * shape.channels
     activations = shape.channels * shape.width if shape.vocabulary else 0
     layers = len(genome.genes) + (shape.vocabulary > 0)
     maps = shapes(genome, shape)
@@ -155,31 +154,52 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
         read, written = before.channels * before.height * before.width, after.channels * area
         activations += read + written
         if isinstance(gene, Conv):
-            wide, side = before.channels, math.prod(kernel_sides(gene, shape.line))
-            weights = gene.filters * (wide // groups(gene, wide)) * (1 if gene.separable else side)
+            wide = before.channels
+            depth, weights = _kernel_weights(gene, wide, shape.line)
             if gene.separable:
-                parameters += side * wide
-                macs += side * wide * area
                 activations += 2 * wide * area
                 layers += 1
-            parameters += weights + gene.filters * (2 if gene.norm else 1)
-            macs += weights * area
+            macs += (depth + weights) * area
             if gene.norm:
                 if groups(gene, wide) == 1:
                     updates += weights * min(gene.filters, weights // gene.filters)
                 activations += 2 * gene.filters * area // (4 if pools_at_once(genome, place) else 1)
                 layers += 1
-        elif isinstance(gene, Identity) and gene.norm:
-            parameters += 2 * before.channels
         for source in skip_sources(genome, place):
             other = maps[source] if source >= 0 else shape
             activations += other.channels * other.height * other.width + written
             layers += 1
     sizes = _head_sizes(genome.head, maps[-1] if maps else shape, classes)
-    for wide, outputs in itertools.pairwise(sizes):
-        parameters += wide * outputs + outputs
-        macs += wide * outputs
+    macs += sum(wide * outputs for wide, outputs in itertools.pairwise(sizes))
+    parameters = shape.vocabulary * shape.channels + sum(_parameters(genome, maps, shape, sizes))
     return Cost(parameters, macs, activations, layers + len(sizes) - 1, updates)
+
+
+def layer_parameters(genome: Genome, shape: Shape, classes: int) -> list[int]:
+    """Trainable numbers of each gene, then of the head; the embedding of texts has `vocabulary * channels` more."""
+    maps = shapes(genome, shape)
+    return _parameters(genome, maps, shape, _head_sizes(genome.head, maps[-1] if maps else shape, classes))
+
+
+def _parameters(genome: Genome, maps: Sequence[Shape], shape: Shape, sizes: Sequence[int]) -> list[int]:
+    counts = []
+    for place, gene in enumerate(genome.genes):
+        wide = inputs(genome, place, maps, shape).channels
+        match gene:
+            case Conv(filters, norm):
+                counts.append(sum(_kernel_weights(gene, wide, shape.line)) + filters * (2 if norm else 1))
+            case Identity(norm=True):
+                counts.append(2 * wide)
+            case _:
+                counts.append(0)
+    return [*counts, sum(wide * outputs + outputs for wide, outputs in itertools.pairwise(sizes))]
+
+
+def _kernel_weights(gene: Conv, wide: int, line: bool) -> tuple[int, int]:
+    """Numbers in the kernels of a separable convolution's first half, 0 for another one, and in the others."""
+    side = math.prod(kernel_sides(gene, line))
+    weights = gene.filters * (wide // groups(gene, wide)) * (1 if gene.separable else side)
+    return side * wide if gene.separable else 0, weights
 
 
 def _head_sizes(head: Head, before: Shape, classes: int) -> list[int]:

@@ -76,7 +76,7 @@ class Plan:
         final_epochs: how long each is trained at most.
         finish_seconds: wall time for the trainings of the finish, `None` without a limit.
         measuring_seconds: kept for the logistic regression and the last looks at validation and test part.
-        world_size, rounds: of the world.
+        world_size, rounds: of the world; `None` for as many rounds as there is time for.
         retrain: retrainings of the winner for the report.
         rates: speed of the machine in training.
         forward: its speed in a forward pass of one picture; zeros where no limit asks for it.
@@ -97,7 +97,7 @@ class Plan:
     finish_seconds: float | None
     measuring_seconds: float
     world_size: int
-    rounds: int
+    rounds: int | None
     retrain: int
     rates: Rates
     forward: Rates = Rates()
@@ -246,7 +246,7 @@ class _Draft:
             "finish_seconds": finish_seconds,
             "measuring_seconds": measuring_seconds,
             "world_size": world_size,
-            "rounds": max(1, candidates) if s.rounds is None else s.rounds,
+            "rounds": s.rounds,
             "retrain": self._retrain(),
             "warnings": tuple(warnings),
         }
@@ -310,9 +310,8 @@ def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:
         f"part, batches of {plan.batch_size}{limit}",
     ]
     if settings.strategy in (None, "artificial-life"):
-        lines.append(
-            f"world     {plan.world_size} x {plan.world_size} cells, at most {plan.rounds} rounds of evolution"
-        )
+        rounds = "evolution" if plan.rounds is None else f"at most {plan.rounds} rounds of evolution"
+        lines.append(f"world     {plan.world_size} x {plan.world_size} cells, {rounds}")
     if not math.isinf(plan.max_step_seconds):
         epoch = plan.max_step_seconds * max(1, task.train // plan.batch_size)
         lines.append(f"limit     networks up to {_time(epoch)} of training an epoch")

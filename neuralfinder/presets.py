@@ -333,7 +333,7 @@ def make_strategy(
     space: Space,
     fidelity: Fidelity,
     world_size: int,
-    rounds: int,
+    rounds: int | None,
     validation: int = 0,
     candidates: int = 100,
 ) -> Strategy:
@@ -344,7 +344,7 @@ def make_strategy(
         space: what is legal.
         fidelity: how much training every candidate gets.
         world_size: side of the world.
-        rounds: of evolution.
+        rounds: of evolution, `None` without a limit.
         validation: size of the validation part, 0 when not known.
         candidates: trainings there is time for, about.
 

@@ -13,7 +13,8 @@ from typing import Any
 from neuralfinder.archive import Archive, Entry, read_archive, read_trainings
 from neuralfinder.cost import cost, shapes
 from neuralfinder.errors import InputError, RunFolderError
-from neuralfinder.genome import Genome, to_seed
+from neuralfinder.forms import to_seed
+from neuralfinder.genome import Genome
 from neuralfinder.record import Record
 from neuralfinder.types import Candidate, Event, Result, Shape
 

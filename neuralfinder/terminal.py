@@ -170,8 +170,9 @@ def picture(status: Status) -> Group:
     rows = [("phase", _phase(status)), ("time", _time(status))]
     if status.counts:
         rows.append(("candidates", _counts(status)))
-    if status.view.get("rounds"):
-        rows.append(("round", f"{status.view['round']} of at most {status.view['rounds']}"))
+    if status.view.get("round"):
+        most = f" of at most {status.view['rounds']}" if status.view["rounds"] else ""
+        rows.append(("round", f"{status.view['round']}{most}"))
     if status.best is not None:
         rows += [("best", f"{status.best:.2%} on validation"), ("", status.best_genome)]
     if len(status.bests) > 1:

@@ -11,7 +11,9 @@ from runs import searched
 
 from neuralfinder.ablation import Removal, in_words, without
 from neuralfinder.cli import cli
+from neuralfinder.dashboard.story import told
 from neuralfinder.genome import Genome, parse
+from neuralfinder.record import Record
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +27,18 @@ def show(folder, *words):
 
 
 @pytest.mark.thorough
-def test_every_gene_is_accounted_for_and_the_record_stays(run):
-    before = (run / "run.sqlite").read_bytes()
+def test_every_gene_is_accounted_for_and_recorded(run):
+    with Record(run / "run.sqlite", readonly=True) as record:
+        before = list(record.read())
     outcome = show(run, "--ablate")
     assert outcome.exit_code == 0, outcome.output
-    assert (run / "run.sqlite").read_bytes() == before
+    with Record(run / "run.sqlite", readonly=True) as record:
+        *others, last = record.read()
+    assert others == before
+    removals = [Removal(**row) for row in last.data["rows"]]
+    assert "\n".join(in_words(removals)) in outcome.output
+    story = told([*others, last])
+    assert story["ablation"] == last.data
     genome = parse(re.search(r"found +(.*)", outcome.output).group(1))
     lines = outcome.output.splitlines()
     start = next(place for place, line in enumerate(lines) if line.startswith("ablation"))
@@ -45,6 +54,9 @@ def test_every_gene_is_accounted_for_and_the_record_stays(run):
 def test_without_time_all_say_so(run):
     outcome = show(run, "--ablate", "--minutes", "0.0001")
     assert outcome.exit_code == 0, outcome.output
+    with Record(run / "run.sqlite", readonly=True) as record:
+        last = record.last("ablation")
+    assert last is None or last.data["rows"][0]["score"] is not None
     assert "the winner could not be trained again: no time left" in outcome.output
 
 
@@ -61,10 +73,10 @@ def test_noise_is_called_noise():
     removals = [
         Removal(None, "", "C8 M > G", 0.9),
         Removal(0, "C8", "M > G", None, "not possible (pool-first)"),
-        Removal(1, "M", "C8 > G", 0.89),
-        Removal(2, "C9", "C8 M > G", 0.6),
+        Removal(1, "M", "C8 > G", 0.89, "", -0.01, 0.02),
+        Removal(2, "C9", "C8 M > G", 0.6, "", -0.3, 0.03),
     ]
-    assert in_words(removals, 1000) == [
+    assert in_words(removals) == [
         "ablation  90.00% whole, trained as candidates were; without",
         "  gene 0 C8: not possible (pool-first)",
         "  gene 1 M: 89.00%, -1.00 points, within the noise",

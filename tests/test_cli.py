@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from neuralfinder import cli
-from neuralfinder.genome import from_seed
+from neuralfinder.forms import from_seed
 from neuralfinder.record import Record
 from neuralfinder.types import Result
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from neuralfinder.cost import Cost, cost, shapes
+from neuralfinder.cost import Cost, cost, layer_parameters, shapes
 from neuralfinder.genome import PUBLISHED_BEST, parse
 from neuralfinder.types import Shape
 
@@ -53,3 +53,12 @@ def test_odd_sides_are_floored_down_to_nothing():
 )
 def test_cost_by_hand(text, expected):
     assert cost(parse(text), Shape(1, 6, 6), 3) == expected
+
+
+def test_parameters_of_each_layer_by_hand():
+    # a kernel for each of 4 channels, then 1x1 to 8 with scale and shift; groups halve what a filter sees
+    found = layer_parameters(parse("C4 C8.sep.bn M I.bn C6.g2.k1 > F5"), Shape(1, 6, 6), 3)
+    assert found == [40, 36 + 32 + 16, 0, 16, 6 * 4 + 6, (6 * 9 * 5 + 5) + (5 * 3 + 3)]
+    line = Shape(16, 1, 12, 100)
+    assert layer_parameters(parse("C4.k5 > GM"), line, 2) == [16 * 5 * 4 + 4, 4 * 2 + 2]
+    assert cost(parse("C4.k5 > GM"), line, 2).parameters == 100 * 16 + 324 + 10

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from neuralfinder.errors import InputError
+from neuralfinder.forms import from_json, from_seed, parse_ideal, to_json, to_seed
 from neuralfinder.genome import (
     ACTIVATIONS,
     GENES,
@@ -20,12 +21,7 @@ from neuralfinder.genome import (
     Identity,
     MaxPool,
     PoolHead,
-    from_json,
-    from_seed,
     parse,
-    parse_ideal,
-    to_json,
-    to_seed,
 )
 
 # Section 3.2 of the 2017 text, letter by letter, irregular blanks and line breaks included.

@@ -22,7 +22,7 @@ MODULES = {
 LAYERS = [
     "errors types seeds",
     "genome status recipes interrupts",
-    "cost",
+    "cost forms",
     "space",
     "world networks tables",
     "lineage variation record archive executors ray_executor foresight",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -131,30 +132,38 @@ def test_cells_are_chosen_by_mouse_and_keyboard(browser, report):
         assert genome in text(page, "#family-body")
 
 
+def write(record, events):
+    """Append events; neighbours of a kind together."""
+    for kind, some in itertools.groupby(events, key=lambda event: event.kind):
+        record.append(kind, [event.data for event in some])
+
+
+@contextmanager
+def served(folder, events):
+    """Address of the live page about these events, and the record to go on with."""
+    with Record(folder / "run.sqlite") as record:
+        write(record, events)
+        address: list[str] = []
+        threading.Thread(target=serve, args=(folder, 0, "secret", address.append), daemon=True).start()
+        while not address:
+            time.sleep(0.05)
+        yield address[0], record
+
+
 def test_the_live_page_grows_without_reload(browser, tmp_path):
     events = list(made_events(120))
-    path = tmp_path / "run.sqlite"
-    with Record(path) as record:
-        for event in events[:100]:
-            record.append(event.kind, [event.data])
-    before = {file.name for file in tmp_path.iterdir()}
-    address: list[str] = []
-    threading.Thread(target=serve, args=(tmp_path, 0, "secret", address.append), daemon=True).start()
-    while not address:
-        time.sleep(0.05)
-    with opened(browser, address[0]) as page:
+    with served(tmp_path, events[:100]) as (address, record), opened(browser, address) as page:
+        before = {file.name for file in tmp_path.iterdir()}
         page.evaluate("window.mark = 'still the same page'")
         moments = int(page.get_attribute("body", "data-moments"))
-        with Record(path) as record:
-            for event in events[100:]:
-                record.append(event.kind, [event.data])
+        write(record, events[100:])
         started = time.monotonic()
         while int(page.get_attribute("body", "data-moments")) <= moments:
             assert time.monotonic() - started < 10
             page.wait_for_timeout(100)
         assert page.evaluate("window.mark") == "still the same page"
         assert page.locator("#events li").count() > 20
-    assert {file.name for file in tmp_path.iterdir()} <= before | {"run.sqlite-shm", "run.sqlite-wal"}
+        assert {file.name for file in tmp_path.iterdir()} <= before | {"run.sqlite-shm", "run.sqlite-wal"}
 
 
 def test_names_of_classes_and_files_do_no_harm(browser, report, tmp_path):
@@ -210,6 +219,29 @@ def test_a_thousand_candidates_are_painted_fast(browser, tmp_path):
     with opened(browser, path.as_uri()) as page:
         entries = page.evaluate("performance.getEntriesByType('paint').map(entry => entry.startTime)")
         assert min(entries) < 2000
+
+
+@pytest.mark.slow
+def test_a_long_search_stays_fluid(browser, tmp_path):
+    """While a hundred answers a second come to a record of 100,000 events, the page is never stuck for long."""
+    events = list(made_events(51_000))
+    with served(tmp_path, events[:100_000]) as (address, record), opened(browser, address) as page:
+        page.evaluate(
+            """() => {
+                window.longest = 0;
+                new PerformanceObserver((list) => {
+                    for (const task of list.getEntries()) window.longest = Math.max(window.longest, task.duration);
+                }).observe({ type: "longtask" });
+            }"""
+        )
+        moments = int(page.get_attribute("body", "data-moments"))
+        for start in range(100_000, 102_000, 200):
+            write(record, events[start : start + 200])
+            page.wait_for_timeout(1000)
+        page.click("#play")
+        page.wait_for_timeout(3000)
+        assert int(page.get_attribute("body", "data-moments")) > moments + 500
+        assert page.evaluate("window.longest") < 500
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest
 
 from neuralfinder.archive import candidate_row
 from neuralfinder.errors import InputError, RunFolderError
-from neuralfinder.genome import from_seed, parse
+from neuralfinder.forms import from_seed
+from neuralfinder.genome import parse
 from neuralfinder.record import Record
 from neuralfinder.report import as_csv, as_table, beginning, show_candidate, show_run, structure, summary, top
 from neuralfinder.types import Candidate, Fidelity, Result, Shape

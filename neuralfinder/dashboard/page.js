@@ -4,6 +4,7 @@
   const NONE = "–";
   const WALL = 10; // side of the wall where a strategy has no world
   const MOST_EVENTS = 40;
+  const MOST_DOTS = 1500;
   const REST_EVERY = 2000; // milliseconds
 
   // --- the story so far ---
@@ -11,36 +12,70 @@
   const story = { genomes: new Map(), lives: new Map(), scenes: [], finals: [], impossible: {}, now: 0, single: {}, leftOut: null };
   const byGenome = new Map(); // number -> {sum, count, lives}
   const numbers = new Map(); // key -> number
-  let moments = [];
+  let moments = []; // {time, life} for every end of a training, {time, scene} for every change of the world, in order
   let cursor = 0;
   let chosen = null; // number of a genome
   let playing = 0;
+  let widest = 64; // filters of the widest layer
+  let found = {}; // what was worked out from the story since the last news
 
+  // Adds what is new; what is known is not looked at again, so that a long story stays quick.
   function take(news) {
+    found = {};
     if (news.whole) {
-      story.genomes.clear(); story.lives.clear(); story.scenes = []; story.finals = []; story.single = {};
-      numbers.clear();
+      for (const known of [story.genomes, story.lives, numbers, byGenome]) known.clear();
+      story.scenes = []; story.finals = []; story.single = {};
+      moments = [];
+      shown.upTo = -1;
     }
     for (const [number, key, layers] of news.genomes ?? []) {
       story.genomes.set(number, { number, key, layers });
       numbers.set(key, number);
+      for (const [kind, filters] of layers) if (kind === "conv") widest = Math.max(widest, filters);
     }
-    for (const life of news.lives ?? []) story.lives.set(life.id, life);
-    story.scenes.push(...(news.scenes ?? []));
+    const settled = hasWorld();
+    const came = [];
+    for (const life of news.lives ?? []) {
+      count(life, story.lives.get(life.id));
+      story.lives.set(life.id, life);
+      if (life.ended !== undefined) came.push({ time: life.ended, life });
+    }
+    for (const scene of news.scenes ?? []) {
+      story.scenes.push(scene);
+      came.push({ time: scene.time, scene });
+    }
+    if (hasWorld() !== settled) shown.upTo = -1; // a world takes the place of the wall
+    grow(came);
     story.finals.push(...(news.finals ?? []));
-    for (const name of ["run", "data", "plan", "stop", "answers", "finished", "account"]) {
+    for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account"]) {
       if (name in news) story.single[name] = news[name];
     }
     if (news.impossible) story.impossible = news.impossible;
     if (news.left_out) story.leftOut = news.left_out;
     story.now = news.now;
-    byGenome.clear();
-    for (const life of story.lives.values()) {
-      if (!byGenome.has(life.genome)) byGenome.set(life.genome, { sum: 0, count: 0, lives: [] });
-      const entry = byGenome.get(life.genome);
-      entry.lives.push(life);
-      if (life.score !== undefined) { entry.sum += life.score; entry.count += 1; }
+  }
+
+  function count(life, before) {
+    if (!byGenome.has(life.genome)) byGenome.set(life.genome, { sum: 0, count: 0, lives: [] });
+    const entry = byGenome.get(life.genome);
+    if (before) entry.lives[entry.lives.indexOf(before)] = life;
+    else entry.lives.push(life);
+    for (const [one, sign] of [[before, -1], [life, 1]]) {
+      if (one?.score !== undefined) { entry.sum += sign * one.score; entry.count += sign; }
     }
+  }
+
+  // A scene is told with the question that follows the answers of its second.
+  const inOrder = (a, b) => a.time - b.time || (a.scene ? 1 : 0) - (b.scene ? 1 : 0) || (a.life?.id ?? 0) - (b.life?.id ?? 0);
+
+  function grow(came) {
+    const atEnd = cursor >= moments.length - 1;
+    came.sort(inOrder);
+    const late = moments.length && came.length && inOrder(moments[moments.length - 1], came[0]) > 0;
+    for (const moment of came) moments.push(moment);
+    if (late) { moments.sort(inOrder); shown.upTo = -1; }
+    if (atEnd) cursor = Math.max(0, moments.length - 1);
+    $("moment").max = Math.max(0, moments.length - 1);
   }
 
   const scoreOf = (number) => {
@@ -49,11 +84,12 @@
   };
   const firstLife = (number) => byGenome.get(number)?.lives[0];
   const keyOf = (number) => story.genomes.get(number)?.key ?? "?";
-  const endedLives = () => [...story.lives.values()].filter((life) => life.ended !== undefined)
-    .sort((a, b) => a.ended - b.ended || a.id - b.id);
+  const endedLives = () => moments.filter((moment) => moment.life).map((moment) => moment.life);
   const hasWorld = () => story.scenes.length > 0;
 
-  function leader() {
+  const leader = () => ("leader" in found ? found.leader : (found.leader = findLeader()));
+
+  function findLeader() {
     if (story.single.finished) return numbers.get(story.single.finished.genome);
     let best;
     for (const number of byGenome.keys()) {
@@ -119,7 +155,9 @@
   const css = (rgb) => `rgb(${rgb.join(",")})`;
   const inkOn = (rgb) => (0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 120 ? "#111" : "#fff");
 
-  function scoreRange() {
+  const scoreRange = () => (found.range ??= findRange());
+
+  function findRange() {
     const scores = [...byGenome.keys()].map(scoreOf).filter((score) => score !== undefined).sort((a, b) => a - b);
     if (!scores.length) return [0, 1];
     const low = scores[Math.floor(0.1 * (scores.length - 1))];
@@ -129,7 +167,6 @@
 
   // --- networks as drawings ---
 
-  let widest = 64;
   const band = (layer) => (layer[1] ? Math.min(1, 0.15 + 0.85 * Math.log2(1 + layer[1]) / Math.log2(1 + widest)) : 0.1);
 
   // A network in a cell: a band for each layer, as wide as it has filters, thin lines for pools, arcs for skips.
@@ -158,21 +195,22 @@
   function architecture(number) {
     const genome = story.genomes.get(number);
     if (!genome) return h("p", { class: "quiet" }, "No network yet.");
-    const input = story.single.plan ? shapeText(story.single.plan.task.shape) : "";
+    const sample = story.single.plan?.task.shape;
     const row = 46, left = 10, width = 300;
-    const rows = [["input", 0, story.single.data?.kind ?? "sample", [], input], ...genome.layers];
+    const embedding = (sample?.vocabulary ?? 0) * (sample?.channels ?? 0);
+    const rows = [["input", 0, story.single.data?.kind ?? "sample", [], sample ? shapeText(sample) : "", embedding], ...genome.layers];
+    const legend = ([, , , , after, parameters]) => [after, parameters ? `${short(parameters)} parameters` : ""].filter(Boolean).join(", ");
     const drawing = s("svg", { viewBox: `0 0 ${left + width + 60} ${rows.length * row}`, width: left + width + 60, role: "img",
-      "aria-label": `Network ${genome.key}: ${rows.map((layer) => `${layer[2]} ${layer[4]}`.trim()).join(", then ")}` });
-    rows.forEach(([kind, filters, text, skips, after], place) => {
+      "aria-label": `Network ${genome.key}: ${rows.map((layer) => `${layer[2]} ${legend(layer)}`.trim()).join(", then ")}` });
+    rows.forEach((layer, place) => {
+      const [kind, filters, text, skips] = layer;
       const y = place * row + 6;
       const wide = kind === "conv" || kind === "head" ? Math.max(90, width * band([kind, filters])) : 110;
       const x = left + (width - wide) / 2;
       if (place) drawing.append(s("line", { class: "edge", x1: left + width / 2, x2: left + width / 2, y1: y - 20, y2: y }));
       drawing.append(s("rect", { class: `layer ${kind}`, x, y, width: wide, height: 26, rx: kind === "head" || kind === "input" ? 13 : 4 }));
       drawing.append(s("text", { x: left + width / 2, y: y + 17, "text-anchor": "middle" }, cut(text, Math.max(14, wide / 7))));
-      if (after && place < rows.length - 1) {
-        drawing.append(s("text", { class: "axis-text", x: left + width / 2 + 8, y: y + 38 }, after));
-      }
+      drawing.append(s("text", { class: "axis-text", x: left + width / 2 + 8, y: y + 38 }, legend(layer)));
       for (const back of skips) {
         const from = (place - back) * row + 19, to = y + 13, edge = left + width + 4;
         drawing.append(s("path", { class: "arc", d: `M${edge - 14},${from} C${edge + 40},${from} ${edge + 40},${to} ${edge - 14},${to}` }));
@@ -259,17 +297,7 @@
 
   // --- the world and its film ---
 
-  function rebuildMoments() {
-    const atEnd = cursor >= moments.length - 1;
-    moments = [...endedLives().map((life) => ({ time: life.ended, life })), ...story.scenes.map((scene) => ({ time: scene.time, scene }))];
-    // a scene is told with the question that follows the answers of its second
-    moments.sort((a, b) => a.time - b.time || (a.scene ? 1 : 0) - (b.scene ? 1 : 0));
-    const slider = $("moment");
-    slider.max = Math.max(0, moments.length - 1);
-    if (atEnd) cursor = Math.max(0, moments.length - 1);
-  }
-
-  const shown = { cells: new Map(), upTo: -1 };
+  const shown = { cells: new Map(), upTo: -1, wall: 0 };
 
   // The world after the moments 0..place; going on is quick, going back begins again.
   function worldAt(place) {
@@ -297,7 +325,9 @@
 
   const drawn = { side: 0, cells: new Map(), svg: null, focus: "0,0" };
 
-  function side() {
+  const side = () => (found.side ??= findSide());
+
+  function findSide() {
     if (!hasWorld()) return WALL;
     let most = (story.single.plan?.world_size ?? 1) - 1;
     for (const scene of story.scenes) for (const [row, column] of scene.cells) most = Math.max(most, row, column);
@@ -466,12 +496,17 @@
         ["training", life.seconds === undefined ? undefined : `${seconds(life.seconds)}${life.done !== undefined && life.done < 1 ? `, ${percent(life.done, 0)} of it done` : ""}`],
         ["one sample", life.milliseconds && `${life.milliseconds[0]} ms`],
         ["weights", life.inherits?.length ? `from candidate ${life.inherits.join(", ")}` : undefined],
-        ["curve", life.curve && life.curve.map((point) => percent(point, 1)).join("  ")],
         ["parents", life.parents?.length ? [...new Set(life.parents)].map((parent) => h("div", {}, jump(parent))) : undefined],
         ["children", children.length ? children.map((child) => h("div", {}, jump(child.genome))) : undefined],
       ]),
-      architecture(number));
+      architecture(number), curve("Learning curve in the search", life.curve),
+      story.finals.filter((full) => full.genome === keyOf(number))
+        .map((full) => curve(`Learning curve of the full training ${full.name}, ${full.epochs} epochs`, full.curve)));
   }
+
+  // Accuracy on the validation part at each look; a single look is no curve.
+  const curve = (title, looks) => (looks?.length > 1
+    ? chart({ title, xTitle: "look", series: [{ kind: "line", points: looks.map((score, place) => [place + 1, score]) }] }) : null);
 
   // --- the winner ---
 
@@ -500,10 +535,19 @@
         ["trained", `${Number(done.epochs.toPrecision(3))} epochs${done.refit ? ", then once more on training and validation part" : ""}`],
       ]),
       bars("Test accuracy beside plainer means", rivals, (row) => percent(row[1])),
-      chart({ title: "Learning curve of the full training", xTitle: "look", series: [{ kind: "line", points: done.curve.map((v, i) => [i + 1, v]) }] })));
+      curve("Learning curve of the full training", done.curve), ablation(story.single.ablation)));
     const answers = story.single.answers;
     put(body, h("div", { class: "winner" }, parts),
       answers && [h("div", { class: "winner" }, confusion(answers)), mistakes(answers)]);
+  }
+
+  function ablation(removals) {
+    if (!removals) return h("p", { class: "quiet" }, "What each gene is worth is not measured; neuralfinder show RUN --ablate does it.");
+    const [all, ...others] = removals.rows;
+    return h("div", {}, h("h3", {}, "What each gene is worth"),
+      h("p", { class: "quiet" }, `Trained again as candidates were, the winner has ${percent(all.score)}; without a gene:`),
+      table(["gene", "without it", "change", ""], others.map((row) => [row.gene, percent(row.score),
+        row.change === null ? row.why : points(row.change), row.change !== null && Math.abs(row.change) <= row.noise ? "within the noise" : ""]), [0, 3]));
   }
 
   function confusion({ classes, confusion: counts }) {
@@ -600,23 +644,39 @@
     return out;
   }
 
+  // All of them, or where there are too many to draw the improvements and others evenly.
+  function thinned(pairs) {
+    const step = Math.ceil(pairs.length / MOST_DOTS);
+    if (step <= 1) return pairs;
+    let best = -Infinity;
+    return pairs.filter(([life], place) => {
+      const better = life.score > best;
+      if (better) best = life.score;
+      return better || place % step === 0;
+    });
+  }
+
   function drawSearch() {
     const lives = endedLives();
     const good = lives.filter((life) => life.score !== undefined);
     const pick = (life) => () => choose(life.genome);
-    const range = [scoreRange()[0] - 0.02, Math.max(...good.map((life) => life.score), 0) + 0.005];
+    const range = [scoreRange()[0] - 0.02, good.reduce((most, life) => Math.max(most, life.score), 0) + 0.005];
     const title = (life) => `${keyOf(life.genome)} ${percent(life.score)}`;
     const clip = (value) => Math.max(value, range[0]);
-    const byTime = good.map((life) => [life.ended, life.score]), byCount = good.map((life, i) => [i + 1, life.score]);
+    const drawn = thinned(good.map((life, place) => [life, place + 1]));
     const close = (pairs, end) => (pairs.length ? [...pairs, [end, pairs[pairs.length - 1][1]]] : pairs);
-    const progress = (pairs, xTitle, xText, end) => chart({
-      title: `Best and median score against ${xTitle}`, xTitle, xText, y: range, note: "Line: best so far; dashed: median so far; dots: trainings.",
-      series: [{ kind: "dots", points: pairs.map(([at], i) => [at, clip(good[i].score), pick(good[i]), title(good[i])]) },
-        { kind: "step", class: "median", points: close(runningMedian(pairs), end).map(([at, v]) => [at, clip(v)]) },
-        { kind: "step", class: "best", points: close(runningBest(pairs), end).map(([at, v]) => [at, clip(v)]) }],
-    });
+    const few = drawn.length < good.length ? ` ${whole(drawn.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
+    const progress = (at, xTitle, xText, end) => {
+      const pairs = drawn.map((one) => [at(one), one[0].score]);
+      return chart({
+        title: `Best and median score against ${xTitle}`, xTitle, xText, y: range, note: `Line: best so far; dashed: median so far; dots: trainings.${few}`,
+        series: [{ kind: "dots", points: drawn.map((one) => [at(one), clip(one[0].score), pick(one[0]), title(one[0])]) },
+          { kind: "step", class: "median", points: close(runningMedian(pairs), end).map(([x, v]) => [x, clip(v)]) },
+          { kind: "step", class: "best", points: close(runningBest(pairs), end).map(([x, v]) => [x, clip(v)]) }],
+      });
+    };
     const front = runningBest([...good].sort((a, b) => a.parameters - b.parameters || b.score - a.score).map((life) => [Math.log10(life.parameters), life.score]));
-    const foreseen = good.filter((life) => life.expected !== undefined);
+    const foreseen = thinned(good.filter((life) => life.expected !== undefined).map((life) => [life]));
     const operators = new Map();
     for (const life of good) {
       const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
@@ -630,11 +690,11 @@
     for (const life of lives) if (life.failure) failures.set(life.failure, (failures.get(life.failure) ?? 0) + 1);
     for (const [reason, count] of Object.entries(story.impossible)) failures.set(`not possible: ${reason.replace("infeasible", "").replace(/^\W+/, "") || "shape"}`, count);
     put($("search-body"), ...[
-      progress(byTime, "time", clock, story.now), progress(byCount, "trainings", whole, good.length),
+      progress(([life]) => life.ended, "time", clock, story.now), progress(([, place]) => place, "trainings", whole, good.length),
       good.length ? chart({ title: "Score against size", xTitle: "parameters", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
-        series: [{ kind: "dots", points: good.map((life) => [Math.log10(life.parameters), clip(life.score), pick(life), title(life)]) }, { kind: "step", points: front.map(([at, v]) => [at, clip(v)]) }] }) : null,
+        series: [{ kind: "dots", points: drawn.map(([life]) => [Math.log10(life.parameters), clip(life.score), pick(life), title(life)]) }, { kind: "step", points: front.map(([at, v]) => [at, clip(v)]) }] }) : null,
       foreseen.length > 2 ? chart({ title: "Foresight: expected against real score", xTitle: "expected", xText: (v) => percent(v, 0), yTitle: "real", diagonal: true,
-        note: "On the dotted line what was expected came.", series: [{ kind: "dots", points: foreseen.map((life) => [life.expected, life.score, pick(life), title(life)]) }] }) : null,
+        note: "On the dotted line what was expected came.", series: [{ kind: "dots", points: foreseen.map(([life]) => [life.expected, life.score, pick(life), title(life)]) }] }) : null,
       bars("Children better than their parents, by operator", [...operators].sort((a, b) => b[1][1] - a[1][1]).map(([name, [paid, all]]) => [name, paid / all, paid, all]),
         (row) => `${row[2]} of ${row[3]}`),
       diversity(), timeSpent(), planTable(),
@@ -713,10 +773,6 @@
   }
 
   function drawAll() {
-    widest = 64;
-    for (const { layers } of story.genomes.values()) for (const layer of layers) if (layer[0] === "conv") widest = Math.max(widest, layer[1]);
-    rebuildMoments();
-    shown.upTo = -1;
     drawHead();
     show(cursor);
     showLife();

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neuralfinder.archive import read_trainings
-from neuralfinder.cost import shapes
+from neuralfinder.cost import layer_parameters, shapes
 from neuralfinder.genome import AvgPool, Conv, Dropout, Gene, Genome, Identity, MaxPool, parse
 from neuralfinder.lineage import in_words, line_of
 from neuralfinder.types import Event, Shape
@@ -18,7 +18,7 @@ MOST_LIVES = 6_000
 MOST_SCENES = 2_000
 """Changes of the world beyond which neighbouring ones are told as one."""
 
-SINGLE = ("run", "data", "plan", "stop", "answers", "finished")
+SINGLE = ("run", "data", "plan", "stop", "answers", "finished", "ablation")
 """Kinds of event of which the last one counts."""
 
 
@@ -28,12 +28,12 @@ class Story:
     What `news` gives has these keys, each only where there is something new:
 
     * `genomes`: rows `[number, key, layers]`, by whose numbers the others refer to them; a layer is `[kind, filters,
-      text, skips, shape after it]`.
+      text, skips, shape after it, parameters]`.
     * `lives`: candidates that are new or have changed: `id`, `genome` and `parents` (numbers), `operator`, `asked` and
       `ended` in seconds since the beginning, `inherits`, `expected`, and what `Result` has.
     * `scenes`: changes of the world in order: `time`, `round`, `main`, `outcome`, `cells` as `[row, column, genome]`.
     * `finals`: full trainings.
-    * `run`, `data`, `plan`, `stop`, `answers`, `finished`: the last event of the kind.
+    * `run`, `data`, `plan`, `stop`, `answers`, `finished`, `ablation`: the last event of the kind.
     * `account`: how the winner came about, in sentences.
     * `impossible`: counts of proposals that were never trained, by reason.
     * `left_out`: how many lives are not told, of how many.
@@ -45,6 +45,7 @@ class Story:
         self._began = math.nan
         self._now = 0.0
         self._shape: Shape | None = None
+        self._classes = 0
         self._numbers: dict[str, int] = {}
         self._genomes: list[list[Any]] = []
         self._lives: dict[int, dict[str, Any]] = {}
@@ -65,6 +66,7 @@ class Story:
         match event.kind:
             case "plan":
                 self._shape = Shape(**event.data["task"]["shape"])
+                self._classes = event.data["task"]["classes"]
             case "asked":
                 self._events.append(event)
                 for note in event.data["notes"]:
@@ -135,7 +137,7 @@ class Story:
     def _number(self, key: str) -> int:
         if key not in self._numbers:
             self._numbers[key] = len(self._numbers)
-            self._genomes.append([key, layers(parse(key), self._shape)])
+            self._genomes.append([key, layers(parse(key), self._shape, self._classes)])
         return self._numbers[key]
 
     def _selected(self, changed: list[int], scenes: list[dict[str, Any]]) -> list[int]:
@@ -175,25 +177,26 @@ def told(events: Iterable[Event]) -> dict[str, Any]:
     return story.news()
 
 
-def layers(genome: Genome, shape: Shape | None) -> list[list[Any]]:
-    """Layers as the page draws them: `[kind, filters or units, text, skips, shape after it]`, the head last."""
-    after = [str(each) for each in shapes(genome, shape)] if shape else [""] * len(genome.genes)
-    rows = [_layer(gene, text) for gene, text in zip(genome.genes, after, strict=True)]
-    return [*rows, ["head", getattr(genome.head, "units", 0), str(genome.head), [], ""]]
+def layers(genome: Genome, shape: Shape | None, classes: int) -> list[list[Any]]:
+    """Layers as the page draws them: `[kind, filters or units, text, skips, shape after it, parameters]`, head last."""
+    after = [*map(str, shapes(genome, shape)), ""] if shape else [""] * (len(genome.genes) + 1)
+    counts = layer_parameters(genome, shape, classes) if shape else [0] * (len(genome.genes) + 1)
+    rows = [*map(_layer, genome.genes), ["head", getattr(genome.head, "units", 0), str(genome.head), []]]
+    return [[*row, text, count] for row, text, count in zip(rows, after, counts, strict=True)]
 
 
-def _layer(gene: Gene, after: str) -> list[Any]:
+def _layer(gene: Gene) -> list[Any]:
     match gene:
         case Conv(filters):
-            return ["conv", filters, str(gene), list(gene.skips), after]
+            return ["conv", filters, str(gene), list(gene.skips)]
         case Identity():
-            return ["identity", 0, str(gene), list(gene.skips), after]
+            return ["identity", 0, str(gene), list(gene.skips)]
         case Dropout():
-            return ["dropout", 0, str(gene), [], after]
+            return ["dropout", 0, str(gene), []]
         case MaxPool() | AvgPool():
-            return ["pool", 0, str(gene), [], after]
+            return ["pool", 0, str(gene), []]
         case _:
-            return ["choice", 0, str(gene), [], after]
+            return ["choice", 0, str(gene), []]
 
 
 def _short(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ Rounds = Generator[list[Birth], list[Life], None]
 BLIND = 16
 """Founders that are drawn before foresight has a say in the others."""
 
+MOST_IDLE = 100
+"""Rounds without a birth after which there is nothing new to be born."""
+
 
 @dataclass(slots=True)
 class Scene:
@@ -71,11 +74,11 @@ class ArtificialLife(Strategy):
         seeds: the run's seeds.
         fidelity: how much training every candidate gets.
         size: side L of the world.
-        rounds: rounds of evolution after the world is settled.
+        rounds: rounds of evolution after the world is settled; `None` for no limit.
         window: odd side d of the neighbourhood.
         boundary: `torus` or `clip`.
         r: ratio by which the better must be better, 0 or more.
-        r_end: ratio in the last round, reached linearly; the same as `r` when not given.
+        r_end: ratio in the last round, reached linearly, so it needs `rounds`; the same as `r` when not given.
         measure: `accuracy` or `error`, see `better`.
         noise: standard errors of a difference by which the better must be better besides, 0 or more.
         validation: pictures of the validation part, from which the standard error follows; 0 when not known.
@@ -104,7 +107,7 @@ class ArtificialLife(Strategy):
         fidelity: Fidelity,
         *,
         size: int = 7,
-        rounds: int = 150,
+        rounds: int | None = 150,
         window: int = 3,
         boundary: str = "torus",
         r: float = 0.02,
@@ -133,12 +136,15 @@ class ArtificialLife(Strategy):
         check_range("r", min(r, r if r_end is None else r_end), 0)
         check_range("explore", explore, 0, 1)
         least = {
-            "rounds": (rounds, 0), "reevaluate": (reevaluate, 1), "mutation_points": (mutation_points, 1),
+            "rounds": (rounds or 0, 0), "reevaluate": (reevaluate, 1), "mutation_points": (mutation_points, 1),
             "noise": (noise, 0), "validation": (validation, 0), "selection": (selection, 0), "mains": (mains, 1),
             "children": (children, 0), "foresight": (foresight, 0), "renewal": (renewal, 0),
         }  # fmt: skip
         for name, (number, low) in least.items():
             check_range(name, number, low)
+        if rounds is None and r_end is not None:
+            raise InputError("r_end", given=f"{r_end} without rounds", expected="a number of rounds to reach it in",
+                             mend="give --rounds too")  # fmt: skip
         if foresight and not children:
             raise InputError("foresight", given=f"{foresight} without children", expected="children above 0",
                              mend="set children=2 too")  # fmt: skip
@@ -191,7 +197,7 @@ class ArtificialLife(Strategy):
         """The whole life of the world, top to bottom."""
         world = self.world
         yield from self._settle()
-        while self.round < self.rounds:
+        while self.rounds is None or self.round < self.rounds:
             self.round += 1
             # steps 2.1 to 2.3: main lives and what is born of them
             scenes = [self._scene(main) for main in self._choose_mains()]
@@ -328,7 +334,7 @@ class ArtificialLife(Strategy):
         return self.world[cell].score >= max(life.score for life in self.world.lives())
 
     def _better(self, x: Life, y: Life) -> bool:
-        done = (self.round - 1) / max(1, self.rounds - 1)
+        done = (self.round - 1) / max(1, self.rounds - 1) if self.rounds else 0.0
         ratio = self.r + (self.r_end - self.r) * done
         if not better(x.score, y.score, ratio, self.measure):
             return False
@@ -362,8 +368,10 @@ class ArtificialLife(Strategy):
     # The evolution above is a generator; the three methods below feed it.
 
     def _propose(self, n: int) -> list[Proposal]:
-        while not self._queue and not self._over and self._answered():
+        idle = 0
+        while not self._queue and not self._over and self._answered() and idle < MOST_IDLE:
             self._advance()
+            idle += not self._births
         proposals, self._queue = self._queue[:n], self._queue[n:]
         return proposals
 

@@ -250,7 +250,7 @@ def top(folder: Path, count: int, form: str, pareto: bool) -> None:
 def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
     """What RUN found, or structure, curve, cost and family of its candidate ID.
 
-    What `--ablate` finds is kept in the record, and shown on the page.
+    What `--ablate` finds is kept in the record, unless it had time for less than before, and shown on the page.
     """
     from neuralfinder import report
 
@@ -268,13 +268,20 @@ def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
     source, settings = _recorded(record, folder)
     removals = ablation.ablate(source, settings, record, seconds)
     lines = ablation.in_words(removals)
-    if removals[0].score is not None:
+    rows = [dataclasses.asdict(removal) for removal in removals]
+    before = record.last("ablation")
+    if _scores(rows) and _scores(rows) >= (_scores(before.data["rows"]) if before else 0):
         try:
             with Record(folder / "run.sqlite") as own:
-                own.append("ablation", [{"rows": [dataclasses.asdict(removal) for removal in removals]}])
+                own.append("ablation", [{"rows": rows}])
         except RunFolderError as error:
             lines.append(f"  not kept for the page: {error}")
     return lines
+
+
+def _scores(removals: list[dict[str, Any]]) -> int:
+    """Of how many removals there is something to compare; of an ablation without the whole winner none."""
+    return sum(row["score"] is not None for row in removals) if removals[0]["score"] is not None else 0
 
 
 def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:

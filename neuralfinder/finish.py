@@ -28,7 +28,7 @@ from neuralfinder.executors import Executor, compute
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model, Predictor
 from neuralfinder.networks import NetworkSpace
-from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, Plan, Task, predict_seconds, retraining
+from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds, retraining
 from neuralfinder.record import Record
 from neuralfinder.search import HEARTBEAT
 from neuralfinder.seeds import Seeds
@@ -47,14 +47,14 @@ GAVE_ALL = ("patience", "chance")
 class Bench:
     """What every station of a run works with; the setup's clock ends the run.
 
-    The setup `whole` is that of trainings on training and validation part. With `inherit` finalists go on from the
+    `make_whole` makes the setup of trainings on training and validation part. With `inherit` finalists go on from the
     weights that won them their place. Trainings are expected to take `pace` times what the plan predicts, all together
     `seconds`, if there is a limit. A network measured to take more than `max_milliseconds` for one picture cannot win.
     """
 
     plan: Plan
     setup: Setup
-    whole: Setup
+    make_whole: Callable[[], Setup]
     space: NetworkSpace
     store: WeightStore
     record: Record
@@ -132,8 +132,9 @@ def finish(
     winner = min(rivals, key=lambda trained: (-trained.score, trained.macs))
     bench.status.progress(len(entries) + 1, len(entries) + 2)
     linear = compute(bench.executor, _linear, bench)
-    retrained = _retrain(trainer, winner)
-    figures_of = partial(_measure, bench, classes, winner, baseline, linear, retrained)
+    whole = compute(bench.executor, bench.make_whole) if bench.plan.retrain else bench.setup
+    retrained = _retrain(trainer, winner, whole)
+    figures_of = partial(_measure, bench, classes, winner, baseline, linear, retrained, whole)
     model, figures = compute(bench.executor, figures_of, open_test)
     bench.status.progress(len(entries) + 2, len(entries) + 2)
     return model, figures
@@ -146,10 +147,11 @@ def _measure(
     baseline: Trained | None,
     linear: Linear | WordCounts | None,
     retrained: list[Trained],
+    whole: Setup,
     open_test: Callable[[Preparation], Part],
 ) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with."""
-    setup, whole = bench.setup, bench.whole
+    setup = bench.setup
     model, measured = with_views(setup, _load(bench.store, setup, classes, winner))
     by_hand, by_hand_measured = (
         with_views(setup, _load(bench.store, setup, classes, baseline)) if baseline else (None, None)
@@ -159,7 +161,7 @@ def _measure(
     if refit:
         model = again[0]
     test = open_test(setup.preparation)
-    whole_test = test if whole.preparation == setup.preparation else open_test(whole.preparation)
+    whole_test = open_test(whole.preparation) if again and whole.preparation != setup.preparation else test
     labels = test.labels.cpu().numpy()
     logits = model.logits(whole_test if refit else test, setup.bf16)
     answers = logits.argmax(1)
@@ -198,15 +200,14 @@ def _train_finalists(bench: Bench, entries: list[Entry]) -> list[Trained]:
     """Those that may win: every entry trained fully, or as the search left it where that was a full training."""
     searched = [_searched(entry) for entry in entries if bench.store.path(str(entry.candidates[0].id)).exists()]
     rivals: list[Trained] = []
-    genomes = [entry.genome for entry in entries]
-    most = _longest_final(bench, genomes)
-    others = _time_of_others(bench, genomes, most)
+    most = _longest_final(bench, entries)
+    others = _time_of_others(bench, entries, most)
     for place, entry in enumerate(entries):
         epochs = _epochs_within(bench, entry.genome, most, bench.plan.final_epochs)
         as_found = _searched(entry)
-        if epochs > as_found.epochs and as_found.ended not in GAVE_ALL:
-            own = _final_seconds(bench, entry.genome, most)
-            left = sum(_final_seconds(bench, genome, most) for genome in genomes[place:]) + others
+        if _gains(as_found, epochs):
+            own = _final_seconds(bench, entry, most)
+            left = sum(_final_seconds(bench, each, most) for each in entries[place:]) + others
             share = min(PATIENCE * own / left, 1 - others / left)
             heir = (entry.candidates[0].id,) if bench.inherit else ()
             trained = _train(bench, f"final-{place}", entry.genome, epochs, share=share, inherits=heir)
@@ -228,32 +229,38 @@ def _searched(entry: Entry) -> Trained:
     return Trained.of(str(candidate.id), entry.genome, entry.score, planned, result)
 
 
-def seconds_needed(bench: Bench, genomes: Sequence[Genome], most: float = math.inf) -> float:
+def _gains(found: Trained, epochs: float) -> bool:
+    """Whether a training of so many epochs may be better than what the search left."""
+    return epochs > found.epochs and found.ended not in GAVE_ALL
+
+
+def seconds_needed(bench: Bench, entries: Sequence[Entry], most: float = math.inf) -> float:
     """Predicted seconds of all trainings of the finish with these finalists, of which each gets `most` at most."""
-    return sum(_final_seconds(bench, genome, most) for genome in genomes) + _time_of_others(bench, genomes, most)
+    return sum(_final_seconds(bench, entry, most) for entry in entries) + _time_of_others(bench, entries, most)
 
 
-def _final_seconds(bench: Bench, genome: Genome, most: float) -> float:
-    return min(most, _seconds(bench, genome, bench.plan.final_epochs))
+def _final_seconds(bench: Bench, entry: Entry, most: float) -> float:
+    epochs = bench.plan.final_epochs
+    return min(most, _seconds(bench, entry.genome, epochs)) if _gains(_searched(entry), epochs) else 0.0
 
 
-def _time_of_others(bench: Bench, genomes: Sequence[Genome], most: float) -> float:
+def _time_of_others(bench: Bench, entries: Sequence[Entry], most: float) -> float:
     """Predicted seconds of network by hand and retrainings at most, whoever of the finalists wins."""
-    return max(
-        (
-            (bench.retraining + _baseline_share(bench, genome)) * _final_seconds(bench, genome, most)
-            for genome in genomes
-        ),
-        default=0.0,
-    )
+    shares = {entry.genome: bench.retraining + _baseline_share(bench, entry.genome) for entry in entries}
+    epochs = bench.plan.final_epochs
+    return max((share * min(most, _seconds(bench, genome, epochs)) for genome, share in shares.items()), default=0.0)
 
 
-def _longest_final(bench: Bench, genomes: Sequence[Genome]) -> float:
-    """Seconds for each finalist at most, so that all trainings fill the time: large ones get what small ones leave."""
-    wanted, given = seconds_needed(bench, genomes), max(0.0, bench.seconds)
-    if wanted <= given:
+def _longest_final(bench: Bench, entries: Sequence[Entry]) -> float:
+    """Seconds for each finalist at most, so that all trainings fill the time: large ones get what small ones leave.
+
+    What lacks so little that the time kept in reserve has it is given in full; an epoch there is time for in any case.
+    """
+    least = sum(_seconds(bench, entry.genome, 1) for entry in entries)
+    wanted, given = seconds_needed(bench, entries), max(least, bench.seconds)
+    if wanted <= given / SAFETY:
         return math.inf
-    return float(brentq(lambda most: seconds_needed(bench, genomes, most) - given, 0.0, wanted))
+    return float(brentq(lambda most: seconds_needed(bench, entries, most) - given, 0.0, wanted))
 
 
 def _baseline_share(bench: Bench, genome: Genome) -> float:
@@ -314,11 +321,11 @@ def _train(
     return Trained.of(name, genome, result.score, epochs, result)
 
 
-def _retrain(bench: Bench, winner: Trained) -> list[Trained]:
+def _retrain(bench: Bench, winner: Trained, whole: Setup) -> list[Trained]:
     """Fresh trainings of the winner on training and validation part, for as long as its best score took."""
-    recipe = bench.whole.recipe
+    recipe = bench.setup.recipe
     unguarded = dataclasses.replace(recipe, patience=None, chance_epochs=None, score="last")
-    whole = dataclasses.replace(bench.whole, recipe=unguarded, clock=bench.setup.clock)
+    whole = dataclasses.replace(whole, recipe=unguarded, clock=bench.setup.clock)
     keeps_best = recipe.score == "best" and winner.curve
     epochs = 1 + int(np.argmax(winner.curve)) if keeps_best else max(1, round(winner.epochs))
     count = bench.plan.retrain

@@ -34,8 +34,8 @@ SAFETY = 0.92
 """Share of a time that is planned with; the rest absorbs what the prediction misses."""
 
 PATIENCE = 1.25
-"""How much longer than planned search and trainings may take before the clock cuts them short: on pace, the plan and
-not the clock ends them, so that equal seeds give equal runs."""
+"""How much longer than planned the search and each full training may take before the clock ends them: on pace, the plan
+and not the clock ends them, so that equal seeds give equal runs."""
 
 LINEAR_SECONDS = 20.0
 """Seconds of fitting logistic regression at most."""
@@ -67,14 +67,15 @@ class Plan:
         batch_size: samples per step.
         candidates: trainings aimed at; a limit only when `candidates_fixed`.
         epochs, share: fidelity of a candidate.
-        search_seconds: wall time for the search at least, `None` without a limit: while the finish that its leaders
-            need is shorter than planned, it goes on.
+        search_seconds: wall time for the search, `None` without a limit. Where `training_seconds` are planned and the
+            finish that its leaders need is shorter than planned, it goes on.
         training_seconds: predicted seconds of all trainings of search and finish together: the same in every run with
             this plan, however fast the machine happens to be. `None` where the clock alone ends the search.
         max_step_seconds: cap on the predicted seconds of one training step of a candidate.
         finalists: how many are trained fully.
         final_epochs: how long each is trained at most.
-        finish_seconds: wall time for the trainings of the finish, `None` without a limit.
+        finish_seconds: wall time for the trainings of the finish, `None` without a limit; what a search that ends
+            early leaves comes on top.
         measuring_seconds: kept for the logistic regression and the last looks at validation and test part.
         world_size, rounds: of the world; `None` for as many rounds as there is time for.
         retrain: retrainings of the winner for the report.
@@ -239,7 +240,7 @@ class _Draft:
             "epochs": epochs,
             "share": share,
             "search_seconds": search_seconds,
-            "training_seconds": search_seconds + SAFETY * finish_seconds,
+            "training_seconds": SAFETY * (search_seconds + finish_seconds),
             "max_step_seconds": cap,
             "finalists": finalists,
             "final_epochs": s.final_epochs or self.final.longest,

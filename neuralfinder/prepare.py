@@ -41,7 +41,7 @@ def part_for(forms: Sequence[Dataset], rows: np.ndarray, device: torch.device, p
 
 def make_setup(data: Dataset, parts: Split, settings: Settings, device: torch.device, status: Status) -> Setup:
     """What all trainings on these data share, with the recipe of the search; the clock has no end yet."""
-    train, validation = (Part.of(data.samples, data.labels, rows, device) for rows in (parts.train, parts.validation))
+    train, validation = _parts(data, parts, device)
     recipe = PRESETS[settings.preset].recipes(data.shape)[0]
     batch_size = batch_size_for(len(train), recipe, settings.batch_size)
     flip = recipe.flip and _may_mirror(data, parts.train, settings, status)
@@ -51,15 +51,18 @@ def make_setup(data: Dataset, parts: Split, settings: Settings, device: torch.de
     return Setup(train, validation, len(data.classes), preparation, recipe, batch_size, flip, bf16, weights)
 
 
+def _parts(data: Dataset, parts: Split, device: torch.device) -> tuple[Part, Part]:
+    """Training and validation part."""
+    train, validation = (Part.of(data.samples, data.labels, rows, device) for rows in (parts.train, parts.validation))
+    return train, validation
+
+
 def make_whole(setup: Setup, data: Dataset, parts: Split) -> Setup:
     """What trainings on training and validation part share; texts come with the tokens of both, see `retokenized`."""
-    if data.tokens in (None, setup.preparation):
+    if data.tokens is None or data.tokens == setup.preparation:
         return dataclasses.replace(setup, train=setup.train.joined(setup.validation))
-    train, validation = (
-        Part.of(data.samples, data.labels, rows, setup.device) for rows in (parts.train, parts.validation)
-    )
-    preparation = data.tokens or setup.preparation
-    return dataclasses.replace(setup, train=train.joined(validation), validation=validation, preparation=preparation)
+    train, validation = _parts(data, parts, setup.device)
+    return dataclasses.replace(setup, train=train.joined(validation), validation=validation, preparation=data.tokens)
 
 
 def _may_mirror(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> bool:

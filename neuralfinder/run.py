@@ -155,7 +155,7 @@ class _Run:
             bench = Bench(
                 plan,
                 finishing,
-                make_whole(finishing, whole, parts),
+                partial(make_whole, finishing, whole, parts),
                 space,
                 self.store,
                 self.record,
@@ -179,7 +179,7 @@ class _Run:
                 bench,
                 setup=dataclasses.replace(finishing, clock=clock),
                 pace=progress.pace,
-                seconds=_seconds_left(plan, progress, slots, interrupted),
+                seconds=_seconds_left(plan, progress, stop.data["slots"] if stop else slots, interrupted),
             )
             model, figures = finish(bench, progress.archive, data.classes, open_test)
             self.record.append("answers", [for_people(figures.pop("answers"), data, parts.test)])
@@ -292,8 +292,7 @@ class _Run:
         if self.record.last("stop"):
             return progress
         limits = self._limits(bench, setup.clock)
-        latest = setup.clock.deadline - plan.measuring_seconds - (plan.finish_seconds or 0.0) / 2
-        setup = dataclasses.replace(setup, clock=setup.clock.until(latest))
+        setup = dataclasses.replace(setup, clock=setup.clock.until(self._latest(plan, setup.clock)))
         self.status.enter("searching")
         train_one = partial(evaluate, setup=setup, store=self.store)
         for _ in search(progress, executor, train_one, self.record, limits, slots):
@@ -304,25 +303,40 @@ class _Run:
 
     def _limits(self, bench: Bench, clock: Clock) -> Limits:
         """When the search ends that begins now: by the plan, or by the clock where the plan has none for it."""
-        plan, began = bench.plan, time.monotonic() - self.searched_before
-        given = math.inf if plan.search_seconds is None else plan.search_seconds
+        plan = bench.plan
+        candidates = plan.candidates if plan.candidates_fixed else None
+        if plan.training_seconds is None or plan.search_seconds is None or plan.finish_seconds is None:
+            latest = self._latest(plan, clock)
+            return Limits(candidates, deadline=lambda _: latest, interrupted=self.interrupts.first.is_set)
+        training, search, finish = plan.training_seconds, plan.search_seconds, plan.finish_seconds
+        began = time.monotonic() - self.searched_before
+
+        def kept(progress: Progress) -> float:
+            """Seconds for the finish of its leaders, as if all were as slow as the slowest: such may yet come."""
+            leaders = progress.archive.best(plan.finalists, bench.fits)
+            if len(leaders) < plan.finalists:
+                return SAFETY * finish
+            at_pace = dataclasses.replace(bench, pace=progress.pace)
+            slowest = max(seconds_needed(at_pace, [leader] * plan.finalists) for leader in leaders)
+            return min(SAFETY * finish, slowest)
 
         def work(progress: Progress) -> float:
-            """Seconds of search that leave its leaders their finish."""
-            if plan.training_seconds is None:
-                return math.inf
-            leaders = [entry.genome for entry in progress.archive.best(plan.finalists, bench.fits)]
-            if len(leaders) < plan.finalists:
-                return given
-            needed = seconds_needed(dataclasses.replace(bench, pace=progress.pace), leaders)
-            return max(given, plan.training_seconds - needed)
+            each = progress.work * progress.pace / max(1, progress.asked)
+            return max(SAFETY * search, training - kept(progress) - each)
 
         def deadline(progress: Progress) -> float:
-            seconds = given if plan.training_seconds is None else PATIENCE * work(progress)
-            return min(began + seconds, clock.deadline)
+            end = clock.deadline - plan.measuring_seconds - kept(progress)
+            return min(began + PATIENCE * work(progress), end)
 
-        candidates = plan.candidates if plan.candidates_fixed else None
         return Limits(candidates, work, deadline, self.interrupts.first.is_set)
+
+    def _latest(self, plan: Plan, clock: Clock) -> float:
+        """When no training of the search goes on: in a planned run late enough for all that may yet be asked."""
+        if plan.search_seconds is None:
+            return clock.deadline
+        if plan.training_seconds is None:
+            return min(clock.deadline, time.monotonic() + plan.search_seconds - self.searched_before)
+        return clock.deadline - plan.measuring_seconds
 
     def _show(self, progress: Progress) -> bool:
         """Bring the status up to date; says whether there is a new best."""
@@ -368,12 +382,17 @@ class _Run:
 
 
 def _seconds_left(plan: Plan, progress: Progress, slots: int, interrupted: bool) -> float:
-    """Predicted seconds that the search left for all trainings of the finish; after an interruption as planned."""
+    """Predicted seconds left for all trainings of the finish; after an interruption no more than planned.
+
+    `slots` is how many candidates the search trained at once.
+    """
     if plan.finish_seconds is None:
         return math.inf
-    if plan.training_seconds is None or interrupted:
-        return SAFETY * plan.finish_seconds
-    return plan.training_seconds - progress.work * progress.pace / slots
+    planned = SAFETY * plan.finish_seconds
+    if plan.training_seconds is None:
+        return planned
+    left = plan.training_seconds - progress.work * progress.pace / slots
+    return min(planned, left) if interrupted else left
 
 
 def _delete_images(folder: Path) -> None:

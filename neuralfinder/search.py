@@ -176,7 +176,7 @@ def search(
 ) -> Iterable[Progress]:
     """Ask, train and tell until a limit is met; yields after every ask, result and heartbeat.
 
-    The record is written before the strategy is told. The last event is `stop`, with the reason.
+    The record is written before the strategy is told. The last event is `stop`, with the reason and the slots.
     """
     # candidates asked before a kill were never answered: they go first
     futures = {executor.submit(evaluate, candidate): candidate.id for candidate in progress.open.values()}
@@ -201,7 +201,7 @@ def search(
                 record.append("result", [dataclasses.asdict(result)])
                 progress.tell(result)
         yield progress
-    record.append("stop", [{"reason": reason}])
+    record.append("stop", [{"reason": reason, "slots": slots}])
 
 
 def _reason_to_stop(progress: Progress, limits: Limits, slots: int) -> str:

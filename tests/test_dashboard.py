@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -172,6 +173,34 @@ def test_news_piece_by_piece_are_the_whole_story(finished):
     assert single == {
         name: value for name, value in whole.items() if name not in ("lives", "scenes", "finals", "genomes")
     }
+
+
+def test_totals_count_what_is_not_told_and_a_score_of_nothing_is_a_score(finished):
+    _, events = finished
+    results = [event for event in events if event.kind == "result"]
+    nothing = Event(0, results[0].time, "result", {**results[0].data, "score": 0.0})
+    lost = Event(0, results[1].time, "result", {**results[1].data, "score": None, "failure": "diverged"})
+    story = told([nothing if event is results[0] else lost if event is results[1] else event for event in events])
+    assert story["lives"][0]["score"] == 0.0
+    seconds = sum(event.data["seconds"] for event in results)
+    assert story["totals"] == {"trained": 29, "failed": 1, "seconds": pytest.approx(seconds)}
+
+
+def test_what_comes_later_does_not_stretch_the_time(finished):
+    _, events = finished
+    early = dataclasses.replace(next(event for event in events if event.kind == "run"), time=events[0].time - 1000)
+    late = Event(events[-1].number + 1, events[-1].time + 90_000, "ablation", {"rows": []})
+    story = told([early, *events, late])
+    assert story["now"] == told(events)["now"]
+    assert story["ablation"] == {"rows": []}
+
+
+def test_a_winner_that_the_search_did_not_train_is_told(finished):
+    _, events = finished
+    *others, last = events
+    assert last.kind == "finished"
+    by_hand = Event(last.number, last.time, "finished", {**last.data, "genome": "C32.bn M C64.bn > G"})
+    assert "C32.bn M C64.bn > G" in [key for _, key, _ in told([*others, by_hand])["genomes"]]
 
 
 @pytest.mark.thorough

@@ -58,7 +58,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     plan = Plan(None, 32, 2, True, 1, 1.0, None, None, math.inf, 2, 4, None, 0.0, 3, 3, 0, Rates(mac=1e-9))
     space = make_space(Settings(), SHAPE, 10, plan.rates, math.inf)
     with in_process() as executor, Record(tmp_path / "run.sqlite") as record:
-        whole = dataclasses.replace(setup, train=train.joined(validation))
+
+        def whole() -> Setup:
+            return dataclasses.replace(setup, train=train.joined(validation))
+
         yield Bench(plan, setup, whole, space, WeightStore(tmp_path / "weights"), record, executor, Seeds(0), Status())
 
 
@@ -236,6 +239,15 @@ def test_large_finalists_get_what_small_ones_leave(bench: Bench, monkeypatch: py
     assert epochs["final-2"] < epochs["final-1"] < 200
     assert seconds["final-1"] == pytest.approx(seconds["final-2"], rel=0.05)
     assert sum(seconds.values()) == pytest.approx(20_000, rel=0.05)
+
+
+def test_without_time_left_finalists_get_an_epoch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search may have used up all that was planned; what is found with less than an epoch is trained for one."""
+    archive = Archive()
+    archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1, 0.25)), Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": 0.95}))
+    finish(dataclasses.replace(bench, seconds=-1.0), archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert [event.data["epochs"] for event in bench.record.read() if event.data["name"] == "final-0"] == [1]
 
 
 def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -757,9 +757,20 @@ def test_one_gene_everywhere_can_only_be_stacked():
     assert strategy.counts["infeasible"] > 0
 
 
+@pytest.mark.parametrize("children", [0, 2])
+def test_a_world_without_a_last_round_ends_when_nothing_new_can_be_born(children):
+    """Of at most 20 layers with one filter count there are 20 networks; all are found, and then there is an end."""
+    space = NetworkSpace(Shape(1, 1, 1), 2, filters=(16,))
+    strategy = ArtificialLife(space, Seeds(0), Fidelity(1), size=3, rounds=None, children=children)
+    asked = drive(strategy, lambda candidate: Result(candidate.id, len(candidate.genome) / 100), 50)
+    assert sorted(len(candidate.genome) for candidate in asked) == list(range(1, 21))
+    assert strategy.view()["rounds"] is None
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
+        ({"rounds": None, "r_end": 0.1}, r"r_end is 0.1 without rounds; expected a number of rounds to reach it in"),
         ({"measure": "loss"}, r"measure is 'loss'; expected accuracy or error; choose one of them"),
         ({"repair": "yes"}, r"repair is 'yes'; expected none or drop; choose one of them"),
         ({"r": -0.1}, r"r is -0.1; expected a number at least 0; change it"),

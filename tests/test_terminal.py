@@ -58,6 +58,13 @@ def test_the_line_of_a_fixed_number_of_candidates_without_budget(searching):
     assert progress_line(searching).endswith("9 of 40 done, 2 failed, 3 cached  best 98.77%")
 
 
+def test_rounds_are_counted_with_and_without_a_last_one(searching):
+    assert "3 of at most 40" in drawn(searching)
+    searching.view = {**searching.view, "rounds": None}
+    assert "of at most" not in drawn(searching)
+    assert "round" in drawn(searching)
+
+
 def test_more_candidates_than_aimed_at_are_no_part_of_fewer(searching):
     searching.aim = 8
     assert "  9 done, 2 failed, 3 cached  " in progress_line(searching)

@@ -1,20 +1,27 @@
 "use strict";
 // Draws the story of a run, see story.py. Text from the data goes into the page as text nodes alone.
 (() => {
+  const $ = (id) => document.getElementById(id);
   const NONE = "–";
   const WALL = 10; // side of the wall where a strategy has no world
   const MOST_EVENTS = 40;
+  const MOST_CHILDREN = 12;
   const MOST_DOTS = 1500;
+  const MOST_ROWS = 300;
+  const MOST_AT_ONCE = 20; // moments that came together whose changes light up
   const REST_EVERY = 2000; // milliseconds
 
   // --- the story so far ---
 
-  const story = { genomes: new Map(), lives: new Map(), scenes: [], finals: [], impossible: {}, now: 0, single: {}, leftOut: null };
+  const story = { genomes: new Map(), lives: new Map(), scenes: [], finals: [], impossible: {}, now: 0, single: {}, leftOut: null, totals: { trained: 0, failed: 0, seconds: 0 } };
   const byGenome = new Map(); // number -> {sum, count, lives}
   const numbers = new Map(); // key -> number
   let moments = []; // {time, life} for every end of a training, {time, scene} for every change of the world, in order
   let cursor = 0;
   let chosen = null; // number of a genome
+  let over = null; // number of the genome under the mouse
+  let lost = false; // whether the server is out of reach
+  const told = $("story"); // the whole story, in a file of its own
   let playing = 0;
   let widest = 64; // filters of the widest layer
   let found = {}; // what was worked out from the story since the last news
@@ -22,6 +29,7 @@
   // Adds what is new; what is known is not looked at again, so that a long story stays quick.
   function take(news) {
     found = {};
+    const atEnd = cursor >= moments.length - 1;
     if (news.whole) {
       for (const known of [story.genomes, story.lives, numbers, byGenome]) known.clear();
       story.scenes = []; story.finals = []; story.single = {};
@@ -45,11 +53,12 @@
       came.push({ time: scene.time, scene });
     }
     if (hasWorld() !== settled) shown.upTo = -1; // a world takes the place of the wall
-    grow(came);
+    grow(came, atEnd);
     story.finals.push(...(news.finals ?? []));
     for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account"]) {
       if (name in news) story.single[name] = news[name];
     }
+    story.totals = news.totals;
     if (news.impossible) story.impossible = news.impossible;
     if (news.left_out) story.leftOut = news.left_out;
     story.now = news.now;
@@ -68,8 +77,7 @@
   // A scene is told with the question that follows the answers of its second.
   const inOrder = (a, b) => a.time - b.time || (a.scene ? 1 : 0) - (b.scene ? 1 : 0) || (a.life?.id ?? 0) - (b.life?.id ?? 0);
 
-  function grow(came) {
-    const atEnd = cursor >= moments.length - 1;
+  function grow(came, atEnd) {
     came.sort(inOrder);
     const late = moments.length && came.length && inOrder(moments[moments.length - 1], came[0]) > 0;
     for (const moment of came) moments.push(moment);
@@ -101,7 +109,6 @@
 
   // --- small helpers ---
 
-  const $ = (id) => document.getElementById(id);
   const SVG = "http://www.w3.org/2000/svg";
 
   function fill(node, attributes, children) {
@@ -122,10 +129,22 @@
     fill(node, {}, children);
   }
 
+  // Draws a part of the page anew, and leaves as it was what the reader had opened, scrolled to and focused.
+  function redraw(node, draw) {
+    const all = (selector) => [...node.querySelectorAll(selector)];
+    const open = all("details").map((each) => each.open);
+    const places = all(".scroll, .tree").map((each) => [each.scrollLeft, each.scrollTop]);
+    const focused = all("button, summary, [tabindex]").indexOf(document.activeElement);
+    draw();
+    all("details").forEach((each, place) => { each.open = open[place] ?? false; });
+    all(".scroll, .tree").forEach((each, place) => { [each.scrollLeft, each.scrollTop] = places[place] ?? [0, 0]; });
+    if (focused >= 0) all("button, summary, [tabindex]")[focused]?.focus({ preventScroll: true });
+  }
+
   const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)} %`);
   const points = (x) => `${x >= 0 ? "+" : "−"}${Math.abs(100 * x).toFixed(2)} points`;
   const whole = (x) => (x === undefined || x === null ? NONE : Math.round(x).toLocaleString("en"));
-  const short = (x) => (x >= 1e9 ? `${(x / 1e9).toPrecision(3)} G` : x >= 1e6 ? `${(x / 1e6).toPrecision(3)} M`
+  const short = (x) => (x >= 9.995e8 ? `${(x / 1e9).toPrecision(3)} G` : x >= 9.995e5 ? `${(x / 1e6).toPrecision(3)} M`
     : x >= 1e4 ? `${(x / 1e3).toPrecision(3)} k` : whole(x));
   const seconds = (x) => (x === undefined || x === null ? NONE : x < 10 ? `${x.toFixed(1)} s` : x < 120 ? `${x.toFixed(0)} s`
     : x < 7200 ? `${(x / 60).toFixed(1)} min` : `${(x / 3600).toFixed(1)} h`);
@@ -207,7 +226,8 @@
       const y = place * row + 6;
       const wide = kind === "conv" || kind === "head" ? Math.max(90, width * band([kind, filters])) : 110;
       const x = left + (width - wide) / 2;
-      if (place) drawing.append(s("line", { class: "edge", x1: left + width / 2, x2: left + width / 2, y1: y - 20, y2: y }));
+      const elsewhere = place > 0 && /\.in\d/.test(text) && !skips.includes(1); // its input comes by arcs alone
+      if (place && !elsewhere) drawing.append(s("line", { class: "edge", x1: left + width / 2, x2: left + width / 2, y1: y - 20, y2: y }));
       drawing.append(s("rect", { class: `layer ${kind}`, x, y, width: wide, height: 26, rx: kind === "head" || kind === "input" ? 13 : 4 }));
       drawing.append(s("text", { x: left + width / 2, y: y + 17, "text-anchor": "middle" }, cut(text, Math.max(14, wide / 7))));
       drawing.append(s("text", { class: "axis-text", x: left + width / 2 + 8, y: y + 38 }, legend(layer)));
@@ -224,17 +244,17 @@
 
   // --- charts ---
 
-  function ticks(low, high, count = 5) {
-    const raw = (high - low) / count || 1;
+  function ticks(low, high, least = 0) {
+    const raw = Math.max((high - low) / 5 || 1, least);
     const unit = 10 ** Math.floor(Math.log10(raw));
     const step = unit * [1, 2, 5, 10].find((each) => each * unit >= raw);
-    const found = [];
-    for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) found.push(tick);
-    return found;
+    const places = [];
+    for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) places.push(tick);
+    return places;
   }
 
-  // series: {kind: "step" | "line" | "dots", class, points: [[x, y, onpick?, title?]]}
-  function chart({ title, xTitle, yTitle, series, x, y, xText = whole, yText = (v) => percent(v, 1), note, diagonal }) {
+  // series: {kind: "step" | "line" | "dots", name, class, points: [[x, y, onpick?, title?]]}; below y[0] is drawn at y[0]
+  function chart({ title, xTitle, yTitle, series, y, xText = whole, yText = (v) => percent(v, 1), note, diagonal }) {
     const all = series.flatMap((each) => each.points);
     if (!all.length) return null;
     const bounds = (place, given) => {
@@ -243,15 +263,16 @@
       for (const point of all) { low = Math.min(low, point[place]); high = Math.max(high, point[place]); }
       return high > low ? [low, high] : [low - 0.5, high + 0.5];
     };
-    const [x0, x1] = bounds(0, x), [y0, y1] = bounds(1, y);
+    const [x0, x1] = bounds(0), [y0, y1] = bounds(1, y);
+    const least = xText === whole || xText === clock ? 1 : 0;
     const W = 420, H = 260, L = 58, R = 12, T = 8, B = 40;
-    const px = (v) => L + (v - x0) / (x1 - x0) * (W - L - R), py = (v) => H - B - (v - y0) / (y1 - y0) * (H - T - B);
+    const px = (v) => L + (v - x0) / (x1 - x0) * (W - L - R), py = (v) => H - B - (Math.max(v, y0) - y0) / (y1 - y0) * (H - T - B);
     const drawing = s("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${title}. ${note ?? ""}` });
     for (const tick of ticks(y0, y1)) {
       drawing.append(s("line", { class: "axis", x1: L, x2: W - R, y1: py(tick), y2: py(tick) }),
         s("text", { class: "axis-text", x: L - 6, y: py(tick) + 4, "text-anchor": "end" }, yText(tick)));
     }
-    for (const tick of ticks(x0, x1)) {
+    for (const tick of ticks(x0, x1, least)) {
       drawing.append(s("line", { class: "axis", x1: px(tick), x2: px(tick), y1: H - B, y2: H - B + 4 }),
         s("text", { class: "axis-text", x: px(tick), y: H - B + 17, "text-anchor": "middle" }, xText(tick)));
     }
@@ -275,9 +296,11 @@
       }).join("");
       drawing.append(s("path", { class: name ?? "best", d }));
     }
-    const rows = series.flatMap((each) => each.points).slice(0, 200);
+    const rows = [...series].reverse().flatMap((each) => each.points.map((point) => [each.name, xText(point[0]), yText(point[1])]));
+    const first = rows.slice(0, MOST_ROWS);
     return h("figure", { class: "chart" }, h("figcaption", {}, title), drawing, note ? h("p", { class: "quiet" }, note) : null,
-      h("details", {}, h("summary", {}, "Numbers"), table([xTitle, yTitle ?? "value"], rows.map((point) => [xText(point[0]), yText(point[1])]), [])));
+      h("details", {}, h("summary", {}, `Numbers${first.length < rows.length ? ` (the first ${first.length} of ${rows.length})` : ""}`),
+        table(["", xTitle, yTitle ?? "value"], first)));
   }
 
   function bars(title, rows, text, note) { // rows: [name, value, of?]
@@ -303,18 +326,19 @@
   function worldAt(place) {
     if (place < shown.upTo || shown.upTo < 0) { shown.cells.clear(); shown.upTo = -1; }
     const fresh = new Set();
+    const since = shown.upTo < 0 ? place : Math.max(shown.upTo + 1, place - MOST_AT_ONCE);
     let wall = shown.upTo < 0 ? 0 : shown.wall;
     for (let at = shown.upTo + 1; at <= place; at += 1) {
       const { scene, life } = moments[at];
       if (scene) {
         for (const [row, column, number] of scene.cells) {
           shown.cells.set(`${row},${column}`, number);
-          if (at === place) fresh.add(`${row},${column}`);
+          if (at >= since) fresh.add(`${row},${column}`);
         }
       } else if (!hasWorld()) {
         const spot = `${Math.floor(wall / WALL) % WALL},${wall % WALL}`;
         shown.cells.set(spot, life.genome);
-        if (at === place) fresh.add(spot);
+        if (at >= since) fresh.add(spot);
         wall += 1;
       }
     }
@@ -337,6 +361,7 @@
   function makeGrid(count) {
     drawn.side = count;
     drawn.cells.clear();
+    if (drawn.focus.split(",").some((each) => Number(each) >= count)) drawn.focus = "0,0";
     drawn.svg = s("svg", { viewBox: `0 0 ${count * 100} ${count * 100}`, role: "presentation" });
     for (let row = 0; row < count; row += 1) {
       const line = s("g", { role: "row" });
@@ -344,7 +369,7 @@
         const spot = `${row},${column}`;
         const cell = s("g", { class: "cell", role: "gridcell", tabindex: spot === drawn.focus ? 0 : -1, "aria-selected": "false",
           transform: `translate(${column * 100 + 2} ${row * 100 + 2})`,
-          onclick: () => chooseCell(spot), onkeydown: (event) => onKey(event, row, column), onmouseenter: () => hover(spot), onmouseleave: () => showLife() });
+          onclick: () => chooseCell(spot), onkeydown: (event) => onKey(event, row, column), onmouseenter: () => hover(spot), onmouseleave: () => hover(null) });
         drawn.cells.set(spot, { cell, looks: "" });
         line.append(cell);
       }
@@ -375,14 +400,22 @@
     if (number !== undefined) choose(number);
   }
 
+  // A life, or with null whoever is the best.
   function choose(number) {
+    const focused = document.activeElement;
     chosen = number;
     drawGrid(new Set());
     showLife();
     drawFamily();
+    if (!focused.isConnected && document.activeElement === document.body) $("life").querySelector("h3")?.focus({ preventScroll: true });
+    const life = chosen ?? leader();
+    $("said").textContent = life === undefined ? "" : `${keyOf(life)}, ${percent(scoreOf(life))}`;
   }
 
-  const hover = (spot) => { const number = shown.cells.get(spot); if (number !== undefined) showLife(number); };
+  function hover(spot) {
+    over = shown.cells.get(spot) ?? null;
+    showLife();
+  }
 
   function drawGrid(fresh) {
     const count = side();
@@ -392,7 +425,7 @@
       const number = shown.cells.get(spot);
       const score = number === undefined ? undefined : scoreOf(number);
       const rgb = score === undefined ? null : colour((score - low) / (high - low));
-      const looks = `${number} ${rgb}`;
+      const looks = `${number} ${score} ${rgb} ${widest}`;
       if (looks !== entry.looks) {
         const paint = rgb ? css(rgb) : "var(--raised)";
         put(entry.cell, s("rect", { width: 96, height: 96, rx: 6, fill: paint, stroke: "var(--line)" }),
@@ -433,6 +466,10 @@
   }
 
   function drawEvents() {
+    redraw($("events"), putEvents);
+  }
+
+  function putEvents() {
     const from = Math.max(0, cursor - MOST_EVENTS + 1);
     put($("events"), ...moments.slice(from, cursor + 1).reverse().map((moment) => {
       const number = moment.life?.genome ?? moment.scene?.cells[0]?.[2];
@@ -458,7 +495,6 @@
   function play(on) {
     clearInterval(playing);
     playing = 0;
-    $("play").setAttribute("aria-pressed", String(on));
     $("play").textContent = on ? "Pause" : "Play";
     if (!on) return;
     if (cursor >= moments.length - 1) show(0);
@@ -470,8 +506,12 @@
 
   // --- one life ---
 
-  function showLife(hovered) {
-    const number = hovered ?? chosen ?? leader();
+  function showLife() {
+    redraw($("life"), putLife);
+  }
+
+  function putLife() {
+    const number = over ?? chosen ?? leader();
     const panel = $("life");
     if (number === undefined || !story.genomes.has(number)) {
       put(panel, h("p", { class: "quiet" }, "Nothing was trained yet."));
@@ -481,12 +521,13 @@
     const count = byGenome.get(number)?.count ?? 0;
     const jump = (target) => h("button", { type: "button", class: "link genome", onclick: () => choose(target) },
       `${cut(keyOf(target), 60)} ${percent(scoreOf(target))}`);
-    const children = [...story.lives.values()].filter((other) => other.parents.includes(number)).slice(0, 12);
+    const children = [...new Set([...story.lives.values()].filter((other) => other.parents.includes(number)).map((child) => child.genome))];
     const state = life.failure ? h("span", { class: "bad" }, `${life.failure} ${life.detail ?? ""}`)
-      : life.id === undefined ? "was never trained: not possible here" : life.ended === undefined ? "in training"
+      : life.id === undefined ? (story.leftOut ? "left out here; the record has it" : "was not trained in the search") : life.ended === undefined ? "in training"
         : life.why === "behind" ? "stopped early, behind the others" : "trained";
     put(panel, 
-      h("h3", {}, number === leader() ? (story.single.finished ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
+      chosen === null ? null : h("button", { type: "button", onclick: () => choose(null) }, "Back to the best"),
+      h("h3", { tabindex: -1 }, number === leader() ? (story.single.finished ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
       h("p", { class: "genome" }, keyOf(number)),
       facts([
         ["score", `${percent(scoreOf(number))}${count > 1 ? ` (mean of ${count} trainings)` : ""}`],
@@ -497,7 +538,8 @@
         ["one sample", life.milliseconds && `${life.milliseconds[0]} ms`],
         ["weights", life.inherits?.length ? `from candidate ${life.inherits.join(", ")}` : undefined],
         ["parents", life.parents?.length ? [...new Set(life.parents)].map((parent) => h("div", {}, jump(parent))) : undefined],
-        ["children", children.length ? children.map((child) => h("div", {}, jump(child.genome))) : undefined],
+        ["children", children.length ? [children.slice(0, MOST_CHILDREN).map((child) => h("div", {}, jump(child))),
+          children.length > MOST_CHILDREN ? h("div", { class: "quiet" }, `and ${children.length - MOST_CHILDREN} more`) : null] : undefined],
       ]),
       architecture(number), curve("Learning curve in the search", life.curve),
       story.finals.filter((full) => full.genome === keyOf(number))
@@ -505,12 +547,18 @@
   }
 
   // Accuracy on the validation part at each look; a single look is no curve.
-  const curve = (title, looks) => (looks?.length > 1
-    ? chart({ title, xTitle: "look", series: [{ kind: "line", points: looks.map((score, place) => [place + 1, score]) }] }) : null);
+  const curve = (title, looks) => (looks?.length > 1 ? chart({
+    title, xTitle: "measurement", y: [Math.max(0, Math.min(...looks) - 0.01), Math.min(1, Math.max(...looks) + 0.01)],
+    series: [{ kind: "line", name: "validation", points: looks.map((score, place) => [place + 1, score]) }],
+  }) : null);
 
   // --- the winner ---
 
   function drawWinner() {
+    redraw($("winner-body"), putWinner);
+  }
+
+  function putWinner() {
     const done = story.single.finished;
     const number = leader();
     const body = $("winner-body");
@@ -518,7 +566,7 @@
     const parts = [h("div", {}, h("p", { class: "genome" }, keyOf(number)), architecture(number))];
     if (!done) {
       parts.push(h("div", {}, facts([["validation so far", percent(scoreOf(number))]]),
-        h("p", { class: "quiet" }, "The search goes on: the winner is trained fully and measured on the test part at the end.")));
+        h("p", { class: "quiet" }, "The winner is trained fully and measured on the test part at the end.")));
       put(body, h("div", { class: "winner" }, parts));
       return;
     }
@@ -542,11 +590,14 @@
   }
 
   function ablation(removals) {
-    if (!removals) return h("p", { class: "quiet" }, "What each gene is worth is not measured; neuralfinder show RUN --ablate does it.");
+    if (!removals) {
+      const again = Object.keys(story.single.run?.address ?? {}).length; // arrays cannot be read again
+      return again ? h("p", { class: "quiet" }, "What each gene is worth is not measured; neuralfinder show RUN --ablate does it.") : null;
+    }
     const [all, ...others] = removals.rows;
     return h("div", {}, h("h3", {}, "What each gene is worth"),
       h("p", { class: "quiet" }, `Trained again as candidates were, the winner has ${percent(all.score)}; without a gene:`),
-      table(["gene", "without it", "change", ""], others.map((row) => [row.gene, percent(row.score),
+      table(["gene", "without it", "change", ""], others.map((row) => [`${row.place} ${row.gene}`, percent(row.score),
         row.change === null ? row.why : points(row.change), row.change !== null && Math.abs(row.change) <= row.noise ? "within the noise" : ""]), [0, 3]));
   }
 
@@ -576,6 +627,10 @@
   // --- the family ---
 
   function drawFamily() {
+    redraw($("family-body"), putFamily);
+  }
+
+  function putFamily() {
     const number = chosen ?? leader();
     const body = $("family-body");
     if (number === undefined) { put(body, h("p", { class: "quiet" }, "Nothing was trained yet.")); return; }
@@ -592,6 +647,13 @@
           queue.push(parent);
         }
         if (older && nodes.has(parent)) nodes.get(child).parents.push(parent);
+      }
+    }
+    // whoever is older stands further left: the youngest first, each child puts its parents a level beyond its own
+    const age = (each) => firstLife(each)?.id ?? -1;
+    for (const child of [...nodes.keys()].sort((a, b) => age(b) - age(a))) {
+      for (const parent of nodes.get(child).parents) {
+        nodes.get(parent).level = Math.max(nodes.get(parent).level, nodes.get(child).level + 1);
       }
     }
     const levels = Math.max(...[...nodes.values()].map((node) => node.level)) + 1;
@@ -616,7 +678,7 @@
         "aria-label": `${keyOf(child)}, ${percent(score)}${gain === undefined ? "" : `, ${points(gain)}`}` },
         s("rect", { width: W, height: H, rx: 6 }), s("text", { x: 8, y: 18 }, cut(keyOf(child), 26), s("title", {}, keyOf(child))),
         s("text", { x: 8, y: 36 }, `${percent(score)}  ${life.operator ?? ""}`),
-        s("text", { x: 8, y: 54, class: "axis-text" }, `${gain === undefined ? "founder" : points(gain)}${life.inherits?.length ? ", weights inherited" : ""}`)));
+        s("text", { x: 8, y: 54, class: "axis-text" }, `${!life.parents.length ? "founder" : gain === undefined ? "" : points(gain)}${life.inherits?.length ? ", weights inherited" : ""}`)));
     }
     const account = story.single.account;
     put(body, 
@@ -657,22 +719,25 @@
   }
 
   function drawSearch() {
+    redraw($("search-body"), putSearch);
+  }
+
+  function putSearch() {
     const lives = endedLives();
     const good = lives.filter((life) => life.score !== undefined);
-    const pick = (life) => () => choose(life.genome);
+    const pick = (life) => () => { choose(life.genome); $("life").scrollIntoView({ block: "nearest" }); };
     const range = [scoreRange()[0] - 0.02, good.reduce((most, life) => Math.max(most, life.score), 0) + 0.005];
     const title = (life) => `${keyOf(life.genome)} ${percent(life.score)}`;
-    const clip = (value) => Math.max(value, range[0]);
-    const drawn = thinned(good.map((life, place) => [life, place + 1]));
+    const some = thinned(good.map((life, place) => [life, place + 1]));
     const close = (pairs, end) => (pairs.length ? [...pairs, [end, pairs[pairs.length - 1][1]]] : pairs);
-    const few = drawn.length < good.length ? ` ${whole(drawn.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
+    const few = some.length < good.length ? ` ${whole(some.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
     const progress = (at, xTitle, xText, end) => {
-      const pairs = drawn.map((one) => [at(one), one[0].score]);
+      const pairs = some.map((one) => [at(one), one[0].score]);
       return chart({
         title: `Best and median score against ${xTitle}`, xTitle, xText, y: range, note: `Line: best so far; dashed: median so far; dots: trainings.${few}`,
-        series: [{ kind: "dots", points: drawn.map((one) => [at(one), clip(one[0].score), pick(one[0]), title(one[0])]) },
-          { kind: "step", class: "median", points: close(runningMedian(pairs), end).map(([x, v]) => [x, clip(v)]) },
-          { kind: "step", class: "best", points: close(runningBest(pairs), end).map(([x, v]) => [x, clip(v)]) }],
+        series: [{ kind: "dots", name: "training", points: some.map((one) => [at(one), one[0].score, pick(one[0]), title(one[0])]) },
+          { kind: "step", name: "median", class: "median", points: close(runningMedian(pairs), end) },
+          { kind: "step", name: "best", class: "best", points: close(runningBest(pairs), end) }],
       });
     };
     const front = runningBest([...good].sort((a, b) => a.parameters - b.parameters || b.score - a.score).map((life) => [Math.log10(life.parameters), life.score]));
@@ -692,9 +757,10 @@
     put($("search-body"), ...[
       progress(([life]) => life.ended, "time", clock, story.now), progress(([, place]) => place, "trainings", whole, good.length),
       good.length ? chart({ title: "Score against size", xTitle: "parameters", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
-        series: [{ kind: "dots", points: drawn.map(([life]) => [Math.log10(life.parameters), clip(life.score), pick(life), title(life)]) }, { kind: "step", points: front.map(([at, v]) => [at, clip(v)]) }] }) : null,
+        series: [{ kind: "dots", name: "training", points: some.map(([life]) => [Math.log10(life.parameters), life.score, pick(life), title(life)]) },
+          { kind: "step", name: "front", points: front }] }) : null,
       foreseen.length > 2 ? chart({ title: "Foresight: expected against real score", xTitle: "expected", xText: (v) => percent(v, 0), yTitle: "real", diagonal: true,
-        note: "On the dotted line what was expected came.", series: [{ kind: "dots", points: foreseen.map(([life]) => [life.expected, life.score, pick(life), title(life)]) }] }) : null,
+        note: "On the dotted line what was expected came.", series: [{ kind: "dots", name: "training", points: foreseen.map(([life]) => [life.expected, life.score, pick(life), title(life)]) }] }) : null,
       bars("Children better than their parents, by operator", [...operators].sort((a, b) => b[1][1] - a[1][1]).map(([name, [paid, all]]) => [name, paid / all, paid, all]),
         (row) => `${row[2]} of ${row[3]}`),
       diversity(), timeSpent(), planTable(),
@@ -711,11 +777,11 @@
       pairs.push([scene.time, new Set(cells.values()).size / cells.size]);
     }
     return chart({ title: "Diversity of the world", xTitle: "time", xText: clock, yText: (v) => percent(v, 0), y: [0, 1],
-      note: "Share of the living networks that are distinct.", series: [{ kind: "step", points: pairs }] });
+      note: "Share of the living networks that are distinct.", series: [{ kind: "step", name: "distinct", points: pairs }] });
   }
 
   function timeSpent() {
-    const training = [...story.lives.values()].reduce((sum, life) => sum + (life.seconds ?? 0), 0);
+    const training = story.totals.seconds;
     const full = story.finals.reduce((sum, each) => sum + (each.seconds ?? 0), 0);
     const done = story.single.finished;
     const rows = [["training candidates", training], ["full trainings", full]];
@@ -729,8 +795,7 @@
   function planTable() {
     const { plan, finished: done } = story.single;
     if (!plan) return null;
-    const ended = endedLives();
-    const rows = [["candidates", `${plan.candidates_fixed ? "" : "about "}${whole(plan.candidates)}`, whole(ended.length)],
+    const rows = [["candidates", `${plan.candidates_fixed ? "" : "about "}${whole(plan.candidates)}`, whole(story.totals.trained + story.totals.failed)],
       ["seconds of search", plan.search_seconds ? seconds(plan.search_seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
       ["seconds of training", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
       ["finalists", whole(plan.finalists), whole(story.finals.filter((each) => each.name.startsWith("final-")).length)],
@@ -741,6 +806,10 @@
   // --- the data ---
 
   function drawData() {
+    redraw($("data-body"), putData);
+  }
+
+  function putData() {
     const data = story.single.data;
     const body = $("data-body");
     if (!data) { put(body, h("p", { class: "quiet" }, "Not read yet.")); return; }
@@ -757,11 +826,10 @@
     $("name").textContent = run ? `${run.data.split(/[\\/]/).pop()}, seed ${run.settings.seed}` : "";
     document.title = `NeuralFinder: ${run?.data ?? "run"}`;
     const number = leader();
-    const trained = [...story.lives.values()].filter((life) => life.score !== undefined).length;
-    const failed = [...story.lives.values()].filter((life) => life.failure).length;
-    const state = done ? "finished" : stop ? "finishing" : plan ? "searching" : "beginning";
-    const rows = [["state", state], ["best", number === undefined ? NONE : percent(scoreOf(number))], ["test", done ? percent(done.test_accuracy) : undefined],
-      ["trained", whole(story.leftOut ? trained + story.leftOut[0] : trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(story.now)]];
+    const { trained, failed } = story.totals;
+    const state = done ? "finished" : told ? "not finished" : lost ? "connection lost" : stop ? "finishing" : plan ? "searching" : "beginning";
+    const rows = [["state", state], [done ? "in the search" : "best", number === undefined ? NONE : percent(scoreOf(number))], ["test", done ? percent(done.test_accuracy) : undefined],
+      ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(story.now)]];
     put($("headline"), ...rows.filter((row) => row[1] !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     $("world-lead").textContent = hasWorld()
       ? "Every cell is home to one network. Children that are better displace their parents, and their mutants the worst neighbours."
@@ -803,7 +871,6 @@
     event.target.textContent = `Theme: ${next || "as the system"}`;
   });
 
-  const told = $("story");
   if (told) {
     take(JSON.parse(told.textContent));
     drawAll();
@@ -811,7 +878,9 @@
   }
   const source = new EventSource("news");
   let waiting = false;
+  source.addEventListener("error", () => { lost = true; drawHead(); });
   source.addEventListener("message", (event) => {
+    lost = false;
     take(JSON.parse(event.data));
     if (waiting) return;
     waiting = true; // at most a few times a second, however fast news come

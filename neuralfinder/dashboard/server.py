@@ -22,7 +22,6 @@ from neuralfinder.dashboard.document import LIVE_POLICY, live_page, part
 from neuralfinder.dashboard.story import Story
 from neuralfinder.errors import InputError
 from neuralfinder.record import Record
-from neuralfinder.types import Event
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the record."""
@@ -134,15 +133,10 @@ class _Guard:
 async def _news(path: Path, request: Request) -> AsyncIterator[str]:
     """The whole story as an event, then what is new as it happens."""
     story, number, silent = Story(), 0, 0.0
-    whole = True
     while not await request.is_disconnected():
-        events = await run_in_threadpool(_read, path, number)
-        if events:
-            for event in events:
-                story.add(event)
-            number, silent = events[-1].number, 0.0
-            news = json.dumps({**story.news(), "whole": whole}, ensure_ascii=False, allow_nan=False)
-            whole = False
+        last, news = await run_in_threadpool(_tell, story, path, number)
+        if news:
+            number, silent = last, 0.0
             yield f"id: {number}\ndata: {news}\n\n"
         elif silent >= ALIVE_EVERY:
             silent = 0.0
@@ -151,6 +145,13 @@ async def _news(path: Path, request: Request) -> AsyncIterator[str]:
         silent += LOOK_EVERY
 
 
-def _read(path: Path, after: int) -> list[Event]:
+def _tell(story: Story, path: Path, after: int) -> tuple[int, str]:
+    """Add the events that came after this number; returns the number of the last, and what is new as JSON."""
+    number = after
     with Record(path, readonly=True) as record:
-        return list(record.read(after))
+        for event in record.read(after):
+            story.add(event)
+            number = event.number
+    if number == after:
+        return number, ""
+    return number, json.dumps({**story.news(), "whole": after == 0}, ensure_ascii=False, allow_nan=False)

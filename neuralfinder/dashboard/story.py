@@ -37,12 +37,13 @@ class Story:
     * `account`: how the winner came about, in sentences.
     * `impossible`: counts of proposals that were never trained, by reason.
     * `left_out`: how many lives are not told, of how many.
-    * `now`: seconds from the beginning to the last event.
+    * `totals`: candidates `trained` and `failed`, and the `seconds` of both, those not told included.
+    * `now`: seconds from the beginning to the last event of the run itself.
     """
 
     def __init__(self) -> None:
         self._events: list[Event] = []
-        self._began = math.nan
+        self._began = 0.0
         self._now = 0.0
         self._shape: Shape | None = None
         self._classes = 0
@@ -55,12 +56,14 @@ class Story:
         self._single: dict[str, Any] = {}
         self._expected: dict[str, float] = {}
         self._impossible: dict[str, int] = {}
+        self._totals: dict[str, float] = {"trained": 0, "failed": 0, "seconds": 0.0}
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
-        if math.isnan(self._began):
+        if event.kind == "run":  # there may be several: the last one is what came of it
             self._began = event.time
-        self._now = round(event.time - self._began, 2)
+        if event.kind != "ablation":  # may come days later
+            self._now = round(event.time - self._began, 2)
         if event.kind in SINGLE:
             self._single[event.kind] = event.data
         match event.kind:
@@ -86,7 +89,7 @@ class Story:
         scenes, self._scenes = _thinned(self._scenes), []
         changed, self._changed = list(self._changed), {}
         lives = self._selected(changed, scenes)
-        news: dict[str, Any] = {"now": self._now}
+        news: dict[str, Any] = {"now": self._now, "totals": dict(self._totals)}
         if len(lives) < len(changed):
             news["left_out"] = [len(changed) - len(lives), len(changed)]
         news |= {"lives": [self._lives[id_] for id_ in lives]} if lives else {}
@@ -131,6 +134,8 @@ class Story:
         self._changed[id_] = None
 
     def _answer(self, data: Mapping[str, Any]) -> None:
+        self._totals["failed" if data["failure"] else "trained"] += 1
+        self._totals["seconds"] += data["seconds"]
         self._lives[data["id"]] |= {**_short(data), "ended": self._now}
         self._changed[data["id"]] = None
 
@@ -141,16 +146,17 @@ class Story:
         return self._numbers[key]
 
     def _selected(self, changed: list[int], scenes: list[dict[str, Any]]) -> list[int]:
-        """All of them, or the improvements, those that are seen in the world, and others evenly."""
+        """All of them, or the improvements, the winner, those that are seen in the world, and others evenly."""
         if len(changed) <= MOST_LIVES:
             return changed
+        winner = self._numbers.get(self._single.get("finished", {}).get("genome"))
         seen = {number for scene in scenes for *_, number in scene["cells"]}
         best, kept = -1.0, set[int]()
         for id_ in changed:
             life = self._lives[id_]
             score = life.get("score")
-            if score is not None and score > best:
-                best = score
+            if (score is not None and score > best) or life["genome"] == winner:
+                best = max(best, score or 0.0)
                 kept.add(id_)
             elif life["genome"] in seen and len(kept) < MOST_LIVES // 2:
                 kept.add(id_)
@@ -161,6 +167,8 @@ class Story:
         """The news with the genomes that they speak of and no others, numbered as the page knows them."""
         told = {number for life in news.get("lives", ()) for number in (life["genome"], *life["parents"])}
         told |= {number for scene in news.get("scenes", ()) for *_, number in scene["cells"]}
+        if "finished" in news:
+            told.add(self._number(news["finished"]["genome"]))
         fresh = sorted(number for number in told if self._genomes[number])
         if fresh:
             news["genomes"] = [[number, *self._genomes[number]] for number in fresh]
@@ -213,7 +221,9 @@ def _short(result: Mapping[str, Any]) -> dict[str, Any]:
         "macs": result["macs"],
         "milliseconds": [round(each, 3) for each in result["milliseconds"]],
     }
-    return {name: value for name, value in kept.items() if value not in (None, "", [], 0)}
+    return {
+        name: value for name, value in kept.items() if value not in (None, "", [], 0) or (name, value) == ("score", 0)
+    }
 
 
 def _thinned(scenes: list[dict[str, Any]]) -> list[dict[str, Any]]:

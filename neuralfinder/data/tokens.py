@@ -1,4 +1,4 @@
-"""Texts -> lines of token numbers, by sub-words learned from the training part."""
+"""Texts -> lines of token numbers, by sub-words learned from what is trained on."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ BLIND = 16
 """Founders that are drawn before foresight has a say in the others."""
 
 MOST_IDLE = 100
-"""Rounds without a birth after which there is nothing new to be born."""
+"""How often in a row evolution may go on without a birth, which is twice a round, before nothing new can be born."""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ The only file that imports ray. The data are put into Ray's store once; a worker
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 RETRIES = 2
 """Further tries of a candidate whose worker or node was lost; after these it is recorded as a failure."""
+
+KNOCK_SECONDS = 5.0
+"""How long the head of a cluster may take to take a connection."""
 
 LOST = (WorkerCrashedError, NodeDiedError, ObjectLostError, OwnerDiedError, RaySystemError)
 
@@ -103,6 +107,13 @@ def _read(reference: ray.ObjectRef[Any]) -> Callable[..., Any]:
     return fn  # type: ignore[no-any-return]
 
 
+def _knock(address: str) -> None:
+    """Raise an `OSError` where nothing listens at `HOST:PORT`: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "://" not in host:
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+
+
 @contextmanager
 def ray_workers(
     workers: int | None, address: str | None, cuda: bool, prepare: Callable[[], None] | None = None
@@ -125,8 +136,9 @@ def ray_workers(
             if address is None:
                 ray.init(num_cpus=max(workers or 1, os.cpu_count() or 1), **quiet)
             else:
+                _knock(address)
                 ray.init(address=address, **quiet)
-        except (ConnectionError, ValueError, TimeoutError) as error:
+        except (ConnectionError, TimeoutError, ValueError, socket.gaierror) as error:
             raise InputError(
                 "ray", given=f"{address!r} ({_first_line(error)})", expected="the address of a running cluster",
                 mend="start one with `ray start --head`, or leave --ray out",

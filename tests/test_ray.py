@@ -143,10 +143,13 @@ def test_results_do_not_depend_on_who_trained(tmp_path: Path):
 
 
 @pytest.mark.thorough
-def test_no_cluster_at_an_address_is_an_error():
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "no-such-host.invalid:6379"])
+def test_no_cluster_at_an_address_is_an_error_at_once(address):
     ray.shutdown()
-    with pytest.raises(InputError, match="ray is 'auto'.*ray start"), ray_workers(2, "auto", cuda=False):
+    started = time.monotonic()
+    with pytest.raises(InputError, match=f"ray is '{address}'.*ray start"), ray_workers(2, address, cuda=False):
         pass
+    assert time.monotonic() - started < 10
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="error")
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +99,21 @@ def _change(whole: float | None, score: float | None, validation: int) -> tuple[
     if whole is None or score is None:
         return None, None
     return score - whole, 2 * math.sqrt(sum(s * (1 - s) for s in (whole, score)) / validation)
+
+
+def keep(removals: Sequence[Removal], folder: Path) -> None:
+    """Write it into the record of the run, unless it knows less than what is there or the winner could not be trained.
+
+    Raises:
+        RunFolderError: the record cannot be written to.
+    """
+    if removals[0].score is None:
+        return
+    with Record(folder / "run.sqlite") as record:
+        before = record.last("ablation")
+        known = sum(row["score"] is not None for row in before.data["rows"]) if before else 0
+        if sum(removal.score is not None for removal in removals) >= known:
+            record.append("ablation", [{"rows": [dataclasses.asdict(removal) for removal in removals]}])
 
 
 def without(genome: Genome, place: int) -> Genome:

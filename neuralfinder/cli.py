@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import io
@@ -263,25 +262,15 @@ def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
 
 def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
     from neuralfinder import ablation
-    from neuralfinder.record import Record
 
     source, settings = _recorded(record, folder)
     removals = ablation.ablate(source, settings, record, seconds)
     lines = ablation.in_words(removals)
-    rows = [dataclasses.asdict(removal) for removal in removals]
-    before = record.last("ablation")
-    if _scores(rows) and _scores(rows) >= (_scores(before.data["rows"]) if before else 0):
-        try:
-            with Record(folder / "run.sqlite") as own:
-                own.append("ablation", [{"rows": rows}])
-        except RunFolderError as error:
-            lines.append(f"  not kept for the page: {error}")
+    try:
+        ablation.keep(removals, folder)
+    except RunFolderError as error:
+        lines.append(f"  not kept for the page: {error}")
     return lines
-
-
-def _scores(removals: list[dict[str, Any]]) -> int:
-    """Of how many removals there is something to compare; of an ablation without the whole winner none."""
-    return sum(row["score"] is not None for row in removals) if removals[0]["score"] is not None else 0
 
 
 def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 import neuralfinder
 from neuralfinder.answers import for_people
+from neuralfinder.budget import latest, search_limits, seconds_left
 from neuralfinder.cost import Rates
 from neuralfinder.data import Dataset
 from neuralfinder.data.doctor import report
@@ -27,18 +28,18 @@ from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import RunFolderError, lacking
 from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute, in_process
-from neuralfinder.finish import Bench, finish, seconds_needed
+from neuralfinder.finish import Bench, finish
 from neuralfinder.interrupts import Interrupts
 from neuralfinder.judgement import Judgement
 from neuralfinder.machine import describe, find_device, keep_memory, measure, measure_forward
 from neuralfinder.model import Model
 from neuralfinder.networks import NetworkSpace
-from neuralfinder.plan import PATIENCE, SAFETY, Plan, Task, in_words, make_plan, predict_seconds
+from neuralfinder.plan import Plan, Task, in_words, make_plan, predict_seconds
 from neuralfinder.prepare import divided, make_setup, make_whole, part_for, retokenized
 from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy
 from neuralfinder.record import Record
 from neuralfinder.report import pareto_front
-from neuralfinder.search import Limits, Progress, replay, search
+from neuralfinder.search import Progress, replay, search
 from neuralfinder.seeds import Seeds
 from neuralfinder.status import Status
 from neuralfinder.strategies import Strategy
@@ -179,7 +180,7 @@ class _Run:
                 bench,
                 setup=dataclasses.replace(finishing, clock=clock),
                 pace=progress.pace,
-                seconds=_seconds_left(plan, progress, stop.data["slots"] if stop else slots, interrupted),
+                seconds=seconds_left(plan, progress, stop.data["slots"] if stop else slots, interrupted),
             )
             model, figures = finish(bench, progress.archive, data.classes, open_test)
             self.record.append("answers", [for_people(figures.pop("answers"), data, parts.test)])
@@ -291,8 +292,9 @@ class _Run:
         self._show(progress)
         if self.record.last("stop"):
             return progress
-        limits = self._limits(bench, setup.clock)
-        setup = dataclasses.replace(setup, clock=setup.clock.until(self._latest(plan, setup.clock)))
+        began = time.monotonic() - self.searched_before
+        limits = search_limits(bench, setup.clock, began, self.interrupts.first.is_set)
+        setup = dataclasses.replace(setup, clock=setup.clock.until(latest(plan, setup.clock, began)))
         self.status.enter("searching")
         train_one = partial(evaluate, setup=setup, store=self.store)
         for _ in search(progress, executor, train_one, self.record, limits, slots):
@@ -300,43 +302,6 @@ class _Run:
             if self._show(progress):
                 self._write_improvement(progress, plan)
         return progress
-
-    def _limits(self, bench: Bench, clock: Clock) -> Limits:
-        """When the search ends that begins now: by the plan, or by the clock where the plan has none for it."""
-        plan = bench.plan
-        candidates = plan.candidates if plan.candidates_fixed else None
-        if plan.training_seconds is None or plan.search_seconds is None or plan.finish_seconds is None:
-            latest = self._latest(plan, clock)
-            return Limits(candidates, deadline=lambda _: latest, interrupted=self.interrupts.first.is_set)
-        training, search, finish = plan.training_seconds, plan.search_seconds, plan.finish_seconds
-        began = time.monotonic() - self.searched_before
-
-        def kept(progress: Progress) -> float:
-            """Seconds for the finish of its leaders, as if all were as slow as the slowest: such may yet come."""
-            leaders = progress.archive.best(plan.finalists, bench.fits)
-            if len(leaders) < plan.finalists:
-                return SAFETY * finish
-            at_pace = dataclasses.replace(bench, pace=progress.pace)
-            slowest = max(seconds_needed(at_pace, [leader] * plan.finalists) for leader in leaders)
-            return min(SAFETY * finish, slowest)
-
-        def work(progress: Progress) -> float:
-            each = progress.work * progress.pace / max(1, progress.asked)
-            return max(SAFETY * search, training - kept(progress) - each)
-
-        def deadline(progress: Progress) -> float:
-            end = clock.deadline - plan.measuring_seconds - kept(progress)
-            return min(began + PATIENCE * work(progress), end)
-
-        return Limits(candidates, work, deadline, self.interrupts.first.is_set)
-
-    def _latest(self, plan: Plan, clock: Clock) -> float:
-        """When no training of the search goes on: in a planned run late enough for all that may yet be asked."""
-        if plan.search_seconds is None:
-            return clock.deadline
-        if plan.training_seconds is None:
-            return min(clock.deadline, time.monotonic() + plan.search_seconds - self.searched_before)
-        return clock.deadline - plan.measuring_seconds
 
     def _show(self, progress: Progress) -> bool:
         """Bring the status up to date; says whether there is a new best."""
@@ -379,20 +344,6 @@ class _Run:
         part = self.folder / "result.json.part"
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(self.folder / "result.json")
-
-
-def _seconds_left(plan: Plan, progress: Progress, slots: int, interrupted: bool) -> float:
-    """Predicted seconds left for all trainings of the finish; after an interruption no more than planned.
-
-    `slots` is how many candidates the search trained at once.
-    """
-    if plan.finish_seconds is None:
-        return math.inf
-    planned = SAFETY * plan.finish_seconds
-    if plan.training_seconds is None:
-        return planned
-    left = plan.training_seconds - progress.work * progress.pace / slots
-    return min(planned, left) if interrupted else left
 
 
 def _delete_images(folder: Path) -> None:

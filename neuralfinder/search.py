@@ -130,6 +130,11 @@ class Progress:
             return 1.0
         return float(PACE_STEP ** round(math.log(self.spent / self.told, PACE_STEP))) if self.spent else 1.0
 
+    @property
+    def work_at_pace(self) -> float:
+        """Seconds that all candidates asked are expected to take."""
+        return self.work * self.pace
+
     def needed(self) -> set[int]:
         """Ids of the trainings whose weights must not be deleted now."""
         return set(self.stored).union(self.open, *(candidate.inherits for candidate in self.open.values()))
@@ -209,7 +214,7 @@ def _reason_to_stop(progress: Progress, limits: Limits, slots: int) -> str:
         return "interrupted"
     if limits.candidates is not None and progress.asked >= limits.candidates:
         return "all candidates trained"
-    if progress.work * progress.pace >= limits.work(progress) * slots:
+    if progress.work_at_pace >= limits.work(progress) * slots:
         return "planned work done"
     if time.monotonic() >= limits.deadline(progress):
         return "time is up"

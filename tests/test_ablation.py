@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from runs import searched
 
-from neuralfinder.ablation import Removal, in_words, without
+from neuralfinder.ablation import Removal, in_words, keep, without
 from neuralfinder.cli import cli
 from neuralfinder.dashboard.story import told
 from neuralfinder.genome import Genome, parse
@@ -82,3 +82,13 @@ def test_noise_is_called_noise():
         "  gene 1 M: 89.00%, -1.00 points, within the noise",
         "  gene 2 C9: 60.00%, -30.00 points",
     ]
+
+
+def test_what_is_known_is_not_replaced_by_less(tmp_path):
+    whole, known = Removal(None, "", "C8 M > G", 0.9), Removal(0, "C8", "M > G", 0.5, "", -0.4, 0.1)
+    unknown = Removal(0, "C8", "M > G", None, "no time left")
+    Record(tmp_path / "run.sqlite").close()
+    for removals in ([whole, unknown], [whole, known], [whole, unknown], [Removal(None, "", "C8 M > G", None, "why")]):
+        keep(removals, tmp_path)
+    with Record(tmp_path / "run.sqlite", readonly=True) as record:
+        assert [event.data["rows"][1]["score"] for event in record.read()] == [None, 0.5]

@@ -46,6 +46,7 @@ LAYERS = [
     "train weights",
     "evaluate machine model search report",
     "finish predict prepare terminal",
+    "budget",
     "run",
     "ablation",
     "references.blocks",

@@ -12,6 +12,9 @@ from neuralfinder.errors import InputError
 ACTIVATIONS = ("relu", "leaky", "elu", "gelu", "silu", "tanh", "linear")
 """What may follow a convolution; `linear` is nothing."""
 
+RISING = frozenset(ACTIVATIONS) - {"gelu", "silu"}
+"""Those that change places with a maximum without a difference."""
+
 JOINS = ("add", "cat", "in")
 """How skips come in: added to the output, put beside it as further channels, or, side by side, as the input."""
 

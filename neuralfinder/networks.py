@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from neuralfinder.cost import Cost, Rates, cost, groups, inputs, shapes, skip_sources
+from neuralfinder.cost import Cost, Rates, cost, groups, inputs, pools_at_once, shapes, skip_sources
 from neuralfinder.errors import InputError
-from neuralfinder.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, Identity, MaxPool, Pool
+from neuralfinder.genome import RISING, Conv, DenseHead, Dropout, Gene, Genome, Head, Identity, MaxPool, Pool, PoolHead
 from neuralfinder.space import Space
 from neuralfinder.types import Shape
 
@@ -177,7 +177,15 @@ class NetworkSpace(Space):
         return self.conv(int(rng.choice(self.filters)))
 
     def canonical(self, genome: Genome) -> Genome:
-        """Without skips that reach before the first gene, and with groups that divide: what is built."""
+        """What is built, without what changes nothing: one genome for all that are the same network.
+
+        Skips that reach before the first gene go, groups become such that divide, and max-pools go that a maximum over
+        the whole map follows.
+        """
+        return self._without_idle_pools(self._with_real_links(genome))
+
+    def _with_real_links(self, genome: Genome) -> Genome:
+        """Without skips that reach before the first gene, and with groups that divide."""
         if not any(
             isinstance(g, Identity) or (isinstance(g, Conv) and (g.skips or g.groups > 1)) for g in genome.genes
         ):
@@ -194,6 +202,22 @@ class NetworkSpace(Space):
                 changes["groups"] = groups(gene, inputs(genome, place, maps, self.shape).channels)
             genes[place] = dataclasses.replace(gene, **changes)
         return Genome(tuple(genes), genome.head)
+
+    def _without_idle_pools(self, genome: Genome) -> Genome:
+        """Without the last max-pools where the head takes the maximum anyway, and they look at the whole map."""
+        while self._pools_idly(genome):
+            genome = Genome(genome.genes[:-1], genome.head)
+        return genome
+
+    def _pools_idly(self, genome: Genome) -> bool:
+        if not (isinstance(genome.head, PoolHead) and genome.head.largest) or len(genome) < 2:
+            return False
+        last, before = genome.genes[-1], genome.genes[-2]
+        maps = shapes(genome, self.shape)[-2]
+        whole = last == MaxPool(3) or (last == MaxPool(2) and not maps.width % 2 and (maps.line or not maps.height % 2))
+        if whole and isinstance(before, Conv) and pools_at_once(genome, len(genome) - 2):
+            return not before.norm and before.activation in RISING  # the pool comes before the activation
+        return whole
 
     def mend(self, genome: Genome) -> Genome:
         """Pools deleted from the right until the picture survives all of them."""

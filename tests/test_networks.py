@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neuralfinder.build import build
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError
 from neuralfinder.genome import PUBLISHED_BEST, AvgPool, Conv, DenseHead, Dropout, Genome, MaxPool, PoolHead, parse
 from neuralfinder.networks import ALPHABETS, NetworkSpace
 from neuralfinder.presets import Settings, make_space
+from neuralfinder.seeds import torch_seed
 from neuralfinder.testing import SpaceContract
 from neuralfinder.types import Shape
 from neuralfinder.variation import replicate, vary
@@ -67,6 +70,41 @@ def test_genomes_that_build_the_same_network_are_one():
         "C16.bn C16.bn.add1 C16.bn.cat2 > G"
     )
     assert RICH.canonical(parse("C16.g4.bn C32.g4.bn > G")) == parse("C16.bn C32.g4.bn > G")  # 3 channels come in
+
+
+TEXTS = make_space(Settings(), Shape(16, 1, 24, 50), 3, Rates(), math.inf)
+
+
+class TestTextSpace(SpaceContract):
+    def make(self) -> NetworkSpace:
+        return TEXTS
+
+
+@pytest.mark.parametrize(
+    ("genome", "same"),
+    [
+        ("C8 M M > GM.d50", "C8 > GM.d50"),
+        ("C8 M3 > GM.d50", "C8 > GM.d50"),
+        ("C8.k5 D10 M > GM.d50", "C8.k5 D10 > GM.d50"),
+        ("C8 M M M M > GM.d50", "C8 M M M M > GM.d50"),  # of 3 tokens the last pool drops one
+        ("C8 M M M M3 > GM.d50", "C8 > GM.d50"),
+        ("C8.gelu M M > GM.d50", "C8.gelu M > GM.d50"),  # GELU falls before it rises
+        ("C8.bn M M > GM.d50", "C8.bn M > GM.d50"),  # normalisation may turn the sign
+        ("C8 M C8 > GM.d50", "C8 M C8 > GM.d50"),
+        ("C8 M M > G", "C8 M M > G"),
+        ("C8 M A > GM.d50", "C8 M A > GM.d50"),
+    ],
+)
+def test_pools_before_a_maximum_over_the_whole_line_are_none(genome, same):
+    given, canonical = parse(genome), parse(same)
+    assert TEXTS.canonical(given) == canonical
+    tokens = torch.randint(0, 50, (40, 1, 1, 24), generator=torch.Generator().manual_seed(0))
+    answers = []
+    for each in (given, canonical):
+        with torch_seed(0):
+            network = build(each, TEXTS.shape, 3).eval()
+            answers.append(network(tokens))
+    torch.testing.assert_close(*answers)
 
 
 def test_neighbours_are_the_next_values():

@@ -19,8 +19,8 @@ from neuralfinder.plan import Plan
 from neuralfinder.prepare import divided, make_setup
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.record import Record
-from neuralfinder.run import Source
 from neuralfinder.seeds import Seeds
+from neuralfinder.source import Source
 from neuralfinder.status import Status
 from neuralfinder.train import Clock
 from neuralfinder.types import Candidate, Shape

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedErr
 if TYPE_CHECKING:
     from neuralfinder.presets import Settings
     from neuralfinder.record import Record
-    from neuralfinder.run import Source
+    from neuralfinder.source import Source
 
 STARTED = time.monotonic()
 """The budget counts from here, loading of torch included."""
@@ -97,12 +96,14 @@ DATA_OPTIONS = [
 
 
 def _data_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options; it gets them together, as `where`."""
+    """Give a command these options; it gets them together with DATA, as `address`."""
 
     @functools.wraps(command)
-    def gathered(*, test: str | None, **others: Any) -> None:
-        where = {name: others.pop(name) for name in ("image_size", "text", "image", "target")}
-        command(where={"test": test and _resolved(test), **where}, **others)
+    def gathered(*, data: str | None, **others: Any) -> None:
+        from neuralfinder.source import address_of
+
+        where = {name: others.pop(name) for name in ("test", "image_size", "text", "image", "target")}
+        command(address=address_of(data, where), **others)
 
     wrapped: Callable[..., None] = gathered
     for option in reversed(DATA_OPTIONS):
@@ -124,9 +125,8 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object a line, and nothing else.")
 def search(
-    data: str | None,
+    address: dict[str, Any],
     folder: Path | None,
-    where: dict[str, Any],
     options: Sequence[str],
     quiet: bool,
     as_json: bool,
@@ -146,7 +146,6 @@ def search(
     names = [flag.removeprefix("--").replace("-", "_") for flag, *_ in LIMITS]
     limits = {name: value for name in names if (value := chosen.pop(name)) is not None}
     settings = Settings(**chosen, options={**dict(read_option(text) for text in options), **limits})
-    address = _address(data, where)
     _search(address, settings, folder or _default_folder(address, settings), quiet, as_json)
 
 
@@ -154,16 +153,17 @@ def search(
 @click.argument("data", required=False)
 @_data_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def check(data: str | None, where: dict[str, Any], form: str) -> None:
+def check(address: dict[str, Any], form: str) -> None:
     """The data doctor: what is in DATA and what would be done about it, without any training."""
     import tempfile
 
     from neuralfinder.data import examined, split
     from neuralfinder.data.doctor import report
     from neuralfinder.data.tokens import tokenized
+    from neuralfinder.source import read
 
     with tempfile.TemporaryDirectory() as scratch:
-        whole = examined(_source(_address(data, where)).load(Path(scratch), lambda *_: None))
+        whole = examined(read(address, Path(scratch)))
         parts = split(whole.labels, whole.given_test, 0, groups=whole.groups)
         whole = tokenized(whole, parts.train)
     if form == "json":
@@ -186,13 +186,12 @@ def check(data: str | None, where: dict[str, Any], form: str) -> None:
 @_data_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def compare(
-    data: str,
+    address: dict[str, Any],
     methods: str,
     seeds: int,
     limit: int | None,
     published: bool,
     folder: Path | None,
-    where: dict[str, Any],
     **chosen: Any,
 ) -> None:
     """Run strategies and hand-made networks on DATA under the same budget, and say which differences are real.
@@ -202,11 +201,11 @@ def compare(
     from neuralfinder.comparison.compare import Comparison
     from neuralfinder.comparison.pages import compare_and_write
     from neuralfinder.presets import Settings
+    from neuralfinder.source import Source
 
-    address = _address(data, where)
     names = tuple(name.strip() for name in methods.split(",") if name.strip())
     settings = Settings(**chosen)
-    comparison = Comparison(address, _fingerprint(address), limit, names, tuple(range(seeds)), settings)
+    comparison = Comparison(address, Source.at(address).fingerprint, limit, names, tuple(range(seeds)), settings)
     folder = folder or _default_folder({**address, "limit": limit}, settings, "compare-")
     try:
         text = compare_and_write(comparison, folder, published, click.echo)
@@ -277,11 +276,12 @@ def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
     """Data and settings that a run was begun with."""
     from neuralfinder.presets import Settings
     from neuralfinder.report import beginning
+    from neuralfinder.source import Source
 
     began = beginning(record)
     if not began["address"]:
         raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
-    return _source(began["address"]), Settings(**began["settings"])
+    return Source.at(began["address"]), Settings(**began["settings"])
 
 
 @cli.command("report")
@@ -392,7 +392,9 @@ def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bo
     status.say(f"NeuralFinder {__version__}: {name}, seed {settings.seed}, preset {settings.preset}, into {folder}")
     try:
         with view(status, quiet, folder / "run.sqlite" if as_json else None):
-            source = _source(address)
+            from neuralfinder.source import Source
+
+            source = Source.at(address)
             from neuralfinder.run import run
 
             _, result = run(source, settings, folder, status)
@@ -401,40 +403,6 @@ def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bo
         sys.exit(EXIT_INTERRUPTED)
     if not as_json:
         click.echo("\n".join([*summary(result), f"files     {folder}/model, {folder}/result.json"]))
-
-
-def _source(address: dict[str, Any]) -> Source:
-    from neuralfinder.data import Dataset, load
-    from neuralfinder.data.intake import arguments
-    from neuralfinder.run import Source
-
-    def load_it(scratch: Path, progress: Callable[[int, int], None]) -> Dataset:
-        return load(address["source"], **arguments(address), scratch=scratch, progress=progress)
-
-    return Source(address["source"] or "digits", _fingerprint(address), load_it, address)
-
-
-def _address(data: str | None, where: dict[str, Any]) -> dict[str, Any]:
-    """Where the data are and how they are read, as the record keeps it."""
-    from neuralfinder.data.hub import is_name
-    from neuralfinder.data.intake import BUNDLED, DIGITS
-
-    named = data in BUNDLED or is_name(data or "")
-    source = None if data in (None, DIGITS) else data if named else _resolved(data)
-    return {"source": source, **where}
-
-
-def _fingerprint(address: dict[str, Any]) -> str:
-    from neuralfinder.data import fingerprint
-    from neuralfinder.data.intake import arguments
-
-    own = arguments(address)
-    return fingerprint(address["source"], own["test"], own["columns"])
-
-
-def _resolved(path: str | None) -> str:
-    """The whole path, so that a run can be resumed from elsewhere, and `digits/` is a folder; empty stays empty."""
-    return os.path.realpath(path) if path else ""
 
 
 def _default_folder(address: dict[str, Any], settings: Settings, prefix: str = "") -> Path:

@@ -120,7 +120,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             folder = Path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
             status.say(f"NeuralFinder: {len(data.labels):,} {data.kind}s, seed {self.seed}, preset {self.preset}")
             with view(status, quiet=not self.verbose):
-                from neuralfinder.run import Source, run
+                from neuralfinder.run import run
+                from neuralfinder.source import Source
 
                 source = Source(data.name, data.fingerprint, lambda *_: data)
                 self.model_, self.result_ = run(source, settings, folder, status)

@@ -8,7 +8,7 @@ import math
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ import neuralfinder
 from neuralfinder.answers import for_people
 from neuralfinder.budget import latest, search_limits, seconds_left
 from neuralfinder.cost import Rates
-from neuralfinder.data import Dataset
 from neuralfinder.data.doctor import report
 from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import RunFolderError, lacking
@@ -41,14 +40,12 @@ from neuralfinder.record import Record
 from neuralfinder.report import pareto_front
 from neuralfinder.search import Progress, replay, search
 from neuralfinder.seeds import Seeds
+from neuralfinder.source import Source
 from neuralfinder.status import Status
 from neuralfinder.strategies import Strategy
 from neuralfinder.train import Clock, Setup
 from neuralfinder.types import Candidate, Result
 from neuralfinder.weights import WeightStore
-
-Load = Callable[[Path, Callable[[int, int], None]], Dataset]
-"""Reads the data; is given a folder for what does not fit into memory, and where to report progress."""
 
 INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed"
 
@@ -57,16 +54,6 @@ WHERE = ("workers", "ray")
 
 WRITING_SECONDS = 1.0
 """Kept of the budget for writing the model and leaving."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Source:
-    """Where the data come from: a name for people, what goes into the record to find them again, and how to load."""
-
-    name: str
-    fingerprint: str
-    load: Load
-    address: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def run(source: Source, settings: Settings, folder: Path, status: Status) -> tuple[Model, dict[str, Any]]:

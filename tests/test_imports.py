@@ -41,7 +41,7 @@ LAYERS = [
     "data.docstrings data.pairs",
     "data.intake",
     "data data.batches",
-    "build plan baselines optimizers judgement dashboard.story dashboard.document dashboard.figures",
+    "source build plan baselines optimizers judgement dashboard.story dashboard.document dashboard.figures",
     "inheritance answers dashboard dashboard.server",
     "train weights",
     "evaluate machine model search report",

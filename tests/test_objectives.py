@@ -19,7 +19,8 @@ from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.genome import Conv, Genome
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.record import Record
-from neuralfinder.run import Source, run
+from neuralfinder.run import run
+from neuralfinder.source import Source
 from neuralfinder.status import Status
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 

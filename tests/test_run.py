@@ -23,7 +23,8 @@ from neuralfinder.interrupts import Interrupts
 from neuralfinder.plan import SAFETY
 from neuralfinder.presets import Settings
 from neuralfinder.record import Record
-from neuralfinder.run import Source, run
+from neuralfinder.run import run
+from neuralfinder.source import Source
 from neuralfinder.status import Status
 from neuralfinder.types import Result
 

@@ -142,16 +142,15 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
     """Run one method and write its row; the minutes begin when the data are in memory."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
-    from neuralfinder.data import limited, load
-    from neuralfinder.data.intake import arguments
+    from neuralfinder.data import limited
     from neuralfinder.data.tokens import tokenized
     from neuralfinder.machine import describe, find_device
     from neuralfinder.prepare import divided
+    from neuralfinder.source import read
 
     row: Row = {"method": method, "seed": seed}
     try:
-        address = comparison.address
-        data = load(address["source"], **arguments(address), scratch=folder)
+        data = read(comparison.address, folder)
         data = data if comparison.limit is None else limited(data, comparison.limit)
         settings = dataclasses.replace(comparison.settings, seed=seed)
         data, parts = divided(data, settings)
@@ -179,7 +178,8 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
 def _search(data: Any, settings: Settings, folder: Path) -> Row:
     """Figures of a whole search."""
     from neuralfinder.report import improvements, trained_epochs
-    from neuralfinder.run import Source, run
+    from neuralfinder.run import run
+    from neuralfinder.source import Source
     from neuralfinder.status import Status
 
     source = Source(data.name, data.fingerprint, lambda *_: data)

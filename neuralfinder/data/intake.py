@@ -6,7 +6,7 @@ import functools
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -155,12 +155,6 @@ def from_hub(
         _check_no_size(image_size, "texts")
         return data
     return replace(data, fingerprint=content_fingerprint(data.samples, data.labels, data.given_test, data.classes))
-
-
-def arguments(address: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `load` beside the source that are written down in a record as `address`."""
-    columns = Columns(address.get("text"), address.get("target"), address.get("image"))
-    return {"test": address["test"], "image_size": address["image_size"], "columns": columns}
 
 
 def _bundled(source: str | Path, test: str | Path | None) -> str | None:

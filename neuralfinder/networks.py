@@ -29,8 +29,8 @@ ALPHABETS: dict[str, tuple[int, ...]] = {
 POOL_SHARE, DROPOUT_SHARE = 0.25, 0.1
 """Shares of new genes that are pools, and dropout."""
 
-CHAINS = 4
-"""Chains drawn for each founder that is a chain."""
+DRAWS = 4
+"""Genomes drawn for each founder that is not `single`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class NetworkSpace(Space):
         longest_skip: the most genes a skip may reach back; 0 for no skips.
         pools, dropouts: the pools and the percents of dropout there are, the usual one first.
         head: the head every network gets.
-        founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random
-            chains of stages whose widths never shrink, of some the one with most multiply-adds: what the caps allow
-            is there to be used.
+        founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random chains of
+            stages whose widths never shrink; `layer` - one convolution of any width and kernel. Of some chains or
+            layers the one with most multiply-adds: what the caps allow is there to be used.
         pool_first: whether a network may begin with a pool.
         max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
         rates: speed of the machine, for `max_step_seconds`.
@@ -258,11 +258,12 @@ class NetworkSpace(Space):
         """The `n` genomes a world begins with."""
         if self.founders_are == "single":
             return self._single_founders(n, rng)
+        draw = self._chain if self.founders_are == "chain" else self._layer
         founders: list[Genome] = []
         seen: set[Genome] = set()
         for _ in range(n):
-            fresh = [chain for _ in range(CHAINS) if (chain := self._chain(rng)) not in seen]
-            founders.append(max(fresh, key=lambda chain: self.cost(chain).macs) if fresh else self._chain(rng))
+            fresh = [genome for _ in range(DRAWS) if (genome := draw(rng)) not in seen]
+            founders.append(max(fresh, key=lambda genome: self.cost(genome).macs) if fresh else draw(rng))
             seen.add(founders[-1])
         return founders
 
@@ -303,6 +304,15 @@ class NetworkSpace(Space):
                     genes.append(MaxPool())
                 genes += [self.conv(int(next(widths))) for _ in range(count)]
             genome = Genome(tuple(genes), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self.smallest()
+
+    def _layer(self, rng: np.random.Generator) -> Genome:
+        """One convolution of uniform width and kernel."""
+        for _ in range(200):
+            usual = self.conv(int(rng.choice(self.filters)))
+            genome = Genome((dataclasses.replace(usual, kernel=int(rng.choice(self.kernels))),), self.head)
             if self.infeasible(genome) is None:
                 return genome
         return self.smallest()

@@ -88,7 +88,7 @@ _FAST = Preset(
     text_space={
         "norm": False,
         "head": PoolHead(largest=True, dropout=50),
-        "founders_are": "single",
+        "founders_are": "layer",
         "kernels": (1, 3, 5, 7),
         "activations": ("relu", "gelu", "silu"),
         "longest_skip": 2,

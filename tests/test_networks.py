@@ -214,6 +214,14 @@ def test_chain_founders_are_distinct_where_few_exist():
         assert len(set(founders)) == 9
 
 
+def test_founders_for_texts_are_layers_of_all_kernels_and_no_two_alike():
+    founders = TEXTS.founders(16, rng())
+    assert len(set(founders)) == 16
+    genes = [gene for genome in founders for gene in genome.genes]
+    assert len(genes) == 16
+    assert {gene.kernel for gene in genes} == {1, 3, 5, 7}
+
+
 def test_chain_founders_keep_to_a_tight_cap():
     tight = replace(FAST, max_parameters=20_000)
     assert all(tight.infeasible(genome) is None for genome in tight.founders(9, rng()))

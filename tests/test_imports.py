@@ -28,7 +28,8 @@ LAYERS = [
     "lineage variation record archive executors ray_executor foresight",
     "breeding",
     "strategies.base",
-    "strategies.controller",
+    "strategies.controller testing.toy",
+    "testing.contracts",
     "strategies.random strategies.artificial_life strategies.aging_evolution strategies.hill_climbing "
     "strategies.large_scale_evolution strategies.local_search strategies.metaqnn strategies.nas_rl",
     "strategies testing",

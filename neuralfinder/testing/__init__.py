@@ -1,0 +1,13 @@
+"""For writers of plug-ins: a toy task with a known optimum, and the contracts of strategies, spaces and executors.
+
+A strategy of your own is tested by a few lines::
+
+    class TestMine(StrategyContract):
+        def make(self, seed: int) -> Strategy:
+            return Mine(TOY.space, Seeds(seed), Fidelity(1))
+"""
+
+from neuralfinder.testing.contracts import ExecutorContract, SpaceContract, StrategyContract
+from neuralfinder.testing.toy import TOY, Answer, ToyTask, drive, solve
+
+__all__ = ["TOY", "Answer", "ExecutorContract", "SpaceContract", "StrategyContract", "ToyTask", "drive", "solve"]

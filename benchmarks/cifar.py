@@ -6,7 +6,8 @@
 CIFAR is a folder with `train/` and `test/` and a sub-folder per class, or what else `neuralfinder search` takes. Each
 search is a process of its own; its row is added to F as a line of JSON, and a search whose row is there already is
 not repeated: hours of searches can be made in parts. With DIR the run folders are kept there. Prints for every budget
-and strategy the test accuracy of search and network by hand, and the networks trained.
+and strategy the test accuracy of search and network by hand, and the networks trained; then the best validation
+accuracy so far against time, where the full training of the winner makes the last rise.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from typing import Any
 
 from accuracy import search
 
+SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 1.0)
+"""Of the budget, when the best validation accuracy so far is looked at."""
+
 
 def line(minutes: float, strategy: str, rows: list[dict[str, Any]]) -> str:
     """One line of the table: the mean of some seeds."""
@@ -34,6 +38,16 @@ def line(minutes: float, strategy: str, rows: list[dict[str, Any]]) -> str:
         f"{minutes:>7g} {strategy:<16} {len(rows):>2} {statistics.mean(tests):>8.2%} {spread:>7.2%} "
         f"{statistics.mean(by_hand):>8.2%} {trained:>8.1f} {seconds:>8.1f}  {'; '.join(row['genome'] for row in rows)}"
     )
+
+
+def best_so_far(minutes: float, strategy: str, rows: list[dict[str, Any]]) -> str:
+    """One line of the second table: the mean, over the seeds, of the best validation accuracy at each of `SHARES`."""
+    cells = []
+    for share in SHARES:
+        until = share * 60 * minutes
+        bests = [max((score for at, score in row["improvements"] if at <= until), default=math.nan) for row in rows]
+        cells.append(f"{statistics.mean(bests):>8.2%}")
+    return f"{minutes:>7g} {strategy:<16} {len(rows):>2} {' '.join(cells)}"
 
 
 def main() -> None:
@@ -54,6 +68,7 @@ def main() -> None:
         f"{'minutes':>7} {'strategy':<16} {'n':>2} {'test':>8} {'spread':>7} {'by hand':>8} {'trained':>8} "
         f"{'seconds':>8}  genomes"
     )
+    curves = []
     for minutes, strategy in itertools.product(chosen.minutes, chosen.strategies):
         rows = []
         for seed in chosen.seeds:
@@ -67,6 +82,10 @@ def main() -> None:
                         out.write(json.dumps(known[asked]) + "\n")
             rows.append(known[asked])
         print(line(minutes, strategy, rows), flush=True)
+        curves.append(best_so_far(minutes, strategy, rows))
+    print("best validation accuracy so far, by share of the budget")
+    print(f"{'minutes':>7} {'strategy':<16} {'n':>2} {' '.join(f'{share:>8.0%}' for share in SHARES)}")
+    print("\n".join(curves))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from neuralfinder.types import Candidate, Result
+from neuralfinder.errors import LostWorkerError
+from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
 
 T = TypeVar("T")
 
@@ -33,6 +34,22 @@ def compute(executor: Executor, fn: Callable[..., T], *args: Any) -> T:
     computes is done in one thread.
     """
     return executor.submit(fn, *args).result()
+
+
+def outcome(id_: int, evaluated: Future[Result]) -> Result:
+    """What an evaluation came to, an unforeseen error included: a lost worker, a full disk or a mistake of ours.
+
+    Raises:
+        CancelledError: it was told to stop.
+    """
+    try:
+        return evaluated.result()
+    except CancelledError:
+        raise
+    except Exception as error:  # costs one candidate, not the run
+        kinds: dict[type[Exception], str] = {LostWorkerError: "lost worker", MemoryError: OUT_OF_MEMORY}
+        failure = next((name for kind, name in kinds.items() if isinstance(error, kind)), "error")
+        return Result(id_, None, failure, " ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def in_process() -> ThreadPoolExecutor:

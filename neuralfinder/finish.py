@@ -24,7 +24,7 @@ from neuralfinder.cost import cost
 from neuralfinder.data.batches import Part, Preparation, Scaling, Views
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.evaluate import evaluate
-from neuralfinder.executors import Executor, compute
+from neuralfinder.executors import Executor, compute, outcome
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model, Predictor
 from neuralfinder.networks import NetworkSpace
@@ -312,7 +312,7 @@ def _train(
         future = bench.executor.submit(partial(evaluate, setup=setup, store=bench.store, name=name), candidate)
         while not future.done():
             wait([future], timeout=HEARTBEAT)
-        result = future.result()
+        result = outcome(candidate.id, future)
         row = {"name": name, "genome": genome.key, "epochs": epochs, "result": dataclasses.asdict(result)}
         bench.record.append("final", [row])
     if result.score is None:

@@ -75,6 +75,13 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         KeyboardInterrupt: the user asked twice to stop; the run can be resumed.
     """
     status.budget_seconds = settings.minutes and settings.minutes * 60
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise RunFolderError(
+            ascii(str(folder)), given="a path that is not UTF-8", expected="one that is, or no weights can be written",
+            mend="give another --run",
+        ) from error  # fmt: skip
     lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,16 +7,17 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from neuralfinder.archive import Archive, candidate_row, read_result
-from neuralfinder.errors import LostWorkerError, RunFolderError
-from neuralfinder.executors import Evaluation, Executor
+from neuralfinder.errors import RunFolderError
+from neuralfinder.executors import Evaluation, Executor, outcome
 from neuralfinder.judgement import Judgement
 from neuralfinder.record import Record
 from neuralfinder.strategies.base import Strategy
-from neuralfinder.types import OUT_OF_MEMORY, Candidate, Event, Result
+from neuralfinder.types import Candidate, Event, Result
 
 HEARTBEAT = 0.2
 """Seconds between looks at the clock and the keyboard while trainings run."""
@@ -202,7 +203,8 @@ def search(
             break
         done, _ = wait(futures, timeout=HEARTBEAT, return_when=FIRST_COMPLETED)
         for future in done:
-            if (result := _result(futures.pop(future), future)) is not None:
+            with suppress(CancelledError):  # told to stop: it is asked again when the run goes on
+                result = outcome(futures.pop(future), future)
                 record.append("result", [dataclasses.asdict(result)])
                 progress.tell(result)
         yield progress
@@ -219,15 +221,3 @@ def _reason_to_stop(progress: Progress, limits: Limits, slots: int) -> str:
     if time.monotonic() >= limits.deadline(progress):
         return "time is up"
     return ""
-
-
-def _result(id_: int, future: Future[Result]) -> Result | None:
-    """The result, or `None` for a training that was told to stop."""
-    try:
-        return future.result()
-    except CancelledError:
-        return None
-    except Exception as error:  # a lost worker, a full disk or a mistake of ours costs one candidate, not the run
-        kinds: dict[type[Exception], str] = {LostWorkerError: "lost worker", MemoryError: OUT_OF_MEMORY}
-        failure = next((name for kind, name in kinds.items() if isinstance(error, kind)), "error")
-        return Result(id_, None, failure, " ".join(f"{type(error).__name__}: {error}".split()))

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,6 +151,24 @@ def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
     monkeypatch.setattr(neuralfinder.finish, "evaluate", fake_finals({"final-0": final}))
     _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
     assert figures["epochs"] == (4 if winner == "final" else 1.0)
+
+
+def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(bench, "C8.bn M > G", "C16.bn M > G")
+    second = archive.best(2)[1].genome
+    save = WeightStore.save
+
+    def full_once(store: WeightStore, name: str, *rest: Any) -> None:
+        if name == "final-0":
+            raise OSError(28, "No space left on device")
+        save(store, name, *rest)
+
+    monkeypatch.setattr(WeightStore, "save", full_once)
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert figures["genome"] == second.key
+    reasons = [(e.data["name"], e.data["result"]["failure"]) for e in bench.record.read() if e.kind == "final"]
+    assert reasons == [("final-0", "error"), ("final-1", None), ("baseline", None)]
+    assert any("final-0" in said and "No space left on device" in said for said in bench.status.lines)
 
 
 def test_a_candidate_stopped_early_is_trained_fully(bench: Bench) -> None:

@@ -18,6 +18,7 @@ import pytest
 from neuralfinder.archive import read_trainings
 from neuralfinder.cost import Rates, cost
 from neuralfinder.data import from_arrays
+from neuralfinder.errors import RunFolderError
 from neuralfinder.finish import seconds_needed
 from neuralfinder.interrupts import Interrupts
 from neuralfinder.plan import SAFETY
@@ -78,6 +79,14 @@ def finished(tmp_path_factory):
     status = Status()
     model, result = run(source(), small(), folder, status)
     return folder, model, result, status
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
+def test_a_folder_whose_name_is_no_text_is_refused_at_once(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(RunFolderError, match="udce9' is a path that is not UTF-8.*give another --run"):
+        run(source(), small(), folder, Status())
+    assert not folder.exists()
 
 
 def test_the_files_of_a_run(finished):

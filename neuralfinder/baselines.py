@@ -1,4 +1,4 @@
-"""What the winner must beat: the commonest class, a linear model on pixels or words, a small network made by hand."""
+"""What the winner must beat beside a small network made by hand: the commonest class, and a linear model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import torch
 
 from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.reading import memory_bytes
-from neuralfinder.genome import Gene, Genome, MaxPool
-from neuralfinder.networks import NetworkSpace
 
 LINEAR_RATE = 10e9
 """Multiply-adds a second that logistic regression is planned with: careful, so that it ends early rather than late."""
@@ -35,18 +33,6 @@ class Linear:
         """Class indices `(n,)`."""
         rows = [flat @ self.coefficients.T + self.intercepts for flat in _flat(part, self.scaling)]
         return np.asarray(np.concatenate(rows).argmax(1))
-
-
-def small_network(space: NetworkSpace) -> Genome:
-    """Three convolutions of 32, 64 and 128 filters, a pool between them where the picture allows it; 128 for texts."""
-    if space.shape.vocabulary:
-        return Genome((space.conv(128),), space.head)
-    genes: list[Gene] = [space.conv(32)]
-    for place, filters in enumerate((64, 128), start=1):
-        if place < space.max_pools:
-            genes.append(MaxPool())
-        genes.append(space.conv(filters))
-    return Genome(tuple(genes), space.head)
 
 
 def majority(labels: np.ndarray, classes: int) -> int:

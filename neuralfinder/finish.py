@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 
 from neuralfinder.answers import told_apart
 from neuralfinder.archive import Archive, Entry, plain_result
-from neuralfinder.baselines import Linear, WordCounts, fit_linear, fit_words, majority, small_network
+from neuralfinder.baselines import Linear, WordCounts, fit_linear, fit_words, majority
 from neuralfinder.cost import cost
 from neuralfinder.data.batches import Part, Preparation, Scaling, Views
 from neuralfinder.errors import NothingTrainedError
@@ -27,7 +27,7 @@ from neuralfinder.evaluate import evaluate
 from neuralfinder.executors import Executor, compute, outcome
 from neuralfinder.genome import Genome
 from neuralfinder.model import Model, Predictor
-from neuralfinder.networks import NetworkSpace
+from neuralfinder.networks import NetworkSpace, small_network
 from neuralfinder.plan import BASELINE_SHARE, LINEAR_SECONDS, PATIENCE, SAFETY, Plan, Task, predict_seconds, retraining
 from neuralfinder.record import Record
 from neuralfinder.search import HEARTBEAT
@@ -124,6 +124,8 @@ def finish(
     rivals = _train_finalists(trainer, entries)
 
     hand_made = small_network(bench.space)
+    if bench.setup.recipe.views and not bench.plan.baseline_views:
+        bench.status.say("the network by hand is tested with one view of each picture: several would take too long")
     share = 1 / (1 + bench.retraining)
     baseline = _train(trainer, "baseline", hand_made, _baseline_epochs(bench, hand_made, rivals), share=share)
     rivals = rivals or ([baseline] if baseline else [])
@@ -152,9 +154,10 @@ def _measure(
 ) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with."""
     setup = bench.setup
-    model, measured = with_views(setup, _load(bench.store, setup, classes, winner))
+    model, measured = with_views(setup, _load(bench.store, setup, classes, winner), setup.recipe.views)
+    several = setup.recipe.views and bench.plan.baseline_views
     by_hand, by_hand_measured = (
-        with_views(setup, _load(bench.store, setup, classes, baseline)) if baseline else (None, None)
+        with_views(setup, _load(bench.store, setup, classes, baseline), several) if baseline else (None, None)
     )
     again = [dataclasses.replace(_load(bench.store, whole, classes, each), views=model.views) for each in retrained]
     refit = setup.recipe.refit and bool(again)
@@ -188,6 +191,7 @@ def _measure(
                 "validation_accuracy": by_hand_measured,
                 "genome": baseline.genome.key,
                 "epochs": baseline.epochs,
+                "views": dataclasses.asdict(by_hand.views),
             },
         },
         "refit": refit,
@@ -355,13 +359,14 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
     return Model.of(trained.genome, parent.state, setup.shape, setup.preparation, classes)
 
 
-def with_views(setup: Setup, model: P) -> tuple[P, float]:
+def with_views(setup: Setup, model: P, views: bool) -> tuple[P, float]:
     """The model with test-time averaging where that helps on the validation part, and its accuracy there.
 
-    Of equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
+    Without `views` there is no averaging. Of equally accurate ones the likelier is taken: few pictures often cannot
+    tell two models apart by their errors.
     """
     models = [model]
-    if setup.recipe.views:
+    if views:
         models.append(dataclasses.replace(model, views=Views(mirror=setup.flip, shift=setup.recipe.shift > 0)))
     labels = setup.validation.labels.cpu().numpy()
     scores = []

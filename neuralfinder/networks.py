@@ -361,3 +361,15 @@ def of_networks(space: Space, strategy: str) -> NetworkSpace:
         f"strategy {strategy}", given="used on a space without layers", expected="networks of layers",
         mend="choose another --strategy",
     )  # fmt: skip
+
+
+def small_network(space: NetworkSpace) -> Genome:
+    """By hand: convolutions of 32, 64 and 128 filters, pools between where the picture allows it; 128 for texts."""
+    if space.shape.vocabulary:
+        return Genome((space.conv(128),), space.head)
+    genes: list[Gene] = [space.conv(32)]
+    for place, filters in enumerate((64, 128), start=1):
+        if place < space.max_pools:
+            genes.append(MaxPool())
+        genes.append(space.conv(filters))
+    return Genome(tuple(genes), space.head)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.cost import Cost, Rates, looking_steps
-from neuralfinder.networks import NetworkSpace
+from neuralfinder.networks import NetworkSpace, small_network
 from neuralfinder.presets import NOT_MEASURED, PRESETS, Settings, make_space
 from neuralfinder.recipes import Recipe
 from neuralfinder.seeds import Seeds
-from neuralfinder.types import Fidelity, Shape
+from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 SHORTEST_FINAL = 16
 """Epochs of final training that the largest allowed network must have time for. Twice the size for half of the epochs
@@ -42,6 +42,18 @@ LINEAR_SECONDS = 20.0
 
 VIEWS = 6
 """Looks at one picture of a network that averages at test time."""
+
+TESTING_SHARE = 0.15
+"""Share of the time that the last looks may take with several views of each picture; else networks by hand get one."""
+
+LOOKING_SHARE = 0.25
+"""Share of the time that is kept for the last looks and the logistic regression at most."""
+
+TYPICAL = 16
+"""Founders whose mean the plan is made for; where few networks are small enough, each takes some hundred draws."""
+
+TIMED = 3
+"""Forward passes of a whole batch after each training, which time the network."""
 
 FIXED_SECONDS = 0.03
 """Seconds of a candidate that are not training steps: building, storing, journal."""
@@ -81,6 +93,7 @@ class Plan:
         retrain: retrainings of the winner for the report.
         rates: speed of the machine in training.
         forward: its speed in a forward pass of one picture; zeros where no limit asks for it.
+        baseline_views: whether the network by hand is tested with several views of each picture, as the winner is.
         warnings: what the user should know before the start.
     """
 
@@ -102,6 +115,7 @@ class Plan:
     retrain: int
     rates: Rates
     forward: Rates = Rates()
+    baseline_views: bool = True
     warnings: tuple[str, ...] = ()
 
     @property
@@ -177,12 +191,14 @@ class _Draft:
     def __init__(
         self, task: Task, settings: Settings, recipe: Recipe, batch_size: int, rates: Rates, forward: Rates
     ) -> None:
-        self.task, self.settings, self.recipe, self.rates, self.forward = task, settings, recipe, rates, forward
+        self.task, self.settings, self.recipe, self.rates = task, settings, recipe, rates
+        self.space = make_space(settings, task.shape, task.classes, rates, math.inf, forward)
         self.preset = PRESETS[settings.preset]
         self.final = self.preset.recipes(task.shape)[1]
         self.batch_size = batch_size
         self.steps = max(1, task.train // batch_size)
-        self.measuring = looking_steps(task.validation, batch_size)
+        rungs = len(RUNGS) if settings.switch("early_stop") else 0
+        self.measuring = _measuring_steps(task, 1, rungs, batch_size)
         self.retraining = retraining(self._retrain(), task.train, task.validation)
 
     def published(self, seconds: float | None) -> dict[str, Any]:
@@ -207,6 +223,7 @@ class _Draft:
             "final_epochs": final,
             "finish_seconds": seconds and seconds * 0.35,
             "measuring_seconds": seconds * 0.05 if seconds else 0.0,
+            "baseline_views": self.final.views,
             "world_size": world_size,
             "rounds": rounds,
             "retrain": self._retrain(),
@@ -216,7 +233,8 @@ class _Draft:
         """Numbers that fit into `seconds`."""
         s, warnings = self.settings, []
         cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 + BASELINE_SHARE + self.retraining))
-        measuring_seconds = min(0.15 * seconds, self._looks() * cap + min(LINEAR_SECONDS, 0.02 * seconds))
+        looking, baseline_views = self._looking(cap, seconds)
+        measuring_seconds = min(LOOKING_SHARE * seconds, looking + min(LINEAR_SECONDS, 0.02 * seconds))
         left = seconds - measuring_seconds
         useful = (s.final_epochs or self.final.longest) * self.steps * typical * 1.5 / SAFETY
         others = BASELINE_SHARE + self.retraining
@@ -246,29 +264,37 @@ class _Draft:
             "final_epochs": s.final_epochs or self.final.longest,
             "finish_seconds": finish_seconds,
             "measuring_seconds": measuring_seconds,
+            "baseline_views": baseline_views,
             "world_size": world_size,
             "rounds": s.rounds,
             "retrain": self._retrain(),
             "warnings": tuple(warnings),
         }
 
-    def _looks(self) -> float:
-        """Steps of the winner that last as long as the last looks at validation and test part, the baseline's too."""
-        views = VIEWS if self.final.views else 1
-        samples = self.task.validation * (1 + views) + self.task.test * views
-        return (1 + BASELINE_SHARE) * looking_steps(samples, self.batch_size)
+    def _looking(self, cap: float, seconds: float) -> tuple[float, bool]:
+        """Seconds of the last looks at validation and test part, and whether the network by hand has several views."""
+        several = VIEWS if self.final.views else 1
+        own = self.rates.step_seconds(self.space.cost(small_network(self.space)))
+        if self._look(several) * (cap + own) <= TESTING_SHARE * seconds:
+            return self._look(several) * (cap + own), self.final.views
+        return self._look(several) * cap + self._look(1) * own, False
+
+    def _look(self, views: int) -> float:
+        """Training steps that last as long as a network's last looks: views have to be better than one, to be taken."""
+        compared = self.task.validation * (1 + views if views > 1 else 1)
+        return looking_steps(compared + self.task.test * views, self.batch_size)
 
     def _step_cap(self, final_seconds: float) -> tuple[float, float]:
         """The cap on a training step, and the mean step of the space's founders under it; both in seconds."""
         cap = SAFETY * final_seconds / max(min(SHORTEST_FINAL, self.final.longest) * self.steps, SHORTEST_STEPS)
-        space = make_space(self.settings, self.task.shape, self.task.classes, self.rates, math.inf, self.forward)
+        space = self.space
         smallest = self.rates.step_seconds(space.cost(space.smallest()))
         cap = max(cap, 3 * smallest)  # some networks must always be legal
         capped = self._founder_steps(dataclasses.replace(space, max_step_seconds=cap))
         return cap, min(cap, 1.3 * float(np.mean(capped)))  # children grow beyond their founders
 
     def _founder_steps(self, space: NetworkSpace) -> list[float]:
-        founders = space.founders(64, Seeds(0).stream("plan"))
+        founders = space.founders(TYPICAL, Seeds(0).stream("plan"))
         return [self.rates.step_seconds(space.cost(genome)) for genome in founders]
 
     def _fidelity(self, seconds: float, typical_step: float) -> tuple[int, float]:
@@ -289,12 +315,29 @@ class _Draft:
         return max(wanted, int(self.final.refit))
 
 
-def predict_seconds(plan: Plan, size: Cost, task: Task, fidelity: Fidelity, measures: int | None) -> float:
-    """Predicted seconds of one training with at most `measures` looks at the validation part, `None` for each epoch."""
+def predict_seconds(
+    plan: Plan, size: Cost, task: Task, fidelity: Fidelity, measures: int | None, rungs: int = 0
+) -> float:
+    """Predicted seconds of one training.
+
+    Args:
+        plan: gives rates and batches.
+        size: of the network.
+        task: the data.
+        fidelity: how much training.
+        measures: looks at the validation part at most, `None` for one after each epoch.
+        rungs: looks at its first samples for early judgement.
+    """
     steps = fidelity.epochs * max(1, int(task.train * fidelity.share) // plan.batch_size)
     looks = fidelity.epochs if measures is None else min(measures, fidelity.epochs)
-    looking = looks * looking_steps(task.validation, plan.batch_size)
-    return (steps + looking) * plan.rates.step_seconds(size) + FIXED_SECONDS
+    measuring = _measuring_steps(task, looks, rungs, plan.batch_size)
+    return (steps + measuring) * plan.rates.step_seconds(size) + FIXED_SECONDS
+
+
+def _measuring_steps(task: Task, looks: int, rungs: int, batch_size: int) -> float:
+    """Training steps that last as long as all looks at the validation part, and the timing of forward passes."""
+    samples = looks * task.validation + rungs * min(RUNG_SAMPLES, task.validation)
+    return looking_steps(samples + TIMED * batch_size, batch_size)
 
 
 def in_words(plan: Plan, task: Task, settings: Settings) -> list[str]:

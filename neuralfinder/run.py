@@ -273,7 +273,8 @@ class _Run:
 
         def predict(candidate: Candidate) -> float:
             size = bench.space.cost(candidate.genome)
-            return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures)
+            rungs = len(candidate.bars)
+            return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures, rungs)
 
         progress = Progress(
             self._strategy(plan, task, bench.space),

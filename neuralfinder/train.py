@@ -18,7 +18,7 @@ from neuralfinder.cost import looking_steps
 from neuralfinder.data.batches import Augmentation, Part, Preparation, Views, plain_batches, training_batches
 from neuralfinder.optimizers import Optimizer
 from neuralfinder.recipes import Recipe
-from neuralfinder.types import RUNGS, Fidelity, Shape
+from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 PLAIN = Views()
 """One look at each picture as it is."""
@@ -29,9 +29,6 @@ EVALUATION_BATCH = 256
 
 WARM_UP = 3
 """Steps that take longer than the others, with what is set up and read for the first time."""
-
-RUNG_PICTURES = 1000
-"""Validation pictures looked at on a rung: a standard error of at most 1.6 points."""
 
 
 class Cancelled(CancelledError):  # noqa: N818 - no error, a request
@@ -234,7 +231,7 @@ class _Judge:
         return bool(self.ended)
 
     def _climb(self, network: nn.Module, bar: float) -> None:
-        self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_PICTURES), self._setup))
+        self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_SAMPLES), self._setup))
         if self.rungs[-1] < bar:
             self.ended, self.score, self.state = "behind", self.rungs[-1], _snapshot(network)
 

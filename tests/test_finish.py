@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 import neuralfinder.finish
 from neuralfinder.answers import told_apart
 from neuralfinder.archive import Archive
-from neuralfinder.baselines import fit_linear, majority, small_network
+from neuralfinder.baselines import fit_linear, majority
 from neuralfinder.cost import Rates
 from neuralfinder.data.batches import Part, Scaling, Views
 from neuralfinder.errors import InputError, NothingTrainedError
@@ -26,7 +26,7 @@ from neuralfinder.executors import in_process
 from neuralfinder.finish import Bench, finish
 from neuralfinder.genome import parse
 from neuralfinder.model import Model
-from neuralfinder.networks import NetworkSpace
+from neuralfinder.networks import NetworkSpace, small_network
 from neuralfinder.plan import BASELINE_SHARE, Plan, Task, predict_seconds
 from neuralfinder.presets import Settings, make_space
 from neuralfinder.recipes import RECIPES

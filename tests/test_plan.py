@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from itertools import pairwise
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from neuralfinder.cost import Rates
 from neuralfinder.errors import InputError
+from neuralfinder.networks import small_network
 from neuralfinder.plan import (
     BASELINE_SHARE,
     SHORTEST_FINAL,
@@ -23,7 +25,7 @@ from neuralfinder.plan import (
     make_plan,
     predict_seconds,
 )
-from neuralfinder.presets import Settings, make_space, make_strategy, read_option
+from neuralfinder.presets import PRESETS, Settings, make_space, make_strategy, read_option
 from neuralfinder.recipes import RECIPES
 from neuralfinder.seeds import Seeds
 from neuralfinder.types import Fidelity, Shape
@@ -78,9 +80,35 @@ def test_planned_candidates_take_the_planned_time() -> None:
         space = make_space(Settings(), task.shape, 10, RATES, plan.max_step_seconds)
         founders = space.founders(200, Seeds(1).stream("x"))
         costs = [space.cost(genome) for genome in founders]
-        each = np.mean([predict_seconds(plan, size, task, plan.fidelity, 10) for size in costs])
+        each = np.mean([predict_seconds(plan, size, task, plan.fidelity, 10, 2) for size in costs])
         assert plan.search_seconds is not None
         assert 0.5 < plan.candidates * each / plan.search_seconds < 1.1  # children are planned larger than founders
+
+
+def test_looks_of_early_judgement_are_predicted() -> None:
+    plan = plan_for(CIFAR, 600.0)
+    space = make_space(Settings(), CIFAR.shape, 10, RATES, plan.max_step_seconds)
+    size = space.cost(space.smallest())
+    without, with_ = (predict_seconds(plan, size, CIFAR, plan.fidelity, 10, rungs) for rungs in (0, 2))
+    looks = 2 * 1000 / plan.batch_size / 3  # a look takes a third of a training step
+    assert with_ - without == pytest.approx(looks * RATES.step_seconds(size))
+    few = Task(800, 200, 200, CIFAR.shape, 10)  # no more are looked at than there are
+    plan = plan_for(few, 600.0)
+    without, with_ = (predict_seconds(plan, size, few, plan.fidelity, 10, rungs) for rungs in (0, 2))
+    assert with_ - without == pytest.approx(2 * 200 / plan.batch_size / 3 * RATES.step_seconds(size))
+
+
+def test_last_looks_are_kept_time_for_and_a_heavy_network_by_hand_gets_one_view() -> None:
+    slow = dataclasses.replace(RATES, mac=1e-8)
+    recipe = PRESETS["fast"].recipes(CIFAR.shape)[1]
+    for seconds, several in ((60.0, False), (3600.0, True)):
+        plan = make_plan(CIFAR, Settings(minutes=seconds / 60), recipe, 128, slow, seconds)
+        assert plan.baseline_views is several
+        space = make_space(Settings(), CIFAR.shape, 10, slow, plan.max_step_seconds)
+        by_hand = slow.step_seconds(space.cost(small_network(space)))
+        test = CIFAR.test / 128 / 3  # steps that a look at the test part lasts as long as
+        looks = 6 * test * plan.max_step_seconds + (6 if several else 1) * test * by_hand
+        assert looks < plan.measuring_seconds < 0.25 * seconds + 1e-9
 
 
 def test_largest_legal_network_has_time_for_the_shortest_final_training() -> None:

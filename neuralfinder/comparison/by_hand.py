@@ -20,29 +20,17 @@ from neuralfinder.executors import compute, in_process
 from neuralfinder.finish import judged, with_views
 from neuralfinder.machine import find_device, keep_memory
 from neuralfinder.model import Predictor
-from neuralfinder.plan import SAFETY, VIEWS
+from neuralfinder.plan import SAFETY, TESTING_SHARE, VIEWS
 from neuralfinder.prepare import divided, make_setup
 from neuralfinder.presets import PRESETS, Settings
 from neuralfinder.references import REFERENCES, build_reference
 from neuralfinder.run import WRITING_SECONDS
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.status import Status
-from neuralfinder.train import (
-    EVALUATION_BATCH,
-    RUNG_PICTURES,
-    Clock,
-    Diverged,
-    Setup,
-    forward_seconds,
-    step_seconds,
-    train,
-)
-from neuralfinder.types import RUNGS, Fidelity, Shape
+from neuralfinder.train import EVALUATION_BATCH, Clock, Diverged, Setup, forward_seconds, step_seconds, train
+from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 MEASURING_SECONDS = 2.0
-
-TESTING_SHARE = 0.15
-"""Share of the time that testing with several views of each picture may take; else there is one view."""
 
 SLOWER = 0.2, 0.04
 """Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
@@ -107,9 +95,7 @@ def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
     else:
         raise NothingTrainedError(f"{name} is at chance after a quarter of its training, at three learning rates")
     predictor, epochs, improvements, views = figures
-    predictor, validation = with_views(
-        dataclasses.replace(setup, recipe=dataclasses.replace(recipe, views=views)), predictor
-    )
+    predictor, validation = with_views(setup, predictor, views)
     test = Part.of(data.samples, data.labels, parts.test, device)
     return {
         **judged(test.labels.cpu().numpy(), predictor.predict(test, setup.bf16)),
@@ -176,4 +162,4 @@ def _chance(setup: Setup) -> float:
     """The accuracy on a rung that always answering the commonest class exceeds in one case of forty."""
     labels = setup.validation.labels.cpu().numpy()
     share = float((labels == majority(labels, setup.classes)).mean())
-    return share + 2 * math.sqrt(share * (1 - share) / min(len(labels), RUNG_PICTURES))
+    return share + 2 * math.sqrt(share * (1 - share) / min(len(labels), RUNG_SAMPLES))

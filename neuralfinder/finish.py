@@ -272,7 +272,7 @@ def _baseline_share(bench: Bench, genome: Genome) -> float:
     return min(BASELINE_SHARE, _seconds(bench, small_network(bench.space), 1) / _seconds(bench, genome, 1))
 
 
-def _baseline_epochs(bench: Bench, genome: Genome, rivals: list[Trained]) -> int:
+def _baseline_epochs(bench: Bench, genome: Genome, rivals: list[Trained]) -> float:
     """As many epochs as the best rival had, or what `BASELINE_SHARE` of its time allows; 1 without rivals."""
     if not rivals:
         return 1
@@ -281,23 +281,24 @@ def _baseline_epochs(bench: Bench, genome: Genome, rivals: list[Trained]) -> int
     return _epochs_within(bench, genome, BASELINE_SHARE * _seconds(bench, best.genome, most), most)
 
 
-def _epochs_within(bench: Bench, genome: Genome, seconds: float, most: int) -> int:
-    """The most epochs of `genome`, from 1 to `most`, that are predicted to take at most `seconds`."""
-    return max(1, bisect_right(range(1, most + 1), seconds, key=lambda epochs: _seconds(bench, genome, epochs)))
+def _epochs_within(bench: Bench, genome: Genome, seconds: float, most: int) -> float:
+    """The most epochs of `genome`, from 1 to `most`, that are predicted to take at most `seconds`, in tenths."""
+    tenths = bisect_right(range(10, 10 * most + 1), seconds, key=lambda tenth: _seconds(bench, genome, tenth / 10))
+    return max(10, 9 + tenths) / 10
 
 
-def _seconds(bench: Bench, genome: Genome, epochs: int) -> float:
+def _seconds(bench: Bench, genome: Genome, epochs: float) -> float:
     setup = bench.setup
     task = Task(len(setup.train), len(setup.validation), 0, bench.space.shape, setup.classes)
     size = bench.space.cost(genome)
-    return bench.pace * predict_seconds(bench.plan, size, task, Fidelity(epochs), setup.recipe.measures)
+    return bench.pace * predict_seconds(bench.plan, size, task, Fidelity.of(epochs), setup.recipe.measures)
 
 
 def _train(
     bench: Bench,
     name: str,
     genome: Genome,
-    epochs: int,
+    epochs: float,
     *,
     share: float,
     setup: Setup | None = None,
@@ -312,7 +313,7 @@ def _train(
         clock = setup.clock.until(time.monotonic() + share * max(0.0, setup.clock.left()))
         setup = dataclasses.replace(setup, clock=clock)
         seed = bench.seeds.number("final", name, genome.key)
-        candidate = Candidate(-1, genome, "final", (), seed, Fidelity(epochs), inherits=inherits)
+        candidate = Candidate(-1, genome, "final", (), seed, Fidelity.of(epochs), inherits=inherits)
         future = bench.executor.submit(partial(evaluate, setup=setup, store=bench.store, name=name), candidate)
         while not future.done():
             wait([future], timeout=HEARTBEAT)

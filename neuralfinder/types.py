@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,12 @@ class Fidelity:
 
     epochs: int
     share: float = 1.0
+
+    @classmethod
+    def of(cls, epochs: float) -> Fidelity:
+        """So many epochs, above 0, as whole ones over an equal part of the data: 1.8 are two over 90 %."""
+        whole = math.ceil(epochs)
+        return cls(whole, epochs / whole)
 
 
 RUNGS = (0.25, 0.5)

@@ -229,7 +229,7 @@ def test_finals_fill_the_time_at_the_pace_of_the_search(
             plan,
             bench.space.cost(parse(e.data["genome"])),
             task,
-            Fidelity(e.data["epochs"]),
+            Fidelity.of(e.data["epochs"]),
             bench.setup.recipe.measures,
         )
         for e in bench.record.read()
@@ -237,6 +237,27 @@ def test_finals_fill_the_time_at_the_pace_of_the_search(
     ]
     assert len(seconds) == 2
     assert sum(seconds) == pytest.approx(1250, rel=0.02)
+
+
+def test_part_of_an_epoch_is_used(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = Archive()
+    archive.add(Candidate(0, parse("C64.bn C64.bn M > G"), "init", (), 0, Fidelity(1, 0.25)), Result(0, 0.9))
+    given: list[Fidelity] = []
+    train = fake_finals({"final-0": 0.95})
+
+    def note(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
+        given.append(candidate.fidelity)
+        return train(candidate, setup, store, name)
+
+    monkeypatch.setattr(neuralfinder.finish, "evaluate", note)
+    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=60)
+    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
+    size = bench.space.cost(parse("C64.bn C64.bn M > G"))
+    two = predict_seconds(plan, size, task, Fidelity(2), bench.setup.recipe.measures)
+    bench = dataclasses.replace(bench, plan=plan, seconds=0.9 * two * (1 + BASELINE_SHARE))
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert given[0].epochs == 2
+    assert 0.75 < given[0].share < 1
 
 
 def test_large_finalists_get_what_small_ones_leave(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +272,7 @@ def test_large_finalists_get_what_small_ones_leave(bench: Bench, monkeypatch: py
     task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
     seconds, epochs = {}, {}
     for row in (event.data for event in bench.record.read()):
-        size, fidelity = bench.space.cost(parse(row["genome"])), Fidelity(row["epochs"])
+        size, fidelity = bench.space.cost(parse(row["genome"])), Fidelity.of(row["epochs"])
         seconds[row["name"]] = predict_seconds(plan, size, task, fidelity, bench.setup.recipe.measures)
         epochs[row["name"]] = row["epochs"]
     assert epochs["final-0"] == 200

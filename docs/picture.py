@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from neuralfinder.cli import _source
 from neuralfinder.presets import Settings
 from neuralfinder.run import run
+from neuralfinder.source import Source
 from neuralfinder.status import Status
 from neuralfinder.terminal import picture
 
@@ -36,7 +36,7 @@ def main() -> None:
 
     threading.Timer(MINUTES * 60 / 3, take).start()
     with tempfile.TemporaryDirectory() as folder:
-        source = _source({"source": None, "test": None, "image_size": None})
+        source = Source.at({"source": None, "test": None, "image_size": None})
         run(source, Settings(minutes=MINUTES, seed=0), Path(folder), status)
 
 

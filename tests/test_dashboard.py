@@ -388,3 +388,22 @@ def test_a_folder_without_a_record_is_refused(tmp_path):
     for command in ("dashboard", "report"):
         outcome = CliRunner().invoke(cli, [command, str(tmp_path)])
         assert "without a record" in str(outcome.exception)
+
+
+def test_foresight_is_held_against_what_came_on_one_scale():
+    """What is expected is the normal score of a rank among the networks before, so what came is a rank among them."""
+    events = list(made_events(5))
+    asked, answered = (next(e for e in reversed(events) if e.kind == kind) for kind in ("asked", "result"))
+    key = asked.data["candidates"][0]["genome"]
+    scores = sorted(e.data["score"] for e in events if e.kind == "result" and e is not answered)
+    note = {"kind": "foresight", "genome": key, "mean": 1.0, "spread": 0.5}
+    changed = [
+        (asked, dataclasses.replace(asked, data={**asked.data, "notes": [*asked.data["notes"], note]})),
+        (answered, dataclasses.replace(answered, data={**answered.data, "score": (scores[2] + scores[3]) / 2})),
+    ]
+    replaced = [next((new for old, new in changed if old is e), e) for e in events]
+    lives = {life["id"]: life for life in told(replaced)["lives"]}
+    life = lives[answered.data["id"]]
+    assert life["expected"] == pytest.approx(0.8413, abs=1e-4)
+    assert life["beaten"] == pytest.approx(3 / len(scores))
+    assert not any("beaten" in other for id_, other in lives.items() if id_ != life["id"])

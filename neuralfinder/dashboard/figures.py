@@ -98,11 +98,11 @@ def _operators(axes: Axes, lives: Sequence[Life]) -> bool:
 
 
 def _foresight(axes: Axes, lives: Sequence[Life]) -> bool:
-    pairs = [(100 * life["expected"], 100 * life["score"]) for life in lives if "expected" in life]
+    pairs = [(100 * life["expected"], 100 * life["beaten"]) for life in lives if "beaten" in life]
     if pairs:
         axes.scatter([before for before, _ in pairs], [after for _, after in pairs], s=8, alpha=0.5)
         axes.axline((pairs[0][0], pairs[0][0]), slope=1, linestyle=":", color="grey")
-        axes.set(xlabel="expected accuracy in %", ylabel="validation accuracy in %")
+        axes.set(xlabel="networks before it expected to be beaten in %", ylabel="beaten in %")
     return len(pairs) > 2
 
 

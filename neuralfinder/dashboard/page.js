@@ -532,7 +532,7 @@
       facts([
         ["score", `${percent(scoreOf(number))}${count > 1 ? ` (mean of ${count} trainings)` : ""}`],
         ["state", state], ["made by", life.operator ?? NONE],
-        ["expected", life.expected === undefined ? undefined : percent(life.expected)],
+        ["expected", life.expected === undefined ? undefined : `to beat ${percent(life.expected, 0)} of those before it${life.beaten === undefined ? "" : `, has beaten ${percent(life.beaten, 0)}`}`],
         ["parameters", life.parameters && whole(life.parameters)], ["multiply-adds", life.macs && short(life.macs)],
         ["training", life.seconds === undefined ? undefined : `${seconds(life.seconds)}${life.done !== undefined && life.done < 1 ? `, ${percent(life.done, 0)} of it done` : ""}`],
         ["one sample", life.milliseconds && `${life.milliseconds[0]} ms`],
@@ -741,7 +741,7 @@
       });
     };
     const front = runningBest([...good].sort((a, b) => a.parameters - b.parameters || b.score - a.score).map((life) => [Math.log10(life.parameters), life.score]));
-    const foreseen = thinned(good.filter((life) => life.expected !== undefined).map((life) => [life]));
+    const foreseen = thinned(good.filter((life) => life.beaten !== undefined).map((life) => [life]));
     const operators = new Map();
     for (const life of good) {
       const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
@@ -759,8 +759,8 @@
       good.length ? chart({ title: "Score against size", xTitle: "parameters", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
         series: [{ kind: "dots", name: "training", points: some.map(([life]) => [Math.log10(life.parameters), life.score, pick(life), title(life)]) },
           { kind: "step", name: "front", points: front }] }) : null,
-      foreseen.length > 2 ? chart({ title: "Foresight: expected against real score", xTitle: "expected", xText: (v) => percent(v, 0), yTitle: "real", diagonal: true,
-        note: "On the dotted line what was expected came.", series: [{ kind: "dots", name: "training", points: foreseen.map(([life]) => [life.expected, life.score, pick(life), title(life)]) }] }) : null,
+      foreseen.length > 2 ? chart({ title: "Foresight: networks before it that each was expected to beat, and has beaten", xTitle: "expected", xText: (v) => percent(v, 0), yTitle: "real", diagonal: true,
+        note: "On the dotted line what was expected came.", series: [{ kind: "dots", name: "training", points: foreseen.map(([life]) => [life.expected, life.beaten, pick(life), title(life)]) }] }) : null,
       bars("Children better than their parents, by operator", [...operators].sort((a, b) => b[1][1] - a[1][1]).map(([name, [paid, all]]) => [name, paid / all, paid, all]),
         (row) => `${row[2]} of ${row[3]}`),
       diversity(), timeSpent(), planTable(),

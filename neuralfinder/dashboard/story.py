@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping
+from statistics import NormalDist
 from typing import Any
 
 from neuralfinder.archive import read_trainings
@@ -30,7 +32,8 @@ class Story:
     * `genomes`: rows `[number, key, layers]`, by whose numbers the others refer to them; a layer is `[kind, filters,
       text, skips, shape after it, parameters]`.
     * `lives`: candidates that are new or have changed: `id`, `genome` and `parents` (numbers), `operator`, `asked` and
-      `ended` in seconds since the beginning, `inherits`, `expected`, and what `Result` has.
+      `ended` in seconds since the beginning, `inherits`, what `Result` has, and, where foresight chose it, the shares
+      of the networks before it that it was `expected` to beat and, once trained, has `beaten`.
     * `scenes`: changes of the world in order: `time`, `round`, `main`, `outcome`, `cells` as `[row, column, genome]`.
     * `finals`: full trainings.
     * `run`, `data`, `plan`, `stop`, `answers`, `finished`, `ablation`: the last event of the kind.
@@ -55,6 +58,7 @@ class Story:
         self._finals: list[dict[str, Any]] = []
         self._single: dict[str, Any] = {}
         self._expected: dict[str, float] = {}
+        self._scores: list[float] = []
         self._impossible: dict[str, int] = {}
         self._totals: dict[str, float] = {"trained": 0, "failed": 0, "seconds": 0.0}
 
@@ -108,7 +112,7 @@ class Story:
     def _note(self, note: Mapping[str, Any]) -> None:
         kind = note["kind"]
         if kind == "foresight":
-            self._expected[note["genome"]] = note["mean"]
+            self._expected[note["genome"]] = NormalDist().cdf(note["mean"])  # from the normal score of its rank
         elif kind.startswith("infeasible"):
             self._impossible[kind] = self._impossible.get(kind, 0) + 1
         elif kind in ("settled", "round"):
@@ -136,7 +140,13 @@ class Story:
     def _answer(self, data: Mapping[str, Any]) -> None:
         self._totals["failed" if data["failure"] else "trained"] += 1
         self._totals["seconds"] += data["seconds"]
-        self._lives[data["id"]] |= {**_short(data), "ended": self._now}
+        life = self._lives[data["id"]]
+        life |= {**_short(data), "ended": self._now}
+        if (score := data["score"]) is not None:
+            if "expected" in life and self._scores:
+                ties = bisect_left(self._scores, score) + bisect_right(self._scores, score)
+                life["beaten"] = round(ties / 2 / len(self._scores), 5)
+            insort(self._scores, score)
         self._changed[data["id"]] = None
 
     def _number(self, key: str) -> int:

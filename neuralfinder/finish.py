@@ -155,9 +155,10 @@ def _measure(
     """The winner as a model, and the figures about it and all that it is compared with."""
     setup = bench.setup
     model, measured = with_views(setup, _load(bench.store, setup, classes, winner), setup.recipe.views)
-    several = setup.recipe.views and bench.plan.baseline_views
     by_hand, by_hand_measured = (
-        with_views(setup, _load(bench.store, setup, classes, baseline), several) if baseline else (None, None)
+        with_views(setup, _load(bench.store, setup, classes, baseline), bench.plan.baseline_views)
+        if baseline
+        else (None, None)
     )
     again = [dataclasses.replace(_load(bench.store, whole, classes, each), views=model.views) for each in retrained]
     refit = setup.recipe.refit and bool(again)

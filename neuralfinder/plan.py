@@ -115,7 +115,7 @@ class Plan:
     retrain: int
     rates: Rates
     forward: Rates = Rates()
-    baseline_views: bool = True
+    baseline_views: bool = False
     warnings: tuple[str, ...] = ()
 
     @property

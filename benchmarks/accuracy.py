@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from neuralfinder.record import Record
-from neuralfinder.report import improvements
+from neuralfinder.search.record import Record
+from neuralfinder.show.report import improvements
 
 
 def search(data: str | None, seed: int, options: list[str], kept: Path | None = None) -> dict[str, Any]:

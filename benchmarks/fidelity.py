@@ -18,18 +18,18 @@ from pathlib import Path
 import torch
 from scipy.stats import spearmanr
 
-from neuralfinder.build import build
-from neuralfinder.cost import Rates
 from neuralfinder.data import load, split
-from neuralfinder.data.batches import Part, Scaling
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
-from neuralfinder.genome import Genome
-from neuralfinder.machine import describe, find_device, has_bf16, keep_memory, measure
-from neuralfinder.plan import Task, batch_size_for, make_plan
-from neuralfinder.presets import Settings, make_space
-from neuralfinder.recipes import RECIPES
+from neuralfinder.job.plan import Task, batch_size_for, make_plan
+from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.genome import Genome
 from neuralfinder.seeds import Seeds, torch_seed
-from neuralfinder.train import Setup, train
+from neuralfinder.training.batches import Part, Scaling
+from neuralfinder.training.build import build
+from neuralfinder.training.machine import describe, find_device, has_bf16, keep_memory, measure
+from neuralfinder.training.recipes import RECIPES
+from neuralfinder.training.train import Setup, train
 from neuralfinder.types import Fidelity
 
 

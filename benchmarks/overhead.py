@@ -18,12 +18,12 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from neuralfinder.cost import Rates
-from neuralfinder.executors import in_process
-from neuralfinder.judgement import Judgement
-from neuralfinder.presets import Settings, make_space, make_strategy
-from neuralfinder.record import Record
-from neuralfinder.search import Limits, Progress, replay, search
+from neuralfinder.job.presets import Settings, make_space, make_strategy
+from neuralfinder.networks.cost import Rates
+from neuralfinder.search.early_stopping import EarlyStopping
+from neuralfinder.search.executors import in_process
+from neuralfinder.search.loop import Limits, Progress, replay, search
+from neuralfinder.search.record import Record
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
 
@@ -38,7 +38,7 @@ def fresh(count: int) -> Progress:
     settings = Settings(seed=0)
     space = make_space(settings, Shape(3, 32, 32), 10, Rates(), math.inf)
     strategy = make_strategy(settings, space, Fidelity(1), world_size=9, rounds=count)
-    return Progress(strategy, inherit=True, judgement=Judgement(), leaders=3)
+    return Progress(strategy, inherit=True, early_stopping=EarlyStopping(), leaders=3)
 
 
 def measure(count: int) -> dict[str, Any]:

@@ -25,12 +25,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neuralfinder.archive import Archive
-from neuralfinder.genome import Choice, Genome
-from neuralfinder.presets import PRESETS
+from neuralfinder.job.presets import PRESETS
+from neuralfinder.networks.genome import Choice, Genome
+from neuralfinder.networks.tabular import Table, read_macro, read_nasbench201
+from neuralfinder.search.archive import Archive
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import AgingEvolution, ArtificialLife, LocalSearch, Random, Strategy
-from neuralfinder.tables import Table, read_macro, read_nasbench201
 from neuralfinder.types import Candidate, Fidelity
 
 Make = Callable[[Table, Seeds], Strategy]

@@ -25,13 +25,13 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 from torch.utils.data import DataLoader, Dataset
 
-from neuralfinder.build import build
-from neuralfinder.cost import cost
-from neuralfinder.data.batches import Part, Scaling
-from neuralfinder.genome import PUBLISHED_BEST, Genome, parse
-from neuralfinder.machine import describe, find_device, has_bf16, keep_memory
-from neuralfinder.recipes import RECIPES
-from neuralfinder.train import Setup, accuracy, train
+from neuralfinder.networks.cost import cost
+from neuralfinder.networks.genome import PUBLISHED_BEST, Genome, parse
+from neuralfinder.training.batches import Part, Scaling
+from neuralfinder.training.build import build
+from neuralfinder.training.machine import describe, find_device, has_bf16, keep_memory
+from neuralfinder.training.recipes import RECIPES
+from neuralfinder.training.train import Setup, accuracy, train
 from neuralfinder.types import Fidelity
 
 NETWORKS = {

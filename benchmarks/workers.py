@@ -24,10 +24,10 @@ from typing import Any
 
 import ray
 
-from neuralfinder.executors import Executor, in_process
-from neuralfinder.ray_executor import ray_workers
-from neuralfinder.record import Record
-from neuralfinder.search import Limits, Progress, search
+from neuralfinder.search.executors import Executor, in_process
+from neuralfinder.search.loop import Limits, Progress, search
+from neuralfinder.search.ray_executor import ray_workers
+from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import Random
 from neuralfinder.testing import TOY

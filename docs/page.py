@@ -16,9 +16,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from neuralfinder.dashboard.document import offline_page
-from neuralfinder.dashboard.story import told
-from neuralfinder.record import Record
+from neuralfinder.search.record import Record
+from neuralfinder.show.page.document import offline_page
+from neuralfinder.show.page.story import told
 
 WIDTHS = {400: 860, 1280: 900, 3840: 2100}
 """Widths of the screenshots and their heights."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from neuralfinder.presets import Settings
-from neuralfinder.run import run
-from neuralfinder.source import Source
-from neuralfinder.status import Status
-from neuralfinder.terminal import picture
+from neuralfinder.data.sources import Source
+from neuralfinder.job.presets import Settings
+from neuralfinder.job.run import run
+from neuralfinder.job.status import Status
+from neuralfinder.show.terminal import picture
 
 MINUTES = 2.0
 

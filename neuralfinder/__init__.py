@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neuralfinder.errors import InputError, NeuralFinderError
     from neuralfinder.estimator import NeuralFinder
-    from neuralfinder.genome import Genome, parse
-    from neuralfinder.model import Model
+    from neuralfinder.networks.genome import Genome, parse
+    from neuralfinder.training.model import Model
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Genome": "genome",
+    "Genome": "networks.genome",
     "InputError": "errors",
-    "Model": "model",
+    "Model": "training.model",
     "NeuralFinder": "estimator",
     "NeuralFinderError": "errors",
-    "parse": "genome",
+    "parse": "networks.genome",
 }
 
 __all__ = ["Genome", "InputError", "Model", "NeuralFinder", "NeuralFinderError", "__version__", "parse"]

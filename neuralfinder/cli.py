@@ -19,9 +19,9 @@ from neuralfinder import __version__
 from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, RunFolderError, lacking
 
 if TYPE_CHECKING:
-    from neuralfinder.presets import Settings
-    from neuralfinder.record import Record
-    from neuralfinder.source import Source
+    from neuralfinder.data.sources import Source
+    from neuralfinder.job.presets import Settings
+    from neuralfinder.search.record import Record
 
 STARTED = time.monotonic()
 """The budget counts from here, loading of torch included."""
@@ -100,7 +100,7 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def gathered(*, data: str | None, **others: Any) -> None:
-        from neuralfinder.source import address_of
+        from neuralfinder.data.sources import address_of
 
         where = {name: others.pop(name) for name in ("test", "image_size", "text", "image", "target")}
         command(address=address_of(data, where), **others)
@@ -139,7 +139,7 @@ def search(
     from `list datasets`, or nothing for hand-written digits. The same command again resumes; a finished run answers at
     once.
     """
-    from neuralfinder.presets import Settings, default_minutes, read_option
+    from neuralfinder.job.presets import Settings, default_minutes, read_option
 
     if chosen["minutes"] is None:
         chosen["minutes"] = default_minutes(chosen["preset"], chosen["candidates"])
@@ -159,8 +159,8 @@ def check(address: dict[str, Any], form: str) -> None:
 
     from neuralfinder.data import examined, split
     from neuralfinder.data.doctor import report
+    from neuralfinder.data.sources import read
     from neuralfinder.data.tokens import tokenized
-    from neuralfinder.source import read
 
     with tempfile.TemporaryDirectory() as scratch:
         whole = examined(read(address, Path(scratch)))
@@ -200,8 +200,8 @@ def compare(
     """
     from neuralfinder.comparison.compare import Comparison
     from neuralfinder.comparison.pages import compare_and_write
-    from neuralfinder.presets import Settings
-    from neuralfinder.source import Source
+    from neuralfinder.data.sources import Source
+    from neuralfinder.job.presets import Settings
 
     names = tuple(name.strip() for name in methods.split(",") if name.strip())
     settings = Settings(**chosen)
@@ -234,7 +234,7 @@ def resume(folder: Path, quiet: bool) -> None:
 @click.option("--pareto", is_flag=True, help="Only those that no other beats in score, parameters and milliseconds.")
 def top(folder: Path, count: int, form: str, pareto: bool) -> None:
     """The best networks of RUN; `--format seed` prints the tuples of 2017."""
-    from neuralfinder import report
+    from neuralfinder.show import report
 
     with _record(folder) as record:
         click.echo(report.top(record, count, form, pareto))
@@ -250,7 +250,7 @@ def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
 
     What `--ablate` finds is kept in the record, unless it had time for less than before, and shown on the page.
     """
-    from neuralfinder import report
+    from neuralfinder.show import report
 
     with _record(folder) as record:
         lines = report.show_run(record) if id_ is None else report.show_candidate(record, id_)
@@ -260,7 +260,7 @@ def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
 
 
 def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
-    from neuralfinder import ablation
+    from neuralfinder.job import ablation
 
     source, settings = _recorded(record, folder)
     removals = ablation.ablate(source, settings, record, seconds)
@@ -274,9 +274,9 @@ def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
 
 def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
     """Data and settings that a run was begun with."""
-    from neuralfinder.presets import Settings
-    from neuralfinder.report import beginning
-    from neuralfinder.source import Source
+    from neuralfinder.data.sources import Source
+    from neuralfinder.job.presets import Settings
+    from neuralfinder.show.report import beginning
 
     began = beginning(record)
     if not began["address"]:
@@ -292,9 +292,9 @@ def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
 )
 def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
     """Write the page about RUN, finished or not, as one file that needs nothing else."""
-    from neuralfinder.dashboard.document import offline_page
-    from neuralfinder.dashboard.figures import save_figures
-    from neuralfinder.dashboard.story import told
+    from neuralfinder.show.page.document import offline_page
+    from neuralfinder.show.page.figures import save_figures
+    from neuralfinder.show.page.story import told
 
     with _record(folder) as record:
         story = told(record.read())
@@ -311,7 +311,7 @@ def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
 def dashboard(folder: Path, port: int, no_token: bool) -> None:
     """Serve the page about RUN on this machine, live while it searches; Ctrl-C ends it."""
     try:
-        from neuralfinder.dashboard.server import new_token, serve
+        from neuralfinder.show.page.server import new_token, serve
     except ImportError as error:
         raise lacking("dashboard", "its server", "dashboard", "use `neuralfinder report`") from error
     serve(folder, port, "" if no_token else new_token(), click.echo)
@@ -325,10 +325,10 @@ def dashboard(folder: Path, port: int, no_token: bool) -> None:
 @click.option("--image", metavar="COLUMN", help="Column of a table with paths of pictures. [found by its name]")
 def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, image: str | None) -> None:
     """Classes of pictures or texts: files, folders of files, .npz files with X, tables of texts or of paths."""
-    from neuralfinder import report
     from neuralfinder.data import Columns
-    from neuralfinder.model import Model
-    from neuralfinder.predict import predictions
+    from neuralfinder.show import report
+    from neuralfinder.training.model import Model
+    from neuralfinder.training.predict import predictions
 
     rows = predictions(Model.load(folder), inputs, Columns(text, image=image))
     columns = ("input", "label", "probability")
@@ -345,21 +345,21 @@ def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, i
 @click.argument("what", type=click.Choice(["strategies", "references", "presets", "genes", "datasets", "settings"]))
 def list_(what: str) -> None:
     """Names that other commands take."""
-    from neuralfinder import report
+    from neuralfinder.show import report
 
     click.echo(report.as_table(("name", "meaning"), [[*row] for row in _listed(what)], left=(0, 1)))
 
 
 def _listed(what: str) -> Iterable[tuple[str, str]]:
-    from neuralfinder.genome import GENES
-    from neuralfinder.presets import PRESETS, option_defaults, option_values
+    from neuralfinder.job.presets import PRESETS, option_defaults, option_values
+    from neuralfinder.networks.genome import GENES
     from neuralfinder.strategies import STRATEGIES
 
     match what:
         case "strategies":
             return [(name, (strategy.__doc__ or "").strip().splitlines()[0]) for name, strategy in STRATEGIES.items()]
         case "references":
-            from neuralfinder.references import REFERENCES  # needs torch, which takes a moment to load
+            from neuralfinder.comparison.references import REFERENCES  # needs torch, which takes a moment to load
 
             return [(name, reference.summary) for name, reference in REFERENCES.items()]
         case "presets":
@@ -383,19 +383,19 @@ def _listed(what: str) -> Iterable[tuple[str, str]]:
 
 
 def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bool, as_json: bool = False) -> None:
-    from neuralfinder.report import summary
-    from neuralfinder.status import Status
-    from neuralfinder.terminal import view
+    from neuralfinder.job.status import Status
+    from neuralfinder.show.report import summary
+    from neuralfinder.show.terminal import view
 
     status = Status(started=STARTED, budget_seconds=settings.minutes and settings.minutes * 60)
     name = address["source"] or "digits"
     status.say(f"NeuralFinder {__version__}: {name}, seed {settings.seed}, preset {settings.preset}, into {folder}")
     try:
         with view(status, quiet, folder / "run.sqlite" if as_json else None):
-            from neuralfinder.source import Source
+            from neuralfinder.data.sources import Source
 
             source = Source.at(address)
-            from neuralfinder.run import run
+            from neuralfinder.job.run import run
 
             _, result = run(source, settings, folder, status)
     except KeyboardInterrupt:
@@ -415,7 +415,7 @@ def _default_folder(address: dict[str, Any], settings: Settings, prefix: str = "
 @contextmanager
 def _record(folder: Path) -> Iterator[Record]:
     """The record of a run folder, for reading."""
-    from neuralfinder.record import Record
+    from neuralfinder.search.record import Record
 
     with Record(folder / "run.sqlite", readonly=True) as record:
         yield record

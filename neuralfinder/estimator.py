@@ -17,7 +17,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_consistent_length, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from neuralfinder.archive import read_archive
 from neuralfinder.data import Dataset, from_arrays
 from neuralfinder.data.hub import is_hub
 from neuralfinder.data.intake import from_hub
@@ -25,11 +24,12 @@ from neuralfinder.data.labels import encode
 from neuralfinder.data.pairs import from_pairs, is_pairs
 from neuralfinder.data.texts import from_texts, is_texts
 from neuralfinder.errors import InputError
-from neuralfinder.presets import Settings, default_minutes
-from neuralfinder.record import Record
-from neuralfinder.report import leaderboard, summary
-from neuralfinder.status import Status
-from neuralfinder.terminal import view
+from neuralfinder.job.presets import Settings, default_minutes
+from neuralfinder.job.status import Status
+from neuralfinder.search.archive import leaderboard, read_archive
+from neuralfinder.search.record import Record
+from neuralfinder.show.report import summary
+from neuralfinder.show.terminal import view
 
 LEADERBOARD = 15
 
@@ -120,8 +120,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             folder = Path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
             status.say(f"NeuralFinder: {len(data.labels):,} {data.kind}s, seed {self.seed}, preset {self.preset}")
             with view(status, quiet=not self.verbose):
-                from neuralfinder.run import run
-                from neuralfinder.source import Source
+                from neuralfinder.data.sources import Source
+                from neuralfinder.job.run import run
 
                 source = Source(data.name, data.fingerprint, lambda *_: data)
                 self.model_, self.result_ = run(source, settings, folder, status)

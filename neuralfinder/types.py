@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neuralfinder.genome import Genome
+    from neuralfinder.networks.genome import Genome
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from neuralfinder.cost import Rates
-from neuralfinder.genome import (
+from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.genome import (
     ACTIVATIONS,
     JOINS,
     AvgPool,
@@ -72,7 +72,7 @@ st.register_type_strategy(
 @pytest.fixture
 def quick_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No measuring of the machine, and one thread: the networks here are too small for two."""
-    monkeypatch.setattr("neuralfinder.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
+    monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

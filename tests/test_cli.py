@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from neuralfinder import cli
-from neuralfinder.forms import from_seed
-from neuralfinder.record import Record
+from neuralfinder.networks.forms import from_seed
+from neuralfinder.search.record import Record
 from neuralfinder.types import Result
 
 SMALL = ("--candidates", "2", "--epochs", "1", "--final-epochs", "1", "--finalists", "1")
@@ -403,7 +403,7 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
 
 
 def test_nothing_could_be_trained(tmp_path, monkeypatch):
-    from neuralfinder import finish, run
+    from neuralfinder.job import finish, run
 
     def evaluate(candidate, setup, store, name=None):
         return Result(candidate.id, None, "diverged", "the loss is nan in epoch 1")
@@ -422,8 +422,8 @@ def test_nothing_could_be_trained(tmp_path, monkeypatch):
 
 
 def test_a_mistake_of_ours_costs_a_candidate_not_the_run(tmp_path, monkeypatch):
-    from neuralfinder import run
-    from neuralfinder.evaluate import evaluate
+    from neuralfinder.job import run
+    from neuralfinder.training.evaluate import evaluate
 
     def sometimes(candidate, setup, store):
         if candidate.id == 0:

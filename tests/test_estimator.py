@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-import neuralfinder.evaluate
+import neuralfinder.training.evaluate
 from neuralfinder import InputError, NeuralFinder
 from neuralfinder.errors import RunFolderError
-from neuralfinder.train import train
+from neuralfinder.training.train import train
 
 pytestmark = pytest.mark.usefixtures("quick_machine")
 
@@ -362,7 +362,7 @@ def test_other_shapes_are_refused_by_predict(shape: tuple[int, ...], given: str)
 def test_bad_input_is_refused_before_any_training(
     change: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("neuralfinder.run.run", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr("neuralfinder.job.run.run", lambda *_: pytest.fail("something was started"))
     X, y = bars()
     with pytest.raises(InputError, match=words):
         tiny(run=tmp_path / "run").fit(**{"X": X, "y": y, **change})
@@ -383,7 +383,7 @@ def test_finished_run_answers_at_once_with_the_same(tmp_path: Path, monkeypatch:
     X, y = bars()
     names = np.array(["a", "b", "猫"])[y]
     first = tiny(run=tmp_path).fit(X, names)
-    monkeypatch.setattr("neuralfinder.evaluate.train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("neuralfinder.training.evaluate.train", lambda *_: pytest.fail("trained again"))
     second = tiny(run=str(tmp_path)).fit(X, names)
     assert same_run(first, second)
     assert second.result_ == first.result_
@@ -427,7 +427,7 @@ def interrupting(times: int, at: int) -> Any:
 
 def test_ctrl_c_once_ends_the_search_and_gives_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = bars()
-    monkeypatch.setattr(neuralfinder.evaluate, "train", interrupting(1, at=4))
+    monkeypatch.setattr(neuralfinder.training.evaluate, "train", interrupting(1, at=4))
     finder = tiny(candidates=50).fit(X, y)
     assert finder.result_["interrupted"] is True
     assert [row["id"] for row in sorted(finder.leaderboard_, key=lambda row: row["id"])] == [0, 1, 2]
@@ -439,7 +439,7 @@ def test_ctrl_c_once_ends_the_search_and_gives_the_best_so_far(monkeypatch: pyte
 def test_ctrl_c_twice_leaves_and_the_same_fit_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = bars()
     whole = tiny(candidates=6, run=tmp_path / "whole").fit(X, y)
-    monkeypatch.setattr(neuralfinder.evaluate, "train", interrupting(2, at=4))
+    monkeypatch.setattr(neuralfinder.training.evaluate, "train", interrupting(2, at=4))
     finder = tiny(candidates=6, run=tmp_path / "halves")
     with pytest.raises(KeyboardInterrupt):
         finder.fit(X, y)
@@ -461,7 +461,7 @@ def test_killed_run_goes_on_to_the_same_end(station: str, tmp_path: Path, monkey
             raise SystemExit
         return train(*args)
 
-    monkeypatch.setattr(neuralfinder.evaluate, "train", counting)
+    monkeypatch.setattr(neuralfinder.training.evaluate, "train", counting)
     finder = tiny(candidates=5, finalists=2, run=tmp_path / "halves")
     with pytest.raises(SystemExit):
         finder.fit(X, y)

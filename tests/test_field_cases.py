@@ -19,14 +19,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-import neuralfinder.evaluate
+import neuralfinder.training.evaluate
 from neuralfinder import Model, NeuralFinder
-from neuralfinder.archive import read_trainings
 from neuralfinder.cli import cli
-from neuralfinder.cost import Rates, cost
 from neuralfinder.errors import NothingTrainedError
-from neuralfinder.record import Record
-from neuralfinder.train import train
+from neuralfinder.networks.cost import Rates, cost
+from neuralfinder.search.archive import read_trainings
+from neuralfinder.search.record import Record
+from neuralfinder.training.train import train
 from neuralfinder.types import Shape
 
 LIMIT = 50_000
@@ -45,7 +45,7 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     """No measuring of the machine."""
-    monkeypatch.setattr("neuralfinder.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
+    monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
 
 
 def tiny(**settings: Any) -> NeuralFinder:
@@ -153,7 +153,7 @@ CPU = lambda: RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate m
 def test_h05_out_of_memory_is_learned_from(
     errors: tuple[Any, ...], strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neuralfinder.evaluate, "train", out_of_memory_above(LIMIT, *errors))
+    monkeypatch.setattr(neuralfinder.training.evaluate, "train", out_of_memory_above(LIMIT, *errors))
     X, y = pictures(60, 12)
     np.savez(tmp_path / "data.npz", X=X, y=y)
     command = f"search {tmp_path}/data.npz --candidates 20 --epochs 1 --final-epochs 2 --run {tmp_path}/run"
@@ -196,7 +196,7 @@ def test_h05_no_memory_for_final_training_leaves_what_the_search_found(monkeypat
             raise CUDA()
         return train(*args)
 
-    monkeypatch.setattr(neuralfinder.evaluate, "train", trainer)
+    monkeypatch.setattr(neuralfinder.training.evaluate, "train", trainer)
     X, y = pictures(60, 12)
     finder = tiny(candidates=3).fit(X, y)
     assert finder.result_["genome"] == finder.leaderboard_[0]["genome"]
@@ -208,7 +208,7 @@ def test_h05_no_memory_for_final_training_leaves_what_the_search_found(monkeypat
 def test_h05_no_memory_at_all_is_an_error_with_the_reasons_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neuralfinder.evaluate, "train", out_of_memory_above(0, CUDA))
+    monkeypatch.setattr(neuralfinder.training.evaluate, "train", out_of_memory_above(0, CUDA))
     X, y = pictures(60, 12)
     with pytest.raises(NothingTrainedError, match="show RUN"):
         tiny(candidates=3, run=tmp_path).fit(X, y)
@@ -391,8 +391,8 @@ def test_h12_estimator_writes_the_same_lines(
         time.sleep(0.4)
         return train(*args)
 
-    monkeypatch.setattr(neuralfinder.evaluate, "train", slow_train)
-    monkeypatch.setattr("neuralfinder.terminal.LINE_EVERY", 0.0)
+    monkeypatch.setattr(neuralfinder.training.evaluate, "train", slow_train)
+    monkeypatch.setattr("neuralfinder.show.terminal.LINE_EVERY", 0.0)
     X, y = pictures(60, 12)
     NeuralFinder(minutes=1, candidates=3, epochs=1, finalists=1, final_epochs=2).fit(X, y)
     out = capfd.readouterr().out

@@ -11,23 +11,23 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
-from neuralfinder.baselines import majority
-from neuralfinder.cost import looking_steps
+from neuralfinder.comparison.references import REFERENCES, build_reference
 from neuralfinder.data import Dataset
-from neuralfinder.data.batches import Part
 from neuralfinder.errors import InputError, NothingTrainedError
-from neuralfinder.executors import compute, in_process
-from neuralfinder.finish import judged, with_views
-from neuralfinder.machine import find_device, keep_memory
-from neuralfinder.model import Predictor
-from neuralfinder.plan import SAFETY, TESTING_SHARE, VIEWS
-from neuralfinder.prepare import divided, make_setup
-from neuralfinder.presets import PRESETS, Settings
-from neuralfinder.references import REFERENCES, build_reference
-from neuralfinder.run import WRITING_SECONDS
+from neuralfinder.job.baselines import majority
+from neuralfinder.job.finish import judged, with_views
+from neuralfinder.job.plan import SAFETY, TESTING_SHARE, VIEWS
+from neuralfinder.job.prepare import divided, make_setup
+from neuralfinder.job.presets import PRESETS, Settings
+from neuralfinder.job.run import WRITING_SECONDS
+from neuralfinder.job.status import Status
+from neuralfinder.networks.cost import looking_steps
+from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds, torch_seed
-from neuralfinder.status import Status
-from neuralfinder.train import EVALUATION_BATCH, Clock, Diverged, Setup, forward_seconds, step_seconds, train
+from neuralfinder.training.batches import Part
+from neuralfinder.training.machine import find_device, keep_memory
+from neuralfinder.training.model import Predictor
+from neuralfinder.training.train import EVALUATION_BATCH, Clock, Diverged, Setup, forward_seconds, step_seconds, train
 from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 MEASURING_SECONDS = 2.0

@@ -11,10 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
-from neuralfinder.presets import Settings
-from neuralfinder.record import Record
-from neuralfinder.references import REFERENCES
+from neuralfinder.job.presets import Settings
+from neuralfinder.search.record import Record
 from neuralfinder.strategies import STRATEGIES
 
 Row = dict[str, Any]
@@ -143,10 +143,10 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
     from neuralfinder.data import limited
+    from neuralfinder.data.sources import read
     from neuralfinder.data.tokens import tokenized
-    from neuralfinder.machine import describe, find_device
-    from neuralfinder.prepare import divided
-    from neuralfinder.source import read
+    from neuralfinder.job.prepare import divided
+    from neuralfinder.training.machine import describe, find_device
 
     row: Row = {"method": method, "seed": seed}
     try:
@@ -177,10 +177,10 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
 
 def _search(data: Any, settings: Settings, folder: Path) -> Row:
     """Figures of a whole search."""
-    from neuralfinder.report import improvements, trained_epochs
-    from neuralfinder.run import run
-    from neuralfinder.source import Source
-    from neuralfinder.status import Status
+    from neuralfinder.data.sources import Source
+    from neuralfinder.job.run import run
+    from neuralfinder.job.status import Status
+    from neuralfinder.show.report import improvements, trained_epochs
 
     source = Source(data.name, data.fingerprint, lambda *_: data)
     _, result = run(source, settings, folder, Status())

@@ -14,10 +14,10 @@ import numpy as np
 import neuralfinder
 from neuralfinder.comparison.compare import Comparison, Row
 from neuralfinder.comparison.published import PROTOCOL, STRATEGY_ERRORS, TABLES
-from neuralfinder.presets import PRESETS
-from neuralfinder.recipes import RECIPES
-from neuralfinder.references import REFERENCES
-from neuralfinder.report import as_table
+from neuralfinder.comparison.references import REFERENCES
+from neuralfinder.job.presets import PRESETS
+from neuralfinder.show.report import as_table
+from neuralfinder.training.recipes import RECIPES
 
 LEVEL = 0.95
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuralfinder.strategies.aging_evolution import AgingEvolution
-from neuralfinder.strategies.artificial_life import ArtificialLife
+from neuralfinder.strategies.artificial_life.evolution import ArtificialLife
 from neuralfinder.strategies.base import Strategy
 from neuralfinder.strategies.hill_climbing import HillClimbing
 from neuralfinder.strategies.large_scale_evolution import LargeScaleEvolution

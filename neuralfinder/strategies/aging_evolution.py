@@ -12,12 +12,12 @@ from collections import deque
 from typing import Any
 
 from neuralfinder.errors import check_range
-from neuralfinder.genome import Genome
+from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.space import Space
+from neuralfinder.networks.variation import vary
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
-from neuralfinder.variation import vary
 
 
 class AgingEvolution(Strategy):

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neuralfinder.cost import Cost
 from neuralfinder.errors import CallOrderError, check_range
-from neuralfinder.genome import Genome
+from neuralfinder.networks.cost import Cost
+from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Fidelity, Result
 
 MOST_SETTLED = 1000

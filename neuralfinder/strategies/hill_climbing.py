@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.errors import check_range
-from neuralfinder.genome import Conv, Gene, Genome, MaxPool
-from neuralfinder.networks import NetworkSpace, of_networks
+from neuralfinder.networks.chains import ChainSpace, of_networks
+from neuralfinder.networks.genome import Conv, Gene, Genome, MaxPool
+from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
 
@@ -37,14 +37,14 @@ def _replaced(genome: Genome, place: int, *genes: Gene) -> Genome:
     return Genome((*genome.genes[:place], *genes, *genome.genes[place + 1 :]), genome.head)
 
 
-def deeper(genome: Genome, _: NetworkSpace, rng: np.random.Generator) -> Genome:
+def deeper(genome: Genome, _: ChainSpace, rng: np.random.Generator) -> Genome:
     """A convolution of the same width behind one: morphism of type I, it begins as the identity."""
     found = _convolutions(genome)
     place, gene = found[int(rng.integers(len(found)))]
     return _replaced(genome, place, gene, dataclasses.replace(gene, skips=(), join="add", stride=1))
 
 
-def wider(genome: Genome, space: NetworkSpace, rng: np.random.Generator) -> Genome:
+def wider(genome: Genome, space: ChainSpace, rng: np.random.Generator) -> Genome:
     """A convolution of the next width, or the one after: type II, its new channels count nothing at first."""
     found = _convolutions(genome)
     place, gene = found[int(rng.integers(len(found)))]
@@ -52,7 +52,7 @@ def wider(genome: Genome, space: NetworkSpace, rng: np.random.Generator) -> Geno
     return _replaced(genome, place, dataclasses.replace(gene, filters=int(rng.choice(more)))) if more else genome
 
 
-def skipping(genome: Genome, _: NetworkSpace, rng: np.random.Generator) -> Genome:
+def skipping(genome: Genome, _: ChainSpace, rng: np.random.Generator) -> Genome:
     """An earlier output added to that of a convolution without a skip: type IV."""
     found = [(place, gene) for place, gene in _convolutions(genome) if place and not gene.skips]
     if not found:
@@ -62,7 +62,7 @@ def skipping(genome: Genome, _: NetworkSpace, rng: np.random.Generator) -> Genom
     return _replaced(genome, place, dataclasses.replace(gene, skips=(back,)))
 
 
-MORPHISMS: dict[str, Callable[[Genome, NetworkSpace, np.random.Generator], Genome]] = {
+MORPHISMS: dict[str, Callable[[Genome, ChainSpace, np.random.Generator], Genome]] = {
     "deeper": deeper,
     "wider": wider,
     "skip": skipping,

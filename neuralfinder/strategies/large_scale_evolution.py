@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.errors import check_range
-from neuralfinder.genome import Conv, Gene, Genome, Identity, PoolHead
-from neuralfinder.networks import of_networks
+from neuralfinder.networks.chains import of_networks
+from neuralfinder.networks.genome import Conv, Gene, Genome, Identity, PoolHead
+from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
 

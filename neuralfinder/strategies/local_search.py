@@ -10,12 +10,12 @@ from collections import deque
 from typing import Any
 
 from neuralfinder.errors import InputError
-from neuralfinder.genome import Genome
+from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.space import Space
+from neuralfinder.networks.variation import one_change
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
-from neuralfinder.variation import one_change
 
 
 class LocalSearch(Strategy):

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from neuralfinder.errors import check_range
-from neuralfinder.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, MaxPool, PoolHead
-from neuralfinder.networks import NetworkSpace, of_networks
+from neuralfinder.networks.chains import ChainSpace, of_networks
+from neuralfinder.networks.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, MaxPool, PoolHead
+from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
 
@@ -134,7 +134,7 @@ class MetaQNN(Strategy):
             max_genes=2 * deepest + 1,
         )
         super().__init__(own, seeds, fidelity)
-        self.networks: NetworkSpace = own
+        self.networks: ChainSpace = own
         self.candidates, self.deepest, self.replay, self.restarts = candidates, deepest, replay, restarts
         self.q: defaultdict[tuple[State, Action], float] = defaultdict(lambda: FIRST_Q)
         self._rng = seeds.stream("metaqnn")

@@ -5,8 +5,8 @@ The yardstick of Li & Talwalkar, "Random search and reproducibility for neural a
 
 from __future__ import annotations
 
+from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
-from neuralfinder.space import Space
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.types import Fidelity, Result
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from neuralfinder.archive import candidate_row
 from neuralfinder.errors import CallOrderError
-from neuralfinder.executors import Executor
-from neuralfinder.genome import Genome, parse
-from neuralfinder.space import Space
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.networks.space import Space
+from neuralfinder.networks.variation import vary
+from neuralfinder.search.archive import candidate_row
+from neuralfinder.search.executors import Executor
 from neuralfinder.strategies.base import Strategy
 from neuralfinder.testing.toy import TOY, Answer, ToyTask, drive
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Fidelity, Result
-from neuralfinder.variation import vary
 
 
 def _check(holds: bool, message: str) -> None:

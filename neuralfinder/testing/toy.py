@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuralfinder.genome import Conv, Gene, Genome, parse
-from neuralfinder.networks import NetworkSpace
+from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.genome import Conv, Gene, Genome, parse
 from neuralfinder.strategies.base import Strategy
 from neuralfinder.types import Candidate, Result, Shape
 
@@ -26,7 +26,7 @@ class ToyTask:
         target: the best genome; the only one of score 1.
     """
 
-    space: NetworkSpace
+    space: ChainSpace
     target: Genome
 
     def score(self, genome: Genome) -> float:
@@ -50,7 +50,7 @@ def _change(left: Gene, right: Gene) -> float:
     return float(left != right)
 
 
-TOY = ToyTask(NetworkSpace(Shape(1, 8, 8), 10, filters=(16, 32, 64, 128)), parse("C16 C32 M C64 M"))
+TOY = ToyTask(ChainSpace(Shape(1, 8, 8), 10, filters=(16, 32, 64, 128)), parse("C16 C32 M C64 M"))
 """The toy task of the package's own tests: 5 genes, 4 widths, at most 3 pools."""
 
 

@@ -1,0 +1,1 @@
+"""Minutes and data -> model: settings, the plan, the stations of a run, and the figures about its outcome."""

@@ -1,0 +1,137 @@
+"""What each gene of the winner is worth: the winner is trained again without it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuralfinder.data.sources import Source
+from neuralfinder.data.tokens import tokenized
+from neuralfinder.errors import RunFolderError
+from neuralfinder.job.plan import Plan
+from neuralfinder.job.prepare import divided, make_setup
+from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.status import Status
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.search.record import Record
+from neuralfinder.seeds import Seeds
+from neuralfinder.training.evaluate import evaluate
+from neuralfinder.training.machine import find_device, keep_memory
+from neuralfinder.training.train import Clock
+from neuralfinder.training.weights import WeightStore
+from neuralfinder.types import Candidate, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The winner without the gene at `place`, or whole where this is `None`.
+
+    `score` is its validation accuracy after as much training as a candidate got, 0..1; without one, `why` says why.
+    `change` is the score less that of the whole winner, `noise` two standard errors of it; `None` where one is missing.
+    """
+
+    place: int | None
+    gene: str
+    genome: str
+    score: float | None
+    why: str = ""
+    change: float | None = None
+    noise: float | None = None
+
+
+def ablate(source: Source, settings: Settings, record: Record, seconds: float) -> list[Removal]:
+    """Train the winner of a finished run, and the winner without each of its genes, for as long as candidates were.
+
+    Args:
+        source: the run's data.
+        settings: the run's settings.
+        record: the run's record; nothing is written to it.
+        seconds: wall time for all of it, reading included; a training that time cuts short counts as none.
+
+    Returns:
+        The whole winner first, then one removal for each gene in order.
+
+    Raises:
+        RunFolderError: the run is not finished.
+    """
+    clock = Clock(time.monotonic() + seconds)
+    finished, planned = record.last("finished"), record.last("plan")
+    if not finished or not planned:
+        raise RunFolderError("the run", given="not finished", expected="a finished one", mend="let it end first")
+    values = dict(planned.data)
+    flip, bf16, task = (values.pop(name) for name in ("flip", "bf16", "task"))
+    plan, shape = Plan.read(values), Shape(**task["shape"])
+    keep_memory()
+    with tempfile.TemporaryDirectory() as scratch:
+        data, parts = divided(source.load(Path(scratch), lambda *_: None), settings)
+        data = tokenized(data, parts.train)
+        setup = make_setup(data, parts, settings, find_device(settings.device), Status())
+        setup = dataclasses.replace(setup, batch_size=plan.batch_size, flip=flip, bf16=bf16, clock=clock)
+        space = make_space(settings, shape, task["classes"], plan.rates, math.inf, plan.forward)
+        winner = parse(finished.data["genome"])
+        seed = Seeds(settings.seed).number("ablation", winner.key)
+        removals = []
+        for place, genome in [(None, winner), *((place, without(winner, place)) for place in range(len(winner)))]:
+            gene = "" if place is None else str(winner.genes[place])
+            if reason := space.infeasible(genome):
+                removals.append(Removal(place, gene, genome.key, None, f"not possible ({reason.split(':')[1]})"))
+                continue
+            if clock.left() <= 0:
+                removals.append(Removal(place, gene, genome.key, None, "no time left"))
+                continue
+            candidate = Candidate(-1, genome, "ablation", (), seed, plan.fidelity)
+            result = evaluate(candidate, setup, WeightStore(Path(scratch) / "weights"), "ablation")
+            cut = result.ended == "deadline"
+            score = None if cut else result.score
+            why = "no time left" if cut else result.failure or ""
+            whole = removals[0].score if removals else None
+            removals.append(Removal(place, gene, genome.key, score, why, *_change(whole, score, len(parts.validation))))
+    return removals
+
+
+def _change(whole: float | None, score: float | None, validation: int) -> tuple[float | None, float | None]:
+    """The change and its noise, from so many validation samples."""
+    if whole is None or score is None:
+        return None, None
+    return score - whole, 2 * math.sqrt(sum(s * (1 - s) for s in (whole, score)) / validation)
+
+
+def keep(removals: Sequence[Removal], folder: Path) -> None:
+    """Write it into the record of the run, unless it knows less than what is there or the winner could not be trained.
+
+    Raises:
+        RunFolderError: the record cannot be written to.
+    """
+    if removals[0].score is None:
+        return
+    with Record(folder / "run.sqlite") as record:
+        before = record.last("ablation")
+        known = sum(row["score"] is not None for row in before.data["rows"]) if before else 0
+        if sum(removal.score is not None for removal in removals) >= known:
+            record.append("ablation", [{"rows": [dataclasses.asdict(removal) for removal in removals]}])
+
+
+def without(genome: Genome, place: int) -> Genome:
+    """The genome without the gene at `place`; what skips over it then comes from one gene further back."""
+    return Genome(genome.genes[:place] + genome.genes[place + 1 :], genome.head)
+
+
+def in_words(removals: list[Removal]) -> list[str]:
+    """One line for each removal; differences within two standard errors are called noise."""
+    whole = removals[0]
+    if whole.score is None:
+        return [f"ablation  the winner could not be trained again: {whole.why}"]
+    lines = [f"ablation  {whole.score:.2%} whole, trained as candidates were; without"]
+    for removal in removals[1:]:
+        name = f"  gene {removal.place} {removal.gene}"
+        if removal.score is None or removal.change is None or removal.noise is None:
+            lines.append(f"{name}: {removal.why}")
+            continue
+        noise = ", within the noise" if abs(removal.change) <= removal.noise else ""
+        lines.append(f"{name}: {removal.score:.2%}, {100 * removal.change:+.2f} points{noise}")
+    return lines

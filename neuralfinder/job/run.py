@@ -1,0 +1,378 @@
+"""One run, from data to model: the folder, the order of the stations, the clock and the keyboard."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+import neuralfinder
+from neuralfinder.data.doctor import report
+from neuralfinder.data.sources import Source
+from neuralfinder.data.tokens import tokenized
+from neuralfinder.errors import RunFolderError, lacking
+from neuralfinder.job.answers import for_people
+from neuralfinder.job.budget import latest, search_limits, seconds_left
+from neuralfinder.job.finish import Bench, finish
+from neuralfinder.job.interrupts import Interrupts
+from neuralfinder.job.plan import Plan, Task, in_words, make_plan, predict_seconds
+from neuralfinder.job.prepare import divided, make_setup, make_whole, part_for, retokenized
+from neuralfinder.job.presets import PRESETS, Settings, make_space, make_strategy
+from neuralfinder.job.status import Status
+from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.cost import Rates
+from neuralfinder.search.archive import pareto_front
+from neuralfinder.search.early_stopping import EarlyStopping
+from neuralfinder.search.executors import Executor, compute, in_process
+from neuralfinder.search.loop import Progress, replay, search
+from neuralfinder.search.record import Record
+from neuralfinder.seeds import Seeds
+from neuralfinder.strategies import Strategy
+from neuralfinder.training.evaluate import evaluate
+from neuralfinder.training.machine import describe, find_device, keep_memory, measure, measure_forward
+from neuralfinder.training.model import Model
+from neuralfinder.training.train import Clock, Setup
+from neuralfinder.training.weights import WeightStore
+from neuralfinder.types import Candidate, Result
+
+INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed"
+
+WHERE = ("workers", "ray")
+"""Settings that may change from one part of a run to the next: results do not depend on who trains."""
+
+WRITING_SECONDS = 1.0
+"""Kept of the budget for writing the model and leaving."""
+
+
+def run(source: Source, settings: Settings, folder: Path, status: Status) -> tuple[Model, dict[str, Any]]:
+    """Begin, resume or just answer: the same call does what is left to do.
+
+    Args:
+        source: the data.
+        settings: what the user decided.
+        folder: the run folder; made when missing.
+        status: for eyes.
+
+    Returns:
+        The winner and the content of `result.json`.
+
+    Raises:
+        InputError: the data are unfit for training.
+        RunFolderError: the folder belongs to another run, another process or a newer version.
+        NothingTrainedError: no network could be trained.
+        KeyboardInterrupt: the user asked twice to stop; the run can be resumed.
+    """
+    status.budget_seconds = settings.minutes and settings.minutes * 60
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise RunFolderError(
+            ascii(str(folder)), given="a path that is not UTF-8", expected="one that is, or no weights can be written",
+            mend="give another --run",
+        ) from error  # fmt: skip
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunFolderError(
+            str(folder), given="in use by another process", expected="a run folder of its own for each process",
+            mend="wait for the other to end, or give another --run",
+        ) from error  # fmt: skip
+    except OSError as error:
+        raise RunFolderError(
+            str(folder), given=f"no usable folder ({error.strerror})", expected="a folder that can be written to",
+            mend="give another --run",
+        ) from error  # fmt: skip
+    try:
+        with Record(folder / "run.sqlite") as record:
+            _check_same_run(record, source, settings, folder)
+            if finished := record.last("finished"):
+                _delete_images(folder)
+                status.say(f"{folder} is finished; this is what it found")
+                status.enter("done")
+                return Model.load(folder), dict(finished.data)
+            return _Run(source, settings, folder, status, record).go()
+    finally:
+        lock.release()
+
+
+class _Run:
+    """The stations of a run that is not finished."""
+
+    def __init__(self, source: Source, settings: Settings, folder: Path, status: Status, record: Record) -> None:
+        self.source, self.settings, self.folder = source, settings, folder
+        self.status, self.record = status, record
+        self.preset = PRESETS[settings.preset]
+        self.seeds = Seeds(settings.seed)
+        self.store = WeightStore(folder.absolute() / "weights")
+        self.last: tuple[Candidate, Result] | None = None
+        self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
+        spent = [event.data for event in record.read() if event.kind == "result"]
+        self.searched_before: float = sum(row["seconds"] for row in spent)
+        self.finished_before: float = sum(e.data["result"]["seconds"] for e in record.read() if e.kind == "final")
+
+    def go(self) -> tuple[Model, dict[str, Any]]:
+        """Read, measure, plan, search, finish, write."""
+        status, settings = self.status, self.settings
+        keep_memory()
+        device = find_device(settings.device)
+        with self.interrupts.watched(), self._computing() as executor:
+            status.enter("reading")
+            data = self.source.load(self.folder, status.progress)
+            raw, parts = divided(data, settings)
+            data = tokenized(raw, parts.train)
+            status.say(*data.notes)
+            if not self.record.last("data"):
+                self.record.append("data", [report(data)])
+            whole = retokenized(raw, data, parts, settings)
+            open_test = partial(part_for, (data, whole), parts.test, device)
+            task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
+
+            status.enter("measuring")
+            setup = compute(executor, make_setup, data, parts, settings, device, status)
+            plan, setup = self._plan(task, setup, executor)
+            status.aim, status.about = plan.candidates, not plan.candidates_fixed
+            space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds, plan.forward)
+            finishing = dataclasses.replace(setup, recipe=self.preset.recipes(task.shape)[1])
+            bench = Bench(
+                plan,
+                finishing,
+                partial(make_whole, finishing, whole, parts),
+                space,
+                self.store,
+                self.record,
+                executor,
+                self.seeds,
+                status,
+                settings.switch("inherit"),
+                max_milliseconds=settings.limit("max_latency_ms"),
+            )
+
+            started = time.monotonic()
+            with self._workers(executor, device) as (workers, slots):
+                progress = self._search(task, bench, setup, workers, slots)
+            search_seconds = time.monotonic() - started + self.searched_before
+
+            started = time.monotonic()
+            stop = self.record.last("stop")
+            interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
+            clock = Clock(max(setup.clock.deadline, started + 2.0), self.interrupts.second)  # a model always comes back
+            bench = dataclasses.replace(
+                bench,
+                setup=dataclasses.replace(finishing, clock=clock),
+                pace=progress.pace,
+                seconds=seconds_left(plan, progress, stop.data["slots"] if stop else slots, interrupted),
+            )
+            model, figures = finish(bench, progress.archive, data.classes, open_test)
+            self.record.append("answers", [for_people(figures.pop("answers"), data, parts.test)])
+            finish_seconds = time.monotonic() - started + self.finished_before
+        result = {
+            "status": "done",
+            **self._common(progress, plan),
+            **figures,
+            "pareto": pareto_front(progress.archive),
+            "data": {"name": self.source.name, "notes": list(data.notes), **dataclasses.asdict(task)},
+            "device": describe(device),
+            "seconds": {
+                "search": search_seconds,
+                "finish": finish_seconds,
+                "training": progress.spent,
+                "training_predicted": progress.told,
+                "total": status.elapsed + self.searched_before + self.finished_before,
+            },
+            "interrupted": interrupted,
+            "warnings": list(plan.warnings),
+        }
+        model.save(self.folder / "model")
+        self._write_result(result)
+        self.record.append("finished", [result])
+        _delete_images(self.folder)
+        status.enter("done")
+        return model, result
+
+    @contextmanager
+    def _computing(self) -> Iterator[Executor]:
+        """Where all is computed; what still trains at the end is told to stop."""
+        with in_process() as executor:
+            try:
+                yield executor
+            finally:
+                self.interrupts.stop()
+
+    @contextmanager
+    def _workers(self, executor: Executor, device: torch.device) -> Iterator[tuple[Executor, int]]:
+        """Where candidates are trained, and how many at once."""
+        if self.settings.ray is None and (self.settings.workers or 1) == 1:
+            yield executor, 1
+            return
+        try:
+            from neuralfinder.search.ray_executor import ray_workers
+        except ImportError as error:
+            raise lacking("--workers and --ray", "Ray", "ray", "leave them out") from error
+        cuda = device.type == "cuda"
+        with ray_workers(self.settings.workers, self.settings.ray, cuda, keep_memory) as (ray, slots):
+            threading.Thread(target=self._stop_on_interrupt, args=(ray.stop,), daemon=True).start()
+            self.status.say(f"training {slots} candidates at once through Ray")
+            yield ray, slots
+
+    def _stop_on_interrupt(self, stop: Callable[[], None]) -> None:
+        self.interrupts.first.wait()
+        stop()
+
+    def _plan(self, task: Task, setup: Setup, executor: Executor) -> tuple[Plan, Setup]:
+        """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
+        if recorded := self.record.last("plan"):
+            values = dict(recorded.data)
+            flip, bf16, _ = (values.pop(name) for name in ("flip", "bf16", "task"))
+            plan = Plan.read(values)
+            setup = dataclasses.replace(setup, batch_size=plan.batch_size, flip=flip, bf16=bf16)
+        else:
+            plan = self._new_plan(task, setup, executor)
+            own = {"flip": setup.flip, "bf16": setup.bf16, "task": dataclasses.asdict(task)}
+            self.record.append("plan", [{**plan.plain(), **own}])
+        self.status.say(*in_words(plan, task, self.settings))
+        deadline = math.inf
+        if self.status.left is not None:
+            spent = self.searched_before + self.finished_before
+            deadline = time.monotonic() + self.status.left - WRITING_SECONDS - spent
+        return plan, dataclasses.replace(setup, clock=Clock(deadline, self.interrupts.first))
+
+    def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
+        left = self.status.left
+        free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
+        measuring = None if left is None else min(3.0, max(0.3, 0.04 * left))
+        rates = compute(executor, measure, setup, free, measuring)
+        limited = self.settings.limit("max_latency_ms") is not None
+        forward = compute(executor, measure_forward, setup, free) if limited else Rates()
+        left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
+        plan = make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left, forward)
+        self._strategy(plan, task, free)  # refuses settings that do not fit before the run rests on them
+        return plan
+
+    def _strategy(self, plan: Plan, task: Task, space: ChainSpace) -> Strategy:
+        return make_strategy(
+            self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation, plan.candidates
+        )
+
+    def _search(self, task: Task, bench: Bench, setup: Setup, executor: Executor, slots: int) -> Progress:
+        """Replay what is recorded and search on, unless the search has stopped already."""
+        plan = bench.plan
+
+        def predict(candidate: Candidate) -> float:
+            size = bench.space.cost(candidate.genome)
+            rungs = len(candidate.bars)
+            return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures, rungs)
+
+        progress = Progress(
+            self._strategy(plan, task, bench.space),
+            predict,
+            inherit=self.settings.switch("inherit"),
+            early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,
+            leaders=plan.finalists,
+        )
+        replay(progress, self.record.read())
+        self._show(progress)
+        if self.record.last("stop"):
+            return progress
+        began = time.monotonic() - self.searched_before
+        limits = search_limits(bench, setup.clock, began, self.interrupts.first.is_set)
+        setup = dataclasses.replace(setup, clock=setup.clock.until(latest(plan, setup.clock, began)))
+        self.status.enter("searching")
+        train_one = partial(evaluate, setup=setup, store=self.store)
+        for _ in search(progress, executor, train_one, self.record, limits, slots):
+            self.store.sweep({str(id_) for id_ in progress.needed()})
+            if self._show(progress):
+                self._write_improvement(progress, plan)
+        return progress
+
+    def _show(self, progress: Progress) -> bool:
+        """Bring the status up to date; says whether there is a new best."""
+        status = self.status
+        status.counts, status.view = dict(progress.strategy.counts), progress.strategy.view()
+        leader = next(iter(progress.archive.best(1)), None)
+        if progress.last and progress.last is not self.last:
+            self.last = progress.last
+            candidate, answer = progress.last
+            fate = answer.failure or f"{answer.score:.2%}"
+            status.recent.append(f"{candidate.operator} {fate}  {candidate.genome.key}")
+            status.bests += [leader.score] if leader else []
+        if leader is None or (status.best is not None and leader.score <= status.best):
+            return False
+        status.best, status.best_genome = leader.score, leader.genome.key
+        return True
+
+    def _write_improvement(self, progress: Progress, plan: Plan) -> None:
+        leader = progress.archive.best(1)[0]
+        row = {"status": "searching", "validation_accuracy": leader.score, "genome": leader.genome.key}
+        self._write_result({**self._common(progress, plan), **row})
+
+    def _common(self, progress: Progress, plan: Plan) -> dict[str, Any]:
+        return {
+            "candidates": {**progress.strategy.counts, "stopped": progress.stopped},
+            "budget_seconds": plan.budget_seconds,
+            "seed": self.settings.seed,
+            "preset": self.settings.preset,
+            "strategy": self.settings.strategy or "artificial-life",
+            "versions": {
+                "neuralfinder": neuralfinder.__version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+            },
+        }
+
+    def _write_result(self, result: dict[str, Any]) -> None:
+        """Write `result.json` whole or not at all."""
+        part = self.folder / "result.json.part"
+        part.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        part.replace(self.folder / "result.json")
+
+
+def _delete_images(folder: Path) -> None:
+    """Delete the pictures that did not fit into memory."""
+    (folder / "images.npy").unlink(missing_ok=True)
+
+
+def _check_same_run(record: Record, source: Source, settings: Settings, folder: Path) -> None:
+    """Begin a record, or refuse one of other data or settings.
+
+    Before there is a plan nothing rests on data and settings: whoever mends them there begins again.
+    """
+    wanted = {
+        "data": source.name,
+        "fingerprint": source.fingerprint,
+        "settings": settings.plain(),
+        "address": dict(source.address),
+        "version": neuralfinder.__version__,
+    }
+    wanted = json.loads(json.dumps(wanted))
+    event = record.last("run")
+    if event is None or (event.data != wanted and record.last("plan") is None):
+        record.append("run", [wanted])
+        return
+    began = event.data
+    if began["fingerprint"] != source.fingerprint:
+        raise RunFolderError(
+            str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.name} as it is",
+            mend="give another --run, or the same data",
+        )  # fmt: skip
+    asked, before = ({**row["settings"], "image_size": row["address"].get("image_size")} for row in (wanted, began))
+    for name, value in asked.items():
+        if name not in WHERE and before.get(name) != value:
+            raise RunFolderError(
+                str(folder), given=f"a run with {name} {before.get(name)}", expected=f"{name} {value}",
+                mend="give another --run, or continue the old one with `neuralfinder resume`",
+            )  # fmt: skip

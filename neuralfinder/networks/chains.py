@@ -1,0 +1,387 @@
+"""The space of chain networks for one task: what is legal, and what is proposed first."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neuralfinder.errors import InputError
+from neuralfinder.networks.cost import Cost, Rates, cost, groups, inputs, pools_at_once, shapes, skip_sources
+from neuralfinder.networks.genome import (
+    RISING,
+    Conv,
+    DenseHead,
+    Dropout,
+    Gene,
+    Genome,
+    Head,
+    Identity,
+    MaxPool,
+    Pool,
+    PoolHead,
+)
+from neuralfinder.networks.space import Space
+from neuralfinder.types import Shape
+
+ALPHABETS: dict[str, tuple[int, ...]] = {
+    "2017": (16, 32, 64, 96, 128, 192, 224, 256, 512),
+    "s21": (16, 32, 48, 96, 128, 192, 256, 512),
+    "s31_literal": (16, 32, 64, 96, 128, 196, 224, 256, 512),
+    "union": (16, 32, 48, 64, 96, 128, 192, 196, 224, 256, 512),
+    "fast": (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
+}
+"""Filter counts. `2017` is the list of the experiment with 196 read as 192, which is what the published best uses."""
+
+
+POOL_SHARE, DROPOUT_SHARE = 0.25, 0.1
+"""Shares of new genes that are pools, and dropout."""
+
+DRAWS = 4
+"""Genomes drawn for each founder that is not `single`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSpace(Space):
+    """The legal networks for one task.
+
+    Attributes:
+        shape: shape of one sample.
+        classes: number of classes, 2 or more.
+        filters: the filter counts a convolution may have, ascending.
+        norm: whether convolutions carry batch normalisation.
+        kernels, strides, activations, groups: what else a convolution may have.
+        separable: whether it may be depthwise-separable.
+        longest_skip: the most genes a skip may reach back; 0 for no skips.
+        pools, dropouts: the pools and the percents of dropout there are, the usual one first.
+        head: the head every network gets.
+        founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random chains of
+            stages whose widths never shrink; `layer` - one convolution of any width and kernel. Of some chains or
+            layers the one with most multiply-adds: what the caps allow is there to be used.
+        pool_first: whether a network may begin with a pool.
+        max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
+        rates: speed of the machine, for `max_step_seconds`.
+        max_step_seconds: cap on the predicted seconds of one training step.
+        forward: speed of the machine in a forward pass of one picture, for `max_forward_seconds`.
+        max_forward_seconds: cap on the predicted seconds of such a pass.
+    """
+
+    shape: Shape
+    classes: int
+    filters: tuple[int, ...] = ALPHABETS["2017"]
+    norm: bool = False
+    kernels: tuple[int, ...] = (3,)
+    strides: tuple[int, ...] = (1,)
+    activations: tuple[str, ...] = ("relu",)
+    groups: tuple[int, ...] = (1,)
+    separable: bool = False
+    longest_skip: int = 0
+    pools: tuple[Pool, ...] = (MaxPool(),)
+    dropouts: tuple[int, ...] = ()
+    head: Head = DenseHead(512)
+    founders_are: str = "single"
+    pool_first: bool = False
+    max_convolutions: int = 20
+    max_genes: int = 32
+    max_parameters: int = 30_000_000
+    max_macs: int = 3_000_000_000
+    rates: Rates = Rates()
+    max_step_seconds: float = math.inf
+    forward: Rates = Rates()
+    max_forward_seconds: float = math.inf
+    _alternatives: dict[Gene, Sequence[Gene]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    @property
+    def max_pools(self) -> int:
+        """How often the shorter side can be halved; of a line, the longer one."""
+        return int(math.log2(self.shape.width if self.shape.line else min(self.shape.height, self.shape.width)))
+
+    def cost(self, genome: Genome) -> Cost:
+        """The cost of `genome` on this task."""
+        return cost(genome, self.shape, self.classes)
+
+    def infeasible(self, genome: Genome) -> str | None:
+        """Why `genome` cannot live here (`infeasible:empty|pool-first|pool|cap`), or `None` when it can."""
+        if not genome.genes:
+            return "infeasible:empty"
+        if isinstance(genome.genes[0], Pool) and not self.pool_first:
+            return "infeasible:pool-first"
+        if genome.halvings > self.max_pools or (MaxPool(5) in genome.genes and self._empty_map(genome)):
+            return "infeasible:pool"
+        return "infeasible:cap" if self._beyond_caps(genome) else None
+
+    def _empty_map(self, genome: Genome) -> bool:
+        return any(min(after.height, after.width) < 1 for after in shapes(genome, self.shape))
+
+    def _beyond_caps(self, genome: Genome) -> bool:
+        if genome.convolutions > self.max_convolutions or len(genome) > self.max_genes:
+            return True
+        needs = self.cost(genome)
+        return (
+            needs.parameters > self.max_parameters
+            or needs.macs > self.max_macs
+            or self.rates.step_seconds(needs) > self.max_step_seconds
+            or self.forward.step_seconds(needs) > self.max_forward_seconds
+        )
+
+    def conv(self, filters: int) -> Conv:
+        """A convolution as this space has them."""
+        return Conv(filters, self.norm)
+
+    def alternatives(self, gene: Gene) -> Sequence[Gene]:
+        """The gene with one attribute changed to any other value there is; nothing where there is one value only."""
+        if gene not in self._alternatives:
+            self._alternatives[gene] = tuple(
+                dataclasses.replace(gene, **_change(name, value))
+                for name, values in self._values(gene).items()
+                for value in values
+                if value != _value(gene, name)
+            )
+        return self._alternatives[gene]
+
+    def neighbours(self, gene: Gene) -> Sequence[Gene]:
+        """The gene with one attribute changed to the next lower or higher value; words have no order."""
+        near: list[Gene] = []
+        for name, values in self._values(gene).items():
+            now = _value(gene, name)
+            if isinstance(now, str):
+                others = [value for value in values if value != now]
+            else:
+                others = [
+                    max((v for v in values if v < now), default=now),
+                    min((v for v in values if v > now), default=now),
+                ]
+            near += [dataclasses.replace(gene, **_change(name, value)) for value in others if value != now]
+        return near
+
+    def _values(self, gene: Gene) -> dict[str, Sequence[Any]]:
+        """The values that each attribute of a gene may have here."""
+        match gene:
+            case Conv():
+                skips = range(-self.longest_skip, self.longest_skip + 1)
+                return {
+                    "filters": self.filters,
+                    "kernel": self.kernels,
+                    "stride": self.strides,
+                    "activation": self.activations,
+                    "groups": self.groups,
+                    "separable": (False, True) if self.separable else (False,),
+                    "skips": skips,
+                }
+            case Dropout():
+                return {"percent": self.dropouts}
+        return {}
+
+    def new_gene(self, rng: np.random.Generator) -> Gene:
+        """A pool with probability `POOL_SHARE`, dropout with `DROPOUT_SHARE` where there is any, else a convolution.
+
+        A uniform kind of pool; a convolution of uniform width, otherwise as usual.
+        """
+        draw = rng.random()
+        if draw < POOL_SHARE:
+            return self.pools[int(rng.integers(len(self.pools)))] if self.pools[1:] else self.pools[0]
+        if self.dropouts and draw < POOL_SHARE + DROPOUT_SHARE:
+            return Dropout(int(rng.choice(self.dropouts)))
+        return self.conv(int(rng.choice(self.filters)))
+
+    def canonical(self, genome: Genome) -> Genome:
+        """What is built, without what changes nothing: one genome for all that are the same network.
+
+        Skips that reach before the first gene go, groups become such that divide, and max-pools go that a maximum over
+        the whole map follows.
+        """
+        return self._without_idle_pools(self._with_real_links(genome))
+
+    def _with_real_links(self, genome: Genome) -> Genome:
+        """Without skips that reach before the first gene, and with groups that divide."""
+        if not any(
+            isinstance(g, Identity) or (isinstance(g, Conv) and (g.skips or g.groups > 1)) for g in genome.genes
+        ):
+            return genome
+        genes, maps = list(genome.genes), shapes(genome, self.shape)
+        for place, gene in enumerate(genome.genes):
+            if not isinstance(gene, Conv | Identity):
+                continue
+            skips = tuple(place - source for source in skip_sources(genome, place))
+            if skips == (1,) and gene.join == "in":
+                skips = ()
+            changes: dict[str, Any] = {"skips": skips, "join": gene.join if skips else "add"}
+            if isinstance(gene, Conv):
+                changes["groups"] = groups(gene, inputs(genome, place, maps, self.shape).channels)
+            genes[place] = dataclasses.replace(gene, **changes)
+        return Genome(tuple(genes), genome.head)
+
+    def _without_idle_pools(self, genome: Genome) -> Genome:
+        """Without the last max-pools where the head takes the maximum anyway, and they look at the whole map."""
+        while self._pools_idly(genome):
+            genome = Genome(genome.genes[:-1], genome.head)
+        return genome
+
+    def _pools_idly(self, genome: Genome) -> bool:
+        if not (isinstance(genome.head, PoolHead) and genome.head.largest) or len(genome) < 2:
+            return False
+        last, before = genome.genes[-1], genome.genes[-2]
+        maps = shapes(genome, self.shape)[-2]
+        whole = last == MaxPool(3) or (last == MaxPool(2) and not maps.width % 2 and (maps.line or not maps.height % 2))
+        if whole and isinstance(before, Conv) and pools_at_once(genome, len(genome) - 2):
+            return not before.norm and before.activation in RISING  # the pool comes before the activation
+        return whole
+
+    def mend(self, genome: Genome) -> Genome:
+        """Pools deleted from the right until the picture survives all of them."""
+        genes, surplus = list(genome.genes), genome.halvings - self.max_pools
+        if surplus <= 0:
+            return genome
+        for place in reversed(range(len(genes))):
+            if surplus > 0 and isinstance(genes[place], Pool):
+                del genes[place]
+                surplus -= 1
+        return Genome(tuple(genes), genome.head)
+
+    def features(self, genome: Genome) -> np.ndarray:
+        """Depth, multiply-adds, parameters; what is unusual; and how many convolutions of what width at each map size.
+
+        Widths and counts of numbers are logarithms to base 2. `(7 + 3 (max_pools + 1),)`
+        """
+        size = self.cost(genome)
+        levels: list[list[float]] = [[] for _ in range(self.max_pools + 1)]
+        level = 0
+        for gene in genome.genes:
+            if isinstance(gene, Pool) or (isinstance(gene, Conv) and gene.stride > 1):
+                level = min(level + 1, self.max_pools)
+            if isinstance(gene, Conv):
+                levels[level].append(math.log2(gene.filters))
+        widths = [[len(level), level[0], level[-1]] if level else [0.0, 0.0, 0.0] for level in levels]
+        whole = [genome.convolutions, math.log2(1 + size.macs), math.log2(1 + size.parameters)]
+        convolutions = [gene for gene in genome.genes if isinstance(gene, Conv)]
+        unusual = [
+            sum(bool(gene.skips) for gene in convolutions),
+            sum(gene.separable or gene.groups > 1 for gene in convolutions),
+            sum((gene.kernel - 3) / 2 for gene in convolutions),
+            sum(gene.activation != "relu" for gene in convolutions),
+        ]
+        return np.array([*whole, *unusual, *np.ravel(widths)], dtype=float)
+
+    def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
+        """The `n` genomes a world begins with."""
+        if self.founders_are == "single":
+            return self._single_founders(n, rng)
+        draw = self._chain if self.founders_are == "chain" else self._layer
+        founders: list[Genome] = []
+        seen: set[Genome] = set()
+        for _ in range(n):
+            fresh = [genome for _ in range(DRAWS) if (genome := draw(rng)) not in seen]
+            founders.append(max(fresh, key=lambda genome: self.cost(genome).macs) if fresh else draw(rng))
+            seen.add(founders[-1])
+        return founders
+
+    def sample(self, rng: np.random.Generator) -> Genome:
+        """One genome at random: a uniform length up to 12, a uniform number of pools, widths uniform.
+
+        The smallest one when 1,000 draws meet no legal genome.
+        """
+        for _ in range(1000):
+            length = int(rng.integers(1, min(12, self.max_convolutions) + 1))
+            genes: list[Gene] = [self.conv(int(f)) for f in rng.choice(self.filters, length)]
+            for _ in range(int(rng.integers(0, self.max_pools + 1))):
+                genes.insert(int(rng.integers(1, len(genes) + 1)), MaxPool())
+            genome = Genome(tuple(genes), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self.smallest()
+
+    def _single_founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
+        """Single layers of 2017: exactly round(0.3 n) lives are a convolution and a pool, shuffled over the cells."""
+        pooled = np.arange(n) < round(0.3 * n)
+        rng.shuffle(pooled)
+        widths = rng.choice(self.filters, n)
+        return [
+            Genome((self.conv(int(f)), MaxPool()) if pool else (self.conv(int(f)),), self.head)
+            for f, pool in zip(widths, pooled, strict=True)
+        ]
+
+    def _chain(self, rng: np.random.Generator) -> Genome:
+        """Stages of one or two convolutions, a pool between stages, ending on a map of about 4x4."""
+        stages = max(0, self.max_pools - 2) + 1
+        for _ in range(200):
+            counts = rng.integers(1, 3, size=stages)
+            widths = iter(np.sort(rng.choice(self.filters, int(counts.sum()))))
+            genes: list[Gene] = []
+            for stage, count in enumerate(counts):
+                if stage:
+                    genes.append(MaxPool())
+                genes += [self.conv(int(next(widths))) for _ in range(count)]
+            genome = Genome(tuple(genes), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self.smallest()
+
+    def _layer(self, rng: np.random.Generator) -> Genome:
+        """One convolution of uniform width and kernel."""
+        for _ in range(200):
+            usual = self.conv(int(rng.choice(self.filters)))
+            genome = Genome((dataclasses.replace(usual, kernel=int(rng.choice(self.kernels))),), self.head)
+            if self.infeasible(genome) is None:
+                return genome
+        return self.smallest()
+
+    def smallest(self) -> Genome:
+        """One narrow convolution and as many pools as fit: the cheapest network with a meaning.
+
+        Raises:
+            InputError: the caps exclude even this one.
+        """
+        genome = Genome((self.conv(self.filters[0]), *[MaxPool()] * self.max_pools), self.head)
+        if reason := self.infeasible(genome):
+            raise InputError(
+                "the space",
+                given=f"empty ({genome.key} is {reason}: {self.cost(genome)})",
+                expected="room for at least this network",
+                mend="raise the caps or the minutes, or make the pictures smaller",
+            )
+        return genome
+
+
+def _value(gene: Gene, name: str) -> Any:
+    """An attribute; of skips the longest, negative for one that puts maps side by side, 0 for none."""
+    value = getattr(gene, name)
+    if name == "skips" and isinstance(gene, Conv):
+        return max(value, default=0) * (-1 if gene.join == "cat" else 1)
+    return value
+
+
+def _change(name: str, value: Any) -> dict[str, Any]:
+    """The attributes that set this value."""
+    if name == "skips":
+        return {"skips": (abs(value),) if value else (), "join": "cat" if value < 0 else "add"}
+    return {name: value}
+
+
+def of_networks(space: Space, strategy: str) -> ChainSpace:
+    """The space as one of networks, for strategies that need layers.
+
+    Raises:
+        InputError: a space of something else.
+    """
+    if isinstance(space, ChainSpace):
+        return space
+    raise InputError(
+        f"strategy {strategy}", given="used on a space without layers", expected="networks of layers",
+        mend="choose another --strategy",
+    )  # fmt: skip
+
+
+def small_network(space: ChainSpace) -> Genome:
+    """By hand: convolutions of 32, 64 and 128 filters, pools between where the picture allows it; 128 for texts."""
+    if space.shape.vocabulary:
+        return Genome((space.conv(128),), space.head)
+    genes: list[Gene] = [space.conv(32)]
+    for place, filters in enumerate((64, 128), start=1):
+        if place < space.max_pools:
+            genes.append(MaxPool())
+        genes.append(space.conv(filters))
+    return Genome(tuple(genes), space.head)

@@ -1,0 +1,209 @@
+"""What a network costs, computed from its genome alone: no torch, no weights."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neuralfinder.networks.genome import AvgPool, Conv, Genome, Head, Identity, MaxPool, Pool, PoolHead
+from neuralfinder.types import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of one forward pass of one sample, and of one update.
+
+    Attributes:
+        parameters: trainable numbers.
+        macs: multiply-adds of convolutions and dense layers.
+        activations: numbers in the feature maps that convolutions, normalisations and pools read and write.
+        layers: genes and head layers, for the fixed overhead of each.
+        updates: multiply-adds that make the updates of all kernels orthogonal, where a normalisation follows: rows x
+            columns x the smaller of the two, as `optimizers.Muon` sees them.
+    """
+
+    parameters: int
+    macs: int
+    activations: int
+    layers: int
+    updates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What training costs on a measured machine, for one batch size and precision.
+
+    All in seconds per training step of one batch: `step` for any network, `layer` for each layer, `mac` and
+    `activation` for each multiply-add and activation of one sample, `update` for each multiply-add of the update.
+    """
+
+    step: float = 0.0
+    layer: float = 0.0
+    mac: float = 0.0
+    activation: float = 0.0
+    update: float = 0.0
+
+    def step_seconds(self, cost: Cost) -> float:
+        """Predicted seconds of one training step (forward, backward, update)."""
+        return (
+            self.step
+            + self.layer * cost.layers
+            + self.mac * cost.macs
+            + self.activation * cost.activations
+            + self.update * cost.updates
+        )
+
+
+def looking_steps(samples: float, batch_size: int) -> float:
+    """Training steps that take as long as a look, without gradients, at so many samples: a third of as many."""
+    return samples / batch_size / 3
+
+
+def skip_sources(genome: Genome, place: int) -> list[int]:
+    """The places of the genes whose outputs come in at `place`, nearest first; -1 is the picture, as input only."""
+    gene = genome.genes[place]
+    if not isinstance(gene, Conv | Identity):
+        return []
+    return [place - back for back in gene.skips if back <= place + (gene.join == "in")]
+
+
+def groups(gene: Conv, inputs: int) -> int:
+    """As many of the gene's groups as divide its inputs and outputs."""
+    return math.gcd(gene.groups, inputs, gene.filters)
+
+
+def kernel_sides(gene: Conv, line: bool) -> tuple[int, int]:
+    """Height and width of the kernel, which is one row high on a line."""
+    return (1, gene.sides[1]) if line else gene.sides
+
+
+def pools_at_once(genome: Genome, place: int) -> bool:
+    """Whether the gene at `place` is a convolution whose output is pooled before normalisation and activation.
+
+    A pool that follows directly is, for a quarter of the work: ReLU and maximum change places without a difference.
+    Not where a skip needs the map as it was.
+    """
+    genes = genome.genes[max(0, place) : place + 2]
+    if len(genes) < 2 or not isinstance(genes[0], Conv) or not isinstance(genes[1], Pool):
+        return False
+    if genes[0].skips and genes[0].join != "in":
+        return False
+    later = range(place + 1, len(genome))
+    return not any(getattr(genome.genes[p], "skips", ()) and place in skip_sources(genome, p) for p in later)
+
+
+def inputs(genome: Genome, place: int, after: Sequence[Shape], shape: Shape) -> Shape:
+    """The shape of what comes into the gene at `place`.
+
+    Args:
+        genome: the genome.
+        place: of the gene.
+        after: the shapes after the genes before it.
+        shape: of the sample.
+    """
+    joined = skip_sources(genome, place) if getattr(genome.genes[place], "join", "") == "in" else []
+    if not joined:
+        return after[place - 1] if place else shape
+    maps = [after[source] if source >= 0 else shape for source in joined]
+    return Shape(sum(m.channels for m in maps), max(m.height for m in maps), max(m.width for m in maps))
+
+
+def shapes(genome: Genome, shape: Shape) -> list[Shape]:
+    """The shape after each gene, starting from a sample of `shape`; a side of 0 means pooled away."""
+    after: list[Shape] = []
+    picture = shape
+    for place, gene in enumerate(genome.genes):
+        shape = inputs(genome, place, after, picture)
+        match gene:
+            case Conv(filters, stride=stride, join=join):
+                beside = skip_sources(genome, place) if join == "cat" else []
+                channels = filters + sum(after[source].channels for source in beside)
+                shape = Shape(channels, -(-shape.height // stride), -(-shape.width // stride))
+            case Identity(join="cat"):
+                beside = skip_sources(genome, place)
+                channels = shape.channels + sum(after[source].channels for source in beside)
+                shape = Shape(channels, shape.height, shape.width)
+            case MaxPool(size) | AvgPool(size):
+                height = 1 if picture.line else _pooled(shape.height, size)
+                shape = Shape(shape.channels, height, _pooled(shape.width, size))
+        after.append(shape)
+    return after
+
+
+def _pooled(side: int, size: int) -> int:
+    """A side of the map after a pool of this size."""
+    return {2: side // 2, 3: -(-side // 2), 5: max(0, (side - 2) // 3)}[size]
+
+
+@functools.lru_cache(maxsize=4096)
+def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
+    """Count parameters, multiply-adds and activations of `genome` on samples of `shape` with `classes` outputs.
+
+    Kept for the genomes asked for last: whoever breeds asks several times, to mend, to refuse and to compare.
+    """
+    macs = updates = 0
+    activations = shape.channels * shape.width if shape.vocabulary else 0
+    layers = len(genome.genes) + (shape.vocabulary > 0)
+    maps = shapes(genome, shape)
+    for place, (gene, after) in enumerate(zip(genome.genes, maps, strict=True)):
+        before = inputs(genome, place, maps, shape)
+        area = after.height * after.width
+        read, written = before.channels * before.height * before.width, after.channels * area
+        activations += read + written
+        if isinstance(gene, Conv):
+            wide = before.channels
+            depth, weights = _kernel_weights(gene, wide, shape.line)
+            if gene.separable:
+                activations += 2 * wide * area
+                layers += 1
+            macs += (depth + weights) * area
+            if gene.norm:
+                if groups(gene, wide) == 1:
+                    updates += weights * min(gene.filters, weights // gene.filters)
+                activations += 2 * gene.filters * area // (4 if pools_at_once(genome, place) else 1)
+                layers += 1
+        for source in skip_sources(genome, place):
+            other = maps[source] if source >= 0 else shape
+            activations += other.channels * other.height * other.width + written
+            layers += 1
+    sizes = _head_sizes(genome.head, maps[-1] if maps else shape, classes)
+    macs += sum(wide * outputs for wide, outputs in itertools.pairwise(sizes))
+    parameters = shape.vocabulary * shape.channels + sum(_parameters(genome, maps, shape, sizes))
+    return Cost(parameters, macs, activations, layers + len(sizes) - 1, updates)
+
+
+def layer_parameters(genome: Genome, shape: Shape, classes: int) -> list[int]:
+    """Trainable numbers of each gene, then of the head; the embedding of texts has `vocabulary * channels` more."""
+    maps = shapes(genome, shape)
+    return _parameters(genome, maps, shape, _head_sizes(genome.head, maps[-1] if maps else shape, classes))
+
+
+def _parameters(genome: Genome, maps: Sequence[Shape], shape: Shape, sizes: Sequence[int]) -> list[int]:
+    counts = []
+    for place, gene in enumerate(genome.genes):
+        wide = inputs(genome, place, maps, shape).channels
+        match gene:
+            case Conv(filters, norm):
+                counts.append(sum(_kernel_weights(gene, wide, shape.line)) + filters * (2 if norm else 1))
+            case Identity(norm=True):
+                counts.append(2 * wide)
+            case _:
+                counts.append(0)
+    return [*counts, sum(wide * outputs + outputs for wide, outputs in itertools.pairwise(sizes))]
+
+
+def _kernel_weights(gene: Conv, wide: int, line: bool) -> tuple[int, int]:
+    """Numbers in the kernels of a separable convolution's first half, 0 for another one, and in the others."""
+    side = math.prod(kernel_sides(gene, line))
+    weights = gene.filters * (wide // groups(gene, wide)) * (1 if gene.separable else side)
+    return side * wide if gene.separable else 0, weights
+
+
+def _head_sizes(head: Head, before: Shape, classes: int) -> list[int]:
+    """What comes into the first dense layer, and what comes out of each."""
+    if isinstance(head, PoolHead):
+        return [before.channels, classes]
+    return [before.channels * before.height * before.width, *filter(None, (head.units, head.second)), classes]

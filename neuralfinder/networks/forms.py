@@ -1,0 +1,192 @@
+"""Other forms of a genome than its short text, each equal to it.
+
+* JSON: ``{"genes": [{"kind": "conv", "filters": 32}, ...], "head": {"kind": "dense", "units": 512}}``;
+* the tuple list of 2017: ``(name, "0.927000", [("conv", [("nb_filter", 32)]), ("maxp", [("pool_size", 2)])])``;
+* to be read only, the text in which normalisation and activation are genes of their own.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuralfinder.errors import InputError
+from neuralfinder.networks.genome import (
+    ACTIVATIONS,
+    EXPECTED,
+    PUBLISHED_HEAD,
+    AvgPool,
+    Choice,
+    Conv,
+    DenseHead,
+    Dropout,
+    Gene,
+    Genome,
+    Head,
+    Identity,
+    MaxPool,
+    PoolHead,
+    parse_gene,
+    parse_head,
+)
+
+_KINDS: dict[str, type[Gene]] = {
+    "conv": Conv,
+    "identity": Identity,
+    "maxpool": MaxPool,
+    "avgpool": AvgPool,
+    "dropout": Dropout,
+    "choice": Choice,
+}
+"""Names in JSON."""
+
+_SEED_KINDS: dict[str, tuple[type[Gene], dict[str, str]]] = {
+    "conv": (Conv, {"filters": "nb_filter", "norm": "batch_norm"}),
+    "identity": (Identity, {"norm": "batch_norm"}),
+    "maxp": (MaxPool, {"size": "pool_size"}),
+    "avgp": (AvgPool, {"size": "pool_size"}),
+    "dropout": (Dropout, {}),
+    "choice": (Choice, {}),
+}
+"""Names in the tuples of 2017, and the names of attributes that differ there."""
+
+
+def _attributes(gene: Gene) -> dict[str, Any]:
+    """The first attribute, and all others that are not as usual."""
+    first, *others = dataclasses.fields(gene)
+    unusual = [entry for entry in others if getattr(gene, entry.name) != entry.default]
+    values = {entry.name: getattr(gene, entry.name) for entry in (first, *unusual)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _gene_of(kind: type[Gene], attributes: Mapping[str, Any], where: object) -> Gene:
+    """The gene with these attributes, checked by writing and reading its text."""
+    try:
+        values: Any = {name: tuple(v) if isinstance(v, list) else v for name, v in attributes.items()}
+        gene = kind(**values)
+        read = parse_gene(str(gene), str(gene))
+        if read == gene and all(
+            type(getattr(read, entry.name)) is type(getattr(gene, entry.name)) for entry in dataclasses.fields(gene)
+        ):
+            return gene
+    except (TypeError, InputError):
+        pass
+    raise InputError("gene", given=where, expected=EXPECTED, mend="see forms.py")
+
+
+def to_json(genome: Genome) -> dict[str, Any]:
+    """The JSON form: plain dictionaries, lists, strings and numbers."""
+    names = {kind: name for name, kind in _KINDS.items()}
+    genes = [{"kind": names[type(gene)], **_attributes(gene)} for gene in genome.genes]
+    match genome.head:
+        case DenseHead(units, second):
+            return {"genes": genes, "head": {"kind": "dense", "units": units, **({"second": second} if second else {})}}
+        case PoolHead() as head:
+            unusual = {name: value for name, value in dataclasses.asdict(head).items() if value}
+            return {"genes": genes, "head": {"kind": "pool", **unusual}}
+
+
+def from_json(form: Mapping[str, Any]) -> Genome:
+    """Read the JSON form; `from_json(to_json(genome)) == genome`.
+
+    Raises:
+        InputError: a gene or head of unknown kind.
+    """
+    genes = []
+    for gene in form["genes"]:
+        kind = _KINDS.get(gene.get("kind"))
+        if kind is None:
+            raise InputError("gene", given=gene, expected=f"a kind of {', '.join(_KINDS)}", mend="see forms.py")
+        genes.append(_gene_of(kind, {name: value for name, value in gene.items() if name != "kind"}, gene))
+    match form["head"]:
+        case {"kind": "dense", "units": int(units), **rest} if isinstance(second := rest.get("second", 0), int):
+            return Genome(tuple(genes), DenseHead(units, second))
+        case {"kind": "pool", **rest} if (head := _pool_head(rest)) is not None:
+            return Genome(tuple(genes), head)
+        case head:
+            raise InputError("head", given=head, expected="kind dense or pool", mend="see forms.py")
+
+
+def _pool_head(attributes: Mapping[Any, Any]) -> PoolHead | None:
+    """The head with these attributes, checked by writing and reading its text; `None` for none."""
+    try:
+        head = PoolHead(**attributes)
+        return head if parse_head(str(head), str(head)) == head else None
+    except (TypeError, InputError):
+        return None
+
+
+SeedTuple = tuple[str, str, list[tuple[str, list[tuple[str, Any]]]]]
+
+
+def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
+    """The tuple list of 2017: `name` is `<origin>-<n>`, the score a string with six decimals.
+
+    What 2017 did not know is appended in the same shape: ``("batch_norm", True)``, ``("kernel", 5)`` and so on of a
+    convolution, further kinds of layers, and a last ``("head", ...)`` where the head is not the published one.
+    """
+    names = {kind: (name, renamed) for name, (kind, renamed) in _SEED_KINDS.items()}
+    layers: list[tuple[str, list[tuple[str, Any]]]] = []
+    for gene in genome.genes:
+        name_there, renamed = names[type(gene)]
+        layers.append((name_there, [(renamed.get(k, k), value) for k, value in _attributes(gene).items()]))
+    if genome.head != PUBLISHED_HEAD:
+        layers.append(("head", [("text", str(genome.head))]))
+    return (name, f"{score:.6f}", layers)
+
+
+def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
+    """Read the tuple list of 2017, as a tuple or as its text; returns genome, name and score.
+
+    Raises:
+        InputError: text that is no literal tuple, or a layer of unknown type.
+    """
+    try:
+        name, score, layers = tuple(ast.literal_eval(form.strip()) if isinstance(form, str) else form)
+        score = float(score)
+    except (ValueError, SyntaxError, TypeError) as error:
+        raise InputError("seed tuple", given=form, expected="(name, score, layers)", mend=str(error)) from error
+    genes: list[Gene] = []
+    head: Head = PUBLISHED_HEAD
+    for kind, pairs in layers:
+        given: dict[str, Any] = dict(pairs)
+        if kind == "head" and isinstance(given.get("text"), str):
+            head = parse_head(given["text"], given["text"])
+        elif kind in _SEED_KINDS:
+            type_, renamed = _SEED_KINDS[kind]
+            back = {there: here for here, there in renamed.items()}
+            genes.append(_gene_of(type_, {back.get(name, name): value for name, value in given.items()}, (kind, pairs)))
+        else:
+            raise InputError(
+                "layer", given=(kind, pairs), expected=f"one of {', '.join(_SEED_KINDS)}", mend="see forms.py"
+            )
+    return Genome(tuple(genes), head), str(name), score
+
+
+def parse_ideal(text: str) -> Genome:
+    """Read the text in which normalisation and activation are genes of their own, section 2.1 of the 2017 text.
+
+    There a convolution is linear; `B` and a word of `ACTIVATIONS` right behind it become its attributes.
+
+    Raises:
+        InputError: a `B` or an activation that does not follow a convolution so.
+    """
+    body, arrow, tail = text.partition(">")
+    genes: list[Gene] = []
+    for word in body.split():
+        last = genes[-1] if genes else None
+        if word == "B" and isinstance(last, Conv) and not last.norm and last.activation == "linear":
+            genes[-1] = dataclasses.replace(last, norm=True)
+        elif word in ACTIVATIONS and isinstance(last, Conv) and last.activation == "linear":
+            genes[-1] = dataclasses.replace(last, activation=word)
+        elif word == "B" or word in ACTIVATIONS:
+            raise InputError(
+                f"gene in {text!r}", given=f"{word!r} after {last}", expected="B, then an activation, after a conv",
+                mend="move it there",
+            )  # fmt: skip
+        else:
+            gene = parse_gene(word, text)
+            genes.append(dataclasses.replace(gene, activation="linear") if isinstance(gene, Conv) else gene)
+    return Genome(tuple(genes), parse_head(tail.strip(), text)) if arrow else Genome(tuple(genes))

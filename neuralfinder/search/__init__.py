@@ -1,0 +1,1 @@
+"""Asks, records, trains elsewhere, records, tells: knows no data and no torch."""

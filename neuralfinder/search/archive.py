@@ -1,0 +1,203 @@
+"""The archive: every distinct genome ever scored, best first. The world is not the archive."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from neuralfinder.errors import RunFolderError
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.types import Candidate, Event, Fidelity, Result
+
+
+@dataclass(slots=True)
+class Entry:
+    """A genome with the candidates and results of its trainings."""
+
+    genome: Genome
+    candidates: list[Candidate] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        """Mean validation score of the trainings that ended well."""
+        scores = [result.score for result in self.results if result.score is not None]
+        return sum(scores) / len(scores)
+
+    @property
+    def milliseconds(self) -> float:
+        """Of one forward pass of one picture, the least that was measured; NaN where nobody did."""
+        return min((result.milliseconds[0] for result in self.results if result.milliseconds), default=math.nan)
+
+    @property
+    def price(self) -> tuple[float, ...]:
+        """What it costs to have: parameters and, where measured, milliseconds."""
+        return self.results[0].parameters, 0.0 if math.isnan(self.milliseconds) else self.milliseconds
+
+    @property
+    def name(self) -> str:
+        """`<operator>-<n>`, n counting candidates from 1, as in the list of 2017."""
+        return f"{self.candidates[0].operator}-{self.candidates[0].id + 1}"
+
+
+class Archive:
+    """Grows with every result; ties go to the network with fewer multiply-adds, then to the earlier one."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._ranks: list[tuple[float, int, int, str]] = []
+        self._trainings = 0
+
+    def add(self, candidate: Candidate, result: Result) -> None:
+        """Take in one result; failures are not archived."""
+        if result.score is None:
+            return
+        self._trainings += 1
+        key = candidate.genome.key
+        if key in self._entries:
+            del self._ranks[bisect_left(self._ranks, self._rank(key))]
+        entry = self._entries.setdefault(key, Entry(candidate.genome))
+        entry.candidates.append(candidate)
+        entry.results.append(result)
+        insort(self._ranks, self._rank(key))
+
+    def _rank(self, key: str) -> tuple[float, int, int, str]:
+        entry = self._entries[key]
+        return -entry.score, entry.results[0].macs, entry.candidates[0].id, key
+
+    def find(self, key: str) -> Entry | None:
+        """The entry of the genome with this key, `None` when it was never scored."""
+        return self._entries.get(key)
+
+    def best(self, count: int, fits: Callable[[Entry], bool] = lambda _: True) -> list[Entry]:
+        """The `count` best entries that fit, fewer when there are not so many."""
+        entries = (self._entries[key] for *_, key in self._ranks)
+        return list(islice(filter(fits, entries), count))
+
+    def front(self) -> list[Entry]:
+        """The Pareto front of score, parameters and milliseconds a picture: what no other beats in all; best first."""
+        front: list[Entry] = []
+        for entry in sorted(self._entries.values(), key=lambda entry: (-entry.score, *entry.price)):
+            if not any(all(x <= y for x, y in zip(other.price, entry.price, strict=True)) for other in front):
+                front.append(entry)
+        return front
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings ended well."""
+        return self._trainings
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def candidate_row(candidate: Candidate) -> dict[str, object]:
+    """A candidate as plain values for the record."""
+    return {
+        "id": candidate.id,
+        "genome": candidate.genome.key,
+        "operator": candidate.operator,
+        "parents": list(candidate.parents),
+        "seed": candidate.seed,
+        "epochs": candidate.fidelity.epochs,
+        "share": candidate.fidelity.share,
+        "repeat": candidate.repeat,
+        **({"rate": candidate.rate} if candidate.rate != 1 else {}),
+        "inherits": list(candidate.inherits),
+        "bars": list(candidate.bars),
+    }
+
+
+def read_trainings(events: Iterable[Event]) -> list[tuple[Candidate, Result | None]]:
+    """The candidates of a record in the order asked, each with its result or `None` while there is none.
+
+    Raises:
+        RunFolderError: an event lacks what its kind has.
+    """
+    candidates: dict[int, Candidate] = {}
+    results: dict[int, Result] = {}
+    for event in events:
+        with _understood(event):
+            if event.kind == "asked":
+                candidates |= {row["id"]: _read_candidate(row) for row in event.data["candidates"]}
+            elif event.kind == "result":
+                results[event.data["id"]] = read_result(event)
+    return [(candidate, results.get(id_)) for id_, candidate in candidates.items()]
+
+
+def _read_candidate(row: Mapping[str, Any]) -> Candidate:
+    return Candidate(
+        id=row["id"],
+        genome=parse(row["genome"]),
+        operator=row["operator"],
+        parents=tuple(row["parents"]),
+        seed=row["seed"],
+        fidelity=Fidelity(row["epochs"], row["share"]),
+        repeat=row["repeat"],
+        rate=row.get("rate", 1.0),
+        inherits=tuple(row["inherits"]),
+        bars=tuple(row["bars"]),
+    )
+
+
+def read_result(event: Event) -> Result:
+    """The result in an event of kind `result`."""
+    with _understood(event):
+        return plain_result(event.data)
+
+
+def plain_result(values: Mapping[str, Any]) -> Result:
+    """The result that `dataclasses.asdict` made plain."""
+    lists = {name: tuple(values[name]) for name in ("curve", "rungs", "milliseconds")}
+    return Result(**{**values, **lists})
+
+
+@contextmanager
+def _understood(event: Event) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(
+            f"event {event.number} of the record", given=f"spoilt ({error!r})", expected=f"an event `{event.kind}`",
+            mend="restore the record, or name another run folder",
+        ) from error  # fmt: skip
+
+
+def read_archive(events: Iterable[Event]) -> Archive:
+    """The archive as a record has it."""
+    archive = Archive()
+    for candidate, result in read_trainings(events):
+        if result is not None:
+            archive.add(candidate, result)
+    return archive
+
+
+TOP_COLUMNS = ("rank", "id", "name", "validation_accuracy", "parameters", "macs", "genome")
+
+
+def leaderboard(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Entries as plain rows with `TOP_COLUMNS`."""
+    return [
+        {
+            "rank": rank,
+            "id": entry.candidates[0].id,
+            "name": entry.name,
+            "validation_accuracy": entry.score,
+            "parameters": entry.results[0].parameters,
+            "macs": entry.results[0].macs,
+            "genome": entry.genome.key,
+        }
+        for rank, entry in enumerate(entries, start=1)
+    ]
+
+
+def pareto_front(archive: Archive) -> list[dict[str, Any]]:
+    """The Pareto front as rows like `leaderboard`'s and `milliseconds`, `None` where nobody measured them."""
+    entries = archive.front()
+    times = [None if math.isnan(entry.milliseconds) else entry.milliseconds for entry in entries]
+    return [{**row, "milliseconds": time} for row, time in zip(leaderboard(entries), times, strict=True)]

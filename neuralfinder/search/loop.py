@@ -1,0 +1,223 @@
+"""The one loop: ask, record, train, record, tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from neuralfinder.errors import RunFolderError
+from neuralfinder.search.archive import Archive, candidate_row, read_result
+from neuralfinder.search.early_stopping import EarlyStopping
+from neuralfinder.search.executors import Evaluation, Executor, outcome
+from neuralfinder.search.record import Record
+from neuralfinder.strategies.base import Strategy
+from neuralfinder.types import Candidate, Event, Result
+
+HEARTBEAT = 0.2
+"""Seconds between looks at the clock and the keyboard while trainings run."""
+
+LEAST_FOR_PACE = 5
+"""Trainings after which the prediction of their time is corrected."""
+
+PACE_STEP = 1.25
+"""Ratio between two corrections of the prediction that differ: less is within the noise of equal runs."""
+
+WEIGHTS_CAP = 2 << 30
+"""Bytes of weights kept on disk during a search: more than enough for a world of networks of some million numbers."""
+
+
+@dataclass
+class Limits:
+    """When a search stops asking.
+
+    Attributes:
+        candidates: trainings, `None` without a limit.
+        work: seconds of training that there are for all candidates asked, as predicted and corrected by
+            `Progress.pace`, of each of the slots; may depend on what has been found.
+        deadline: in seconds of `time.monotonic`; may depend on it too.
+        interrupted: whether the user asked to stop.
+    """
+
+    candidates: int | None = None
+    work: Callable[[Progress], float] = lambda _: math.inf
+    deadline: Callable[[Progress], float] = lambda _: math.inf
+    interrupted: Callable[[], bool] = lambda: False
+
+
+@dataclass
+class Progress:
+    """Where a search stands: rebuilt by `replay`, moved on by `search`.
+
+    Attributes:
+        strategy: a fresh one at first.
+        predict: seconds a candidate is predicted to take.
+        inherit: whether children start from the weights of their parents.
+        early_stopping: sets the bars that trainings must clear; `None` lets all of them run to the end.
+        leaders: how many of the best keep their weights, dead or alive.
+        archive: all results.
+        open: candidates without a result, by id.
+        asked: candidates so far.
+        work: predicted seconds of training so far; what was stopped early counts by the share that was done.
+        told: of these, the seconds of candidates with a result.
+        spent: seconds that these really took.
+        stopped: trainings that ended early because they were behind.
+        stored: ids of the trainings whose weights are kept, and their bytes.
+        last: the training that ended last.
+    """
+
+    strategy: Strategy
+    predict: Callable[[Candidate], float] = lambda _: 0.0
+    inherit: bool = False
+    early_stopping: EarlyStopping | None = None
+    leaders: int = 1
+    archive: Archive = field(default_factory=Archive)
+    open: dict[int, Candidate] = field(default_factory=dict)
+    asked: int = 0
+    work: float = 0.0
+    told: float = 0.0
+    spent: float = 0.0
+    stopped: int = 0
+    stored: dict[int, int] = field(default_factory=dict)
+    last: tuple[Candidate, Result] | None = None
+
+    def ask(self, n: int) -> dict[str, object]:
+        """Ask the strategy; returns the event for the record."""
+        candidates = [self._prepare(candidate) for candidate in self.strategy.ask(n)]
+        self.open |= {candidate.id: candidate for candidate in candidates}
+        self.asked += len(candidates)
+        self.work += sum(self.predict(candidate) for candidate in candidates)
+        rows = [candidate_row(candidate) for candidate in candidates]
+        return {"n": n, "candidates": rows, "notes": self.strategy.notes}
+
+    def _prepare(self, candidate: Candidate) -> Candidate:
+        """Say whose weights it starts from and which bars it must clear."""
+        ids = list(candidate.inherits)
+        if self.inherit and not ids:
+            entries = (self.archive.find(key) for key in dict.fromkeys(candidate.parents))
+            ids = [entry.candidates[0].id for entry in entries if entry]
+        candidate = dataclasses.replace(candidate, inherits=tuple(id_ for id_ in ids if id_ in self.stored))
+        if self.early_stopping:
+            candidate = dataclasses.replace(candidate, bars=self.early_stopping.bars(candidate))
+        return candidate
+
+    def tell(self, result: Result) -> None:
+        """Hand a result to strategy and archive."""
+        candidate = self.open.pop(result.id)
+        predicted = self.predict(candidate)
+        self.work -= (1 - result.done) * predicted
+        self.told += result.done * predicted
+        self.spent += result.seconds
+        self.stopped += result.ended == "behind"
+        self.archive.add(candidate, result)
+        if self.early_stopping:
+            self.early_stopping.learn(candidate, result)
+        self.strategy.tell([result])
+        self._choose_stored(result)
+        self.last = candidate, result
+
+    @property
+    def pace(self) -> float:
+        """Real seconds for each predicted one, in steps of 1.25: 1 while the prediction is right within a tenth.
+
+        So runs whose trainings take a little more or less time are the same runs.
+        """
+        if self.archive.trainings < LEAST_FOR_PACE or not self.told:
+            return 1.0
+        return float(PACE_STEP ** round(math.log(self.spent / self.told, PACE_STEP))) if self.spent else 1.0
+
+    @property
+    def work_at_pace(self) -> float:
+        """Seconds that all candidates asked are expected to take."""
+        return self.work * self.pace
+
+    def needed(self) -> set[int]:
+        """Ids of the trainings whose weights must not be deleted now."""
+        return set(self.stored).union(self.open, *(candidate.inherits for candidate in self.open.values()))
+
+    def _choose_stored(self, result: Result) -> None:
+        """Weights are kept of leaders first, then of living networks from the best down, up to the cap."""
+        if result.score is not None:
+            self.stored[result.id] = 4 * result.parameters
+        entries = self.archive.best(self.leaders)
+        if self.inherit:
+            living = [entry for key in self.strategy.living() if (entry := self.archive.find(key))]
+            entries += sorted(living, key=lambda entry: (-entry.score, entry.candidates[0].id))
+        kept, room = dict[int, int](), WEIGHTS_CAP
+        for id_ in [*(entry.candidates[0].id for entry in entries), *self.strategy.heirlooms()]:
+            size = self.stored.get(id_, math.inf)
+            if id_ not in kept and size <= room:
+                kept[id_] = int(size)
+                room -= int(size)
+        self.stored = kept
+
+
+def replay(progress: Progress, events: Iterable[Event]) -> None:
+    """Bring a fresh strategy to where the record is.
+
+    Raises:
+        RunFolderError: the strategy proposes something else now than the record says: the code has changed.
+    """
+    for event in events:
+        if event.kind == "asked":
+            again = json.loads(json.dumps(progress.ask(event.data["n"])))
+            if again != event.data:
+                raise RunFolderError(
+                    f"event {event.number} of the record",
+                    given="another proposal than this version makes from the same seed and results",
+                    expected="the same",
+                    mend="resume with the version that began the run, or begin a new run",
+                )
+        elif event.kind == "result":
+            progress.tell(read_result(event))
+
+
+def search(
+    progress: Progress, executor: Executor, evaluate: Evaluation, record: Record, limits: Limits, slots: int = 1
+) -> Iterable[Progress]:
+    """Ask, train and tell until a limit is met; yields after every ask, result and heartbeat.
+
+    The record is written before the strategy is told. The last event is `stop`, with the reason and the slots.
+    """
+    # candidates asked before a kill were never answered: they go first
+    futures = {executor.submit(evaluate, candidate): candidate.id for candidate in progress.open.values()}
+    reason = ""
+    while True:
+        # asked only when there is room, so that when a training ends, and not when the clock was looked at, decides
+        if len(futures) < slots:
+            reason = reason or _reason_to_stop(progress, limits, slots)
+        if not reason and len(futures) < slots:
+            wanted = math.inf if limits.candidates is None else limits.candidates - progress.asked
+            event = progress.ask(int(min(slots - len(futures), wanted)))
+            if event["candidates"] or event["notes"]:
+                record.append("asked", [event])
+            fresh = [candidate for id_, candidate in progress.open.items() if id_ not in futures.values()]
+            futures |= {executor.submit(evaluate, candidate): candidate.id for candidate in fresh}
+            reason = "" if futures else "nothing left to try"
+        if not futures:
+            break
+        done, _ = wait(futures, timeout=HEARTBEAT, return_when=FIRST_COMPLETED)
+        for future in done:
+            with suppress(CancelledError):  # told to stop: it is asked again when the run goes on
+                result = outcome(futures.pop(future), future)
+                record.append("result", [dataclasses.asdict(result)])
+                progress.tell(result)
+        yield progress
+    record.append("stop", [{"reason": reason, "slots": slots}])
+
+
+def _reason_to_stop(progress: Progress, limits: Limits, slots: int) -> str:
+    if limits.interrupted():
+        return "interrupted"
+    if limits.candidates is not None and progress.asked >= limits.candidates:
+        return "all candidates trained"
+    if progress.work_at_pace >= limits.work(progress) * slots:
+        return "planned work done"
+    if time.monotonic() >= limits.deadline(progress):
+        return "time is up"
+    return ""

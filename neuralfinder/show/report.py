@@ -1,0 +1,253 @@
+"""Tables and lines about a run, from its record: no torch needed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neuralfinder.errors import InputError, RunFolderError
+from neuralfinder.networks.cost import cost, shapes
+from neuralfinder.networks.forms import to_seed
+from neuralfinder.networks.genome import Genome
+from neuralfinder.search.archive import TOP_COLUMNS, Entry, leaderboard, pareto_front, read_archive, read_trainings
+from neuralfinder.search.record import Record
+from neuralfinder.types import Candidate, Event, Result, Shape
+
+
+def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
+    """The leaderboard of a record, or its Pareto front, as `table`, `json`, `csv` or `seed`, the tuples of 2017."""
+    archive = read_archive(record.read())
+    if form == "seed":
+        entries = archive.front()[:count] if pareto else archive.best(count)
+        return "\n".join(str(_seed(entry)) for entry in entries)
+    rows = pareto_front(archive)[:count] if pareto else leaderboard(archive.best(count))
+    columns = (*TOP_COLUMNS, "milliseconds") if pareto else TOP_COLUMNS
+    if form == "json":
+        return json.dumps(rows, ensure_ascii=False, indent=1)
+    if form == "csv":
+        return as_csv(columns, rows)
+    lines = [
+        [
+            str(row["rank"]),
+            row["name"],
+            f"{row['validation_accuracy']:.2%}",
+            f"{row['parameters']:,}",
+            f"{row['macs'] / 1e6:,.1f} M",
+            *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []),
+            row["genome"],
+        ]
+        for row in rows
+    ]
+    times = ("ms",) if pareto else ()
+    titles = ("rank", "name", "validation", "parameters", "multiply-adds", *times, "genome")
+    return as_table(titles, lines, left=(1, len(titles) - 1))
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
+
+
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> str:
+    """Aligned columns of text; those in `left` are aligned left, the others right."""
+    widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
+    lines = []
+    for row in [columns, *rows]:
+        cells = [
+            text.ljust(width) if place in left else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def summary(result: Mapping[str, Any]) -> list[str]:
+    """The outcome of a finished run as lines for people."""
+    low, high = result["test_interval"]
+    counts, seconds = result["candidates"], result["seconds"]
+    lines = [
+        f"found     {result['genome']}",
+        f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a sample",
+        f"test      {result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
+        f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
+    ]
+    for name, figures in result["baselines"].items():
+        reached = f"{figures['test_accuracy']:.2%}" if figures else "not run"
+        epochs = f", {figures['epochs']:.3g} epochs" if figures and "epochs" in figures else ""
+        lines.append(f"  against {reached:>7}  {name}{epochs}")
+    if result["refit"]:
+        lines.append("refit     the test figures are of a last training, on training and validation part")
+    if len(again := result["retrained"]) > result["refit"]:
+        mean = sum(again) / len(again)
+        spread = (sum((x - mean) ** 2 for x in again) / max(1, len(again) - 1)) ** 0.5
+        lines.append(
+            f"again     {mean:.2%} +- {spread:.2%} test, {len(again)} trainings on training and validation part"
+        )
+    lines.append(
+        f"work      {counts['trained']} candidates trained ({counts['stopped']} stopped early), "
+        f"{counts['failed']} failed, {counts['cached']} cached, "
+        f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s for finishing"
+    )
+    return lines
+
+
+def improvements(record: Record) -> list[tuple[float, float]]:
+    """Seconds since the run began, and score, of every training of a candidate or finalist better than all before."""
+    found: list[tuple[float, float]] = []
+    began: float | None = None
+    for event in record.read():
+        began = event.time if began is None else began
+        score = None
+        if event.kind == "result":
+            score = event.data["score"]
+        elif event.kind == "final" and event.data["name"].startswith("final-"):
+            score = event.data["result"]["score"]
+        if score is not None and (not found or score > found[-1][1]):
+            found.append((round(event.time - began, 1), score))
+    return found
+
+
+def trained_epochs(record: Record) -> float:
+    """Epochs of all trainings of candidates and finalists, parts of the data and of a training counted as parts."""
+    pairs = ((candidate, result) for candidate, result in read_trainings(record.read()) if result)
+    epochs = sum(candidate.fidelity.epochs * candidate.fidelity.share * result.done for candidate, result in pairs)
+    finals = (event.data for event in record.read() if event.kind == "final")
+    return float(epochs + sum(f["epochs"] * f["result"]["done"] for f in finals if f["name"].startswith("final-")))
+
+
+def beginning(record: Record) -> Mapping[str, Any]:
+    """Data, settings and version that a run was begun with.
+
+    Raises:
+        RunFolderError: it was stopped before it had begun.
+    """
+    event = record.last("run")
+    if event is None:
+        raise RunFolderError(
+            "the record", given="empty", expected="one of a run that has begun", mend="give the `search` command again"
+        )
+    return event.data
+
+
+def show_run(record: Record) -> list[str]:
+    """What a run is about and where it stands."""
+    began, events = beginning(record), list(record.read())
+    trainings = read_trainings(events)
+    failures = Counter(result.failure for _, result in trainings if result and result.failure)
+    impossible = Counter(
+        note["kind"]
+        for event in events
+        if event.kind == "asked"
+        for note in event.data["notes"]
+        if note["kind"].startswith("infeasible")
+    )
+    settings = {name: value for name, value in began["settings"].items() if value not in (None, {})}
+    lines = [f"data      {began['data']}", f"settings  {', '.join(f'{k} {v}' for k, v in settings.items())}"]
+    if finished := record.last("finished"):
+        lines += summary(finished.data)
+    else:
+        lines.append(f"state     not finished: {sum(r is not None for _, r in trainings)} candidates trained so far")
+    for reason, count in (failures + impossible).most_common():
+        lines.append(f"failed    {count} x {reason}")
+    return lines + _operators(trainings) + _calibration(events, trainings)
+
+
+def _operators(trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+    """How often the children of each operator were better than all of their parents."""
+    scores = _scores(trainings)
+    tried, paid = Counter[str](), Counter[str]()
+    for candidate, result in trainings:
+        before = [scores[parent] for parent in candidate.parents if parent in scores]
+        if before and result and result.score is not None:
+            tried[candidate.operator] += 1
+            paid[candidate.operator] += result.score > max(before)
+    return [f"operator  {name}: {paid[name]} of {n} better than their parents" for name, n in tried.most_common()]
+
+
+def _calibration(events: Sequence[Event], trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+    """How well foresight ranked what was trained because of it."""
+    scores = _scores(trainings)
+    notes = [note for event in events if event.kind == "asked" for note in event.data["notes"]]
+    pairs = [(n["mean"], scores[n["genome"]]) for n in notes if n["kind"] == "foresight" and n["genome"] in scores]
+    if len({mean for mean, _ in pairs}) < 3 or len({score for _, score in pairs}) < 3:  # there is no correlation then
+        return []
+    from scipy.stats import spearmanr
+
+    rho = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+    return [f"foresight Spearman's rho {rho:.2f} between what was expected and what came, {len(pairs)} networks"]
+
+
+def _scores(trainings: Sequence[tuple[Candidate, Result | None]]) -> dict[str, float]:
+    return {c.genome.key: r.score for c, r in trainings if r and r.score is not None}
+
+
+def show_candidate(record: Record, id_: int) -> list[str]:
+    """Structure, curve, cost and family of one candidate.
+
+    Raises:
+        InputError: no such candidate.
+    """
+    trainings = read_trainings(record.read())
+    found = next(((c, r) for c, r in trainings if c.id == id_), None)
+    if found is None:
+        known = f"0 to {len(trainings) - 1}" if trainings else "none yet"
+        raise InputError("candidate", given=id_, expected=f"an id of this run ({known})", mend="see `neuralfinder top`")
+    candidate, result = found
+    plan = record.last("plan")
+    lines = [f"candidate {candidate.id}, {candidate.operator}", f"genome    {candidate.genome.key}"]
+    lines += _fate(candidate, result)
+    if plan:
+        task = plan.data["task"]
+        lines += structure(candidate.genome, Shape(**task["shape"]), task["classes"])
+    return lines + _family(candidate, trainings)
+
+
+def structure(genome: Genome, shape: Shape, classes: int) -> list[str]:
+    """A network's layers with the shape after each, and its cost."""
+    size = cost(genome, shape, classes)
+    lines = [f"layers    {'picture':12} {shape}"]
+    lines += [f"          {gene!s:12} {after}" for gene, after in zip(genome.genes, shapes(genome, shape), strict=True)]
+    lines.append(f"          {genome.head!s:12} {classes}")
+    lines.append(f"cost      {size.parameters:,} parameters, {size.macs / 1e6:,.1f} M multiply-adds a sample")
+    return lines
+
+
+def _seed(entry: Entry) -> object:
+    return to_seed(entry.genome, entry.name, entry.score)
+
+
+def _fate(candidate: Candidate, result: Result | None) -> list[str]:
+    if result is None:
+        return ["state     in training when the record ends"]
+    if result.score is None:
+        return [f"failed    {result.failure}: {result.detail}"]
+    lines = [f"score     {result.score:.2%} on validation after {result.seconds:.1f} s"]
+    if result.ended == "behind":
+        bar = candidate.bars[len(result.rungs) - 1]
+        lines.append(f"stopped   after {result.done:.0%} of its training, where earlier ones had {bar:.1%} or more")
+    else:
+        lines.append(f"curve     {' '.join(f'{point:.1%}' for point in result.curve)}")
+    if candidate.inherits:
+        lines.append(f"inherits  weights of {', '.join(map(str, candidate.inherits))}")
+    return lines
+
+
+def _family(candidate: Candidate, trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+    scores = {c.genome.key: r.score for c, r in trainings if r}
+
+    def words(key: str) -> str:
+        score = scores.get(key)
+        return f"{key} ({score:.2%})" if score is not None else key
+
+    lines = [f"parent    {words(parent)}" for parent in dict.fromkeys(candidate.parents)]
+    children = [c for c, _ in trainings if candidate.genome.key in c.parents]
+    return lines + [f"child     {c.id} {words(c.genome.key)}, {c.operator}" for c in children]

@@ -1,0 +1,232 @@
+"""What a run looks like on a terminal, and in a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from neuralfinder.errors import RunFolderError
+from neuralfinder.job.status import Status
+from neuralfinder.search.record import Record
+
+LINE_EVERY = 5.0
+"""Seconds between progress lines in a file."""
+
+SCALE = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
+"""Worst to best: eight steps of viridis, which survives colour blindness and grey print."""
+
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+class View:
+    """Shows a status until the block ends; subclasses draw.
+
+    Args:
+        status: what to show.
+        every: seconds between two looks.
+    """
+
+    def __init__(self, status: Status, every: float) -> None:
+        self.status, self._every = status, every
+        self._shown = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="view", daemon=True)
+
+    def __enter__(self) -> View:
+        self.draw(self._new_lines())
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self.draw(self._new_lines())
+
+    def draw(self, lines: list[str]) -> None:
+        """Show the new whole lines and the state as it is now."""
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._every):
+            self.draw(self._new_lines())
+
+    def _new_lines(self) -> list[str]:
+        lines = self.status.lines[self._shown :]
+        self._shown += len(lines)
+        return lines
+
+
+class PlainView(View):
+    """Whole lines, no colours: for files and pipes."""
+
+    def __init__(self, status: Status, stream: TextIO) -> None:
+        super().__init__(status, every=0.5)
+        self._stream, self._next = stream, LINE_EVERY
+
+    def draw(self, lines: list[str]) -> None:
+        """Print new lines, and a progress line every few seconds."""
+        if self.status.elapsed >= self._next and self.status.phase != "done":
+            self._next = self.status.elapsed + LINE_EVERY
+            lines = [*lines, progress_line(self.status)]
+        with suppress(BrokenPipeError):  # whoever read along has left, as `head` does; the run goes on
+            for line in lines:
+                print(line, file=self._stream, flush=True)
+
+
+class EventView(View):
+    """The record as it grows, one JSON object a line: for programs.
+
+    What is no event, such as a note on the data, is an object with `kind` `line` and its `text`.
+
+    Args:
+        status: what else to show.
+        stream: where to.
+        record: the SQLite file, there or not yet.
+    """
+
+    def __init__(self, status: Status, stream: TextIO, record: Path) -> None:
+        super().__init__(status, every=0.2)
+        self._stream, self._record, self._number = stream, record, 0
+
+    def draw(self, lines: list[str]) -> None:
+        """Print new lines and new events."""
+        rows: list[Mapping[str, Any]] = [{"kind": "line", "text": line} for line in lines]
+        with suppress(RunFolderError):  # not there yet
+            with Record(self._record, readonly=True) as record:
+                events = list(record.read(self._number))
+            self._number = events[-1].number if events else self._number
+            rows += [dataclasses.asdict(event) for event in events]
+        with suppress(BrokenPipeError):
+            for row in rows:
+                print(json.dumps(row, ensure_ascii=False), file=self._stream, flush=True)
+
+
+class LiveView(View):
+    """The world, the best so far and the time left, redrawn in place."""
+
+    def __init__(self, status: Status, console: Console) -> None:
+        super().__init__(status, every=0.25)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> View:
+        self._live.start()
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        self._live.stop()
+
+    def draw(self, lines: list[str]) -> None:
+        """Print new lines above the picture and renew it."""
+        for line in lines:
+            self._live.console.print(Text(line))
+        self._live.update(picture(self.status), refresh=True)
+
+
+def view(status: Status, quiet: bool = False, record: Path | None = None) -> View:
+    """The view that fits standard output; events of the record where this is given."""
+    if record:
+        return EventView(status, sys.stdout, record)
+    if quiet:
+        return View(status, every=60)
+    if sys.stdout.isatty():
+        return LiveView(status, Console())
+    return PlainView(status, sys.stdout)
+
+
+def progress_line(status: Status) -> str:
+    """One line: time, phase, candidates, best, time left."""
+    words = [f"{status.elapsed:6.0f} s", status.phase]
+    if status.phase in ("reading", "finishing") and status.total:
+        words.append(f"{status.done:,} of {status.total:,}")
+    if status.counts:
+        words.append(_counts(status))
+    if status.best is not None:
+        words.append(f"best {status.best:.2%}")
+    if status.left is not None:
+        words.append(f"{status.left:.0f} s left")
+    return "  ".join(words)
+
+
+def picture(status: Status) -> Group:
+    """The live picture: the world as coloured cells beside the figures."""
+    figures = Table.grid(padding=(0, 2))
+    rows = [("phase", _phase(status)), ("time", _time(status))]
+    if status.counts:
+        rows.append(("candidates", _counts(status)))
+    if status.view.get("round"):
+        most = f" of at most {status.view['rounds']}" if status.view["rounds"] else ""
+        rows.append(("round", f"{status.view['round']}{most}"))
+    if status.best is not None:
+        rows += [("best", f"{status.best:.2%} on validation"), ("", status.best_genome)]
+    if len(status.bests) > 1:
+        rows.append(("so far", sparkline(status.bests)))
+    rows += [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
+    for name, value in rows:
+        figures.add_row(Text(name, style="dim"), Text(value, overflow="ellipsis", no_wrap=name == "last"))
+    both = Table.grid(padding=(0, 3))
+    cells = world(status.view)
+    both.add_row(*([cells] if cells else []), figures)
+    return Group(Text(), both)
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """The course of values that never fall as a line of bars, the newest at the end."""
+    step = max(1, -(-len(values) // width))
+    some = [*values[step - 1 :: step], *([values[-1]] if len(values) % step else [])]
+    low, high = some[0], some[-1]
+    places = [(value - low) / (high - low) if high > low else 1.0 for value in some]
+    return "".join(BARS[min(len(BARS) - 1, int(place * len(BARS)))] for place in places)
+
+
+def world(seen: Mapping[str, Any]) -> Text:
+    """The cells of the world, dark for weak to bright for strong; empty before the first life."""
+    rows = seen.get("world") or []
+    lives = [life for row in rows for life in row if life]
+    scores = [life["score"] for life in lives]
+    low, high = min(scores, default=0.0), max(scores, default=1.0)
+    text = Text()
+    for row in rows:
+        for life in row:
+            if life is None:
+                text.append("· ", style="dim")
+                continue
+            place = (life["score"] - low) / (high - low) if high > low else 1.0
+            text.append("██", style=SCALE[min(len(SCALE) - 1, int(place * len(SCALE)))])
+        text.append("\n")
+    return text
+
+
+def _phase(status: Status) -> str:
+    if status.total:
+        return f"{status.phase} {status.done:,} of {status.total:,}"
+    return status.phase
+
+
+def _time(status: Status) -> str:
+    left = "" if status.left is None else f", {status.left:.0f} s left"
+    return f"{status.elapsed:.0f} s{left}"
+
+
+def _counts(status: Status) -> str:
+    counts = status.counts
+    done = counts["trained"] + counts["failed"]
+    aim = f"about {status.aim}" if status.about else f"{status.aim}"
+    words = f"{done} of {aim} done" if done <= status.aim else f"{done} done"  # `about` may be too few
+    return f"{words}, {counts['failed']} failed, {counts['cached']} cached"

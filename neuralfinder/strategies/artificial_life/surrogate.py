@@ -1,0 +1,92 @@
+"""Surrogate: what the networks trained so far let one expect of another before it is trained.
+
+A Gaussian process on the space's features of genomes (Rasmussen & Williams, "Gaussian processes for machine learning",
+2006, chapter 2) expects the normal score of a network's rank, not its accuracy: so a few networks that learned nothing
+do not stretch the scale on which the good ones lie close together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.space import Space
+
+if TYPE_CHECKING:
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+LEAST = 8
+"""Scores from which on something is expected."""
+
+MOST = 500
+"""The latest scores that are learned from: the time of learning grows with the cube of their number."""
+
+RELEARN, REFIT = 1.02, 1.25
+"""Growth of the number of scores after which these are learned from, and after which the kernel is fitted anew."""
+
+
+class Surrogate:
+    """Learns from scores and expects those of other genomes.
+
+    Args:
+        space: gives the features.
+
+    Attributes:
+        count: scores taken in.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._unread: deque[Genome] = deque(maxlen=MOST)
+        self._features: deque[np.ndarray] = deque(maxlen=MOST)
+        self._scores: deque[float] = deque(maxlen=MOST)
+        self._model: GaussianProcessRegressor | None = None
+        self.count = self._learned = self._fitted = 0
+
+    def learn(self, genome: Genome, score: float) -> None:
+        """Take in the score, 0..1, of a trained network."""
+        self._unread.append(genome)
+        self._scores.append(score)
+        self.count += 1
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to expect anything."""
+        return self.count >= LEAST
+
+    def expect(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation `(n,)` of the normal score of each genome's rank among those learned from.
+
+        0 is the middle of them, 1 is better than 84 %. To be called when `ready`.
+        """
+        features = np.array([self.space.features(genome) for genome in genomes])
+        mean, spread = self._model_now().predict(features, return_std=True)
+        return mean, spread
+
+    def _model_now(self) -> GaussianProcessRegressor:
+        if self._model is not None and self.count < RELEARN * self._learned:
+            return self._model
+        from scipy.special import ndtri
+        from scipy.stats import rankdata
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+        while self._unread:
+            self._features.append(self.space.features(self._unread.popleft()))
+        features, scores = np.array(self._features), np.array(self._scores)
+        self._learned = self.count
+        if self._model is None or self._learned >= REFIT * self._fitted:
+            self._fitted = self._learned
+            kernel = ConstantKernel(1.0, (0.1, 10.0)) * RBF(2.0, (0.5, 20.0)) + WhiteKernel(0.1, (1e-3, 1.0))
+            self._model = GaussianProcessRegressor(kernel)
+        else:
+            self._model = GaussianProcessRegressor(self._model.kernel_, optimizer=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a parameter on its bound is a fit as good as any
+            self._model.fit(features, ndtri((rankdata(scores) - 0.5) / len(scores)))
+        return self._model

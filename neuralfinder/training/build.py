@@ -1,0 +1,237 @@
+"""Genome -> torch network."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+
+from neuralfinder.errors import InputError
+from neuralfinder.networks.cost import groups, inputs, kernel_sides, pools_at_once, shapes, skip_sources
+from neuralfinder.networks.genome import (
+    AvgPool,
+    Choice,
+    Conv,
+    DenseHead,
+    Dropout,
+    Genome,
+    Identity,
+    MaxPool,
+    Pool,
+    PoolHead,
+)
+from neuralfinder.types import Shape
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "leaky": lambda: nn.LeakyReLU(0.1, inplace=True),
+    "elu": lambda: nn.ELU(inplace=True),
+    "gelu": nn.GELU,
+    "silu": lambda: nn.SiLU(inplace=True),
+    "tanh": nn.Tanh,
+}
+"""`linear` is no layer."""
+
+
+EMBEDDING_DEVIATION = 0.03
+"""Of fresh embeddings: small, so that a token that training hardly met says nothing. Of 0.01 to 1 it is the best on
+questions (docs/LOG.md)."""
+
+
+class Words(nn.Embedding):
+    """Turns a line of tokens into a map one row high: a learned column of numbers for each token."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """`(n, 1, 1, length)` integers -> `(n, channels, 1, length)` in channels-last memory."""
+        return super().forward(tokens[:, 0].long()).permute(0, 3, 1, 2)
+
+
+class Skip(nn.Module):
+    """Lets earlier maps in: pooled to this one's size, and added to its channels or put beside them."""
+
+    def __init__(self, join: str) -> None:
+        super().__init__()
+        self.join = join
+
+    def forward(self, here: Tensor, *earlier: Tensor) -> Tensor:
+        """`(n, c, h, w)` and some `(n, d, H, W)` -> `(n, c, h, w)`, or `(n, c + all d, h, w)` for `cat`."""
+        size, channels = here.shape[2:], here.shape[1]
+        maps = [other if other.shape[2:] == size else F.adaptive_max_pool2d(other, size) for other in earlier]
+        if self.join == "cat":
+            return torch.cat([here, *maps], dim=1)
+        for other in maps:
+            here = here + F.pad(other[:, :channels], (0, 0, 0, 0, 0, max(0, channels - other.shape[1])))
+        return here
+
+
+class Inputs(nn.Module):
+    """Puts earlier maps side by side, the smaller ones filled up with zeros on the right and below."""
+
+    def forward(self, _: Tensor, *earlier: Tensor) -> Tensor:
+        """Some `(n, d, H, W)` -> `(n, all d, largest H, largest W)`; what comes from right before is not looked at."""
+        height, width = (max(other.shape[side] for other in earlier) for side in (2, 3))
+        return torch.cat([F.pad(o, (0, width - o.shape[3], 0, height - o.shape[2])) for o in earlier], dim=1)
+
+
+SAMPLE = "sample"
+"""Name of the source that is the sample itself: the picture, or what the embedding makes of the text."""
+
+WORDS = "words"
+"""Name of the embedding, the first layer of a network for texts."""
+
+
+class Network(nn.Sequential):
+    """Layers in a row, some of which let earlier layers' outputs in.
+
+    Args:
+        layers: by name, in order.
+        sources: name of a `Skip` or of `Inputs` -> names of the layers whose outputs come in.
+    """
+
+    def __init__(self, layers: OrderedDict[str, nn.Module], sources: dict[str, list[str]]) -> None:
+        super().__init__(layers)
+        self._sources = sources
+        self._kept = frozenset(name for names in sources.values() for name in names)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pictures `(n, channels, height, width)` or texts `(n, 1, 1, length)` -> logits `(n, classes)`."""
+        layers = dict(self.named_children())
+        if embedding := layers.pop(WORDS, None):
+            maps = embedding(maps)
+        kept: dict[str, Tensor] = {SAMPLE: maps}
+        for name, layer in layers.items():
+            maps = layer(maps, *(kept[source] for source in self._sources.get(name, ())))
+            if name in self._kept:
+                kept[name] = maps
+        return maps
+
+
+def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he") -> Network:
+    """The network of `genome`: pictures or texts, as `Network.forward` takes them, -> logits `(n, classes)`.
+
+    Layers are named after their gene (`0_conv`, `1_pool`, ..., `head`), the embedding of texts `words`. Weights come
+    from torch's global generator.
+
+    Args:
+        genome: no more pools than the sample survives.
+        shape: shape of one sample.
+        classes: number of outputs.
+        initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`.
+
+    Raises:
+        InputError: a gene that stands for a row of a table.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    sources: dict[str, list[str]] = {}
+    ends: list[str] = []  # the last layer of each gene
+    maps = shapes(genome, shape)
+    if shape.vocabulary:
+        layers[WORDS] = Words(shape.vocabulary, shape.channels)
+    for place, gene in enumerate(genome.genes):
+        before = inputs(genome, place, maps, shape)
+        if isinstance(gene, Conv | Identity) and (skips := skip_sources(genome, place)):
+            sources[f"{place}_skip"] = [ends[source] if source >= 0 else SAMPLE for source in skips]
+            if gene.join == "in":
+                layers[f"{place}_skip"] = Inputs()
+        match gene:
+            case Conv():
+                after = genome.genes[place + 1] if pools_at_once(genome, place) else None
+                pool = _pool(after, shape.line) if isinstance(after, Pool) else None
+                layers |= _convolution(place, gene, before.channels, pool, shape.line)
+            case Identity():
+                layers[f"{place}_identity"] = nn.Identity()
+                layers |= {f"{place}_norm": nn.BatchNorm2d(before.channels)} if gene.norm else {}
+                layers |= _ending(place, gene)
+            case MaxPool() | AvgPool() if not pools_at_once(genome, place - 1):
+                layers[f"{place}_pool"] = _pool(gene, shape.line)
+            case Dropout(percent):
+                layers[f"{place}_dropout"] = nn.Dropout(percent / 100)
+            case Choice():
+                raise InputError(
+                    "genome", given=genome.key, expected="layers", mend="a tabular benchmark's network cannot be built"
+                )
+        ends.append(next(reversed(layers)))
+    layers |= _head(genome, maps[-1] if maps else shape, classes)
+    network = Network(layers, sources)
+    _initialise(network, initialisation)
+    return network
+
+
+def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None, line: bool) -> dict[str, nn.Module]:
+    """The layers of one convolution gene, a pool that follows directly among them."""
+    layers: dict[str, nn.Module] = {}
+    side = kernel_sides(gene, line)
+    border = side[0] // 2, side[1] // 2
+    if gene.separable:
+        layers[f"{place}_depth"] = nn.Conv2d(inputs, inputs, side, gene.stride, border, groups=inputs, bias=False)
+        side, border = (1, 1), (0, 0)
+    stride = 1 if gene.separable else gene.stride
+    layers[f"{place}_conv"] = nn.Conv2d(
+        inputs, gene.filters, side, stride, border, groups=groups(gene, inputs), bias=not gene.norm
+    )
+    if pool is not None:
+        layers[f"{place + 1}_pool"] = pool
+    if gene.norm:
+        layers[f"{place}_norm"] = nn.BatchNorm2d(gene.filters)
+    return layers | _ending(place, gene)
+
+
+def _ending(place: int, gene: Conv | Identity) -> dict[str, nn.Module]:
+    """Skips that come in at the end, and the activation."""
+    layers: dict[str, nn.Module] = {}
+    if gene.join != "in" and min(gene.skips, default=place + 1) <= place:
+        layers[f"{place}_skip"] = Skip(gene.join)
+    if gene.activation != "linear":
+        layer = ACTIVATIONS[gene.activation]()
+        if isinstance(gene, Identity) and hasattr(layer, "inplace"):
+            setattr(layer, "inplace", False)  # noqa: B010 - torch's stubs know no such name; the input is another's output
+        layers[f"{place}_{gene.activation}"] = layer
+    return layers
+
+
+def _pool(gene: Pool, line: bool) -> nn.Module:
+    stride, border = (3, 0) if gene.size == 5 else (2, gene.size // 2 if gene.size == 3 else 0)
+    size, strides, padding = ((1, gene.size), (1, stride), (0, border)) if line else (gene.size, stride, border)
+    if isinstance(gene, MaxPool):
+        return nn.MaxPool2d(size, strides, padding)
+    return nn.AvgPool2d(size, strides, padding, count_include_pad=False)
+
+
+def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
+    layers: dict[str, nn.Module] = {}
+    match genome.head:
+        case DenseHead(units, second):
+            sizes = [before.channels * before.height * before.width, *filter(None, (units, second))]
+            layers["flatten"] = nn.Flatten()
+            for number, (inputs, outputs) in zip(("", "2"), itertools.pairwise(sizes), strict=False):
+                layers[f"dense{number}"] = nn.Linear(inputs, outputs)
+                layers[f"dense_relu{number}"] = nn.ReLU(inplace=True)
+                layers[f"dropout{number}"] = nn.Dropout(0.5)
+            layers["head"] = nn.Linear(sizes[-1], classes)
+        case PoolHead(largest, dropout):
+            layers["largest" if largest else "mean"] = nn.AdaptiveMaxPool2d(1) if largest else nn.AdaptiveAvgPool2d(1)
+            layers["flatten"] = nn.Flatten()
+            if dropout:
+                layers["dropout"] = nn.Dropout(dropout / 100)
+            layers["head"] = nn.Linear(before.channels, classes)
+    return layers
+
+
+@torch.no_grad()
+def _initialise(network: nn.Module, how: str) -> None:
+    for module in network.modules():
+        if isinstance(module, Words):
+            nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            if how == "glorot":
+                nn.init.xavier_uniform_(module.weight)
+            else:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if how == "dirac" and isinstance(module, nn.Conv2d) and module.groups == 1:
+                nn.init.dirac_(module.weight[: module.in_channels])
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

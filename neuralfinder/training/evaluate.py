@@ -1,0 +1,77 @@
+"""Candidate -> Result. Out of memory, NaN and impossible shapes are results, not exceptions."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import torch
+
+from neuralfinder.networks.cost import cost
+from neuralfinder.seeds import torch_seed
+from neuralfinder.training.build import build
+from neuralfinder.training.inheritance import inherit
+from neuralfinder.training.train import Diverged, Setup, Training, forward_seconds, train
+from neuralfinder.training.weights import WeightStore
+from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
+
+
+def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str | None = None) -> Result:
+    """Build, train and measure one candidate; its weights go to the store under `name`, or else its id.
+
+    Raises:
+        Cancelled: the clock's flag was set; nothing is known about the candidate then.
+    """
+    started = time.perf_counter()
+    size = cost(candidate.genome, setup.shape, setup.classes)
+    failure: str | None = None
+    detail = ""
+    training: Training | None = None
+    milliseconds: tuple[float, ...] = ()
+    done = 1.0
+    try:
+        with torch_seed(candidate.seed):
+            network = build(candidate.genome, setup.shape, setup.classes, setup.recipe.initialisation)
+            if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:
+                inherit(network, candidate.genome, parents, setup.shape)
+            recipe = setup.recipe.times(candidate.rate)
+            own = dataclasses.replace(setup, recipe=recipe)
+            training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars)
+            milliseconds = tuple(
+                round(1000 * forward_seconds(network, setup, samples, passes), 4)
+                for samples, passes in ((1, 7), (setup.batch_size, 2))
+            )
+        store.save(name or str(candidate.id), candidate.genome, training.state)
+        done = training.done
+        if gone := len(candidate.inherits) - len(parents):
+            detail = f"weights of {gone} of {len(candidate.inherits)} parents were gone"
+    except Diverged as error:
+        failure, detail, done = "diverged", str(error), error.done
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        failure, detail = OUT_OF_MEMORY, _size_and(error, size.parameters)
+    except RuntimeError as error:
+        # torch has no type of its own for running out of main memory, and CUDA's libraries say it in their own way
+        lacks_memory = any(words in str(error) for words in ("allocate memory", "ALLOC_FAILED"))
+        failure = OUT_OF_MEMORY if lacks_memory else "impossible"
+        detail = _size_and(error, size.parameters)
+    training = training if failure is None else None  # weights that cannot be stored are no success
+    seconds = time.perf_counter() - started
+    return Result(
+        id=candidate.id,
+        score=training.score if training else None,
+        failure=failure,
+        detail=detail,
+        curve=training.curve if training else (),
+        rungs=training.rungs if training else (),
+        done=done,
+        ended=training.ended if training else "",
+        seconds=seconds,
+        parameters=size.parameters,
+        macs=size.macs,
+        milliseconds=milliseconds if training else (),
+    )
+
+
+def _size_and(error: BaseException, parameters: int) -> str:
+    first_line = next(iter(str(error).splitlines()), type(error).__name__)
+    return f"{parameters:,} parameters: {first_line}"

@@ -1,0 +1,163 @@
+"""The trained network as files that run anywhere, and back."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from neuralfinder.data.arrays import as_pictures
+from neuralfinder.data.texts import as_texts
+from neuralfinder.data.tokens import Tokens
+from neuralfinder.errors import InputError
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.training.batches import Part, Preparation, Scaling, Views
+from neuralfinder.training.build import build
+from neuralfinder.training.inheritance import State
+from neuralfinder.training.train import PLAIN, predict_logits
+from neuralfinder.types import Shape
+
+FORMAT = 1
+
+TOKENIZER = "tokenizer.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictor:
+    """A trained network with what it needs to answer in class indices.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        preparation: what is done to samples first.
+        views: what it looks at to answer.
+    """
+
+    network: nn.Module
+    preparation: Preparation
+    views: Views = PLAIN
+
+    def predict(self, part: Part, bf16: bool = False) -> np.ndarray:
+        """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked."""
+        return np.asarray(self.logits(part, bf16).argmax(1))
+
+    def logits(self, part: Part, bf16: bool = False) -> np.ndarray:
+        """Logits `(n, classes)` float32 of a part, computed where the part is, in bf16 if asked."""
+        network = copy.deepcopy(self.network).to(part.labels.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+        return np.asarray(predict_logits(network, part, self.preparation, bf16, self.views).cpu().numpy())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Predictor):
+    """A network that was found, with all it needs to answer in the user's labels.
+
+    Attributes:
+        genome: its blueprint.
+        shape: of the samples it takes.
+        classes: labels as the user gave them, in the order of the outputs.
+    """
+
+    genome: Genome
+    shape: Shape
+    classes: tuple[Any, ...]
+
+    @classmethod
+    def of(
+        cls,
+        genome: Genome,
+        state: State,
+        shape: Shape,
+        preparation: Preparation,
+        classes: tuple[Any, ...],
+        views: Views = PLAIN,
+    ) -> Model:
+        """Build the network and give it its weights."""
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
+            network = build(genome, shape, len(classes))
+        network.load_state_dict(state, assign=True)
+        return cls(
+            network=network.eval(), preparation=preparation, views=views, genome=genome, shape=shape, classes=classes
+        )
+
+    def samples(self, X: object) -> np.ndarray:
+        """Pictures or texts in the forms that training takes, or a single one, as `probabilities` takes them.
+
+        Raises:
+            InputError: pictures for a network for texts, or the reverse, or of another shape.
+        """
+        if isinstance(self.preparation, Tokens):
+            return self.preparation.encode(as_texts(X).tolist())[0]
+        return as_pictures(X, self.shape)
+
+    def probabilities(self, samples: np.ndarray) -> np.ndarray:
+        """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, values as in training."""
+        samples = np.require(samples, requirements=["C", "W"])  # torch warns of what cannot be written to
+        part = Part(torch.from_numpy(samples), torch.zeros(len(samples), dtype=torch.int64))
+        return np.asarray(predict_logits(self.network, part, self.preparation, views=self.views).softmax(1).numpy())
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and `preprocessing.json`, and for texts `tokenizer.json` of `tokenizers`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
+        save_file(state, folder / "model.safetensors")
+        form = {
+            "format": FORMAT,
+            "genome": self.genome.key,
+            "shape": dataclasses.astuple(self.shape),
+            "classes": self.classes,
+            "views": dataclasses.asdict(self.views),
+        }
+        if isinstance(self.preparation, Tokens):
+            (folder / TOKENIZER).write_text(self.preparation.text, encoding="utf-8")
+        else:
+            form |= {"mean": self.preparation.mean, "std": self.preparation.std}
+        text = json.dumps(form, indent=1)  # ASCII: the name of a class may come from a folder that is no UTF-8
+        (folder / "preprocessing.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Read what `save` wrote; `folder` may also be a run folder with `model/` in it.
+
+        Raises:
+            InputError: no model there, a spoilt one, or one of a newer format.
+        """
+        if (folder / "model").is_dir():
+            folder = folder / "model"
+        paper = folder / "preprocessing.json"
+        if not paper.exists() or not (folder / "model.safetensors").exists():
+            raise InputError(
+                str(folder), given="no model", expected="a folder with model.safetensors and preprocessing.json",
+                mend="name the model folder of a finished run",
+            )  # fmt: skip
+        try:
+            form = json.loads(paper.read_text(encoding="utf-8"))
+            if form["format"] > FORMAT:
+                raise InputError(
+                    str(paper), given=f"format {form['format']}", expected=f"{FORMAT} or older",
+                    mend="update NeuralFinder",
+                )  # fmt: skip
+            shape, classes = Shape(*form["shape"]), tuple(form["classes"])
+            preparation: Preparation
+            if shape.vocabulary:
+                preparation = Tokens.read((folder / TOKENIZER).read_text(encoding="utf-8"), shape.width)
+            else:
+                preparation = Scaling(tuple(form["mean"]), tuple(form["std"]))
+            views = Views(**form["views"])
+            state = load_file(folder / "model.safetensors")
+            return cls.of(parse(form["genome"]), state, shape, preparation, classes, views)
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                str(folder), given=f"no whole model ({next(iter(str(error).splitlines()), type(error).__name__)})",
+                expected="model.safetensors and preprocessing.json of one network", mend="take them from the run again",
+            ) from error  # fmt: skip

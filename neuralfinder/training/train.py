@@ -1,0 +1,388 @@
+"""The training loop, top to bottom."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+
+from neuralfinder.networks.cost import looking_steps
+from neuralfinder.training.batches import Augmentation, Part, Preparation, Views, plain_batches, training_batches
+from neuralfinder.training.build import Words
+from neuralfinder.training.optimizers import Optimizer
+from neuralfinder.training.recipes import Recipe
+from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
+
+PLAIN = Views()
+"""One look at each picture as it is."""
+
+EVALUATION_BATCH = 256
+"""Samples per forward pass without gradients: large enough for speed, small enough for the processor's cache."""
+
+
+WARM_UP = 3
+"""Steps that take longer than the others, with what is set up and read for the first time."""
+
+
+class Cancelled(CancelledError):  # noqa: N818 - no error, a request
+    """Training was told to stop and left nothing behind."""
+
+
+class Diverged(Exception):  # noqa: N818 - a result, not a mistake
+    """The loss is no longer a number; `done` is the share of the training that was done."""
+
+    def __init__(self, message: str, done: float) -> None:
+        super().__init__(message)
+        self.done = done
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When training must end: `deadline` in seconds of `time.monotonic`, and a flag another thread may set."""
+
+    deadline: float = math.inf
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def until(self, deadline: float) -> Clock:
+        """The same flag with an earlier deadline."""
+        return Clock(min(self.deadline, deadline), self.cancelled)
+
+    def __reduce__(self) -> tuple[Callable[[float], Clock], tuple[float]]:
+        """Another process counts its seconds from another moment, and gets a flag of its own."""
+        return _clock_until, (time.time() + self.left(),)
+
+
+def _clock_until(moment: float) -> Clock:
+    """A clock whose deadline is at `moment`, in seconds since the epoch."""
+    return Clock(time.monotonic() + moment - time.time())
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock.
+
+    `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`.
+    """
+
+    train: Part
+    validation: Part
+    classes: int
+    preparation: Preparation
+    recipe: Recipe
+    batch_size: int
+    flip: bool = False
+    bf16: bool = False
+    weights: Tensor | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data live and the networks are trained."""
+        return self.train.labels.device
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one sample, for the network."""
+        return self.preparation.shape(self.train.shape)
+
+    def steps(self, share: float = 1.0) -> int:
+        """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""
+        return max(1, int(len(self.train) * share) // self.batch_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What training left.
+
+    Attributes:
+        score: validation accuracy of the weights kept, 0..1; when stopped for being `behind`, the last of `rungs`.
+        curve: validation accuracy at each measured epoch.
+        rungs: accuracy on the first pictures of the validation part at each of `RUNGS` that was reached.
+        state: the weights, on the CPU, contiguous.
+        done: share of the planned steps that were done, 0..1.
+        ended: `complete`, `patience`, `chance`, `behind`, `deadline`, or `diverged` after something had been measured.
+    """
+
+    score: float
+    curve: tuple[float, ...]
+    rungs: tuple[float, ...]
+    state: dict[str, Tensor]
+    done: float
+    ended: str
+
+
+def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars: Sequence[float] = ()) -> Training:
+    """Train `network` in place and measure it on the validation part.
+
+    On pace, the learning rate depends on the share of steps done alone, so equal seeds give equal weights. When the
+    deadline is nearer than the steps left need, the schedule is run through in the steps there is time for.
+
+    Args:
+        network: pictures `(n, channels, height, width)`, or texts `(n, 1, 1, length)`, -> logits `(n, classes)`.
+        setup: data, recipe and clock.
+        fidelity: epochs and share of the data; each epoch draws its share anew.
+        seed: of the order of samples and the augmentation. Dropout draws from torch's global generator.
+        bars: accuracy below which training is stopped at each of `RUNGS`; empty looks at no rung.
+
+    Raises:
+        Diverged: the loss became NaN or infinite before anything was measured.
+        Cancelled: the clock's flag was set.
+    """
+    steps = setup.steps(fidelity.share)
+    generator = torch.Generator().manual_seed(seed)
+    network.to(setup.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+    optimizer = Optimizer(network, setup.recipe, setup.bf16)
+    pace = Pace(fidelity.epochs * steps, setup.clock, looking_steps(len(setup.validation), setup.batch_size))
+    judge = _Judge(setup, network, steps, fidelity.epochs, bars)
+    loss_sum = torch.zeros((), device=setup.device)
+
+    network.train()
+    for pictures, labels in _batches(setup, steps, fidelity.epochs, generator):
+        if setup.clock.cancelled.is_set():
+            raise Cancelled
+        loss_sum += _gradients(network, setup, pictures, labels)
+        optimizer.step(_rate_share(setup.recipe, pace))
+        pace.step()
+        if judge.is_due(pace) and judge.look(network, float(loss_sum), pace):
+            break
+
+    network.load_state_dict(judge.state)
+    return Training(judge.score, tuple(judge.curve), tuple(judge.rungs), judge.state, pace.share, judge.ended)
+
+
+def _batches(setup: Setup, steps: int, epochs: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    recipe = setup.recipe
+    augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout)
+    return training_batches(setup.train, setup.batch_size, steps, epochs, augmentation, setup.preparation, generator)
+
+
+def _gradients(network: nn.Module, setup: Setup, samples: Tensor, labels: Tensor) -> Tensor:
+    """Add the gradients of the loss, and those where moved embeddings make it larger; returns the loss as it is."""
+    loss = _loss(network, setup, samples, labels)
+    torch.autograd.backward(loss)
+    embedding = next((layer.weight for layer in network.children() if isinstance(layer, Words)), None)
+    if setup.recipe.adversarial and embedding is not None and embedding.grad is not None:
+        kept = embedding.detach().clone()
+        with torch.no_grad():
+            embedding.add_(embedding.grad * (setup.recipe.adversarial / (embedding.grad.norm() + 1e-12)))
+        torch.autograd.backward(_loss(network, setup, samples, labels))
+        with torch.no_grad():
+            embedding.copy_(kept)
+    return loss.detach()
+
+
+def _loss(network: nn.Module, setup: Setup, pictures: Tensor, labels: Tensor) -> Tensor:
+    recipe = setup.recipe
+    with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
+        logits = network(pictures)
+    loss = F.cross_entropy(logits.float(), labels, setup.weights, label_smoothing=recipe.label_smoothing)
+    if recipe.class_l2:
+        loss = loss + recipe.class_l2 * network.get_parameter("head.weight").square().sum()
+    return loss
+
+
+class _Judge:
+    """Keeps the curve, the score and the weights that go with it, and says when to stop."""
+
+    def __init__(self, setup: Setup, network: nn.Module, steps: int, epochs: int, bars: Sequence[float]) -> None:
+        self.curve: list[float] = []
+        self.rungs: list[float] = []
+        self.score, self.state, self.ended = 0.0, _snapshot(network), ""
+        self._setup, self._steps, self._epochs = setup, steps, epochs
+        self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
+        self._chance = _majority_share(setup.validation.labels, setup.classes)
+        self._since_best = 0
+
+    def is_due(self, pace: Pace) -> bool:
+        """Whether something is to be done after this step."""
+        return pace.over or pace.done % self._steps == 0 or self._is_on_rung(pace)
+
+    def _is_on_rung(self, pace: Pace) -> bool:
+        return bool(self._bars) and pace.done >= self._bars[0][0]
+
+    def look(self, network: nn.Module, loss_sum: float, pace: Pace) -> bool:
+        """Measure the network as it is now, as far as it is due; says whether training ends here."""
+        epoch, into = divmod(pace.done, self._steps)
+        whole = into == 0 or pace.over
+        if not math.isfinite(loss_sum):
+            if not self.curve:
+                raise Diverged(f"the loss is {loss_sum} in epoch {math.ceil(pace.done / self._steps)}", pace.share)
+            self.ended = "diverged"
+            return True
+        if pace.over or (whole and _is_measured(epoch, self._epochs, self._setup.recipe.measures)):
+            self._measure(network)
+        while self._is_on_rung(pace) and not pace.over and not self.ended:
+            self._climb(network, self._bars.pop(0)[1])
+        if whole and not self.ended:
+            self.ended = self._verdict(epoch, pace)
+        network.train()
+        return bool(self.ended)
+
+    def _climb(self, network: nn.Module, bar: float) -> None:
+        self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_SAMPLES), self._setup))
+        if self.rungs[-1] < bar:
+            self.ended, self.score, self.state = "behind", self.rungs[-1], _snapshot(network)
+
+    def _measure(self, network: nn.Module) -> None:
+        measured = accuracy(network, self._setup.validation, self._setup)
+        improved = measured > max(self.curve, default=-1.0)
+        self.curve.append(measured)
+        self._since_best = 0 if improved else self._since_best + 1
+        if improved or self._setup.recipe.score == "last":
+            self.score, self.state = measured, _snapshot(network)
+
+    def _verdict(self, epoch: int, pace: Pace) -> str:
+        recipe = self._setup.recipe
+        if epoch == self._epochs:
+            return "complete"
+        if pace.over:
+            return "deadline"
+        if recipe.patience is not None and self._since_best >= recipe.patience:
+            return "patience"
+        if recipe.chance_epochs is not None and epoch >= recipe.chance_epochs and max(self.curve) <= self._chance:
+            return "chance"
+        return ""
+
+
+class Pace:
+    """How far a training is, from 0 to 1, and whether there is time for another step.
+
+    Args:
+        steps: steps planned.
+        clock: gives the deadline.
+        evaluation_steps: how many steps the last measurement takes as long as.
+    """
+
+    def __init__(self, steps: int, clock: Clock, evaluation_steps: float) -> None:
+        self.done, self.progress = 0, 0.0
+        self._steps, self._clock, self._evaluation_steps = steps, clock, evaluation_steps
+        self._started = math.nan
+        self._left = steps
+
+    @property
+    def over(self) -> bool:
+        """Whether the last step is done."""
+        return self._left <= 0
+
+    @property
+    def share(self) -> float:
+        """Share of the planned steps done, 0..1."""
+        return self.done / self._steps
+
+    def step(self) -> None:
+        """Count one step; look at the clock."""
+        self.progress += (1 - self.progress) / self._left
+        self.done += 1
+        self._left = self._steps - self.done
+        if not math.isfinite(self._clock.deadline):
+            return
+        if self.done == WARM_UP:
+            self._started = time.monotonic()
+        if self.done > WARM_UP:
+            each = (time.monotonic() - self._started) / (self.done - WARM_UP)
+            self._left = min(self._left, max(0, int(self._clock.left() / each - self._evaluation_steps)))
+        elif self._clock.left() <= 0:
+            self._left = 0
+
+
+def accuracy(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:
+    """Share of the part's samples whose most likely class is right, weighted as the setup has it."""
+    right = predict_logits(network, part, setup.preparation, setup.bf16, views).argmax(1) == part.labels
+    if setup.weights is None:
+        return int(right.sum()) / len(part)
+    counts = setup.weights[part.labels]
+    return float(counts[right].sum() / counts.sum())
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights `(classes,)` float32 that let all classes among the labels count alike; 1 on average over the labels."""
+    counts = torch.bincount(labels, minlength=classes)
+    present = counts > 0
+    return torch.where(present, len(labels) / (present.sum() * counts.clamp(min=1)), 0).float()
+
+
+def predict_logits(
+    network: nn.Module, part: Part, preparation: Preparation, bf16: bool = False, views: Views = PLAIN
+) -> Tensor:
+    """Logits `(n, classes)` float32 of all pictures of the part, in order, the mean over the views."""
+    return torch.cat(list(_logits(network, part, preparation, bf16, views)))
+
+
+@torch.no_grad()
+def _logits(network: nn.Module, part: Part, preparation: Preparation, bf16: bool, views: Views) -> Iterator[Tensor]:
+    network.eval()
+    for pictures in plain_batches(part, EVALUATION_BATCH, preparation):
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=bf16):
+            logits = [network(view).float() for view in views.of(pictures)]
+        yield torch.stack(logits).mean(0)
+
+
+def _rate_share(recipe: Recipe, pace: Pace) -> float:
+    """The learning rate as a share of its peak."""
+    if recipe.schedule == "inverse-time":
+        return 1 / (1 + recipe.decay * pace.done)
+    rise = 0.2
+    return max(1e-4, min(pace.progress / rise, (1 - pace.progress) / (1 - rise)))
+
+
+def _is_measured(epoch: int, epochs: int, measures: int | None) -> bool:
+    """Whether this epoch (from 1) is one of `measures` evenly spread ones; the last always is."""
+    return measures is None or epoch * measures // epochs > (epoch - 1) * measures // epochs
+
+
+def _majority_share(labels: Tensor, classes: int) -> float:
+    return float(torch.bincount(labels, minlength=classes).max()) / len(labels)
+
+
+def _snapshot(network: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in network.state_dict().items()
+    }
+
+
+@torch.no_grad()
+def forward_seconds(network: nn.Module, setup: Setup, samples: int, passes: int) -> float:
+    """Median seconds of a forward pass of so many samples, after one for warming up."""
+    network.to(setup.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+    pictures = next(iter(plain_batches(setup.train.first(samples), samples, setup.preparation)))
+    network.eval()
+    times: list[float] = []
+    for _ in range(passes + 1):
+        started = time.perf_counter()
+        with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
+            float(network(pictures).sum())  # waits for the device
+        times.append(time.perf_counter() - started)
+    return sorted(times[1:])[passes // 2]
+
+
+def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
+    """Median seconds of one training step, from at most 30 steps in about `seconds` after two for warming up."""
+    network.to(setup.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+    optimizer, pace = Optimizer(network, setup.recipe, setup.bf16), Pace(32, Clock(), 0)
+    batches = _batches(setup, setup.steps(), 32, torch.Generator().manual_seed(0))
+    times: list[float] = []
+    network.train()
+    until = time.monotonic() + seconds
+    while len(times) < 5 or (len(times) < 32 and time.monotonic() < until):
+        started = time.perf_counter()
+        pictures, labels = next(batches)
+        loss = _gradients(network, setup, pictures, labels)
+        optimizer.step(_rate_share(setup.recipe, pace))
+        float(loss)  # waits for the device
+        times.append(time.perf_counter() - started)
+    return sorted(times[2:])[len(times[2:]) // 2]

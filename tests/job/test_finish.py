@@ -1,0 +1,385 @@
+"""The finish: full training, choice by validation, honest baselines, one look at the test part."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import neuralfinder.job.finish
+from neuralfinder.errors import InputError, NothingTrainedError
+from neuralfinder.job.answers import told_apart
+from neuralfinder.job.baselines import fit_linear, majority
+from neuralfinder.job.finish import Bench, finish
+from neuralfinder.job.plan import BASELINE_SHARE, Plan, Task, predict_seconds
+from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.status import Status
+from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.genome import parse
+from neuralfinder.search.archive import Archive
+from neuralfinder.search.executors import in_process
+from neuralfinder.search.record import Record
+from neuralfinder.seeds import Seeds
+from neuralfinder.training.batches import Part, Scaling, Views
+from neuralfinder.training.evaluate import evaluate
+from neuralfinder.training.model import Model
+from neuralfinder.training.recipes import RECIPES
+from neuralfinder.training.train import Clock, Setup
+from neuralfinder.training.weights import WeightStore
+from neuralfinder.types import Candidate, Fidelity, Result, Shape
+
+CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SHAPE = Shape(1, 8, 8)
+
+
+def part(rows: np.ndarray) -> Part:
+    digits = load_digits()
+    return Part.of(digits.images[:, None].astype(np.uint8), digits.target.astype(np.int64), rows, torch.device("cpu"))
+
+
+ORDER = np.random.default_rng(0).permutation(1797)
+TEST_ROWS = ORDER[1200:]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    recipe = dataclasses.replace(RECIPES["fast"], batch_size=32)
+    train, validation = part(ORDER[:800]), part(ORDER[800:1200])
+    clock = Clock(math.inf)
+    setup = Setup(train, validation, 10, Scaling.of(train), recipe, 32, clock=clock)
+    plan = Plan(None, 32, 2, True, 1, 1.0, None, None, math.inf, 2, 4, None, 0.0, 3, 3, 0, Rates(mac=1e-9))
+    space = make_space(Settings(), SHAPE, 10, plan.rates, math.inf)
+    with in_process() as executor, Record(tmp_path / "run.sqlite") as record:
+
+        def whole() -> Setup:
+            return dataclasses.replace(setup, train=train.joined(validation))
+
+        yield Bench(plan, setup, whole, space, WeightStore(tmp_path / "weights"), record, executor, Seeds(0), Status())
+
+
+def archive_of(bench: Bench, *genomes: str) -> Archive:
+    archive = Archive()
+    for id_, text in enumerate(genomes):
+        candidate = Candidate(id_, parse(text), "init", (), id_, Fidelity(1))
+        archive.add(candidate, evaluate(candidate, bench.setup, bench.store))
+    return archive
+
+
+def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_right(bench: Bench, tmp_path: Path) -> None:
+    archive = archive_of(bench, "C8.bn M > G", "C16.bn C16.bn M C32.bn > G")
+    looks = []
+
+    def look(_: object) -> Part:  # comes from another thread
+        with Record(tmp_path / "run.sqlite", readonly=True) as record:
+            looks.append([event.data["name"] for event in record.read() if event.kind == "final"])
+        return part(TEST_ROWS)
+
+    model, figures = finish(bench, archive, CLASSES, look)
+    assert looks == [["final-0", "final-1", "baseline"]]  # once, when everything was decided
+    finals = {e.data["genome"]: e.data["result"]["score"] for e in bench.record.read() if e.data["name"] != "baseline"}
+    assert figures["genome"] == max(finals, key=lambda genome: finals[genome])
+    assert figures["validation_accuracy"] >= max(finals.values())  # more when several views of a picture help
+
+    test = part(TEST_ROWS)
+    answers = model.probabilities(test.pictures.numpy()).argmax(1)
+    right = int((answers == test.labels.numpy()).sum())
+    assert figures["test_accuracy"] == right / 597 > 0.9
+    # Wilson 1927: centre and half width of the 95 % interval
+    p, n, z = right / 597, 597, 1.959964
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    assert figures["test_interval"] == pytest.approx([centre - half, centre + half], abs=1e-5)
+    recalls = [(answers[test.labels.numpy() == k] == k).mean() for k in range(10)]
+    assert figures["test_balanced_accuracy"] == pytest.approx(np.mean(recalls))
+
+    guess = majority(bench.setup.train.labels.numpy(), 10)
+    baselines = figures["baselines"]
+    assert baselines["majority class"]["test_accuracy"] == int((test.labels == guess).sum()) / 597
+    assert 0.8 < baselines["logistic regression"]["test_accuracy"] < 0.99
+    assert baselines["small network"]["genome"] == "C32.bn M C64.bn M C128.bn > G"
+
+
+def test_finish_is_not_done_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(bench, "C8.bn M > G")
+    first = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))[1]
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", None)  # training again would fail
+    assert finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))[1] == first
+
+
+def test_without_candidates_the_hand_made_network_comes_back(bench: Bench) -> None:
+    _, figures = finish(bench, Archive(), CLASSES, lambda _: part(TEST_ROWS))
+    assert figures["genome"] == small_network(bench.space).key
+
+
+def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
+    with pytest.raises(NothingTrainedError, match=r"no network could be trained; .* lists the reasons"):
+        finish(bench, Archive(), CLASSES, lambda _: part(TEST_ROWS))
+
+
+def fake_finals(scores: dict[str, float]) -> Callable[..., Result]:
+    """Trainings that end with given scores, weights and all."""
+
+    def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
+        with torch.random.fork_rng():
+            store.save(
+                name, candidate.genome, neuralfinder.training.build.build(candidate.genome, SHAPE, 10).state_dict()
+            )
+        return Result(-1, scores.get(name, 0.5))
+
+    return train
+
+
+@pytest.mark.parametrize(("final", "winner"), [(0.93, "final"), (0.5, "search")])
+def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, final: float, winner: str
+) -> None:
+    candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1))
+    evaluate(candidate, bench.setup, bench.store)
+    archive = Archive()
+    archive.add(candidate, Result(0, 0.95))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": final}))
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert figures["epochs"] == (4 if winner == "final" else 1.0)
+
+
+def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(bench, "C8.bn M > G", "C16.bn M > G")
+    second = archive.best(2)[1].genome
+    save = WeightStore.save
+
+    def full_once(store: WeightStore, name: str, *rest: Any) -> None:
+        if name == "final-0":
+            raise OSError(28, "No space left on device")
+        save(store, name, *rest)
+
+    monkeypatch.setattr(WeightStore, "save", full_once)
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert figures["genome"] == second.key
+    reasons = [(e.data["name"], e.data["result"]["failure"]) for e in bench.record.read() if e.kind == "final"]
+    assert reasons == [("final-0", "error"), ("final-1", None), ("baseline", None)]
+    assert any("final-0" in said and "No space left on device" in said for said in bench.status.lines)
+
+
+def test_a_candidate_stopped_early_is_trained_fully(bench: Bench) -> None:
+    candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(4))  # as long as the final training
+    archive = Archive()
+    result = evaluate(candidate, bench.setup, bench.store)
+    archive.add(candidate, dataclasses.replace(result, done=0.25, ended="behind"))
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert "final-0" in {event.data["name"] for event in bench.record.read() if event.kind == "final"}
+
+
+def test_fully_trained_candidates_are_not_trained_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(bench, "C8.bn M > G")
+    bench = dataclasses.replace(bench, plan=dataclasses.replace(bench.plan, final_epochs=1, retrain=2))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({}))
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    names = [event.data["name"] for event in bench.record.read()]
+    assert names == ["baseline", "retrain-0", "retrain-1"]
+    assert figures["genome"] == "C8.bn M > G"
+    assert len(figures["retrained"]) == 2
+
+
+@pytest.mark.parametrize("text", ["C64.bn C64.bn C64.bn > G", "C8.bn > G"])
+def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
+    text: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = Candidate(0, parse(text), "init", (), 0, Fidelity(1))
+    archive = Archive()
+    archive.add(candidate, Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": 0.95}))
+    plan = dataclasses.replace(bench.plan, final_epochs=40, rates=Rates(mac=1e-6))
+    bench = dataclasses.replace(bench, plan=plan)
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    epochs = {event.data["name"]: event.data["epochs"] for event in bench.record.read()}
+    macs = [bench.space.cost(g).macs for g in (candidate.genome, small_network(bench.space))]
+    assert epochs["final-0"] == 40
+    affordable = 40 * BASELINE_SHARE * macs[0] / macs[1]
+    assert epochs["baseline"] == pytest.approx(max(1, min(40, affordable)), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("pace", "text"), [(1.0, "C64.bn C64.bn M > G"), (2.0, "C64.bn C64.bn M > G"), (1.0, "C8.bn > G")]
+)
+def test_finals_fill_the_time_at_the_pace_of_the_search(
+    pace: float, text: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finalist and network by hand together are predicted to take the time there is, whatever each one needs of it."""
+    archive = Archive()
+    archive.add(Candidate(0, parse(text), "init", (), 0, Fidelity(1)), Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": 0.95}))
+    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=10**6)
+    bench = dataclasses.replace(bench, plan=plan, pace=pace, seconds=1250.0)
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
+    seconds = [
+        pace
+        * predict_seconds(
+            plan,
+            bench.space.cost(parse(e.data["genome"])),
+            task,
+            Fidelity.of(e.data["epochs"]),
+            bench.setup.recipe.measures,
+        )
+        for e in bench.record.read()
+        if e.data["name"] in ("final-0", "baseline")
+    ]
+    assert len(seconds) == 2
+    assert sum(seconds) == pytest.approx(1250, rel=0.02)
+
+
+def test_part_of_an_epoch_is_used(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = Archive()
+    archive.add(Candidate(0, parse("C64.bn C64.bn M > G"), "init", (), 0, Fidelity(1, 0.25)), Result(0, 0.9))
+    given: list[Fidelity] = []
+    train = fake_finals({"final-0": 0.95})
+
+    def note(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
+        given.append(candidate.fidelity)
+        return train(candidate, setup, store, name)
+
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", note)
+    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=60)
+    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
+    size = bench.space.cost(parse("C64.bn C64.bn M > G"))
+    two = predict_seconds(plan, size, task, Fidelity(2), bench.setup.recipe.measures)
+    bench = dataclasses.replace(bench, plan=plan, seconds=0.9 * two * (1 + BASELINE_SHARE))
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert given[0].epochs == 2
+    assert 0.75 < given[0].share < 1
+
+
+def test_large_finalists_get_what_small_ones_leave(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All trainings together are predicted to fill the time, and only what needs less gets less than the others."""
+    archive = Archive()
+    for id_, text in enumerate(["C8.bn M > G", "C256.bn C256.bn M > G", "C384.bn C256.bn M > G"]):
+        archive.add(Candidate(id_, parse(text), "init", (), 0, Fidelity(1)), Result(id_, 0.9 - 0.1 * id_))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-1": 0.95}))
+    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=3, final_epochs=200)
+    bench = dataclasses.replace(bench, plan=plan, seconds=20_000.0)
+    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
+    seconds, epochs = {}, {}
+    for row in (event.data for event in bench.record.read()):
+        size, fidelity = bench.space.cost(parse(row["genome"])), Fidelity.of(row["epochs"])
+        seconds[row["name"]] = predict_seconds(plan, size, task, fidelity, bench.setup.recipe.measures)
+        epochs[row["name"]] = row["epochs"]
+    assert epochs["final-0"] == 200
+    assert epochs["final-2"] < epochs["final-1"] < 200
+    assert seconds["final-1"] == pytest.approx(seconds["final-2"], rel=0.05)
+    assert sum(seconds.values()) == pytest.approx(20_000, rel=0.05)
+
+
+def test_without_time_left_finalists_get_an_epoch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search may have used up all that was planned; what is found with less than an epoch is trained for one."""
+    archive = Archive()
+    archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1, 0.25)), Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": 0.95}))
+    finish(dataclasses.replace(bench, seconds=-1.0), archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert [event.data["epochs"] for event in bench.record.read() if event.data["name"] == "final-0"] == [1]
+
+
+def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed: dict[str, float] = {}
+
+    def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
+        allowed[name] = setup.clock.left()
+        return fake_finals({})(candidate, setup, store, name)
+
+    archive = Archive()
+    archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1)), Result(0, 0.9))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", train)
+    setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 1000))
+    finish(dataclasses.replace(bench, setup=setup), archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert allowed["final-0"] == pytest.approx(1000 / (1 + BASELINE_SHARE), rel=0.01)
+    assert allowed["baseline"] == pytest.approx(1000, rel=0.01)
+
+
+def test_what_the_search_trained_to_the_end_may_win(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader that needs no further training stands beside one that was trained fully, and wins by its score."""
+    archive = Archive()
+    for id_, (text, score, epochs) in enumerate([("C8.bn M > G", 0.95, 4), ("C16.bn M > G", 0.9, 1)]):
+        candidate = Candidate(id_, parse(text), "init", (), 0, Fidelity(epochs))
+        evaluate(candidate, bench.setup, bench.store)
+        archive.add(candidate, Result(id_, score, ended="complete"))
+    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-1": 0.93}))
+    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    assert figures["genome"] == "C8.bn M > G"
+
+
+def test_linear_baseline_fits_into_memory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neuralfinder.job.baselines.memory_bytes", lambda: 8 * 4 * 64 * 300)
+    linear = fit_linear(bench.setup.train, 10, bench.setup.preparation, 60, np.random.default_rng(0))
+    assert linear is not None
+    assert linear.samples == 300
+
+
+def test_linear_baseline_equals_scikit_learn(bench: Bench) -> None:
+    setup = bench.setup
+    linear = fit_linear(setup.train, 10, setup.preparation, 60, np.random.default_rng(0))
+    assert linear is not None
+    assert linear.samples == 800
+    accuracy = (linear.predict(setup.validation) == setup.validation.labels.numpy()).mean()
+    assert 0.85 < accuracy < 1
+    assert fit_linear(setup.train, 10, setup.preparation, 1e-6, np.random.default_rng(0)) is None
+
+
+def test_linear_baseline_of_two_classes(bench: Bench) -> None:
+    labels = (bench.setup.train.labels >= 5).long()
+    two = Part(bench.setup.train.pictures, labels)
+    linear = fit_linear(two, 2, bench.setup.preparation, 60, np.random.default_rng(0))
+    assert linear is not None
+    assert (linear.predict(two) == labels.numpy()).mean() > 0.85
+
+
+def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
+    classes = ("cat", "chien", "猫", 3, 2.5, True, "g", "h", "i", "j")
+    model, _ = finish(bench, archive_of(bench, "C8.bn M C16 > G"), classes, lambda _: part(TEST_ROWS))
+    model = dataclasses.replace(model, views=Views(shift=True))
+    model.save(tmp_path / "model")
+    loaded = Model.load(tmp_path)
+    assert loaded.views == model.views
+    pictures = part(TEST_ROWS).pictures.numpy()[:20]
+    assert np.array_equal(model.probabilities(pictures), loaded.probabilities(pictures))
+    assert [*map(repr, loaded.classes)] == [*map(repr, classes)]
+    with pytest.raises(InputError, match=r"no model; expected a folder with model\.safetensors"):
+        Model.load(tmp_path / "weights")
+
+
+def test_weights_are_swept_but_for_those_kept(tmp_path: Path) -> None:
+    store = WeightStore(tmp_path)
+    for name in "abc":
+        store.save(name, parse("C2"), {"w": torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last)})
+    store.sweep({"b"})
+    assert [path.name for path in tmp_path.iterdir()] == ["b.safetensors"]
+    assert store.load("a") is None
+    state = store.load("b").state
+    assert state is not None
+    assert torch.equal(state["w"], torch.ones(2, 3, 4, 4))
+
+
+def test_small_network_is_legal_everywhere() -> None:
+    for side in (1, 2, 3, 8, 32, 64):
+        space = ChainSpace(Shape(1, side, side), 3)
+        assert space.infeasible(small_network(space)) in (None, "infeasible:cap")
+
+
+def test_what_was_taken_for_what_and_the_surest_mistakes_first():
+    logits = np.array([[9.0, 0.0], [0.0, 1.0], [5.0, 0.0], [0.0, 3.0]])
+    found = told_apart(np.array([0, 0, 1, 1]), logits)
+    assert found["confusion"] == [[1, 1], [1, 1]]
+    assert [(each["row"], each["label"], each["answer"]) for each in found["mistakes"]] == [(2, 1, 0), (1, 0, 1)]
+    assert found["mistakes"][0]["confidence"] == pytest.approx(1 / (1 + np.exp(-5)))

@@ -1,0 +1,144 @@
+"""Limits that proposals and winner keep, and the Pareto front of all that was trained."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neuralfinder.cli import cli
+from neuralfinder.data import from_arrays
+from neuralfinder.data.sources import Source
+from neuralfinder.errors import InputError, NothingTrainedError
+from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.run import run
+from neuralfinder.job.status import Status
+from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.genome import Conv, Genome
+from neuralfinder.search.archive import Archive, read_archive, read_trainings
+from neuralfinder.search.record import Record
+from neuralfinder.types import Candidate, Fidelity, Result, Shape
+
+
+def source() -> Source:
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 2
+    data = from_arrays((rng.integers(0, 150, (90, 8, 8)) + 90 * y[:, None, None]).astype(np.uint8), y)
+    return Source("toy", data.fingerprint, lambda *_: data)
+
+
+def settings(**options: float) -> Settings:
+    return Settings(candidates=12, epochs=1, final_epochs=2, finalists=1, world_size=3, seed=0, options=options)
+
+
+@pytest.mark.usefixtures("quick_machine")
+@pytest.mark.thorough
+def test_the_model_s_file_is_no_larger_than_asked(tmp_path: Path):
+    _, free = run(source(), settings(), tmp_path / "free", Status())
+    megabytes = 0.3 * 4e-6 * free["parameters"]
+    _, result = run(source(), settings(max_size_mb=megabytes), tmp_path / "small", Status())
+    assert (tmp_path / "small" / "model" / "model.safetensors").stat().st_size < 1e6 * megabytes + 10_000  # its header
+    assert result["parameters"] < 0.3 * free["parameters"]
+
+
+@pytest.mark.usefixtures("quick_machine")
+def test_candidates_keep_the_limit_of_latency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A made-up machine on which each multiply-add takes 10 ns: 0.2 ms are 20,000 of them."""
+    monkeypatch.setattr("neuralfinder.job.run.measure_forward", lambda *_: Rates(mac=1e-8))
+    monkeypatch.setattr("neuralfinder.training.evaluate.forward_seconds", lambda *_: 1e-4)
+    run(source(), settings(max_latency_ms=1.0), tmp_path, Status())
+    with Record(tmp_path / "run.sqlite", readonly=True) as record:
+        trainings = read_trainings(record.read())
+    macs = [result.macs for _, result in trainings if result]
+    assert len(macs) > 3
+    assert max(macs) <= 100_000
+    assert {result.milliseconds for _, result in trainings if result} == {(0.1, 0.1)}
+
+
+@pytest.mark.usefixtures("quick_machine")
+@pytest.mark.thorough
+def test_what_was_measured_to_be_too_slow_cannot_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The prediction allowed all of them; measured, the larger half is too slow."""
+    run(source(), settings(), tmp_path / "free", Status())
+    with Record(tmp_path / "free" / "run.sqlite", readonly=True) as record:
+        middle = float(np.median([result.parameters for _, result in read_trainings(record.read()) if result]))
+    monkeypatch.setattr("neuralfinder.job.run.measure_forward", lambda *_: Rates(mac=1e-12))
+
+    def seconds(network: object, *_: object) -> float:
+        return 1e-3 * sum(p.numel() for p in network.parameters()) / middle  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("neuralfinder.training.evaluate.forward_seconds", seconds)
+    status = Status()
+    said: list[str] = []
+    monkeypatch.setattr(status, "say", lambda *lines: said.extend(lines))
+    _, result = run(source(), settings(max_latency_ms=1.0), tmp_path / "limited", status)
+    with Record(tmp_path / "limited" / "run.sqlite", readonly=True) as record:
+        archive = read_archive(record.read())
+    slow = [entry for entry in archive.best(100) if entry.milliseconds > 1]
+    assert slow
+    assert result["parameters"] <= middle
+    assert any(f"{len(slow)} networks took more than 1 ms" in line for line in said)
+
+
+@pytest.mark.parametrize("name", ["max_latency_ms", "max_size_mb"])
+def test_a_limit_of_nothing_is_refused(name: str):
+    with pytest.raises(InputError, match=name):
+        settings(**{name: 0.0})
+
+
+def test_a_limit_that_leaves_no_network_says_so(tmp_path: Path):
+    with pytest.raises((InputError, NothingTrainedError), match="space is empty|raise the caps"):
+        run(source(), Settings(minutes=0.1, options={"max_size_mb": 1e-4}), tmp_path, Status())
+
+
+def test_megabytes_are_parameters_of_four_bytes():
+    space = make_space(settings(max_size_mb=4.0), Shape(3, 32, 32), 10, Rates(), math.inf)
+    assert space.max_parameters == pytest.approx(990_000, abs=1)
+    tighter = settings(max_size_mb=4.0, max_parameters=1000)
+    assert make_space(tighter, Shape(3, 32, 32), 10, Rates(), math.inf).max_parameters == 1000
+
+
+NETWORKS = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=12)
+
+
+@given(networks=NETWORKS)
+def test_the_front_is_what_no_other_beats(networks: list[tuple[int, int, int]]):
+    """Against the definition: no other is as good in all three and better in one."""
+    archive = Archive()
+    for id_, (score, parameters, milliseconds) in enumerate(networks):
+        result = Result(id_, score / 10, parameters=parameters, milliseconds=(float(milliseconds), 9.0))
+        archive.add(Candidate(id_, Genome((Conv(1 + id_),)), "init", (), 0, Fidelity(1)), result)
+    values = {id_: (-score, parameters, ms) for id_, (score, parameters, ms) in enumerate(networks)}
+    beaten = {
+        a
+        for a, x in values.items()
+        for y in values.values()
+        if x != y and all(v <= w for v, w in zip(y, x, strict=True))
+    }
+    front = {entry.candidates[0].id for entry in archive.front()}
+    assert front.isdisjoint(beaten)
+    # of networks alike in all three one is enough
+    assert {values[id_] for id_ in front} == {values[id_] for id_ in values.keys() - beaten}
+
+
+@pytest.mark.usefixtures("quick_machine")
+@pytest.mark.thorough
+def test_the_front_is_shown_and_recorded(tmp_path: Path):
+    from click.testing import CliRunner
+
+    _, result = run(source(), settings(), tmp_path, Status())
+    printed = CliRunner().invoke(cli, ["top", str(tmp_path), "--pareto", "--format", "json"], catch_exceptions=False)
+    rows = json.loads(printed.output)
+    assert rows == result["pareto"]
+    assert rows
+    scores = [row["validation_accuracy"] for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert all(row["milliseconds"] > 0 for row in rows)
+    table = CliRunner().invoke(cli, ["top", str(tmp_path), "--pareto"], catch_exceptions=False).output
+    assert table.splitlines()[0].split()[-2:] == ["ms", "genome"]
+    assert len(table.splitlines()) == 1 + len(rows)

@@ -1,0 +1,526 @@
+"""A run from data to model: its folder, interrupts, kills and resuming."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuralfinder.data import from_arrays
+from neuralfinder.data.sources import Source
+from neuralfinder.errors import RunFolderError
+from neuralfinder.job.finish import seconds_needed
+from neuralfinder.job.interrupts import Interrupts
+from neuralfinder.job.plan import SAFETY
+from neuralfinder.job.presets import Settings
+from neuralfinder.job.run import run
+from neuralfinder.job.status import Status
+from neuralfinder.networks.cost import Rates, cost
+from neuralfinder.search.archive import read_trainings
+from neuralfinder.search.record import Record
+from neuralfinder.types import Result
+
+PROMISED = {
+    "status", "validation_accuracy", "test_accuracy", "test_interval", "parameters", "candidates", "seconds",
+    "budget_seconds", "genome", "seed", "preset", "strategy", "device", "versions", "baselines",
+}  # fmt: skip
+"""Keys of `result.json` that other programs may rely on: design.md, section 4."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def source(seed=0):
+    """Two classes of 8x8 pictures, one brighter."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(90) % 2
+    data = from_arrays((rng.integers(0, 150, (90, 8, 8)) + 90 * y[:, None, None]).astype(np.uint8), y)
+    return Source("toy", data.fingerprint, lambda *_: data)
+
+
+SMALL = {"candidates": 4, "epochs": 1, "final_epochs": 2, "finalists": 1, "world_size": 3, "seed": 0}
+
+
+def small(**changes):
+    return Settings(**{**SMALL, **changes})
+
+
+def contents(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def outcome(folder):
+    """What must not depend on kills: candidates, scores, winner, figures and weights."""
+    with Record(folder / "run.sqlite", readonly=True) as record:
+        trainings = [(c, r and (r.score, r.failure, r.curve)) for c, r in read_trainings(record.read())]
+    result = json.loads((folder / "result.json").read_text())
+    # not the hand-made network, whose share of the time depends on the measured speed of the machine
+    figures = ("genome", "validation_accuracy", "test_accuracy", "curve", "parameters", "candidates")
+    weights = hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest()
+    return trainings, {name: result[name] for name in figures}, weights
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "deep" / "run"
+    status = Status()
+    model, result = run(source(), small(), folder, status)
+    return folder, model, result, status
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
+def test_a_folder_whose_name_is_no_text_is_refused_at_once(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(RunFolderError, match="udce9' is a path that is not UTF-8.*give another --run"):
+        run(source(), small(), folder, Status())
+    assert not folder.exists()
+
+
+def test_the_files_of_a_run(finished):
+    folder, *_ = finished
+    files = contents(folder)
+    assert [file for file in files if not file.startswith("weights/")] == [
+        ".lock",
+        "model/model.safetensors",
+        "model/preprocessing.json",
+        "result.json",
+        "run.sqlite",
+    ]
+    assert "weights/final-0.safetensors" in files
+    assert not [file for file in files if file.endswith(".part")]
+
+
+def test_the_keys_of_the_result(finished):
+    folder, _, result, _ = finished
+    written = json.loads((folder / "result.json").read_text())
+    assert written == json.loads(json.dumps(result))
+    assert written.keys() >= PROMISED
+    assert written["status"] == "done"
+    assert written["interrupted"] is False
+    assert written["candidates"].keys() >= {"requested", "trained", "failed", "cached"}
+    assert written["candidates"]["trained"] == 4
+    assert written["seconds"].keys() == {"search", "finish", "training", "training_predicted", "total"}
+    assert 0 < written["seconds"]["search"] + written["seconds"]["finish"] <= written["seconds"]["total"]
+    assert written["budget_seconds"] is None
+    assert written["strategy"] == "artificial-life"
+    low, high = written["test_interval"]
+    assert 0 <= low <= written["test_accuracy"] <= high <= 1
+    assert written["baselines"].keys() == {"majority class", "logistic regression", "small network"}
+
+
+def test_the_record_is_in_order(finished):
+    folder, _, result, _ = finished
+    with Record(folder / "run.sqlite", readonly=True) as record:
+        kinds = [event.kind for event in record.read()]
+        assert record.last("finished").data == json.loads(json.dumps(result))
+    assert kinds[:3] == ["run", "data", "plan"]
+    assert kinds[3:11] == ["asked", "result"] * 4
+    assert kinds[11:] == ["stop", *["final"] * (len(kinds) - 14), "answers", "finished"]
+
+
+def test_the_model_returned_is_the_model_written(finished):
+    from neuralfinder.training.model import Model
+
+    folder, model, result, _ = finished
+    pictures = np.random.default_rng(1).integers(0, 256, (5, 1, 8, 8)).astype(np.uint8)
+    np.testing.assert_allclose(
+        Model.load(folder).probabilities(pictures), model.probabilities(pictures), rtol=0, atol=1e-6
+    )
+    assert model.genome.key == result["genome"]
+
+
+def test_the_status_ends_done(finished):
+    *_, result, status = finished
+    assert status.phase == "done"
+    assert status.counts["trained"] == 4
+    with Record(finished[0] / "run.sqlite", readonly=True) as record:
+        scores = [event.data["score"] for event in record.read() if event.kind == "result"]
+    assert status.best == max(scores)
+    assert result["validation_accuracy"] <= 1
+
+
+def test_a_finished_run_trains_nothing(finished, monkeypatch):
+    folder, model, result, _ = finished
+    monkeypatch.setattr("neuralfinder.job.run._Run", None)
+    before = (folder / "run.sqlite").read_bytes()
+    again, figures = run(source(), small(), folder, Status())
+    assert figures == json.loads(json.dumps(result))
+    assert again.genome == model.genome
+    assert (folder / "run.sqlite").read_bytes() == before
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not(finished, tmp_path):
+    run(source(), small(), tmp_path / "same", Status())
+    assert outcome(tmp_path / "same") == outcome(finished[0])
+    run(source(), small(seed=1), tmp_path / "other", Status())
+    assert outcome(tmp_path / "other")[0] != outcome(finished[0])[0]
+
+
+class Killed(BaseException):
+    """Stands in for the power plug."""
+
+
+def killing(monkeypatch, name, at):
+    """Let the `at`-th call of a method die before it does anything."""
+    calls = []
+    home, _, method = name.rpartition(".")
+    module, _, kind = home.rpartition(".")
+    owner = getattr(sys.modules[module], kind)
+    real = getattr(owner, method)
+
+    def dying(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == at:
+            raise Killed
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, method, dying)
+
+
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        *[("neuralfinder.search.record.Record.append", at) for at in (2, 3, 4, 9, 11, 12, 13, 14)],
+        ("neuralfinder.training.model.Model.save", 1),
+        ("neuralfinder.job.run._Run._write_result", 1),
+        ("neuralfinder.search.loop.Progress.tell", 2),
+    ],
+)
+def test_a_death_at_any_station_changes_nothing(finished, tmp_path, name, at):
+    folder = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        killing(patch, name, at)
+        with pytest.raises(Killed):
+            run(source(), small(), folder, Status())
+    run(source(), small(), folder, Status())
+    assert outcome(folder) == outcome(finished[0])
+
+
+def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        killing(patch, "neuralfinder.search.record.Record.append", 10)  # asked 3
+        with pytest.raises(Killed):
+            run(source(), small(), folder, Status())
+    trained = []
+    real = sys.modules["neuralfinder.job.run"].evaluate
+
+    def watched(candidate, setup, store):
+        trained.append(candidate.id)
+        return real(candidate, setup, store)
+
+    monkeypatch.setattr("neuralfinder.job.run.evaluate", watched)
+    _, result = run(source(), small(), folder, Status())
+    assert trained == [3]
+    assert result["candidates"]["trained"] == 4
+
+
+@pytest.mark.thorough
+def test_the_sweep_keeps_the_weights_of_the_leaders(tmp_path):
+    folder = tmp_path / "run"
+    run(source(), small(candidates=9, finalists=2), folder, Status())
+    with Record(folder / "run.sqlite", readonly=True) as record:
+        from neuralfinder.search.archive import read_archive
+
+        leaders = {str(entry.candidates[0].id) for entry in read_archive(record.read()).best(2)}
+    kept = {path.stem for path in (folder / "weights").iterdir()}
+    assert leaders <= kept
+    assert {name for name in kept if name.startswith("final-")} == {"final-0", "final-1"}
+
+
+@pytest.mark.thorough
+def test_every_improvement_is_written(tmp_path, monkeypatch):
+    written = []
+    real = sys.modules["neuralfinder.job.run"]._Run._write_result
+
+    def watched(self, result):
+        written.append(result)
+        real(self, result)
+
+    monkeypatch.setattr("neuralfinder.job.run._Run._write_result", watched)
+    run(source(), small(candidates=9), tmp_path / "run", Status())
+    *improvements, last = written
+    assert last["status"] == "done"
+    assert {row["status"] for row in improvements} == {"searching"}
+    scores = [row["validation_accuracy"] for row in improvements]
+    assert scores == sorted(set(scores))
+    assert len(scores) >= 1
+
+
+@pytest.mark.parametrize("small_lead", [True, False])
+def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, monkeypatch, small_lead):
+    benches = []
+
+    class AtFinish(Exception):  # noqa: N818 - ends the run there
+        pass
+
+    def stop(bench, archive, *_):
+        benches.append((bench, archive))
+        raise AtFinish
+
+    def scored(candidate, setup, store):
+        size = cost(candidate.genome, setup.shape, setup.classes).macs
+        return Result(candidate.id, 1 / size if small_lead else 1 - 1 / size)
+
+    monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(step=1e-3, mac=1e-8))
+    monkeypatch.setattr("neuralfinder.job.run.evaluate", scored)
+    monkeypatch.setattr("neuralfinder.job.run.finish", stop)
+    epochs = None if small_lead else 1000
+    with pytest.raises(AtFinish):
+        run(source(), Settings(minutes=2, strategy="random", final_epochs=epochs), tmp_path / "run", Status())
+    [(bench, archive)] = benches
+    plan = bench.plan
+    leaders = archive.best(plan.finalists)
+    slowest = max(leaders, key=lambda entry: seconds_needed(bench, [entry]))
+    wanted = seconds_needed(bench, [slowest] * plan.finalists)
+    searched = plan.training_seconds - bench.seconds
+    candidate = searched / archive.trainings
+    if small_lead:
+        assert searched > 1.3 * plan.search_seconds
+        assert wanted - candidate < bench.seconds < wanted + 5 * candidate
+        assert seconds_needed(bench, leaders) <= wanted
+    else:
+        assert searched == pytest.approx(SAFETY * plan.search_seconds, abs=5 * candidate)
+        assert bench.seconds == pytest.approx(SAFETY * plan.finish_seconds, abs=5 * candidate)
+        assert wanted > bench.seconds
+
+
+def test_failures_are_counted_and_the_rest_wins(tmp_path, monkeypatch):
+    real = sys.modules["neuralfinder.job.run"].evaluate
+
+    def sometimes(candidate, setup, store):
+        if candidate.id % 2:
+            return Result(candidate.id, None, "out of memory", "1,000 parameters: no room")
+        return real(candidate, setup, store)
+
+    monkeypatch.setattr("neuralfinder.job.run.evaluate", sometimes)
+    _, result = run(source(), small(), tmp_path / "run", Status())
+    assert (result["candidates"]["trained"], result["candidates"]["failed"]) == (2, 2)
+    assert 0 <= result["test_accuracy"] <= 1
+
+
+def test_all_that_computes_does_so_in_one_thread(tmp_path, monkeypatch):
+    """Two threads that use torch have two teams of helpers, which slow each other down."""
+    threads = {}
+
+    def watched(module, name):
+        real = getattr(sys.modules[module], name)
+
+        def called(*args, **kwargs):
+            threads.setdefault(name, set()).add(threading.get_ident())
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(f"{module}.{name}", called)
+
+    watched("neuralfinder.job.run", "measure")
+    watched("neuralfinder.job.run", "evaluate")
+    watched("neuralfinder.job.finish", "evaluate")
+    watched("neuralfinder.job.finish", "fit_linear")
+    watched("neuralfinder.training.model", "predict_logits")
+    run(source(), small(), tmp_path / "run", Status())
+    assert threads.keys() == {"measure", "evaluate", "fit_linear", "predict_logits"}
+    assert len(set.union(*threads.values())) == 1
+    assert threading.get_ident() not in threads["measure"]
+
+
+def test_pictures_left_by_a_kill_at_the_end_are_deleted(tmp_path):
+    run(source(), small(), tmp_path / "run", Status())
+    left = tmp_path / "run" / "images.npy"
+    left.write_bytes(b"")
+    run(source(), small(), tmp_path / "run", Status())
+    assert not left.exists()
+
+
+def test_the_first_interrupt_is_noted_and_the_second_raises():
+    answers = []
+    interrupts = Interrupts(lambda: answers.append("noted"))
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts.watched():
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.first.is_set()
+        assert not interrupts.second.is_set()
+        assert answers == ["noted"]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert interrupts.second.is_set()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_while_searching_finishes_with_the_best_so_far(tmp_path, monkeypatch):
+    real = sys.modules["neuralfinder.job.run"].evaluate
+
+    def interrupted(candidate, setup, store):
+        if candidate.id == 3:
+            signal.raise_signal(signal.SIGINT)
+        return real(candidate, setup, store)
+
+    monkeypatch.setattr("neuralfinder.job.run.evaluate", interrupted)
+    status = Status()
+    _, result = run(source(), small(candidates=500, epochs=3), tmp_path / "run", status)
+    assert result["interrupted"] is True
+    assert result["status"] == "done"
+    assert 3 <= result["candidates"]["trained"] <= 5
+    assert any(line.startswith("interrupted: finishing with the best so far") for line in status.lines)
+    with Record(tmp_path / "run" / "run.sqlite", readonly=True) as record:
+        assert record.last("stop").data == {"reason": "interrupted", "slots": 1}
+
+
+def test_a_second_interrupt_leaves_a_run_that_goes_on(finished, tmp_path, monkeypatch):
+    real = sys.modules["neuralfinder.job.run"].evaluate
+    seen = []
+
+    def interrupted(candidate, setup, store):
+        seen.append(candidate.id)
+        if candidate.id == 2 and seen.count(2) == 1:
+            for _ in range(2):
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+                time.sleep(0.3)  # two signals at the same moment are one
+        return real(candidate, setup, store)
+
+    monkeypatch.setattr("neuralfinder.job.run.evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(source(), small(), tmp_path / "run", Status())
+    assert not (tmp_path / "run" / "model").exists()
+    run(source(), small(), tmp_path / "run", Status())
+    assert outcome(tmp_path / "run") == outcome(finished[0])
+
+
+# real processes
+
+SCRIPT = "from neuralfinder.cli import main; main()"
+
+
+def begin(folder, *arguments):
+    """A search of the digits in a process of its own."""
+    command = [sys.executable, "-c", SCRIPT, "search", *arguments, "--run", folder]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def wait_for(folder, kind, count=1, seconds=60):
+    """Wait until the record has so many events of a kind."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if (folder / "run.sqlite").exists():
+            try:
+                with Record(folder / "run.sqlite", readonly=True) as record:
+                    if sum(event.kind == kind for event in record.read()) >= count:
+                        return
+            except ValueError:
+                pass  # the record is being made
+        time.sleep(0.02)
+    raise AssertionError(f"no {count} events {kind} within {seconds} s")
+
+
+@pytest.mark.slow
+def test_ctrl_c_once_finishes_and_twice_leaves(tmp_path):
+    arguments = ("--candidates", "300", "--epochs", "1", "--final-epochs", "2", "--finalists", "1")
+    once = begin(tmp_path / "once", *arguments)
+    wait_for(tmp_path / "once", "result", 2)
+    once.send_signal(signal.SIGINT)
+    said, _ = once.communicate(timeout=60)
+    assert once.returncode == 0, said
+    assert "interrupted: finishing with the best so far" in said
+    result = json.loads((tmp_path / "once" / "result.json").read_text())
+    assert result["interrupted"] is True
+    assert result["candidates"]["trained"] >= 2
+    assert (tmp_path / "once" / "model" / "model.safetensors").exists()
+
+    few = ("--candidates", "12", *arguments[2:])
+    twice = begin(tmp_path / "twice", *few)
+    wait_for(tmp_path / "twice", "result", 2)
+    twice.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    twice.send_signal(signal.SIGINT)
+    said, _ = twice.communicate(timeout=60)
+    assert twice.returncode == 130, said
+    assert "goes on" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "twice" / "model").exists()
+    again = begin(tmp_path / "twice", *few)
+    said, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert json.loads((tmp_path / "twice" / "result.json").read_text())["candidates"]["trained"] >= 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_while_torch_is_loaded(tmp_path):
+    process = begin(tmp_path / "run", "--candidates", "2")
+    time.sleep(0.6)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT), said  # the second may come when Python is leaving already
+    assert "Traceback" not in said
+
+
+def kill_and_resume(folder, arguments, moments):
+    """The same command, killed after each number of seconds, then left alone; returns how often it was killed."""
+    killed = 0
+    for moment in [*moments, None]:
+        process = begin(folder, *arguments)
+        try:
+            said, _ = process.communicate(timeout=moment or 120)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            killed += 1
+            continue
+        assert process.returncode == 0, said
+    return killed
+
+
+KILLED = ("--candidates", "12", "--epochs", "1", "--final-epochs", "2", "--finalists", "2", "--world-size", "3")
+
+
+def undisturbed(folder, *arguments):
+    process = begin(folder, *arguments)
+    started = time.monotonic()
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    return time.monotonic() - started
+
+
+@pytest.mark.slow
+def test_two_kills_change_nothing(tmp_path):
+    seconds = undisturbed(tmp_path / "whole", *KILLED)
+    assert kill_and_resume(tmp_path / "killed", KILLED, [0.6 * seconds, 0.8 * seconds]) >= 1
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_twenty_kills_change_nothing(tmp_path):
+    """Each kill falls where work is done: from the loading of torch to just before the end."""
+    seconds = undisturbed(tmp_path / "whole", *KILLED)
+    expected = outcome(tmp_path / "whole")
+    rng = np.random.default_rng(0)
+    kills = runs = 0
+    while kills < 20:
+        runs += 1
+        moments = rng.uniform(0.3, 1.0, 4) * seconds
+        folder = tmp_path / f"killed-{runs}"
+        kills += kill_and_resume(folder, KILLED, moments)
+        assert outcome(folder) == expected
+        assert not [path for path in Path(folder).rglob("*.part") if path.parent.name == "model"]

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neuralfinder.errors import InputError
+from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.networks.chains import ALPHABETS, ChainSpace
+from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.genome import (
+    PUBLISHED_BEST,
+    AvgPool,
+    Conv,
+    DenseHead,
+    Dropout,
+    Genome,
+    MaxPool,
+    PoolHead,
+    parse,
+)
+from neuralfinder.networks.variation import replicate, vary
+from neuralfinder.seeds import torch_seed
+from neuralfinder.testing import SpaceContract
+from neuralfinder.training.build import build
+from neuralfinder.types import Shape
+
+CIFAR = ChainSpace(Shape(3, 32, 32), 10)
+FAST = ChainSpace(Shape(3, 32, 32), 10, filters=ALPHABETS["fast"], norm=True, head=PoolHead(), founders_are="chain")
+
+
+GENOMES = st.lists(st.sampled_from([MaxPool(), Conv(16), Conv(32)]), max_size=12).map(lambda g: Genome(tuple(g)))
+
+
+class TestPublishedSpace(SpaceContract):
+    def make(self) -> ChainSpace:
+        return replace(CIFAR, max_parameters=10**12, max_macs=10**15)
+
+    def test_features_are_numbers_of_one_length(self) -> None:
+        """Its founders are few and alike."""
+
+
+class TestFastSpace(SpaceContract):
+    def make(self) -> ChainSpace:
+        return FAST
+
+
+RICH = make_space(Settings(preset="rich"), Shape(3, 32, 32), 10, Rates(), math.inf)
+
+
+class TestRichSpace(SpaceContract):
+    def make(self) -> ChainSpace:
+        return RICH
+
+
+def test_small_steps_reach_every_attribute_of_a_gene():
+    """From one genome: all kernels, strides, activations, groups, skips of both kinds, pools and dropouts are met."""
+    genome, draws = parse("C32.bn C64.bn M C64.bn M C128.bn > G"), np.random.default_rng(0)
+    met: set[object] = set()
+    for _ in range(3000):
+        genes = vary(genome, RICH, draws)[1].genes
+        met |= {word for gene in genes for word in str(gene).split(".")[1:]} | {
+            g for g in genes if not isinstance(g, Conv)
+        }
+    words = {"k1", "k5", "s2", "leaky", "gelu", "silu", "g2", "g4", "sep"}
+    assert words <= met
+    assert {f"{join}{k}" for join in ("add", "cat") for k in (1, 2, 3)} <= met
+    assert {MaxPool(), AvgPool(), MaxPool(3), Dropout(10), Dropout(25)} <= met
+
+
+def test_genomes_that_build_the_same_network_are_one():
+    """Skips to before the first gene are none, groups are as many as divide."""
+    assert RICH.canonical(parse("C16.bn.add3 C16.bn.add1 C16.bn.cat2 > G")) == parse(
+        "C16.bn C16.bn.add1 C16.bn.cat2 > G"
+    )
+    assert RICH.canonical(parse("C16.g4.bn C32.g4.bn > G")) == parse("C16.bn C32.g4.bn > G")  # 3 channels come in
+
+
+TEXTS = make_space(Settings(), Shape(16, 1, 24, 50), 3, Rates(), math.inf)
+
+
+class TestTextSpace(SpaceContract):
+    def make(self) -> ChainSpace:
+        return TEXTS
+
+
+@pytest.mark.parametrize(
+    ("genome", "same"),
+    [
+        ("C8 M M > GM.d50", "C8 > GM.d50"),
+        ("C8 M3 > GM.d50", "C8 > GM.d50"),
+        ("C8.k5 D10 M > GM.d50", "C8.k5 D10 > GM.d50"),
+        ("C8 M M M M > GM.d50", "C8 M M M M > GM.d50"),  # of 3 tokens the last pool drops one
+        ("C8 M M M M3 > GM.d50", "C8 > GM.d50"),
+        ("C8.gelu M M > GM.d50", "C8.gelu M > GM.d50"),  # GELU falls before it rises
+        ("C8.bn M M > GM.d50", "C8.bn M > GM.d50"),  # normalisation may turn the sign
+        ("C8 M C8 > GM.d50", "C8 M C8 > GM.d50"),
+        ("C8 M M > G", "C8 M M > G"),
+        ("C8 M A > GM.d50", "C8 M A > GM.d50"),
+    ],
+)
+def test_pools_before_a_maximum_over_the_whole_line_are_none(genome, same):
+    given, canonical = parse(genome), parse(same)
+    assert TEXTS.canonical(given) == canonical
+    tokens = torch.randint(0, 50, (40, 1, 1, 24), generator=torch.Generator().manual_seed(0))
+    answers = []
+    for each in (given, canonical):
+        with torch_seed(0):
+            network = build(each, TEXTS.shape, 3).eval()
+            answers.append(network(tokens))
+    torch.testing.assert_close(*answers)
+
+
+def test_neighbours_are_the_next_values():
+    near = {str(gene) for gene in RICH.neighbours(parse("C64.k5.add1").genes[0])}
+    assert {"C48.k5.add1", "C96.k5.add1", "C64.add1", "C64.k5", "C64.k5.add2", "C64.k5.gelu.add1"} <= near
+    assert not {"C128.k5.add1", "C64.k1.add1", "C64.k5.add3"} & near
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_alphabets_are_the_register_s():
+    assert ALPHABETS["2017"] == (16, 32, 64, 96, 128, 192, 224, 256, 512)
+    assert ALPHABETS["s21"] == (16, 32, 48, 96, 128, 192, 256, 512)
+    assert ALPHABETS["s31_literal"] == (16, 32, 64, 96, 128, 196, 224, 256, 512)
+    assert set(ALPHABETS["union"]) == {16, 32, 48, 64, 96, 128, 192, 196, 224, 256, 512}
+    assert CIFAR.filters == ALPHABETS["2017"]
+    assert all(list(filters) == sorted(set(filters)) for filters in ALPHABETS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "infeasible:empty"),
+        ("M C16", "infeasible:pool-first"),
+        ("C16 M M M M M", None),
+        ("C16 M M M M M M", "infeasible:pool"),
+        (" ".join(["C16"] * 20), None),
+        (" ".join(["C16"] * 21), "infeasible:cap"),
+        ("C512 C512", "infeasible:cap"),
+        ("C512 M", "infeasible:cap"),
+        ("C512 M M", None),
+    ],
+)
+def test_infeasible_names_the_reason(text, reason):
+    assert CIFAR.infeasible(parse(text)) == reason
+
+
+def test_each_cap_alone_is_kept_to_the_number():
+    genome = parse("C16 M C32 M")
+    needs = CIFAR.cost(genome)
+    exact = {"max_convolutions": 2, "max_genes": 4, "max_parameters": needs.parameters, "max_macs": needs.macs}
+    for name, most in exact.items():
+        assert replace(CIFAR, **{name: most}).infeasible(genome) is None
+        assert replace(CIFAR, **{name: most - 1}).infeasible(genome) == "infeasible:cap"
+
+
+def test_published_caps_are_the_register_s():
+    caps = (CIFAR.max_convolutions, CIFAR.max_genes, CIFAR.max_parameters, CIFAR.max_macs)
+    assert caps == (20, 32, 30_000_000, 3_000_000_000)
+
+
+def test_self_copy_of_the_published_best_needs_a_larger_picture():
+    doubled = replicate(PUBLISHED_BEST)
+    assert doubled.pools == 8
+    assert CIFAR.infeasible(doubled) == "infeasible:pool"
+    # At 256x256 the pools fit; the caps of A-11 are lifted, since the picture is 64 times larger.
+    large = replace(CIFAR, shape=Shape(3, 256, 256), max_macs=10**12)
+    assert large.infeasible(doubled) is None
+
+
+def test_pool_first_can_be_allowed():
+    assert replace(CIFAR, pool_first=True).infeasible(parse("M C16 M M")) is None
+
+
+@pytest.mark.parametrize(("height", "width", "pools"), [(32, 32, 5), (28, 28, 4), (8, 8, 3), (64, 5, 2), (1, 9, 3)])
+def test_max_pools_halves_the_shorter_side_or_the_line(height, width, pools):
+    assert ChainSpace(Shape(1, height, width), 2).max_pools == pools
+
+
+@pytest.mark.parametrize(("size", "plain", "pooled"), [(7, 34, 15), (9, 57, 24)])
+def test_founders_of_2017_have_exact_shares(size, plain, pooled):
+    for seed in range(5):
+        kinds = Counter(genome.pools for genome in CIFAR.founders(size**2, rng(seed)))
+        assert kinds == {0: plain, 1: pooled}
+
+
+def test_founders_of_2017_are_single_layers_from_the_whole_alphabet_on_shuffled_cells():
+    founders = [CIFAR.founders(49, rng(seed)) for seed in range(20)]
+    everyone = [genome for world in founders for genome in world]
+    assert {genome.key for genome in everyone} == {f"C{f}{m}" for f in ALPHABETS["2017"] for m in ("", " M")}
+    pooled_cells = {tuple(i for i, genome in enumerate(world) if genome.pools) for world in founders}
+    assert len(pooled_cells) == 20
+
+
+def test_chain_founders_are_legal_distinct_and_never_narrow():
+    founders = FAST.founders(49, rng())
+    assert len(set(founders)) == 49
+    for genome in founders:
+        assert FAST.infeasible(genome) is None
+        assert genome.pools == 3
+        assert genome.head == PoolHead()
+        convolutions = [gene for gene in genome.genes if isinstance(gene, Conv)]
+        widths = [gene.filters for gene in convolutions]
+        assert widths == sorted(widths)
+        assert all(gene.norm for gene in convolutions)
+        stages = "".join("M" if gene == MaxPool() else "C" for gene in genome.genes).split("M")
+        assert set(stages) <= {"C", "CC"}
+
+
+def test_chain_founders_are_distinct_where_few_exist():
+    """Two widths and two stages make 16 chains; nine draws alone would repeat one almost surely."""
+    few = replace(FAST, shape=Shape(3, 8, 8), filters=(16, 32))
+    for seed in range(5):
+        founders = few.founders(9, rng(seed))
+        assert len(set(founders)) == 9
+
+
+def test_founders_for_texts_are_layers_of_all_kernels_and_no_two_alike():
+    founders = TEXTS.founders(16, rng())
+    assert len(set(founders)) == 16
+    genes = [gene for genome in founders for gene in genome.genes]
+    assert len(genes) == 16
+    assert {gene.kernel for gene in genes} == {1, 3, 5, 7}
+
+
+def test_chain_founders_keep_to_a_tight_cap():
+    tight = replace(FAST, max_parameters=20_000)
+    assert all(tight.infeasible(genome) is None for genome in tight.founders(9, rng()))
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    side=st.integers(1, 40),
+    alphabet=st.sampled_from(sorted(ALPHABETS)),
+    head=st.sampled_from((PoolHead(), DenseHead(512))),
+)
+def test_samples_are_legal(seed: int, side: int, alphabet: str, head: PoolHead | DenseHead):
+    space = ChainSpace(Shape(3, side, side), 10, filters=ALPHABETS[alphabet], head=head, norm=side % 2 == 0)
+    genome = space.sample(rng(seed))
+    assert space.infeasible(genome) is None
+    assert genome.head == head
+    assert {(gene.filters in space.filters, gene.norm) for gene in genome.genes if isinstance(gene, Conv)} == {
+        (True, space.norm)
+    }
+
+
+def test_samples_use_the_whole_space():
+    genomes = [FAST.sample(generator) for generator in [rng(1)] for _ in range(500)]
+    assert {genome.convolutions for genome in genomes} == set(range(1, 13))
+    assert {genome.pools for genome in genomes} == set(range(6))
+    assert {gene.filters for g in genomes for gene in g.genes if isinstance(gene, Conv)} == set(FAST.filters)
+    assert len(set(genomes)) > 450
+    pools = [[i for i, gene in enumerate(genome.genes) if gene == MaxPool()] for genome in genomes]
+    from_the_end = [len(genome) - place for genome, places in zip(genomes, pools, strict=True) for place in places]
+    assert {place for places in pools for place in places} == set(range(1, 17))
+    assert set(from_the_end) == set(range(1, 17))
+
+
+def test_samples_under_a_tight_cap_fall_back_on_the_smallest():
+    space = replace(CIFAR, max_parameters=16_000)
+    assert space.sample(rng()) == Genome((Conv(16), *[MaxPool()] * 5))
+
+
+def test_an_empty_space_is_named():
+    nothing = replace(FAST, max_parameters=10)
+    for ask in (lambda: nothing.sample(rng()), lambda: nothing.founders(9, rng())):
+        with pytest.raises(InputError, match=r"the space is empty \(C16\.bn .*infeasible:cap.*; raise the caps"):
+            ask()
+
+
+def test_a_slow_machine_caps_the_predicted_step():
+    genome = parse("C16 M")
+    rates = Rates(step=0.25, layer=0.5, mac=1e-6, activation=1e-5)
+    seconds = (
+        0.25 + 0.5 * 4 + (9 * 3 * 16 * 1024 + 16 * 256 * 512 + 5120) * 1e-6 + ((3 + 16 + 16) * 1024 + 16 * 256) * 1e-5
+    )
+    assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 1.001).infeasible(genome) is None
+    assert replace(CIFAR, rates=rates, max_step_seconds=seconds * 0.999).infeasible(genome) == "infeasible:cap"
+
+
+def test_surplus_pools_are_dropped_from_the_right():
+    assert CIFAR.mend(replicate(PUBLISHED_BEST)) == parse(
+        "C32 C192 C192 M C128 C192 M C128 C192 C192 M C128 C192 M C32 C192 C192 M C128 C192 C128 C192 C192 C128 C192"
+    )
+    assert CIFAR.mend(PUBLISHED_BEST) == PUBLISHED_BEST
+
+
+@given(genome=GENOMES)
+def test_dropping_pools_leaves_the_convolutions(genome: Genome):
+    mended = CIFAR.mend(genome)
+    assert mended.pools == min(genome.pools, CIFAR.max_pools)
+    assert [g for g in mended.genes if g != MaxPool()] == [g for g in genome.genes if g != MaxPool()]
+    assert CIFAR.mend(mended) == mended

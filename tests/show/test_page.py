@@ -1,0 +1,255 @@
+"""The page in a real browser: the distribution's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from test_dashboard import finished, made_events  # noqa: F401 - a fixture is found by its name
+
+from neuralfinder.search.record import Record
+from neuralfinder.show.page.document import offline_page
+from neuralfinder.show.page.server import serve
+from neuralfinder.show.page.story import told
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+HOSTILE = "<script>alert(1)</script>"
+NAMES = {"cat": HOSTILE, "dog": "Größe \"quoted\" 'too'", "owl": "猫 🦉"}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield one
+        one.close()
+
+
+@contextmanager
+def opened(browser, address, width=1280, height=900, **options):
+    """A page without a network, and what it complained about."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, offline=address.startswith("file:"), **options
+    )
+    page = context.new_page()
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    try:
+        page.goto(address)
+        page.wait_for_selector("body[data-ready]")
+        yield page
+        assert not troubles
+    finally:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def report(finished, tmp_path_factory):  # noqa: F811
+    """The file about a run, and its story."""
+    _, events = finished
+    story = told(events)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(offline_page(story), encoding="utf-8")
+    return path, story
+
+
+def text(page, selector):
+    return page.inner_text(selector)
+
+
+def test_the_file_shows_the_numbers_of_the_record_without_a_network(browser, report):
+    path, story = report
+    with opened(browser, path.as_uri()) as page:
+        done = story["finished"]
+        assert f"{100 * done['test_accuracy']:.2f} %" in text(page, "#headline")
+        assert f"{100 * done['test_accuracy']:.2f} %" in text(page, "#winner")
+        assert done["genome"] in text(page, "#winner")
+        assert f"{done['parameters']:,}" in text(page, "#winner")
+        assert page.locator("#grid .cell").count() == 9
+        assert story["data"]["findings"][0]["text"] in text(page, "#data")
+        assert text(page, "#family ol").splitlines() == story["account"]
+        assert "trained 30" in " ".join(text(page, "#headline").split())
+
+
+def test_the_film_goes_to_the_first_moment_and_back(browser, report):
+    path, _ = report
+    with opened(browser, path.as_uri()) as page:
+
+        def world():
+            return page.locator("#grid .cell").evaluate_all(
+                "cells => cells.map(cell => cell.getAttribute('aria-label'))"
+            )
+
+        last = world()
+        assert not any("nobody" in label for label in last)
+        slider = page.locator("#moment")
+        slider.focus()
+        page.keyboard.press("Home")
+        assert all("nobody" in label for label in world())
+        assert "step 1 of" in text(page, "#when")
+        page.keyboard.press("End")
+        assert world() == last
+        page.click("#back")
+        page.click("#next")
+        assert world() == last
+        page.select_option("#speed", "60")
+        page.click("#play")
+        page.wait_for_selector("#play:text-is('Play')", timeout=20_000)
+        assert world() == last
+
+
+def test_cells_are_chosen_by_mouse_and_keyboard(browser, report):
+    path, story = report
+    keys = {number: key for number, key, _ in story["genomes"]}
+    with opened(browser, path.as_uri()) as page:
+        cell = page.locator("#grid .cell").nth(4)
+        cell.click()
+        genome = re.search(r": (.*), ", cell.get_attribute("aria-label")).group(1)
+        assert genome in keys.values()
+        assert genome in text(page, "#life")
+        assert cell.get_attribute("aria-selected") == "true"
+        page.locator("#grid .cell").first.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        assert genome in text(page, "#family-body")
+
+
+def write(record, events):
+    """Append events; neighbours of a kind together."""
+    for kind, some in itertools.groupby(events, key=lambda event: event.kind):
+        record.append(kind, [event.data for event in some])
+
+
+@contextmanager
+def served(folder, events):
+    """Address of the live page about these events, and the record to go on with."""
+    with Record(folder / "run.sqlite") as record:
+        write(record, events)
+        address: list[str] = []
+        threading.Thread(target=serve, args=(folder, 0, "secret", address.append), daemon=True).start()
+        while not address:
+            time.sleep(0.05)
+        yield address[0], record
+
+
+def test_the_live_page_grows_without_reload(browser, tmp_path):
+    events = list(made_events(120))
+    with served(tmp_path, events[:100]) as (address, record), opened(browser, address) as page:
+        before = {file.name for file in tmp_path.iterdir()}
+        page.evaluate("window.mark = 'still the same page'")
+        moments = int(page.get_attribute("body", "data-moments"))
+        write(record, events[100:])
+        started = time.monotonic()
+        while int(page.get_attribute("body", "data-moments")) <= moments:
+            assert time.monotonic() - started < 10
+            page.wait_for_timeout(100)
+        assert page.evaluate("window.mark") == "still the same page"
+        assert page.locator("#events li").count() > 20
+        assert {file.name for file in tmp_path.iterdir()} <= before | {"run.sqlite-shm", "run.sqlite-wal"}
+
+
+def test_names_of_classes_and_files_do_no_harm(browser, report, tmp_path):
+    _, story = report
+    hostile = json.loads(json.dumps(story))
+    hostile["data"]["classes"] = [{"label": name, "given": 9, "given_test": 2} for name in NAMES.values()]
+    hostile["data"]["findings"] = [
+        {
+            "kind": "x",
+            "text": f"1 {HOSTILE}",
+            "count": 1,
+            "names": ['it\'s "a" <img src=x onerror=alert(2)>.png'],
+            "change": "",
+        }
+    ]
+    hostile["answers"] = {
+        "classes": list(NAMES.values()), "confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 4]],
+        "mistakes": [{"name": "a\"b'<c>.png", "label": HOSTILE, "answer": "猫 🦉", "confidence": 0.9, "text": HOSTILE}],
+    }  # fmt: skip
+    hostile["run"]["data"] = "<script>alert(1)<script>"
+    path = tmp_path / "hostile.html"
+    path.write_text(offline_page(hostile), encoding="utf-8")
+    with opened(browser, path.as_uri()) as page:
+        shown = text(page, "body")
+        for name in NAMES.values():
+            assert name in shown
+        assert "a\"b'<c>.png" in shown
+        assert page.locator("script").count() == 2
+        assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280, 3840])
+def test_nothing_serious_stands_in_anybody_s_way(browser, report, scheme, width):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    path, _ = report
+    # axe is put into the page, which its own policy would not allow
+    with opened(browser, path.as_uri(), width, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce") as page:
+        found = axe.Axe().run(page).response["violations"]
+        serious = {
+            each["id"]: [node["html"][:200] for node in each["nodes"][:3]]
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        }
+        assert not serious
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_thousand_candidates_are_painted_fast(browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(offline_page(told(made_events(1000))), encoding="utf-8")
+    assert path.stat().st_size < 6e6
+    with opened(browser, path.as_uri()) as page:
+        entries = page.evaluate("performance.getEntriesByType('paint').map(entry => entry.startTime)")
+        assert min(entries) < 2000
+
+
+@pytest.mark.slow
+def test_a_long_search_stays_fluid(browser, tmp_path):
+    """While a hundred answers a second come to a record of 100,000 events, the page is never stuck for long."""
+    events = list(made_events(51_000))
+    with served(tmp_path, events[:100_000]) as (address, record), opened(browser, address) as page:
+        page.evaluate(
+            """() => {
+                window.longest = 0;
+                new PerformanceObserver((list) => {
+                    for (const task of list.getEntries()) window.longest = Math.max(window.longest, task.duration);
+                }).observe({ type: "longtask" });
+            }"""
+        )
+        moments = int(page.get_attribute("body", "data-moments"))
+        for start in range(100_000, 102_000, 200):
+            write(record, events[start : start + 200])
+            page.wait_for_timeout(1000)
+        page.click("#play")
+        page.wait_for_timeout(3000)
+        assert int(page.get_attribute("body", "data-moments")) > moments + 500
+        assert page.evaluate("window.longest") < 500
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_candidates_are_painted(browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(offline_page(told(made_events(100_000))), encoding="utf-8")
+    started = time.monotonic()
+    with opened(browser, path.as_uri()) as page:
+        assert time.monotonic() - started < 5
+        assert "lives are left out" in text(page, "#search")
+    assert Path(path).stat().st_size < 6e6

@@ -1,0 +1,205 @@
+"""Tables and lines from a record made by hand."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+
+import pytest
+
+from neuralfinder.errors import InputError, RunFolderError
+from neuralfinder.networks.forms import from_seed
+from neuralfinder.networks.genome import parse
+from neuralfinder.search.archive import candidate_row
+from neuralfinder.search.record import Record
+from neuralfinder.show.report import as_csv, as_table, beginning, show_candidate, show_run, structure, summary, top
+from neuralfinder.types import Candidate, Fidelity, Result, Shape
+
+FIGURES = {
+    "genome": "C32 > G",
+    "parameters": 1234567,
+    "macs": 2_500_000,
+    "validation_accuracy": 0.95,
+    "test_accuracy": 0.9,
+    "test_interval": [0.85, 0.94],
+    "test_balanced_accuracy": 0.89,
+    "baselines": {"majority class": {"test_accuracy": 0.1}, "logistic regression": None},
+    "refit": False,
+    "retrained": [],
+    "candidates": {"requested": 9, "trained": 5, "stopped": 2, "failed": 2, "cached": 1, "infeasible": 1},
+    "seconds": {"search": 10.0, "finish": 4.6, "total": 15.2},
+}
+
+LIVES = [  # id, genome, operator, parents, score, macs
+    (0, "C16 M > G", "init", (), 0.8, 20),
+    (1, "C32 M > G", "init", (), 0.9, 40),
+    (2, "C16 C32 M > G", "cross", ("C16 M > G", "C32 M > G"), 0.9, 30),
+    (3, "C64 M > G", "mutate", ("C16 C32 M > G",), None, 50),
+    (4, "C16 M > G", "copy", ("C16 M > G",), 0.9, 20),
+]
+
+
+@pytest.fixture
+def record(tmp_path):
+    """Four networks; the first was trained twice, with the mean score 0.85; the last is still in training."""
+    with Record(tmp_path / "run.sqlite") as record:
+        settings = {"seed": 0, "preset": "fast", "minutes": None, "options": {}}
+        record.append("run", [{"data": "toys", "settings": settings, "address": {}}])
+        record.append("plan", [{"task": {"shape": {"channels": 1, "height": 8, "width": 8}, "classes": 10}}])
+        for id_, key, operator, parents, score, macs in [*LIVES, (5, "C128 M > G", "init", (), None, 0)]:
+            candidate = Candidate(id_, parse(key), operator, parents, 7, Fidelity(1), repeat=int(id_ == 4))
+            notes = [{"kind": "infeasible:cap"}] if id_ == 2 else [{"kind": "round"}]
+            record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": notes}])
+            if id_ < 5:
+                failure = ("diverged", "the loss is nan in epoch 1") if score is None else (None, "")
+                result = Result(id_, score, *failure, curve=(0.5, score or 0.0), seconds=1.5, parameters=100, macs=macs)
+                record.append("result", [dataclasses.asdict(result)])
+        yield record
+
+
+def test_top_ranks_by_mean_score_then_cost(record):
+    rows = json.loads(top(record, 10, "json"))
+    assert [(row["rank"], row["id"], row["name"], row["genome"]) for row in rows] == [
+        (1, 2, "cross-3", "C16 C32 M > G"),
+        (2, 1, "init-2", "C32 M > G"),
+        (3, 0, "init-1", "C16 M > G"),
+    ]
+    assert [row["validation_accuracy"] for row in rows] == pytest.approx([0.9, 0.9, 0.85])
+
+
+def test_top_in_the_form_of_2017_can_be_read_back(record):
+    lines = top(record, 2, "seed").splitlines()
+    assert lines[0] == (
+        "('cross-3', '0.900000', [('conv', [('nb_filter', 16)]), ('conv', [('nb_filter', 32)]), "
+        "('maxp', [('pool_size', 2)]), ('head', [('text', 'G')])])"
+    )
+    assert [from_seed(line)[0].key for line in lines] == ["C16 C32 M > G", "C32 M > G"]
+
+
+def test_top_as_a_table(record):
+    assert top(record, 1, "table").splitlines() == [
+        "rank  name     validation  parameters  multiply-adds  genome",
+        "   1  cross-3      90.00%         100          0.0 M  C16 C32 M > G",
+    ]
+
+
+def test_csv_survives_commas_quotes_and_line_breaks():
+    rows = [{"a": 'x,"y"\nz', "b": 1, "c": "left out"}]
+    assert list(csv.DictReader(io.StringIO(as_csv(("a", "b"), rows)))) == [{"a": 'x,"y"\nz', "b": "1"}]
+
+
+def test_tables_without_rows_have_a_head():
+    assert as_table(("a", "bc"), []) == "a  bc"
+
+
+def test_show_a_candidate_with_family(record):
+    lines = show_candidate(record, 2)
+    assert lines[:4] == [
+        "candidate 2, cross",
+        "genome    C16 C32 M > G",
+        "score     90.00% on validation after 1.5 s",
+        "curve     50.0% 90.0%",
+    ]
+    assert lines[-3:] == [
+        "parent    C16 M > G (90.00%)",
+        "parent    C32 M > G (90.00%)",
+        "child     3 C64 M > G, mutate",
+    ]
+
+
+def test_show_a_failure_and_one_in_training(record):
+    assert show_candidate(record, 3)[2] == "failed    diverged: the loss is nan in epoch 1"
+    assert show_candidate(record, 5)[2] == "state     in training when the record ends"
+    with pytest.raises(InputError, match=r"candidate is 6; expected an id of this run \(0 to 5\); see"):
+        show_candidate(record, 6)
+
+
+def test_structure_follows_the_shape_through_the_layers():
+    lines = structure(parse("C16 M C32.bn > G"), Shape(3, 9, 8), 10)
+    assert [line.split() for line in lines[:5]] == [
+        ["layers", "picture", "3x9x8"],
+        ["C16", "16x9x8"],
+        ["M", "16x4x4"],
+        ["C32.bn", "32x4x4"],
+        ["G", "10"],
+    ]
+    # 3*16*9+16, 16*32*9 and two each of 32, 32*10+10 by hand
+    parameters = (3 * 16 * 9 + 16) + (16 * 32 * 9 + 2 * 32) + (32 * 10 + 10)
+    assert lines[5].startswith(f"cost      {parameters:,} parameters")
+
+
+def test_show_a_run_that_goes_on(record):
+    assert show_run(record) == [
+        "data      toys",
+        "settings  seed 0, preset fast",
+        "state     not finished: 5 candidates trained so far",
+        "failed    1 x diverged",
+        "failed    1 x infeasible:cap",
+        "operator  cross: 0 of 1 better than their parents",
+        "operator  copy: 0 of 1 better than their parents",
+    ]
+
+
+def test_show_a_finished_run(record):
+    record.append("finished", [FIGURES])
+    assert show_run(record)[2:] == [
+        *summary(FIGURES),
+        "failed    1 x diverged",
+        "failed    1 x infeasible:cap",
+        "operator  cross: 0 of 1 better than their parents",
+        "operator  copy: 0 of 1 better than their parents",
+    ]
+
+
+def test_operators_and_foresight_are_shown_against_what_came(tmp_path):
+    """Six children of one parent of 0.5: four mutants, three of them better, two crossings, none better."""
+    with Record(tmp_path / "run.sqlite") as record:
+        record.append("run", [{"data": "toys", "settings": {"seed": 0}, "address": {}}])
+        rows = [
+            ("init", 0.5, 0.0),
+            *[("mutate", s, s) for s in (0.6, 0.7, 0.4, 0.8)],
+            ("cross", 0.5, 0.9),
+            ("cross", 0.3, -1),
+        ]
+        for id_, (operator, score, expected) in enumerate(rows):
+            candidate = Candidate(id_, parse(f"C{id_ + 1}"), operator, ("C1",) if id_ else (), 7, Fidelity(1))
+            note = {"kind": "foresight", "genome": candidate.genome.key, "mean": expected, "spread": 1.0}
+            record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": [note] if id_ else []}])
+            record.append("result", [dataclasses.asdict(Result(id_, score))])
+        lines = show_run(record)
+    assert lines[-3:-1] == [
+        "operator  mutate: 3 of 4 better than their parents",
+        "operator  cross: 0 of 2 better than their parents",
+    ]
+    # ranks expected 3 4 2 5 6 1, real 4 5 2 6 3 1: 1 - 6 * (1 + 1 + 0 + 1 + 9 + 0) / (6 * 35)
+    assert lines[-1] == "foresight Spearman's rho 0.66 between what was expected and what came, 6 networks"
+
+
+def test_the_summary_of_a_run():
+    assert summary(FIGURES) == [
+        "found     C32 > G",
+        "          1,234,567 parameters, 2.5 M multiply-adds a sample",
+        "test      90.00% (95 % interval 85.00% to 94.00%), balanced 89.00%; validation 95.00%",
+        "  against  10.00%  majority class",
+        "  against not run  logistic regression",
+        "work      5 candidates trained (2 stopped early), 2 failed, 1 cached, 1 not possible; "
+        "15 s in all, 5 s for finishing",
+    ]
+
+
+def test_the_summary_gives_mean_and_spread_of_retrainings():
+    lines = summary({**FIGURES, "retrained": [0.9, 0.92, 0.94]})
+    assert "again     92.00% +- 2.00% test, 3 trainings on training and validation part" in lines
+
+
+def test_the_last_beginning_counts(record, tmp_path):
+    assert beginning(record)["data"] == "toys"
+    record.append("run", [{"data": "mended toys"}])
+    assert beginning(record)["data"] == "mended toys"
+    with (
+        Record(tmp_path / "empty.sqlite") as empty,
+        pytest.raises(RunFolderError, match="the record is empty; .*give the `search` command again"),
+    ):
+        show_run(empty)

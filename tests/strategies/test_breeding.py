@@ -1,0 +1,144 @@
+"""Foresight and breeding: what is expected is right, what pays is drawn more often, what is born is legal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm, spearmanr
+
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.strategies.artificial_life.breeding import Breeder
+from neuralfinder.strategies.artificial_life.surrogate import LEAST, Surrogate
+from neuralfinder.testing import TOY
+
+SPACE = TOY.space
+
+
+def draws(n: int, seed: int) -> list[Genome]:
+    rng = np.random.default_rng(seed)
+    return list({genome.key: genome for _ in range(n) if (genome := SPACE.sample(rng))}.values())
+
+
+def trained(n: int, seed: int = 0) -> Surrogate:
+    foresight = Surrogate(SPACE)
+    for genome in draws(n, seed):
+        foresight.learn(genome, TOY.score(genome))
+    return foresight
+
+
+def breeder(possible: int = 0, optimism: float = 1.0, explore: float = 0.0, seed: int = 0) -> Breeder:
+    return Breeder(SPACE, np.random.default_rng(seed), possible, optimism, explore)
+
+
+def test_foresight_ranks_networks_it_has_not_seen():
+    foresight, others = trained(60), draws(200, seed=1)
+    mean, spread = foresight.expect(others)
+    assert spearmanr(mean, [TOY.score(genome) for genome in others]).statistic > 0.6
+    assert spread.shape == mean.shape == (len(others),)
+
+
+def test_what_is_expected_is_calibrated():
+    """Of the real normal scores, 80 to 99 % lie within two expected standard deviations."""
+    known = np.sort([TOY.score(genome) for genome in draws(60, seed=0)])
+    foresight, others = trained(60), draws(200, seed=1)
+    mean, spread = foresight.expect(others)
+    places = np.clip((np.searchsorted(known, [TOY.score(genome) for genome in others]) + 0.5) / len(known), 0.01, 0.99)
+    inside = np.abs(norm.ppf(places) - mean) < 2 * spread
+    assert 0.8 < inside.mean() <= 0.99
+
+
+def test_it_is_surer_of_what_it_has_seen():
+    foresight = trained(60)
+    _, seen = foresight.expect(draws(60, seed=0))
+    _, unseen = foresight.expect(draws(60, seed=5))
+    assert seen.mean() < 0.9 * unseen.mean()  # both contain the noise of a training
+
+
+def test_it_waits_for_the_least_number_of_scores():
+    foresight = Surrogate(SPACE)
+    for count, genome in enumerate(draws(50, seed=0)[:LEAST]):
+        assert foresight.ready == (count >= LEAST)
+        foresight.learn(genome, 0.5)
+    assert foresight.ready
+    mean, _ = foresight.expect(draws(5, seed=2))
+    assert np.abs(mean).max() < 1e-6  # all alike
+
+
+def test_one_that_learned_nothing_does_not_stretch_the_scale():
+    plain, outlier = trained(40), trained(40)
+    outlier.learn(parse("C128 C128 C128 C128 C128"), 0.0)
+    others = draws(100, seed=3)
+    assert spearmanr(plain.expect(others)[0], outlier.expect(others)[0]).statistic > 0.95
+
+
+def test_all_operators_are_drawn_alike_until_one_pays():
+    operators = breeder()
+    assert len(set(operators.shares.values())) == 1
+    for _ in range(20):
+        operators.reward("cross", True)
+        operators.reward("insert", False)
+    shares = operators.shares
+    assert shares["cross"] == pytest.approx(max(shares.values()))
+    assert 0 < shares["insert"] == min(shares.values())
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["cross"] / shares["insert"] == pytest.approx(21 / 1)  # Laplace: 21/22 against 1/22
+
+
+def test_shares_are_the_frequencies_of_births():
+    operators = breeder()
+    for _ in range(8):
+        operators.reward("move", True)
+        operators.reward("newcomer", False)
+    a, b = parse("C16 C32 M C64 C128"), parse("C64 M C32 C16")
+    names = [birth.operator for _ in range(400) for birth in operators.children(a, b, 1, ())]
+    # a copy of a or a move may be illegal or known: compare two that nearly always succeed
+    ratio = names.count("newcomer") / names.count("change")
+    assert ratio == pytest.approx(operators.shares["newcomer"] / operators.shares["change"], rel=0.5)
+    assert set(names) == set(operators.shares)
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 6), possible=st.sampled_from([0, 5]))
+def test_births_are_legal_new_and_no_more_than_asked(seed: int, n: int, possible: int):
+    bred = breeder(possible, explore=0.2, seed=seed)
+    genomes = draws(12, seed)
+    for genome in genomes:
+        bred.learn(genome, TOY.score(genome))
+    known = {genome.key for genome in genomes}
+    for births in (
+        bred.children(genomes[0], genomes[1], n, known),
+        bred.mutants(genomes[2], n, known),
+        bred.newcomers(n, known),
+    ):
+        keys = [birth.genome.key for birth in births]
+        assert len(keys) <= n
+        assert len(set(keys)) == len(keys)
+        assert known.isdisjoint(keys)
+        assert all(SPACE.infeasible(birth.genome) is None for birth in births)
+
+
+def test_the_promising_are_chosen_and_what_was_expected_is_noted():
+    bred, blind = breeder(possible=40), breeder()
+    for genome in draws(60, seed=0):
+        bred.learn(genome, TOY.score(genome))
+    a, b = parse("C64 C16 M C16 C128"), parse("C16 M C64")
+    chosen = [birth.genome for birth in bred.children(a, b, 10, ())]
+    drawn = [birth.genome for birth in blind.children(a, b, 10, ())]
+    assert np.mean([TOY.score(g) for g in chosen]) > 1.3 * np.mean([TOY.score(g) for g in drawn])
+    assert [note["genome"] for note in bred.notes] == [genome.key for genome in chosen]
+    means = [note["mean"] + note["spread"] for note in bred.notes]
+    assert means == sorted(means, reverse=True)
+    assert not blind.notes
+
+
+def test_exploring_takes_others():
+    a, b = parse("C64 C16 M C16 C128"), parse("C16 M C64")
+
+    def keys(explore: float) -> list[str]:
+        bred = breeder(possible=40, explore=explore)
+        for genome in draws(60, seed=0):
+            bred.learn(genome, TOY.score(genome))
+        return [birth.genome.key for birth in bred.children(a, b, 10, ())]
+
+    assert len(set(keys(1.0)) & set(keys(0.0))) < 5

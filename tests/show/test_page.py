@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_dashboard import finished, made_events  # noqa: F401 - a fixture is found by its name
+from test_story import finished, made_events  # noqa: F401 - a fixture is found by its name
 
 from neuralfinder.search.record import Record
 from neuralfinder.show.page.document import offline_page

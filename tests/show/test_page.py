@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_story import finished, made_events  # noqa: F401 - a fixture is found by its name
+from synthetic import made_events
 
 from neuralfinder.search.record import Record
 from neuralfinder.show.page.document import offline_page
@@ -61,7 +61,7 @@ def opened(browser, address, width=1280, height=900, **options):
 
 
 @pytest.fixture(scope="module")
-def report(finished, tmp_path_factory):  # noqa: F811
+def report(finished, tmp_path_factory):
     """The file about a run, and its story."""
     _, events = finished
     story = told(events)

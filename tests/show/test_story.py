@@ -1,116 +1,22 @@
-"""The page about a run: its story, the file, the server, the figures."""
+"""The story of a run: what the page is told of a record."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import dataclasses
-import hashlib
-import json
-import re
-import subprocess
-import sys
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from runs import searched
-from starlette.testclient import TestClient
+from synthetic import made_events
 
-from neuralfinder.cli import cli
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.presets import Settings, make_space, make_strategy
-from neuralfinder.networks.genome import parse
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.loop import Progress, replay
-from neuralfinder.search.record import Record
-from neuralfinder.show.lineage import in_words, line_of
-from neuralfinder.show.page.document import live_page, offline_page, part
-from neuralfinder.show.page.server import _news, application, new_token
+from neuralfinder.show.page.document import offline_page
 from neuralfinder.show.page.story import MOST_LIVES, Story, told
-from neuralfinder.types import Candidate, Event, Fidelity, Result, Shape
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A run folder, and its events."""
-    folder = tmp_path_factory.mktemp("story") / "run"
-    searched(folder, "--candidates", "30", "--epochs", "1", "--share", "0.1", "--world-size", "3")
-    with Record(folder / "run.sqlite", readonly=True) as record:
-        return folder, list(record.read())
-
-
-def made_events(count, seed=0):
-    """A synthetic run: founders of a world of 7 x 7, then children that displace others at random."""
-    rng = np.random.default_rng(seed)
-    task = {
-        "shape": {"channels": 3, "height": 32, "width": 32},
-        "classes": 10,
-        "train": 900,
-        "validation": 90,
-        "test": 9,
-    }
-    plan = {"task": task, "world_size": 7, "candidates": count, "candidates_fixed": True, "finalists": 1}
-    run = {"data": "made", "settings": {"seed": 0}, "version": "0"}
-    number, keys = 0, [f"C{8 * n}.bn M C{8 * n + 8} > G" for n in range(1, 400)]
-    for kind, data in (("run", run), ("plan", {**plan, "search_seconds": None, "budget_seconds": None})):
-        number += 1
-        yield Event(number, float(number), kind, data)
-    for id_ in range(count):
-        key = keys[int(rng.integers(len(keys)))]
-        notes = []
-        if id_ == 49:
-            notes = [{"kind": "settled", "changed": [{"cell": (i // 7, i % 7), "genome": keys[i]} for i in range(49)]}]
-        elif id_ > 49 and id_ % 3 == 0:
-            cell = tuple(rng.integers(7, size=2).tolist())
-            notes = [
-                {
-                    "kind": "round",
-                    "round": id_,
-                    "main": cell,
-                    "auxiliary": cell,
-                    "outcome": "displaced",
-                    "best": key,
-                    "changed": [{"cell": cell, "genome": key}],
-                }
-            ]
-        parents = [keys[int(rng.integers(len(keys)))]] if id_ > 49 else []
-        row = {
-            "id": id_,
-            "genome": key,
-            "operator": "mutate" if parents else "init",
-            "parents": parents,
-            "seed": id_,
-            "epochs": 1,
-            "share": 1.0,
-            "repeat": 0,
-            "inherits": [],
-            "bars": [],
-        }
-        score = float(0.9 - rng.exponential(0.05) - 0.3 / (1 + id_ / 20))
-        result = {
-            "id": id_,
-            "score": score,
-            "failure": None,
-            "detail": "",
-            "curve": [score],
-            "rungs": [],
-            "done": 1.0,
-            "ended": "complete",
-            "seconds": 1.0,
-            "parameters": int(rng.integers(1e3, 1e6)),
-            "macs": 10_000,
-            "milliseconds": [],
-        }
-        for kind, data in (("asked", {"n": 1, "candidates": [row], "notes": notes}), ("result", result)):
-            number += 1
-            yield Event(number, float(number), kind, data)
-
-
-# the story
+from neuralfinder.types import Event, Shape
 
 
 def test_the_story_has_every_candidate_with_its_result(finished):
@@ -217,177 +123,6 @@ def test_a_hundred_thousand_candidates_come_as_a_selection():
     assert len(page) < 6e6
     numbers = {number for number, *_ in story["genomes"]}
     assert {number for scene in story["scenes"] for *_, number in scene["cells"]} <= numbers
-
-
-# lines of descent
-
-
-def training(id_, key, parents=(), score=0.5, operator="mutate", inherits=()):
-    candidate = Candidate(id_, parse(key), operator, tuple(parents), 0, Fidelity(1), inherits=inherits)
-    return candidate, Result(id_, score) if score is not None else Result(id_, None, "diverged")
-
-
-def test_a_line_goes_through_the_better_parent_and_gains_add_up():
-    a, b, c, d = "C8 > G", "C16 > G", "C24 > G", "C32 > G"
-    trainings = [
-        training(0, a, score=0.4, operator="init"),
-        training(1, b, score=0.5, operator="init"),
-        training(2, c, (a, b), 0.6, "cross"),
-        training(3, d, (c,), 0.55, inherits=(2,)),
-        training(4, a, (d,), 0.45),  # proposed again: no child of its own children
-    ]
-    line = line_of(d, trainings)
-    assert [step.id for step in line] == [1, 2, 3]
-    assert [step.gain for step in line] == [None, pytest.approx(0.1), pytest.approx(-0.05)]
-    assert in_words(line) == [
-        "It began with C16 > G (init, candidate 1): 50.00%.",
-        "Then cross made C24 > G (candidate 2): 60.00%, +10.00 points.",
-        "Then mutate with a parent's weights made C32 > G (candidate 3): 55.00%, -5.00 points.",
-    ]
-    assert line_of("C99 > G", trainings) == []
-    assert [step.id for step in line_of(a, trainings)] == [0]
-
-
-# the file
-
-
-def test_the_file_lets_nothing_else_in(finished):
-    _, events = finished
-    page = offline_page(told(events))
-    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page).group(1)
-    for tag, rule in (("script", "script-src"), ("style", "style-src")):
-        inside = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL).group(1)
-        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
-        assert f"{rule} 'sha256-{digest}'" in policy
-    addresses = set(re.findall(r"https?://[^\s\"'`]+", page)) - {"http://www.w3.org/2000/svg"}
-    assert not addresses
-
-
-def test_no_text_of_the_data_becomes_part_of_the_page():
-    hostile = "</script><script>alert(1)</script><!-- \"quoted\" 'too'"
-    page = offline_page({"now": 0, "data": {"name": hostile}, "script": "<!--style--><!--script-->"})
-    assert page.count("<script") == 2
-    assert page.count("alert(1)") == 1
-    story = re.search(r'id="story">(.*?)</script>', page, re.DOTALL).group(1)
-    assert json.loads(story)["data"]["name"] == hostile
-
-
-def test_the_report_needs_no_torch_and_no_search_to_have_ended(finished, tmp_path):
-    folder, events = finished
-    with Record(tmp_path / "run.sqlite") as record:
-        for event in events[:20]:
-            record.append(event.kind, [event.data])
-    code = (
-        "import sys; sys.modules['torch'] = None; sys.modules['sklearn'] = None\n"
-        "from neuralfinder.cli import main\n"
-        "sys.argv = ['neuralfinder', 'report', sys.argv[1], '--out', sys.argv[2]]\n"
-        "main()"
-    )
-    for source in (folder, tmp_path):
-        out = tmp_path / "page.html"
-        done = subprocess.run([sys.executable, "-c", code, source, out], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
-
-
-@pytest.mark.thorough
-def test_figures_are_written(finished, tmp_path):
-    folder, _ = finished
-    outcome = CliRunner().invoke(
-        cli, ["report", str(folder), "--out", str(tmp_path / "a.html"), "--figures", str(tmp_path / "f")]
-    )
-    assert outcome.exit_code == 0, outcome.output
-    names = {path.name for path in (tmp_path / "f").iterdir()}
-    assert {"progress.svg", "progress.png", "pareto.svg", "pareto.png"} <= names
-    assert set(map(str, (tmp_path / "f").iterdir())) < set(outcome.output.split())
-
-
-# the server
-
-
-HOST = "127.0.0.1:8517"
-
-
-@pytest.fixture
-def client(finished):
-    return TestClient(application(finished[0], "secret", [HOST]), base_url=f"http://{HOST}")
-
-
-def test_the_page_and_its_parts_are_served(client):
-    page = client.get("/secret/")
-    assert page.status_code == 200
-    assert page.text == live_page()
-    assert "script-src 'self'" in page.headers["content-security-policy"]
-    assert page.headers["cache-control"] == "no-store"
-    assert client.get("/secret/page.js").text == part("page.js")
-    assert client.get("/secret/page.css").headers["content-type"].startswith("text/css")
-
-
-@pytest.mark.parametrize(
-    ("path", "headers", "status"),
-    [
-        ("/", {}, 403),
-        ("/secre/", {}, 403),
-        ("/secret2/page.js", {}, 403),
-        ("/secret/", {"host": "evil.example"}, 421),
-        ("/secret/", {"host": "127.0.0.1"}, 421),
-        ("/secret/news", {"origin": "http://evil.example"}, 403),
-        ("/secret/page.css", {"origin": "null"}, 403),
-        ("/secret/run.sqlite", {}, 404),
-        ("/secret/../run.sqlite", {}, 403),
-        ("/secret/%2e%2e/run.sqlite", {}, 404),
-    ],
-)
-def test_strangers_are_refused(client, path, headers, status):
-    assert client.get(path, headers=headers).status_code == status
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_nothing_but_reading_is_allowed(client, method):
-    assert client.request(method, "/secret/").status_code == 405
-
-
-def test_without_a_token_the_page_is_at_the_root(finished):
-    client = TestClient(application(finished[0], "", [HOST]), base_url=f"http://{HOST}")
-    assert client.get("/").status_code == 200
-    assert client.get("/", headers={"host": "evil.example"}).status_code == 421
-    assert len({new_token() for _ in range(100)}) == 100
-
-
-def test_news_come_as_they_happen_and_nothing_is_written(finished, tmp_path):
-    _, events = finished
-    path = tmp_path / "run.sqlite"
-
-    async def connected():
-        return False
-
-    async def listen():
-        stream = _news(path, SimpleNamespace(is_disconnected=connected))
-        first = await anext(stream)
-        before = path.read_bytes()
-        with Record(path) as record:
-            record.append(events[20].kind, [events[20].data])
-        second = await anext(stream)
-        await stream.aclose()
-        return first, second, before
-
-    with Record(path) as record:
-        for event in events[:20]:
-            record.append(event.kind, [event.data])
-    before = path.read_bytes()
-    first, second, seen = asyncio.run(listen())
-    assert seen == before
-    first, second = (json.loads(text.split("data: ")[1]) for text in (first, second))
-    assert first["whole"]
-    assert not second["whole"]
-    assert "run" in first
-    assert "run" not in second
-
-
-def test_a_folder_without_a_record_is_refused(tmp_path):
-    for command in ("dashboard", "report"):
-        outcome = CliRunner().invoke(cli, [command, str(tmp_path)])
-        assert "without a record" in str(outcome.exception)
 
 
 def test_foresight_is_held_against_what_came_on_one_scale():

@@ -21,7 +21,7 @@ from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import ArtificialLife, Strategy
 from neuralfinder.strategies.artificial_life.evolution import BLIND
-from neuralfinder.strategies.artificial_life.world import Life
+from neuralfinder.strategies.artificial_life.world import Cell, Life
 from neuralfinder.testing import TOY, StrategyContract, drive, solve
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
@@ -80,9 +80,30 @@ def test_main_lives_of_one_round_have_windows_apart():
         assert all(a.isdisjoint(b) for a, b in itertools.combinations(windows, 2))
 
 
-def test_as_many_main_lives_as_fit():
-    notes = rounds(rich(mains=4, size=4), 120)
-    assert set(Counter(note["round"] for note in notes).values()) == {1}
+@pytest.mark.parametrize(
+    ("size", "window", "most"), [(3, 3, 1), (5, 3, 1), (7, 3, 4), (9, 3, 9), (10, 5, 4), (11, 3, 9)]
+)
+@pytest.mark.parametrize("boundary", ["torus", "clip"])
+def test_all_main_lives_that_are_promised_always_fit(size, window, most, boundary):
+    strategy = rich(mains=most, size=size, window=window, boundary=boundary)
+    world = strategy.world
+    for place, cell in enumerate(world.cells):
+        world[cell] = Life(parse(f"C{place + 1}"), 0.001 * place, 0, "init")
+    chosen = Counter[Cell]()
+    for _ in range(300):
+        mains = strategy._choose_mains()
+        windows = [{main, *world.neighbours(main)} for main in mains]
+        assert len(mains) == most
+        assert all(a.isdisjoint(b) for a, b in itertools.combinations(windows, 2))
+        chosen.update(mains)
+    assert len(chosen) > 0.8 * len(world.cells)  # none is left out
+
+
+def test_more_main_lives_than_fit_are_refused():
+    with pytest.raises(
+        InputError, match="mains is 5; expected at most 4 in a world of 7 x 7 cells with windows of 3 x 3"
+    ):
+        rich(mains=5, size=7)
 
 
 def test_main_lives_are_chosen_by_rank():

@@ -89,7 +89,8 @@ class ArtificialLife(Strategy):
         only_if_worse: mutants replace L1 and L2 only where the child they come from is better.
         selection: how much the better are preferred as main lives: the best is drawn `exp(selection)` times as often
             as the worst; 0 draws all alike.
-        mains: main lives at once, with windows that do not overlap; fewer where no more fit.
+        mains: main lives at once, with windows that do not overlap: as many as fit beside each other, `size // window`
+            in each direction, at most.
         children: births in a round of one main life, by operators that have paid (`Breeder`); 0 breeds the published
             five.
         foresight: possible births looked at for each that is trained, 0 for none; needs `children`.
@@ -149,6 +150,9 @@ class ArtificialLife(Strategy):
             raise InputError("foresight", given=f"{foresight} without children", expected="children above 0",
                              mend="set children=2 too")  # fmt: skip
         self.world = World(size, window, boundary)
+        if mains > (most := self.world.most_apart):
+            room = f"at most {most} in a world of {size} x {size} cells with windows of {window} x {window}"
+            raise InputError("mains", given=mains, expected=room, mend="make the world larger, or take fewer")
         self.rounds, self.round = rounds, 0
         self.r, self.r_end = r, r if r_end is None else r_end
         self.measure, self.noise, self.validation = measure, noise, validation
@@ -238,22 +242,26 @@ class ArtificialLife(Strategy):
             self._note("settled", changed=self._changed(rest))
 
     def _choose_mains(self) -> list[Cell]:
-        """Main lives whose windows do not overlap."""
-        world, mains = self.world, list[Cell]()
-        taken = set[Cell]()
-        while len(mains) < self.mains:
-            free = [c for c in world.cells if taken.isdisjoint((c, *world.neighbours(c)))] if mains else world.cells
-            if not free:
-                break
-            if self.selection:
-                ranks = np.argsort(np.argsort([world[cell].score for cell in free], kind="stable"), kind="stable")
-                weights = np.exp(self.selection * ranks / max(1, len(free) - 1))
-                place = int(self._rng.choice(len(free), p=weights / weights.sum()))
-            else:
-                place = int(self._rng.integers(len(free)))
-            mains.append(free[place])
-            taken |= {free[place], *world.neighbours(free[place])}
+        """Main lives whose windows do not overlap: one anywhere, the others a whole number of windows away from it.
+
+        Were each anywhere its window leaves the others whole, gaps narrower than a window would often leave room for
+        fewer than `mains`.
+        """
+        mains = [self._draw(self.world.cells)]
+        if self.mains > 1:
+            free = [cell for cell in self.world.apart(mains[0]) if cell != mains[0]]
+            while len(mains) < self.mains:
+                mains.append(self._draw(free))
+                free.remove(mains[-1])
         return mains
+
+    def _draw(self, cells: Sequence[Cell]) -> Cell:
+        """One of these cells, those of better lives with a larger probability where there is `selection`."""
+        if not self.selection:
+            return cells[int(self._rng.integers(len(cells)))]
+        ranks = np.argsort(np.argsort([self.world[cell].score for cell in cells], kind="stable"), kind="stable")
+        weights = np.exp(self.selection * ranks / max(1, len(cells) - 1))
+        return cells[int(self._rng.choice(len(cells), p=weights / weights.sum()))]
 
     def _scene(self, main: Cell) -> Scene:
         """Steps 2.1 to 2.3: an auxiliary life near the main life, self copy and crossover."""

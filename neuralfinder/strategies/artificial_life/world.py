@@ -72,6 +72,24 @@ class World:
             return [(r % self.size, c % self.size) for r, c in around]
         return [(r, c) for r, c in around if 0 <= r < self.size and 0 <= c < self.size]
 
+    @property
+    def most_apart(self) -> int:
+        """How many cells whose windows do not overlap there are round any cell, this one among them, at least."""
+        return max(1, self.size // self.window) ** 2
+
+    def apart(self, cell: Cell) -> list[Cell]:
+        """`cell` and others whole windows away from it, so that no two windows overlap: `most_apart` or more.
+
+        A torus has `size // window` in each direction; within edges there is one more where a window that an edge cuts
+        fits in.
+        """
+        if self.boundary == "torus":
+            steps = [step * self.window for step in range(max(1, self.size // self.window))]
+            rows, columns = ([(start + step) % self.size for step in steps] for start in cell)
+        else:
+            rows, columns = (list(range(start % self.window, self.size, self.window)) for start in cell)
+        return [(row, column) for row in rows for column in columns]
+
     def snapshot(self) -> list[list[dict[str, Any] | None]]:
         """Rows of cells as plain values (`genome`, `score`, `origin`), `None` where nobody lives yet."""
         return [[self._plain((row, column)) for column in range(self.size)] for row in range(self.size)]

@@ -8,9 +8,11 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import neuralfinder.show.page
 from neuralfinder.search.record import Record
-from neuralfinder.show.page.document import offline_page
+from neuralfinder.show.page.document import SCRIPTS, offline_page, script
 from neuralfinder.show.page.story import told
 
 
@@ -51,3 +53,32 @@ def test_the_report_needs_no_torch_and_no_search_to_have_ended(finished, tmp_pat
         done = subprocess.run([sys.executable, "-c", code, source, out], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+FOLDER = Path(neuralfinder.show.page.__file__).parent / "scripts"
+PARTS = {name: (FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS}
+
+
+def defined(text):
+    """Names at the top of a part."""
+    return set(re.findall(r"^(?:const|let|function) ([\w$]+)", text, re.MULTILINE))
+
+
+def test_every_part_of_the_script_is_on_the_page():
+    assert {path.stem for path in FOLDER.iterdir()} == set(SCRIPTS)
+    assert all(text in script() for text in PARTS.values())
+
+
+def test_a_part_of_the_script_uses_those_before_it_and_none_after_it():
+    later = {}
+    for name, text in reversed(PARTS.items()):
+        assert not {called for called in re.findall(r"(?<![.\w$])([\w$]+)\(", text) if called in later} - defined(text)
+        assert not defined(text) & later.keys()
+        later |= dict.fromkeys(defined(text), name)
+    assert len(later) > 80
+
+
+def test_parts_are_short_and_say_what_they_are_for():
+    for text in PARTS.values():
+        assert text.startswith("// ")
+        assert len(text.splitlines()) < 250

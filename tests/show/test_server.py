@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from neuralfinder.cli import cli
 from neuralfinder.search.record import Record
-from neuralfinder.show.page.document import live_page, part
+from neuralfinder.show.page.document import live_page, script
 from neuralfinder.show.page.server import _news, application, new_token
 
 HOST = "127.0.0.1:8517"
@@ -29,7 +29,7 @@ def test_the_page_and_its_parts_are_served(client):
     assert page.text == live_page()
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert page.headers["cache-control"] == "no-store"
-    assert client.get("/secret/page.js").text == part("page.js")
+    assert client.get("/secret/page.js").text == script()
     assert client.get("/secret/page.css").headers["content-type"].startswith("text/css")
 
 

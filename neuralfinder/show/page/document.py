@@ -16,9 +16,20 @@ LIVE_POLICY = (
 """What a page from the server may load: its own parts and nothing else."""
 
 
-def part(name: str) -> str:
-    """A part of the page: `page.html`, `page.css` or `page.js`."""
-    return resources.files("neuralfinder.show.page").joinpath(name).read_text(encoding="utf-8")
+SCRIPTS = (
+    "story", "drawing", "charts", "networks", "choice", "life", "world", "winner", "family", "search", "data", "page",
+)  # fmt: skip
+"""Parts of the script, in the order in which they are read: each uses those before it and none after it."""
+
+
+def style() -> str:
+    """How the page looks."""
+    return _text("page.css")
+
+
+def script() -> str:
+    """What the page does: its parts one after the other in a block of their own, which no name of theirs leaves."""
+    return "".join(['"use strict";\n{\n', *(_text(f"scripts/{name}.js") for name in SCRIPTS), "}\n"])
 
 
 def live_page() -> str:
@@ -33,26 +44,30 @@ def live_page() -> str:
 
 def offline_page(story: Mapping[str, Any]) -> str:
     """The page with its parts and a story inside; a browser lets it load nothing and run nothing else."""
-    style, script = part("page.css"), part("page.js")
-    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'"
+    looks, does = style(), script()
+    policy = f"default-src 'none'; script-src {_hash(does)}; style-src {_hash(looks)}; img-src data:; base-uri 'none'"
     # no text of the data can end the element it stands in, or begin another
     inside = json.dumps(story, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return _assembled(
         policy=f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        style=f"<style>{style}</style>",
+        style=f"<style>{looks}</style>",
         story=f'<script type="application/json" id="story">{inside}</script>',
-        script=f"<script>{script}</script>",
+        script=f"<script>{does}</script>",
     )
 
 
 def _assembled(**parts: str) -> str:
     """The frame with each `<!--name-->` replaced, in one pass: nothing inserted is looked at again."""
-    html = part("page.html")
+    html = _text("page.html")
     pieces = []
     for name in ("policy", "style", "story", "script"):
         before, html = html.split(f"<!--{name}-->")
         pieces += [before, parts[name]]
     return "".join([*pieces, html])
+
+
+def _text(name: str) -> str:
+    return resources.files("neuralfinder.show.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neuralfinder.errors import InputError
 from neuralfinder.search.record import Record
-from neuralfinder.show.page.document import LIVE_POLICY, live_page, part
+from neuralfinder.show.page.document import LIVE_POLICY, live_page, script, style
 from neuralfinder.show.page.story import Story
 
 LOOK_EVERY = 0.5
@@ -57,11 +57,11 @@ def application(folder: Path, token: str, hosts: Sequence[str]) -> ASGIApp:
     def page(_: Request) -> Response:
         return HTMLResponse(live_page())
 
-    def style(_: Request) -> Response:
-        return Response(part("page.css"), media_type="text/css")
+    def looks(_: Request) -> Response:
+        return Response(style(), media_type="text/css")
 
-    def script(_: Request) -> Response:
-        return Response(part("page.js"), media_type="text/javascript")
+    def does(_: Request) -> Response:
+        return Response(script(), media_type="text/javascript")
 
     def news(request: Request) -> Response:
         return StreamingResponse(_news(record, request), media_type="text/event-stream")
@@ -69,7 +69,7 @@ def application(folder: Path, token: str, hosts: Sequence[str]) -> ASGIApp:
     root = f"/{token}" if token else ""
     routes = [
         Route(f"{root}{path}", endpoint, methods=["GET"])
-        for path, endpoint in (("/", page), ("/page.css", style), ("/page.js", script), ("/news", news))
+        for path, endpoint in (("/", page), ("/page.css", looks), ("/page.js", does), ("/news", news))
     ]
     return _Guard(Starlette(routes=routes), token, hosts)
 

@@ -1,0 +1,134 @@
+// The panel of the search at a glance: progress, sizes, foresight, operators, diversity, where the time went.
+
+const MOST_DOTS = 1500;
+
+function runningBest(pairs) {
+  let best = -Infinity;
+  return pairs.filter(([, score]) => score > best && ((best = score), true));
+}
+
+function runningMedian(pairs) {
+  const sorted = [], out = [];
+  const every = Math.ceil(pairs.length / 300);
+  pairs.forEach(([at, score], place) => {
+    let low = 0, high = sorted.length;
+    while (low < high) { const middle = (low + high) >> 1; if (sorted[middle] < score) low = middle + 1; else high = middle; }
+    sorted.splice(low, 0, score);
+    if (place % every === 0 || place === pairs.length - 1) out.push([at, sorted[sorted.length >> 1]]);
+  });
+  return out;
+}
+
+// All of them, or where there are too many to draw the improvements and others evenly.
+function thinned(pairs) {
+  const step = Math.ceil(pairs.length / MOST_DOTS);
+  if (step <= 1) return pairs;
+  let best = -Infinity;
+  return pairs.filter(([life], place) => {
+    const better = life.score > best;
+    if (better) best = life.score;
+    return better || place % step === 0;
+  });
+}
+
+// How a training is written on a dot, and what a click on it does.
+const dotTitle = (life) => `${keyOf(life.genome)} ${percent(life.score)}`;
+const dotPick = (life) => () => { choose(life.genome); $("life").scrollIntoView({ block: "nearest" }); };
+
+function putSearch(body) {
+  const lives = endedLives();
+  const good = lives.filter((life) => life.score !== undefined);
+  const range = [scoreRange()[0] - 0.02, good.reduce((most, life) => Math.max(most, life.score), 0) + 0.005];
+  const some = thinned(good.map((life, place) => [life, place + 1]));
+  const few = some.length < good.length ? ` ${whole(some.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
+  const progress = (at, xTitle, xText, end) => chart({
+    title: `Best and median score against ${xTitle}`, xTitle, xText, y: range, note: `Line: best so far; dashed: median so far; dots: trainings.${few}`,
+    series: progressSeries(some, at, end),
+  });
+  put(body, ...[
+    progress(([life]) => life.ended, "time", clock, story.now), progress(([, place]) => place, "trainings", whole, good.length),
+    sizes(good, some, range), foresight(good), operators(good), diversity(), timeSpent(), planTable(), failures(lives),
+    story.leftOut ? h("p", { class: "quiet" }, `${whole(story.leftOut[0])} of ${whole(story.leftOut[1])} lives are left out here, so that the page stays quick; the record has all.`) : null,
+  ].filter(Boolean));
+}
+
+function progressSeries(some, at, end) {
+  const pairs = some.map((one) => [at(one), one[0].score]);
+  const close = (line) => (line.length ? [...line, [end, line[line.length - 1][1]]] : line);
+  return [{ kind: "dots", name: "training", points: some.map((one) => [at(one), one[0].score, dotPick(one[0]), dotTitle(one[0])]) },
+    { kind: "step", name: "median", class: "median", points: close(runningMedian(pairs)) },
+    { kind: "step", name: "best", class: "best", points: close(runningBest(pairs)) }];
+}
+
+function sizes(good, some, range) {
+  if (!good.length) return null;
+  const bySize = [...good].sort((a, b) => a.parameters - b.parameters || b.score - a.score);
+  const front = runningBest(bySize.map((life) => [Math.log10(life.parameters), life.score]));
+  return chart({ title: "Score against size", xTitle: "parameters", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
+    series: [{ kind: "dots", name: "training", points: some.map(([life]) => [Math.log10(life.parameters), life.score, dotPick(life), dotTitle(life)]) },
+      { kind: "step", name: "front", points: front }] });
+}
+
+function foresight(good) {
+  const foreseen = thinned(good.filter((life) => life.beaten !== undefined).map((life) => [life]));
+  if (foreseen.length <= 2) return null;
+  return chart({ title: "Foresight: networks before it that each was expected to beat, and has beaten", xTitle: "expected", xText: (v) => percent(v, 0), yTitle: "real", diagonal: true,
+    note: "On the dotted line what was expected came.", series: [{ kind: "dots", name: "training", points: foreseen.map(([life]) => [life.expected, life.beaten, dotPick(life), dotTitle(life)]) }] });
+}
+
+function operators(good) {
+  const counts = new Map(); // operator -> [children better than their parents, children]
+  for (const life of good) {
+    const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
+    if (!parents.length) continue;
+    const entry = counts.get(life.operator) ?? [0, 0];
+    entry[0] += life.score > Math.max(...parents);
+    entry[1] += 1;
+    counts.set(life.operator, entry);
+  }
+  const rows = [...counts].sort((a, b) => b[1][1] - a[1][1]).map(([name, [paid, all]]) => [name, paid / all, paid, all]);
+  return bars("Children better than their parents, by operator", rows, (row) => `${row[2]} of ${row[3]}`);
+}
+
+function failures(lives) {
+  const counts = new Map();
+  for (const life of lives) if (life.failure) counts.set(life.failure, (counts.get(life.failure) ?? 0) + 1);
+  for (const [reason, count] of Object.entries(story.impossible)) counts.set(`not possible: ${reason.replace("infeasible", "").replace(/^\W+/, "") || "shape"}`, count);
+  return bars("What could not be trained, by reason", [...counts].sort((a, b) => b[1] - a[1]), (row) => whole(row[1]));
+}
+
+function diversity() {
+  if (!hasWorld()) return null;
+  const cells = new Map(), pairs = [];
+  for (const scene of story.scenes) {
+    for (const [row, column, number] of scene.cells) cells.set(`${row},${column}`, number);
+    pairs.push([scene.time, new Set(cells.values()).size / cells.size]);
+  }
+  return chart({ title: "Diversity of the world", xTitle: "time", xText: clock, yText: (v) => percent(v, 0), y: [0, 1],
+    note: "Share of the living networks that are distinct.", series: [{ kind: "step", name: "distinct", points: pairs }] });
+}
+
+function timeSpent() {
+  const training = story.totals.seconds;
+  const full = story.finals.reduce((sum, each) => sum + (each.seconds ?? 0), 0);
+  const done = story.single.finished;
+  const rows = [["training candidates", training], ["full trainings", full]];
+  if (done) {
+    rows.push(["rest of the search", Math.max(0, done.seconds.search - training)], ["rest of the finish", Math.max(0, done.seconds.finish - full)],
+      ["reading and measuring", Math.max(0, done.seconds.total - done.seconds.search - done.seconds.finish)]);
+  }
+  return bars("What the time was spent on", rows.filter((row) => row[1] > 0), (row) => seconds(row[1]));
+}
+
+function planTable() {
+  const { plan, finished: done } = story.single;
+  if (!plan) return null;
+  const rows = [["candidates", `${plan.candidates_fixed ? "" : "about "}${whole(plan.candidates)}`, whole(story.totals.trained + story.totals.failed)],
+    ["seconds of search", plan.search_seconds ? seconds(plan.search_seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
+    ["seconds of training", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
+    ["finalists", whole(plan.finalists), whole(story.finals.filter((each) => each.name.startsWith("final-")).length)],
+    ["seconds in all", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(story.now)]];
+  return h("figure", {}, h("figcaption", {}, "The plan against what came"), table(["", "planned", "came"], rows));
+}
+
+panel("search-body", putSearch);

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import (
     ACTIVATIONS,
+    BORDERS,
+    INITIALISATIONS,
     JOINS,
     AvgPool,
     Choice,
@@ -46,6 +48,8 @@ st.register_type_strategy(
         separable=st.booleans(),
         skips=st.sets(st.integers(1, 9), max_size=3),
         join=st.sampled_from(JOINS),
+        border=st.sampled_from(BORDERS),
+        initialisation=st.sampled_from(("", *INITIALISATIONS)),
     ),
 )
 st.register_type_strategy(
@@ -58,8 +62,9 @@ st.register_type_strategy(
         join=st.sampled_from(JOINS),
     ),
 )
-st.register_type_strategy(MaxPool, st.builds(MaxPool, st.sampled_from((2, 3, 5))))
-st.register_type_strategy(AvgPool, st.builds(AvgPool, st.sampled_from((2, 3))))
+for kind, sizes in ((MaxPool, (2, 3, 5)), (AvgPool, (2, 3))):
+    pools = [kind(size, stride) for size in sizes for stride in range(1, size + 1)]
+    st.register_type_strategy(kind, st.sampled_from(pools))
 st.register_type_strategy(Dropout, st.builds(Dropout, st.integers(1, 99)))
 st.register_type_strategy(Choice, st.builds(Choice, st.integers(0, 99)))
 st.register_type_strategy(PoolHead, st.builds(PoolHead, st.booleans(), st.sampled_from((0, 25, 50))))

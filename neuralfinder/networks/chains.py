@@ -6,14 +6,27 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from neuralfinder.errors import InputError
-from neuralfinder.networks.cost import Cost, Rates, cost, groups, inputs, pools_at_once, shapes, skip_sources
+from neuralfinder.networks.cost import (
+    Cost,
+    Rates,
+    cost,
+    groups,
+    inputs,
+    kernel_sides,
+    pool_padding,
+    pools_at_once,
+    shapes,
+    skip_sources,
+    slid,
+)
 from neuralfinder.networks.genome import (
     RISING,
+    AvgPool,
     Conv,
     DenseHead,
     Dropout,
@@ -24,6 +37,7 @@ from neuralfinder.networks.genome import (
     MaxPool,
     Pool,
     PoolHead,
+    halvings,
 )
 from neuralfinder.networks.space import Space
 from neuralfinder.types import Shape
@@ -41,6 +55,9 @@ ALPHABETS: dict[str, tuple[int, ...]] = {
 POOL_SHARE, DROPOUT_SHARE = 0.25, 0.1
 """Shares of new genes that are pools, and dropout."""
 
+LONGEST_DRAW = 12
+"""Convolutions of a random genome at most. The best of 2017 have 5 to 10; deeper ones are for evolution to grow."""
+
 DRAWS = 4
 """Genomes drawn for each founder that is not `single`."""
 
@@ -54,11 +71,15 @@ class ChainSpace(Space):
         classes: number of classes, 2 or more.
         filters: the filter counts a convolution may have, ascending.
         norm: whether convolutions carry batch normalisation.
-        kernels, strides, activations, groups: what else a convolution may have.
+        kernels, strides, activations, groups, borders: what else a convolution may have; the usual one is that of
+            `Conv` where it is among them, else the first.
+        initialisations: the same of its first weights; empty for those of the recipe.
         separable: whether it may be depthwise-separable.
         longest_skip: the most genes a skip may reach back; 0 for no skips.
-        pools, dropouts: the pools and the percents of dropout there are, the usual one first.
-        head: the head every network gets.
+        pools: the pools there are, the usual one first.
+        dropouts: the percents of dropout there are.
+        head: the head that networks have at first.
+        heads: others that mutation may put in its place; where there are any, the head is inherited as genes are.
         founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random chains of
             stages whose widths never shrink; `layer` - one convolution of any width and kernel. Of some chains or
             layers the one with most multiply-adds: what the caps allow is there to be used.
@@ -78,11 +99,14 @@ class ChainSpace(Space):
     strides: tuple[int, ...] = (1,)
     activations: tuple[str, ...] = ("relu",)
     groups: tuple[int, ...] = (1,)
+    borders: tuple[str, ...] = ("same",)
+    initialisations: tuple[str, ...] = ()
     separable: bool = False
     longest_skip: int = 0
     pools: tuple[Pool, ...] = (MaxPool(),)
     dropouts: tuple[int, ...] = ()
     head: Head = DenseHead(512)
+    heads: tuple[Head, ...] = ()
     founders_are: str = "single"
     pool_first: bool = False
     max_convolutions: int = 20
@@ -105,17 +129,26 @@ class ChainSpace(Space):
         return cost(genome, self.shape, self.classes)
 
     def infeasible(self, genome: Genome) -> str | None:
-        """Why `genome` cannot live here (`infeasible:empty|pool-first|pool|cap`), or `None` when it can."""
+        """Why `genome` cannot live here (`infeasible:empty|pool-first|pool|border|cap`), or `None` when it can."""
         if not genome.genes:
             return "infeasible:empty"
         if isinstance(genome.genes[0], Pool) and not self.pool_first:
             return "infeasible:pool-first"
-        if genome.halvings > self.max_pools or (MaxPool(5) in genome.genes and self._empty_map(genome)):
+        if genome.halvings > self.max_pools:
             return "infeasible:pool"
+        if (place := self._vanishes(genome)) is not None:
+            return "infeasible:border" if isinstance(genome.genes[place], Conv) else "infeasible:pool"
         return "infeasible:cap" if self._beyond_caps(genome) else None
 
-    def _empty_map(self, genome: Genome) -> bool:
-        return any(min(after.height, after.width) < 1 for after in shapes(genome, self.shape))
+    def _vanishes(self, genome: Genome) -> int | None:
+        """The place of the gene that leaves nothing of the map, `None` for none.
+
+        Only what slides over the map without padding for it can, where halvings are within bounds.
+        """
+        if all(map(_keeps_or_halves, genome.genes)):
+            return None
+        sides = (min(after.height, after.width) for after in shapes(genome, self.shape))
+        return next((place for place, side in enumerate(sides) if side < 1), None)
 
     def _beyond_caps(self, genome: Genome) -> bool:
         if genome.convolutions > self.max_convolutions or len(genome) > self.max_genes:
@@ -129,23 +162,36 @@ class ChainSpace(Space):
         )
 
     def conv(self, filters: int) -> Conv:
-        """A convolution as this space has them."""
-        return Conv(filters, self.norm)
+        """A convolution as this space has them: all else is the usual."""
+        return Conv(
+            filters,
+            self.norm,
+            kernel=_usual(self.kernels, 3),
+            stride=_usual(self.strides, 1),
+            activation=_usual(self.activations, "relu"),
+            groups=_usual(self.groups, 1),
+            border=_usual(self.borders, "same"),
+            initialisation=_usual(self.initialisations, ""),
+        )
 
     def alternatives(self, gene: Gene) -> Sequence[Gene]:
-        """The gene with one attribute changed to any other value there is; nothing where there is one value only."""
+        """The gene with one attribute changed to any other value there is, or another pool; nothing where none is."""
         if gene not in self._alternatives:
             self._alternatives[gene] = tuple(
                 dataclasses.replace(gene, **_change(name, value))
                 for name, values in self._values(gene).items()
                 for value in values
                 if value != _value(gene, name)
-            )
+            ) + tuple(pool for pool in self.pools if isinstance(gene, Pool) and pool != gene)
         return self._alternatives[gene]
 
+    def other_heads(self, head: Head) -> Sequence[Head]:
+        """All heads but this one, where the head is searched."""
+        return [other for other in dict.fromkeys((self.head, *self.heads)) if other != head] if self.heads else []
+
     def neighbours(self, gene: Gene) -> Sequence[Gene]:
-        """The gene with one attribute changed to the next lower or higher value; words have no order."""
-        near: list[Gene] = []
+        """The gene with one attribute changed to the next lower or higher value; words and pools have no order."""
+        near: list[Gene] = list(self.alternatives(gene)) if isinstance(gene, Pool) else []
         for name, values in self._values(gene).items():
             now = _value(gene, name)
             if isinstance(now, str):
@@ -171,6 +217,8 @@ class ChainSpace(Space):
                     "groups": self.groups,
                     "separable": (False, True) if self.separable else (False,),
                     "skips": skips,
+                    "border": self.borders,
+                    "initialisation": self.initialisations or ("",),
                 }
             case Dropout():
                 return {"percent": self.dropouts}
@@ -179,29 +227,47 @@ class ChainSpace(Space):
     def new_gene(self, rng: np.random.Generator) -> Gene:
         """A pool with probability `POOL_SHARE`, dropout with `DROPOUT_SHARE` where there is any, else a convolution.
 
-        A uniform kind of pool; a convolution of uniform width, otherwise as usual.
+        All of them are uniform draws of what the space has. A convolution whose stride is not the usual one counts as a
+        kind of pool: both make the map smaller, and a space with strides is to make it no smaller than another.
         """
         draw = rng.random()
-        if draw < POOL_SHARE:
-            return self.pools[int(rng.integers(len(self.pools)))] if self.pools[1:] else self.pools[0]
-        if self.dropouts and draw < POOL_SHARE + DROPOUT_SHARE:
+        if draw < POOL_SHARE and (kinds := [*self.pools, *self._strides]):
+            kind = _one_of(kinds, rng)
+            if isinstance(kind, Pool):
+                return kind
+            return dataclasses.replace(self._varied(self.conv(int(rng.choice(self.filters))), rng), stride=kind)
+        if self.dropouts and POOL_SHARE <= draw < POOL_SHARE + DROPOUT_SHARE:
             return Dropout(int(rng.choice(self.dropouts)))
-        return self.conv(int(rng.choice(self.filters)))
+        return self._varied(self.conv(int(rng.choice(self.filters))), rng)
+
+    @property
+    def _strides(self) -> list[int]:
+        """The strides of convolutions that are not the usual one."""
+        return [stride for stride in self.strides if stride != _usual(self.strides, 1)]
+
+    def _varied(self, gene: Conv, rng: np.random.Generator) -> Conv:
+        """The convolution with a uniform value of every attribute but width and stride."""
+        changes: dict[str, Any] = {}
+        for name, values in self._values(gene).items():
+            if name not in ("filters", "stride") and len(values) > 1:
+                changes |= _change(name, _one_of(values, rng))
+        return dataclasses.replace(gene, **changes) if changes else gene
 
     def canonical(self, genome: Genome) -> Genome:
         """What is built, without what changes nothing: one genome for all that are the same network.
 
-        Skips that reach before the first gene go, groups become such that divide, and max-pools go that a maximum over
-        the whole map follows.
+        Skips that reach before the first gene go, groups become such that divide, kernels of one number have no border,
+        and max-pools go that a maximum over the whole map follows.
         """
         return self._without_idle_pools(self._with_real_links(genome))
 
     def _with_real_links(self, genome: Genome) -> Genome:
-        """Without skips that reach before the first gene, and with groups that divide."""
+        """Without skips that reach before the first gene, with groups that divide and borders that count."""
         if not any(
-            isinstance(g, Identity) or (isinstance(g, Conv) and (g.skips or g.groups > 1)) for g in genome.genes
+            isinstance(g, Identity) or (isinstance(g, Conv) and (g.skips or g.groups > 1 or g.border != "same"))
+            for g in genome.genes
         ):
-            return genome
+            return genome  # as almost always
         genes, maps = list(genome.genes), shapes(genome, self.shape)
         for place, gene in enumerate(genome.genes):
             if not isinstance(gene, Conv | Identity):
@@ -212,6 +278,7 @@ class ChainSpace(Space):
             changes: dict[str, Any] = {"skips": skips, "join": gene.join if skips else "add"}
             if isinstance(gene, Conv):
                 changes["groups"] = groups(gene, inputs(genome, place, maps, self.shape).channels)
+                changes["border"] = gene.border if kernel_sides(gene, self.shape.line) != (1, 1) else "same"
             genes[place] = dataclasses.replace(gene, **changes)
         return Genome(tuple(genes), genome.head)
 
@@ -225,33 +292,42 @@ class ChainSpace(Space):
         if not (isinstance(genome.head, PoolHead) and genome.head.largest) or len(genome) < 2:
             return False
         last, before = genome.genes[-1], genome.genes[-2]
+        if not isinstance(last, MaxPool):
+            return False
         maps = shapes(genome, self.shape)[-2]
-        whole = last == MaxPool(3) or (last == MaxPool(2) and not maps.width % 2 and (maps.line or not maps.height % 2))
+        whole = _looks_at_all(last, maps.width) and (self.shape.line or _looks_at_all(last, maps.height))
         if whole and isinstance(before, Conv) and pools_at_once(genome, len(genome) - 2):
             return not before.norm and before.activation in RISING  # the pool comes before the activation
         return whole
 
     def mend(self, genome: Genome) -> Genome:
-        """Pools deleted from the right until the picture survives all of them."""
-        genes, surplus = list(genome.genes), genome.halvings - self.max_pools
-        if surplus <= 0:
-            return genome
-        for place in reversed(range(len(genes))):
-            if surplus > 0 and isinstance(genes[place], Pool):
-                del genes[place]
-                surplus -= 1
-        return Genome(tuple(genes), genome.head)
+        """Pools deleted from the right until the picture survives the others; if need be, borders given."""
+        while (surplus := genome.halvings > self.max_pools) or self._vanishes(genome) is not None:
+            guilty = genome.genes if surplus else genome.genes[: (self._vanishes(genome) or 0) + 1]
+            pools = [place for place, gene in enumerate(guilty) if isinstance(gene, Pool) and gene.stride > 1]
+            bare = [place for place, gene in enumerate(guilty) if not _keeps_or_halves(gene)]
+            if pools:
+                genome = Genome(genome.genes[: pools[-1]] + genome.genes[pools[-1] + 1 :], genome.head)
+            elif surplus or not bare:
+                return genome  # strides alone are too many: no pool helps
+            elif isinstance(gene := genome.genes[place := bare[-1]], Conv):
+                padded = dataclasses.replace(gene, border="same")
+                genome = Genome((*genome.genes[:place], padded, *genome.genes[place + 1 :]), genome.head)
+            else:
+                genome = Genome(genome.genes[:place] + genome.genes[place + 1 :], genome.head)
+        return genome
 
     def features(self, genome: Genome) -> np.ndarray:
         """Depth, multiply-adds, parameters; what is unusual; and how many convolutions of what width at each map size.
 
-        Widths and counts of numbers are logarithms to base 2. `(7 + 3 (max_pools + 1),)`
+        Widths and counts of numbers are logarithms to base 2. `(7 + 3 (max_pools + 1),)`, and one more where borders
+        may be left out, one for each kind of first weights and one for each head where there are several.
         """
         size = self.cost(genome)
         levels: list[list[float]] = [[] for _ in range(self.max_pools + 1)]
         level = 0
         for gene in genome.genes:
-            if isinstance(gene, Pool) or (isinstance(gene, Conv) and gene.stride > 1):
+            if halvings(gene):
                 level = min(level + 1, self.max_pools)
             if isinstance(gene, Conv):
                 levels[level].append(math.log2(gene.filters))
@@ -264,6 +340,12 @@ class ChainSpace(Space):
             sum((gene.kernel - 3) / 2 for gene in convolutions),
             sum(gene.activation != "relu" for gene in convolutions),
         ]
+        if len(self.borders) > 1:
+            unusual.append(sum(gene.border == "valid" for gene in convolutions))
+        if len(self.initialisations) > 1:
+            unusual += [sum(gene.initialisation == kind for gene in convolutions) for kind in self.initialisations]
+        if self.heads:
+            unusual += [float(genome.head == head) for head in dict.fromkeys((self.head, *self.heads))]
         return np.array([*whole, *unusual, *np.ravel(widths)], dtype=float)
 
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
@@ -280,19 +362,35 @@ class ChainSpace(Space):
         return founders
 
     def sample(self, rng: np.random.Generator) -> Genome:
-        """One genome at random: a uniform length up to 12, a uniform number of pools, widths uniform.
+        """One genome at random, any that is legal and has 1 to `LONGEST_DRAW` convolutions.
 
-        The smallest one when 1,000 draws meet no legal genome.
+        Their number is uniform, and so are widths and all other attributes, heads, and how often the map is halved,
+        each time by a uniform kind of pool or stride; dropout and pools that keep the size are rare. The smallest
+        genome when 1,000 draws meet no legal one.
         """
+        halving: list[Pool | int] = [*(pool for pool in self.pools if halvings(pool)), *self._strides]
+        keeping = [*map(Dropout, self.dropouts), *(pool for pool in self.pools if not halvings(pool))]
         for _ in range(1000):
-            length = int(rng.integers(1, min(12, self.max_convolutions) + 1))
-            genes: list[Gene] = [self.conv(int(f)) for f in rng.choice(self.filters, length)]
-            for _ in range(int(rng.integers(0, self.max_pools + 1))):
-                genes.insert(int(rng.integers(1, len(genes) + 1)), MaxPool())
-            genome = Genome(tuple(genes), self.head)
+            length = int(rng.integers(1, min(LONGEST_DRAW, self.max_convolutions) + 1))
+            genes: list[Gene] = [self._varied(self.conv(int(f)), rng) for f in rng.choice(self.filters, length)]
+            for _ in range(int(rng.geometric(1 / (1 + DROPOUT_SHARE * length))) - 1 if keeping else 0):
+                genes.insert(int(rng.integers(0, len(genes) + 1)), _one_of(keeping, rng))
+            for _ in range(int(rng.integers(0, self.max_pools + 1)) if halving else 0):
+                kind = _one_of(halving, rng)
+                if isinstance(kind, int):
+                    place, gene = _one_of([(p, g) for p, g in enumerate(genes) if isinstance(g, Conv)], rng)
+                    genes[place] = dataclasses.replace(gene, stride=kind)
+                else:
+                    genes.insert(int(rng.integers(0 if self.pool_first else 1, len(genes) + 1)), kind)
+            genome = Genome(tuple(genes), _one_of((self.head, *self.heads), rng))
             if self.infeasible(genome) is None:
                 return genome
         return self.smallest()
+
+    @property
+    def usual_pool(self) -> tuple[Pool, ...]:
+        """The first of the pools that halves the map, alone; nothing where none does."""
+        return tuple(pool for pool in self.pools if halvings(pool))[:1]
 
     def _single_founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
         """Single layers of 2017: exactly round(0.3 n) lives are a convolution and a pool, shuffled over the cells."""
@@ -300,7 +398,7 @@ class ChainSpace(Space):
         rng.shuffle(pooled)
         widths = rng.choice(self.filters, n)
         return [
-            Genome((self.conv(int(f)), MaxPool()) if pool else (self.conv(int(f)),), self.head)
+            Genome((self.conv(int(f)), *self.usual_pool) if pool else (self.conv(int(f)),), self.head)
             for f, pool in zip(widths, pooled, strict=True)
         ]
 
@@ -313,7 +411,7 @@ class ChainSpace(Space):
             genes: list[Gene] = []
             for stage, count in enumerate(counts):
                 if stage:
-                    genes.append(MaxPool())
+                    genes += self.usual_pool
                 genes += [self.conv(int(next(widths))) for _ in range(count)]
             genome = Genome(tuple(genes), self.head)
             if self.infeasible(genome) is None:
@@ -335,7 +433,7 @@ class ChainSpace(Space):
         Raises:
             InputError: the caps exclude even this one.
         """
-        genome = Genome((self.conv(self.filters[0]), *[MaxPool()] * self.max_pools), self.head)
+        genome = self.mend(Genome((self.conv(self.filters[0]), *self.usual_pool * self.max_pools), self.head))
         if reason := self.infeasible(genome):
             raise InputError(
                 "the space",
@@ -344,6 +442,35 @@ class ChainSpace(Space):
                 mend="raise the caps or the minutes, or make the pictures smaller",
             )
         return genome
+
+
+T = TypeVar("T")
+
+
+def _usual(values: Sequence[T], usual: T) -> T:
+    """What is usual where it is among the values, else the first of them."""
+    return usual if usual in values or not values else values[0]
+
+
+def _one_of(values: Sequence[T], rng: np.random.Generator) -> T:
+    """A uniform one; nothing is drawn where there is one only, so that settings of a single value change no draws."""
+    return values[int(rng.integers(len(values)))] if len(values) > 1 else values[0]
+
+
+def _keeps_or_halves(gene: Gene) -> bool:
+    """Whether a gene leaves at least half of a side, rounded down, or, padded, something in any case."""
+    match gene:
+        case Conv(border=border):
+            return border == "same"
+        case MaxPool(size, stride) | AvgPool(size, stride):
+            return size == 3 or size == stride == 2
+    return True
+
+
+def _looks_at_all(pool: MaxPool, side: int) -> bool:
+    """Whether the windows leave no number of a side out: none between them, none at the end."""
+    count = slid(side, pool.size, pool.stride, pool_padding(pool))
+    return (count - 1) * pool.stride + pool.size - pool_padding(pool) >= side
 
 
 def _value(gene: Gene, name: str) -> Any:
@@ -378,10 +505,10 @@ def of_networks(space: Space, strategy: str) -> ChainSpace:
 def small_network(space: ChainSpace) -> Genome:
     """By hand: convolutions of 32, 64 and 128 filters, pools between where the picture allows it; 128 for texts."""
     if space.shape.vocabulary:
-        return Genome((space.conv(128),), space.head)
+        return space.mend(Genome((space.conv(128),), space.head))
     genes: list[Gene] = [space.conv(32)]
     for place, filters in enumerate((64, 128), start=1):
         if place < space.max_pools:
-            genes.append(MaxPool())
+            genes += space.usual_pool
         genes.append(space.conv(filters))
-    return Genome(tuple(genes), space.head)
+    return space.mend(Genome(tuple(genes), space.head))

@@ -80,6 +80,17 @@ def kernel_sides(gene: Conv, line: bool) -> tuple[int, int]:
     return (1, gene.sides[1]) if line else gene.sides
 
 
+def padding(gene: Conv, line: bool) -> tuple[int, int]:
+    """Rows of zeros above and below the map, and columns left and right of it."""
+    height, width = kernel_sides(gene, line)
+    return (0, 0) if gene.border == "valid" else (height // 2, width // 2)
+
+
+def pool_padding(pool: Pool) -> int:
+    """Rows and columns round the map that count nothing: one for windows of 3x3, as in ResNet's first pool."""
+    return int(pool.size == 3)
+
+
 def pools_at_once(genome: Genome, place: int) -> bool:
     """Whether the gene at `place` is a convolution whose output is pooled before normalisation and activation.
 
@@ -121,21 +132,23 @@ def shapes(genome: Genome, shape: Shape) -> list[Shape]:
             case Conv(filters, stride=stride, join=join):
                 beside = skip_sources(genome, place) if join == "cat" else []
                 channels = filters + sum(after[source].channels for source in beside)
-                shape = Shape(channels, -(-shape.height // stride), -(-shape.width // stride))
+                (tall, wide), (above, left) = kernel_sides(gene, picture.line), padding(gene, picture.line)
+                height, width = slid(shape.height, tall, stride, above), slid(shape.width, wide, stride, left)
+                shape = Shape(channels, height, width)
             case Identity(join="cat"):
                 beside = skip_sources(genome, place)
                 channels = shape.channels + sum(after[source].channels for source in beside)
                 shape = Shape(channels, shape.height, shape.width)
-            case MaxPool(size) | AvgPool(size):
-                height = 1 if picture.line else _pooled(shape.height, size)
-                shape = Shape(shape.channels, height, _pooled(shape.width, size))
+            case MaxPool(size, stride) | AvgPool(size, stride):
+                height = 1 if picture.line else slid(shape.height, size, stride, pool_padding(gene))
+                shape = Shape(shape.channels, height, slid(shape.width, size, stride, pool_padding(gene)))
         after.append(shape)
     return after
 
 
-def _pooled(side: int, size: int) -> int:
-    """A side of the map after a pool of this size."""
-    return {2: side // 2, 3: -(-side // 2), 5: max(0, (side - 2) // 3)}[size]
+def slid(side: int, window: int, stride: int, border: int) -> int:
+    """A side of the map after a window has slid over it: how often it fits; a `border` of padding is at both ends."""
+    return max(0, (side + 2 * border - window) // stride + 1)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -163,7 +176,8 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
             if gene.norm:
                 if groups(gene, wide) == 1:
                     updates += weights * min(gene.filters, weights // gene.filters)
-                activations += 2 * gene.filters * area // (4 if pools_at_once(genome, place) else 1)
+                normed = maps[place + 1] if pools_at_once(genome, place) else after
+                activations += 2 * gene.filters * normed.height * normed.width
                 layers += 1
         for source in skip_sources(genome, place):
             other = maps[source] if source >= 0 else shape

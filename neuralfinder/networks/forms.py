@@ -43,14 +43,17 @@ _KINDS: dict[str, type[Gene]] = {
 """Names in JSON."""
 
 _SEED_KINDS: dict[str, tuple[type[Gene], dict[str, str]]] = {
-    "conv": (Conv, {"filters": "nb_filter", "norm": "batch_norm"}),
+    "conv": (
+        Conv,
+        {"filters": "nb_filter", "norm": "batch_norm", "border": "border_mode", "initialisation": "init"},
+    ),
     "identity": (Identity, {"norm": "batch_norm"}),
-    "maxp": (MaxPool, {"size": "pool_size"}),
-    "avgp": (AvgPool, {"size": "pool_size"}),
+    "maxp": (MaxPool, {"size": "pool_size", "stride": "strides"}),
+    "avgp": (AvgPool, {"size": "pool_size", "stride": "strides"}),
     "dropout": (Dropout, {}),
     "choice": (Choice, {}),
 }
-"""Names in the tuples of 2017, and the names of attributes that differ there."""
+"""Names in the tuples of 2017, and the names of attributes that differ there: Keras 1's, where it had them."""
 
 
 def _attributes(gene: Gene) -> dict[str, Any]:

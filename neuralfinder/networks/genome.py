@@ -9,11 +9,17 @@ from typing import Any
 
 from neuralfinder.errors import InputError
 
-ACTIVATIONS = ("relu", "leaky", "elu", "gelu", "silu", "tanh", "linear")
+ACTIVATIONS = ("relu", "leaky", "elu", "gelu", "silu", "tanh", "sigmoid", "linear")
 """What may follow a convolution; `linear` is nothing."""
 
 RISING = frozenset(ACTIVATIONS) - {"gelu", "silu"}
 """Those that change places with a maximum without a difference."""
+
+BORDERS = ("same", "valid")
+"""Zeros round the map, so that it keeps its size; or none, so that it loses what no whole kernel fits on."""
+
+INITIALISATIONS = ("glorot", "he", "dirac")
+"""How fresh kernels are drawn, see `Recipe.initialisation`."""
 
 JOINS = ("add", "cat", "in")
 """How skips come in: added to the output, put beside it as further channels, or, side by side, as the input."""
@@ -23,8 +29,8 @@ JOINS = ("add", "cat", "in")
 class Conv:
     """Convolution, then normalisation, skips and activation.
 
-    Zero padding keeps the size of the map; a stride of 2 halves it, rounded up. A pool that follows directly comes
-    before normalisation and activation.
+    Zero padding keeps the size of the map, where it is not left out; a stride of 2 halves it, rounded up. A pool that
+    follows directly comes before normalisation and activation.
 
     Skips: the outputs of genes so many places before this one come in, those that there are. Added or beside the
     output, maps are pooled to its size, and to be added channels are filled up with zeros or left out; as the input,
@@ -42,6 +48,8 @@ class Conv:
         separable: a kernel for each input channel, then a convolution of side 1 (depthwise-separable).
         skips: places back, ascending; empty for none.
         join: one of `JOINS`.
+        border: one of `BORDERS`.
+        initialisation: one of `INITIALISATIONS`, empty for that of the recipe.
     """
 
     filters: int
@@ -54,6 +62,8 @@ class Conv:
     separable: bool = False
     skips: tuple[int, ...] = ()
     join: str = "add"
+    border: str = "same"
+    initialisation: str = ""
 
     def __str__(self) -> str:
         words = [
@@ -62,6 +72,8 @@ class Conv:
             f"s{self.stride}" if self.stride != 1 else "",
             f"g{self.groups}" if self.groups != 1 else "",
             "sep" if self.separable else "",
+            "valid" if self.border == "valid" else "",
+            self.initialisation,
             "bn" if self.norm else "",
             self.activation if self.activation != "relu" else "",
             _written(self.join, self.skips),
@@ -94,25 +106,40 @@ def _written(join: str, skips: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
-    """Maximum of 2x2, or of 3x3 with a border, at stride 2, or of 5x5 at stride 3.
+    """Maximum over a window; of 3x3, and no other, with a border of one round the map.
 
     Last rows and columns that fill no window are dropped; the border makes the half of an odd side round up.
+
+    Attributes:
+        size: side of the window, 2, 3 or 5.
+        stride: 1 to `size`; in the text what is not written is 2, and 3 for a window of 5.
     """
 
     size: int = 2
+    stride: int = 2
 
     def __str__(self) -> str:
-        return "M" if self.size == 2 else f"M{self.size}"
+        return _pool_text("M", self)
 
 
 @dataclass(frozen=True, slots=True)
 class AvgPool:
-    """Mean, stride 2, of 2x2 or 3x3, as `MaxPool`; the border does not count."""
+    """Mean over a window of 2x2 or 3x3, as `MaxPool`; the border does not count."""
 
     size: int = 2
+    stride: int = 2
 
     def __str__(self) -> str:
-        return "A" if self.size == 2 else f"A{self.size}"
+        return _pool_text("A", self)
+
+
+def _pool_text(letter: str, pool: MaxPool | AvgPool) -> str:
+    size = "" if pool.size == 2 else f"{pool.size}"
+    return f"{letter}{size}" + ("" if pool.stride == USUAL_STRIDES.get(pool.size) else f".s{pool.stride}")
+
+
+USUAL_STRIDES = {2: 2, 3: 2, 5: 3}
+"""Sides of pools, and the stride of each that is not written: 5x5 at stride 3 is MetaQNN's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +202,13 @@ GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
     "C<filters>": (
         Conv,
         "3x3 convolution and ReLU; .k1 .k5 .k7 .k3x7 other kernels, .s2 .s4 strides, .g<n> groups, .sep "
-        f"depthwise-separable, .bn batch normalisation, .{' .'.join(ACTIVATIONS[1:])} other activations, .add<k> "
-        ".cat<k> a skip, .in<k>+<l> other inputs",
+        f"depthwise-separable, .valid no border, .{' .'.join(INITIALISATIONS)} initial weights, .bn batch "
+        f"normalisation, .{' .'.join(ACTIVATIONS[1:])} other activations, .add<k> .cat<k> a skip, .in<k>+<l> other "
+        "inputs",
     ),
     "I": (Identity, "nothing; .bn .relu .add<k> and so on as for a convolution"),
-    "M": (MaxPool, "2x2 max-pooling, stride 2; M3 of 3x3, M5 of 5x5 with stride 3"),
-    "A": (AvgPool, "2x2 mean-pooling, stride 2; A3 of 3x3"),
+    "M": (MaxPool, "2x2 max-pooling, stride 2; M3 of 3x3, M5 of 5x5 with stride 3; .s1 and so on other strides"),
+    "A": (AvgPool, "2x2 mean-pooling, stride 2; A3 of 3x3; .s1 and so on other strides"),
     "D<percent>": (Dropout, "dropout"),
     "<value>": (Choice, "operation of a tabular benchmark by its number; cannot be built"),
     "> F<units>": (
@@ -235,12 +263,13 @@ class Genome:
 
     @property
     def halvings(self) -> int:
-        """How often the map is halved: by pools and strides; one third counts as twice."""
-        return (
-            self.pools
-            + self.genes.count(MaxPool(5))
-            + sum(gene.stride // 2 for gene in self.genes if isinstance(gene, Conv))
-        )
+        """How often the map is halved: by pools and strides; a third counts as twice, as a quarter does."""
+        return sum(halvings(gene) for gene in self.genes)
+
+
+def halvings(gene: Gene) -> int:
+    """How often a gene halves the map: the logarithm of its stride to base 2, rounded up."""
+    return (gene.stride - 1).bit_length() if isinstance(gene, Conv | MaxPool | AvgPool) else 0
 
 
 def parse(text: str) -> Genome:
@@ -257,14 +286,25 @@ def parse(text: str) -> Genome:
 _MODIFIERS = {"k": ("kernel", (1, 3, 5, 7)), "s": ("stride", (1, 2, 4)), "g": ("groups", None)}
 """Letter before a number -> attribute of a convolution, and the numbers it may be; `None` for any from 1."""
 
-_FLAGS = {"bn": "norm", "sep": "separable"}
-"""Words -> attributes that they set."""
+_WORDS: dict[str, tuple[str, Any]] = {
+    "bn": ("norm", True),
+    "sep": ("separable", True),
+    "valid": ("border", "valid"),
+    **{word: ("activation", word) for word in ACTIVATIONS},
+    **{word: ("initialisation", word) for word in INITIALISATIONS},
+}
+"""Words -> the attribute that each sets, and to what."""
 
 EXPECTED = "a gene as `neuralfinder list genes` shows them"
 
 
 def parse_gene(word: str, text: str) -> Gene:
     """The gene that a word of `text` stands for; else an `InputError`."""
+    if found := re.fullmatch(r"M([35]?)(?:\.s([1-5]))?|A(3?)(?:\.s([1-3]))?", word):
+        size = int(found[1] or found[3] or 2)
+        stride = int(found[2] or found[4] or USUAL_STRIDES[size])
+        if stride <= size:
+            return MaxPool(size, stride) if word[0] == "M" else AvgPool(size, stride)
     name, *modifiers = word.split(".")
     fields = [_parse_modifier(modifier) for modifier in modifiers]
     names = [name for part in fields for name in part or {"": None}]
@@ -275,10 +315,6 @@ def parse_gene(word: str, text: str) -> Gene:
         return Conv(int(found[1]), **attributes)
     elif name == "I" and attributes.keys() <= {entry.name for entry in dataclasses.fields(Identity)}:
         return Identity(**attributes)
-    elif found := re.fullmatch(r"M([35]?)", word):
-        return MaxPool(int(found[1] or 2))
-    elif found := re.fullmatch(r"A(3?)", word):
-        return AvgPool(int(found[1] or 2))
     elif found := re.fullmatch(r"D([1-9]\d?)", word):
         return Dropout(int(found[1]))
     elif re.fullmatch(r"0|[1-9]\d*", word):
@@ -288,10 +324,9 @@ def parse_gene(word: str, text: str) -> Gene:
 
 def _parse_modifier(word: str) -> dict[str, Any] | None:
     """The attributes that a modifier sets, `None` for none."""
-    if word in _FLAGS:
-        return {_FLAGS[word]: True}
-    if word in ACTIVATIONS:
-        return {"activation": word}
+    if word in _WORDS:
+        name, value = _WORDS[word]
+        return {name: value}
     if found := re.fullmatch(rf"({'|'.join(JOINS)})([1-9]\d*(?:\+[1-9]\d*)*)", word):
         skips = tuple(map(int, found[2].split("+")))
         return {"skips": skips, "join": found[1]} if list(skips) == sorted(set(skips)) else None

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from neuralfinder.networks.cost import Cost
-from neuralfinder.networks.genome import Gene, Genome
+from neuralfinder.networks.genome import Gene, Genome, Head
 
 
 class Space(ABC):
@@ -50,6 +50,10 @@ class Space(ABC):
     @abstractmethod
     def neighbours(self, gene: Gene) -> Sequence[Gene]:
         """Those of its alternatives that are closest to this one."""
+
+    def other_heads(self, head: Head) -> Sequence[Head]:
+        """The heads that mutation may put in the place of this one, in order; none where the head is given."""
+        return ()
 
     @abstractmethod
     def new_gene(self, rng: np.random.Generator) -> Gene:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from neuralfinder.networks.genome import Gene, Genome
 from neuralfinder.networks.space import Space
+
+T = TypeVar("T")
 
 NOT_PRODUCED = ("infeasible:empty", "infeasible:pool-first", "infeasible:length")
 """What a crossover leaves out."""
@@ -19,7 +22,7 @@ def replicate(genome: Genome) -> Genome:
 
 
 def splice(a: Genome, b: Genome, i: int, j: int) -> tuple[Genome, Genome, Genome, Genome]:
-    """The four children of one pair of cuts: A1+B2, A1+B1, B1+A1, B1+A2, all with the head of `a`.
+    """The four children of one pair of cuts: A1+B2, A1+B1, B1+A1, B1+A2; the head is that of the last gene's parent.
 
     Args:
         a: the main life; A1 is its first `i` genes, 1 <= i <= len(a).
@@ -27,9 +30,13 @@ def splice(a: Genome, b: Genome, i: int, j: int) -> tuple[Genome, Genome, Genome
         i: genes before the cut in `a`.
         j: genes before the cut in `b`.
     """
-    a1, a2, b1, b2 = a.genes[:i], a.genes[i:], b.genes[:j], b.genes[j:]
-    first, second, third, fourth = (Genome(genes, a.head) for genes in (a1 + b2, a1 + b1, b1 + a1, b1 + a2))
-    return first, second, third, fourth
+    a1, a2 = Genome(a.genes[:i], a.head), Genome(a.genes[i:], a.head)
+    b1, b2 = Genome(b.genes[:j], b.head), Genome(b.genes[j:], b.head)
+    return _joined(a1, b2), _joined(a1, b1), _joined(b1, a1), _joined(b1, a2)
+
+
+def _joined(front: Genome, back: Genome) -> Genome:
+    return Genome(front.genes + back.genes, (back if back.genes else front).head)
 
 
 def cross(a: Genome, b: Genome, space: Space, rng: np.random.Generator, known: Container[str] = ()) -> list[Genome]:
@@ -53,7 +60,9 @@ def cross(a: Genome, b: Genome, space: Space, rng: np.random.Generator, known: C
 def mutate(
     genome: Genome, space: Space, rng: np.random.Generator, points: int = 1, resample_pool: bool = False
 ) -> Genome:
-    """Put a uniform one of its alternatives in the place of a gene at a uniform position; a pool stays as it is.
+    """Put a uniform one of its alternatives in the place of a gene at a uniform position, where it has any.
+
+    A head with alternatives counts as one more gene.
 
     Args:
         genome: at least one gene.
@@ -62,12 +71,15 @@ def mutate(
         points: number of distinct positions, 1 or more; all when there are fewer.
         resample_pool: choose among genes with alternatives only, so that a mutation always changes something.
     """
-    genes: list[Gene] = list(genome.genes)
+    genes, head, heads = list(genome.genes), genome.head, space.other_heads(genome.head)
     places = [i for i, gene in enumerate(genes) if not resample_pool or space.alternatives(gene)]
+    places += [len(genes)] if heads else []
     for place in rng.choice(places, size=min(points, len(places)), replace=False) if places else ():
-        if others := space.alternatives(genes[place]):
+        if place == len(genes):
+            head = _one_of(heads, rng)
+        elif others := space.alternatives(genes[place]):
             genes[place] = _one_of(others, rng)
-    return Genome(tuple(genes), genome.head)
+    return Genome(tuple(genes), head)
 
 
 def insert(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
@@ -97,10 +109,10 @@ def copy_fragment(genome: Genome, space: Space, rng: np.random.Generator) -> Gen
 
 
 def change(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
-    """One gene changed: by chance to a neighbouring one, or to any alternative."""
+    """One gene, or the head, changed: by chance to a neighbouring one, or to any alternative."""
     places = [place for place, gene in enumerate(genome.genes) if space.alternatives(gene)]
     if not places or rng.random() < 0.5:
-        return mutate(genome, space, rng, resample_pool=True)
+        return mutate(genome, space, rng, resample_pool=True)  # heads have no neighbours: they are changed here alone
     place = int(rng.choice(places))
     near = space.neighbours(genome.genes[place])
     return _spliced(genome, place, place + 1, (_one_of(near, rng),)) if near else genome
@@ -135,7 +147,7 @@ def vary(genome: Genome, space: Space, rng: np.random.Generator) -> tuple[str, G
 
 
 def one_change(genome: Genome, space: Space) -> list[Genome]:
-    """All legal genomes that differ in one gene, in order.
+    """All legal genomes that differ in one gene or in the head, in order.
 
     Where all genomes have one length, any other gene in its place; elsewhere a neighbouring one, or one gene less, or
     twice.
@@ -146,11 +158,12 @@ def one_change(genome: Genome, space: Space) -> list[Genome]:
         near += [_spliced(genome, place, place + 1, (other,)) for other in others]
         if not space.fixed_length:
             near += [_spliced(genome, place, place + 1, ()), _spliced(genome, place, place, (gene,))]
+    near += [Genome(genome.genes, head) for head in space.other_heads(genome.head)]
     return [other for other in dict.fromkeys(near) if other != genome and space.infeasible(other) is None]
 
 
-def _one_of(genes: Sequence[Gene], rng: np.random.Generator) -> Gene:
-    return genes[int(rng.integers(len(genes)))]
+def _one_of(parts: Sequence[T], rng: np.random.Generator) -> T:
+    return parts[int(rng.integers(len(parts)))]
 
 
 def _spliced(genome: Genome, start: int, end: int, genes: tuple[Gene, ...]) -> Genome:
@@ -159,10 +172,10 @@ def _spliced(genome: Genome, start: int, end: int, genes: tuple[Gene, ...]) -> G
 
 
 def distance(a: Genome, b: Genome) -> int:
-    """Edit distance: the least number of genes inserted, deleted or changed that turns `a` into `b`."""
+    """Edit distance: the least number of genes and heads inserted, deleted or changed that turns `a` into `b`."""
     row = list(range(len(b) + 1))
     for i, left in enumerate(a.genes, start=1):
         above, row[0] = row[0], i
         for j, right in enumerate(b.genes, start=1):
             above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (left != right))
-    return row[-1]
+    return row[-1] + (a.head != b.head)

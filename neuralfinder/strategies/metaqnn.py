@@ -128,7 +128,7 @@ class MetaQNN(Strategy):
             run,
             filters=FILTERS,
             kernels=KERNELS,
-            pools=tuple(MaxPool(side) for side, _ in POOLS),
+            pools=tuple(MaxPool(*pool) for pool in POOLS),
             dropouts=(25,),
             max_convolutions=deepest + 1,
             max_genes=2 * deepest + 1,
@@ -207,7 +207,7 @@ class MetaQNN(Strategy):
             if kind == "conv":
                 layers.append(dataclasses.replace(self.networks.conv(size), kernel=kernel))
             elif kind == "pool":
-                layers.append(MaxPool(size))
+                layers.append(MaxPool(size, kernel))
             elif kind == "dense":
                 units.append(size)
             elif kind == "gap":

@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.errors import InputError
-from neuralfinder.networks.cost import groups, inputs, kernel_sides, pools_at_once, shapes, skip_sources
+from neuralfinder.networks.cost import (
+    groups,
+    inputs,
+    kernel_sides,
+    padding,
+    pool_padding,
+    pools_at_once,
+    shapes,
+    skip_sources,
+)
 from neuralfinder.networks.genome import (
     AvgPool,
     Choice,
@@ -33,6 +42,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "silu": lambda: nn.SiLU(inplace=True),
     "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
 }
 """`linear` is no layer."""
 
@@ -120,7 +130,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         genome: no more pools than the sample survives.
         shape: shape of one sample.
         classes: number of outputs.
-        initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`.
+        initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`; of layers whose gene names none.
 
     Raises:
         InputError: a gene that stands for a row of a table.
@@ -157,15 +167,14 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         ends.append(next(reversed(layers)))
     layers |= _head(genome, maps[-1] if maps else shape, classes)
     network = Network(layers, sources)
-    _initialise(network, initialisation)
+    _initialise(network, genome, initialisation)
     return network
 
 
 def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None, line: bool) -> dict[str, nn.Module]:
     """The layers of one convolution gene, a pool that follows directly among them."""
     layers: dict[str, nn.Module] = {}
-    side = kernel_sides(gene, line)
-    border = side[0] // 2, side[1] // 2
+    side, border = kernel_sides(gene, line), padding(gene, line)
     if gene.separable:
         layers[f"{place}_depth"] = nn.Conv2d(inputs, inputs, side, gene.stride, border, groups=inputs, bias=False)
         side, border = (1, 1), (0, 0)
@@ -194,11 +203,11 @@ def _ending(place: int, gene: Conv | Identity) -> dict[str, nn.Module]:
 
 
 def _pool(gene: Pool, line: bool) -> nn.Module:
-    stride, border = (3, 0) if gene.size == 5 else (2, gene.size // 2 if gene.size == 3 else 0)
-    size, strides, padding = ((1, gene.size), (1, stride), (0, border)) if line else (gene.size, stride, border)
+    size, stride, border = gene.size, gene.stride, pool_padding(gene)
+    window, steps, around = ((1, size), (1, stride), (0, border)) if line else (size, stride, border)
     if isinstance(gene, MaxPool):
-        return nn.MaxPool2d(size, strides, padding)
-    return nn.AvgPool2d(size, strides, padding, count_include_pad=False)
+        return nn.MaxPool2d(window, steps, around)
+    return nn.AvgPool2d(window, steps, around, count_include_pad=False)
 
 
 def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
@@ -222,8 +231,11 @@ def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
 
 
 @torch.no_grad()
-def _initialise(network: nn.Module, how: str) -> None:
-    for module in network.modules():
+def _initialise(network: nn.Module, genome: Genome, usual: str) -> None:
+    chosen = {place: gene.initialisation for place, gene in enumerate(genome.genes) if isinstance(gene, Conv)}
+    for name, module in network.named_children():
+        place = name.split("_")[0]
+        how = (chosen.get(int(place)) if place.isdigit() else None) or usual
         if isinstance(module, Words):
             nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
         if isinstance(module, nn.Conv2d | nn.Linear):

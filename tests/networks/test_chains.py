@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from neuralfinder.networks.genome import (
     Genome,
     MaxPool,
     PoolHead,
+    halvings,
     parse,
 )
 from neuralfinder.networks.variation import replicate, vary
@@ -57,6 +60,134 @@ RICH = make_space(Settings(preset="rich"), Shape(3, 32, 32), 10, Rates(), math.i
 class TestRichSpace(SpaceContract):
     def make(self) -> ChainSpace:
         return RICH
+
+
+EVERYTHING = replace(
+    RICH,
+    activations=("relu", "sigmoid"),
+    borders=("same", "valid"),
+    initialisations=("glorot", "he", "dirac"),
+    pools=(MaxPool(), MaxPool(3, 1), MaxPool(5, 2), AvgPool(3, 3)),
+    heads=(DenseHead(64), PoolHead(largest=True)),
+)
+"""Every attribute that there is has several values."""
+
+
+class TestSpaceOfEverything(SpaceContract):
+    def make(self) -> ChainSpace:
+        return EVERYTHING
+
+
+def words(genomes: list[Genome]) -> set[object]:
+    """All that occurs: widths and modifiers of convolutions, other genes, heads."""
+    genes = [gene for genome in genomes for gene in genome.genes]
+    unusual = {word for gene in genes if isinstance(gene, Conv) for word in str(gene).split(".")}
+    return unusual | {gene for gene in genes if not isinstance(gene, Conv)} | {genome.head for genome in genomes}
+
+
+@pytest.mark.parametrize("space", [RICH, EVERYTHING], ids=["rich", "everything"])
+def test_samples_have_every_value_of_every_attribute(space: ChainSpace):
+    genomes = [space.sample(generator) for generator in [rng(0)] for _ in range(800)]
+    met, whole = words(genomes), f"C16 C24 C32 C48 C64 C96 C128 C192 C256 C384 C512 bn k1 k5 s2 g2 g4 sep {SKIPS}"
+    expected = {*whole.split(), *space.activations, *space.initialisations, *space.pools, space.head, *space.heads}
+    expected |= {Dropout(percent) for percent in space.dropouts} | ({"valid"} if space is EVERYTHING else set())
+    assert met == expected - {"relu"}
+    assert {genome.convolutions for genome in genomes} == set(range(1, 13))
+    assert len(set(genomes)) > 750
+
+
+SKIPS = "add1 add2 add3 cat1 cat2 cat3"
+
+
+def test_new_genes_have_every_value_of_every_attribute():
+    genes = [EVERYTHING.new_gene(generator) for generator in [rng(0)] for _ in range(2000)]
+    met = words([Genome((gene,), head) for gene in genes for head in (PoolHead(),)])
+    assert {"k1", "k5", "s2", "sigmoid", "g2", "g4", "sep", "valid", "glorot", "he", "dirac", *SKIPS.split()} <= met
+    assert {*EVERYTHING.pools, Dropout(10), Dropout(25)} <= met
+    halved = [gene for gene in genes if halvings(gene)]
+    assert len(halved) < 0.3 * len(genes)  # strides make maps no smaller than pools alone did
+
+
+TINY = ChainSpace(
+    Shape(1, 4, 4),
+    2,
+    filters=(2,),
+    strides=(1, 2),
+    borders=("same", "valid"),
+    max_convolutions=2,
+    max_genes=3,
+)
+"""So small that all its genomes can be written down."""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"pool_first": True}, {"dropouts": (50,), "pools": (MaxPool(), MaxPool(3, 1)), "max_genes": 2}],
+    ids=["", "pool-first", "dropout"],
+)
+def test_samples_reach_every_legal_genome_of_a_tiny_space(changes: dict[str, Any]):
+    space = replace(TINY, **changes)
+    convolutions = [Conv(2, stride=stride, border=border) for stride in (1, 2) for border in space.borders]
+    genes = [*convolutions, *space.pools, *map(Dropout, space.dropouts)]
+    everyone = {
+        genome
+        for length in (1, 2, 3)
+        for some in itertools.product(genes, repeat=length)
+        if (genome := Genome(some)).convolutions and space.infeasible(genome) is None
+    }
+    generator = rng(0)
+    missing = set(everyone)
+    for _ in range(20_000):
+        missing.discard(genome := space.sample(generator))
+        assert genome in everyone
+        if not missing:
+            return
+    raise AssertionError(f"{len(missing)} of {len(everyone)} never came, such as {min(g.key for g in missing)}")
+
+
+def test_a_convolution_is_as_the_space_has_them():
+    odd = replace(CIFAR, kernels=(5, 7), activations=("sigmoid",), borders=("valid",), initialisations=("he", "glorot"))
+    assert str(odd.conv(32)) == "C32.k5.valid.he.sigmoid"
+    assert str(replace(odd, kernels=(1, 3), borders=("valid", "same")).conv(32)) == "C32.he.sigmoid"
+    assert {str(gene) for gene in odd.alternatives(parse("C16.k5.valid.he.sigmoid").genes[0])} == {
+        *(f"C{filters}.k5.valid.he.sigmoid" for filters in odd.filters if filters > 16),
+        "C16.k7.valid.he.sigmoid",
+        "C16.k5.valid.glorot.sigmoid",
+    }
+
+
+def test_a_map_that_a_kernel_without_border_does_not_fit_on_is_refused_and_mended():
+    space = ChainSpace(Shape(1, 8, 8), 10, borders=("valid",))
+    assert space.infeasible(parse("C16.valid C16.valid C16.valid")) is None
+    assert space.infeasible(parse("C16.valid C16.valid C16.valid C16.valid")) == "infeasible:border"
+    assert space.infeasible(parse("C16.valid M M C16.k1.valid M")) == "infeasible:pool"
+    assert space.mend(parse("C16.valid M M C16.k1.valid M")) == parse("C16.valid M M C16.k1.valid")
+    assert space.mend(parse("C16.valid M C16.valid C16.valid")) == parse("C16.valid C16.valid C16.valid")
+    assert space.mend(parse("C16.k7.valid C16.k5.valid")) == parse("C16.k7.valid C16.k5")
+    assert space.infeasible(space.smallest()) is None
+    assert all(space.infeasible(genome) is None for genome in space.founders(20, rng()))
+
+
+def test_pools_of_another_stride_halve_no_map():
+    space = ChainSpace(Shape(1, 8, 8), 10)
+    assert space.infeasible(parse("C16 M3.s1 M3.s1 M3.s1 M3.s1 M M M")) is None
+    assert space.infeasible(parse("C16 M.s1 M M M")) == "infeasible:pool"  # 8, 7, 3, 1, 0
+    assert space.mend(parse("C16 M5 M5")) == parse("C16 M5")
+
+
+def test_genomes_that_build_the_same_network_are_one_whatever_pools_and_borders():
+    space = replace(EVERYTHING, shape=Shape(3, 11, 11))
+    assert space.canonical(parse("C16.bn.valid C16.bn.k1.valid > G")) == parse("C16.bn.valid C16.bn.k1 > G")
+    assert space.canonical(parse("C16.bn.relu M3.s3 > GM")) == parse("C16.bn M3.s3 > GM")  # a pool before the norm
+    assert space.canonical(parse("C16 M3.s3 > GM")) == parse("C16 > GM")  # -1 to 1, 2 to 4, 5 to 7, 8 to 10
+    assert space.canonical(parse("C16 M > GM")) == parse("C16 M > GM")  # nobody sees the eleventh
+    assert space.canonical(parse("C16 M5.s1 M3.s1 > GM")) == parse("C16 > GM")
+
+
+def test_a_searched_head_is_one_of_those_there_are():
+    assert set(EVERYTHING.other_heads(PoolHead())) == {DenseHead(64), PoolHead(largest=True)}
+    assert list(RICH.other_heads(PoolHead())) == []
 
 
 def test_small_steps_reach_every_attribute_of_a_gene():

@@ -86,6 +86,15 @@ def test_json_form_is_the_documented_one():
     assert to_json(parse("C32"))["head"] == {"kind": "dense", "units": 512}
 
 
+def test_what_2017_did_not_know_has_keras_s_names():
+    form = to_seed(parse("C32.valid.glorot M3.s1 M5"), "init-1", 0.5)
+    assert form[2] == [
+        ("conv", [("nb_filter", 32), ("border_mode", "valid"), ("init", "glorot")]),
+        ("maxp", [("pool_size", 3), ("strides", 1)]),
+        ("maxp", [("pool_size", 5), ("strides", 3)]),
+    ]
+
+
 def test_attributes_have_one_order_in_the_key_and_any_in_the_text():
     gene = Conv(32, True, 5, 7, 2, "gelu", 4, True, (2, 3), "cat")
     assert str(gene) == "C32.k5x7.s2.g4.sep.bn.gelu.cat2+3"
@@ -93,6 +102,11 @@ def test_attributes_have_one_order_in_the_key_and_any_in_the_text():
     assert str(Conv(32, activation="linear", skips=(1,))) == "C32.linear.add1"
     assert parse("I I.bn.relu.add1+4").genes == (Identity(), Identity(True, "relu", (1, 4)))
     assert parse("C8 M3 A A3 D25 > F0").genes == (Conv(8), MaxPool(3), AvgPool(), AvgPool(3), Dropout(25))
+    assert parse("C8.sigmoid.valid.he").genes == (Conv(8, activation="sigmoid", border="valid", initialisation="he"),)
+    assert parse("M.s1 M3.s3 M5 M5.s2 A3.s1").genes == (
+        MaxPool(2, 1), MaxPool(3, 3), MaxPool(5, 3), MaxPool(5, 2), AvgPool(3, 1),
+    )  # fmt: skip
+    assert parse("M.s2 M5.s3").key == "M M5"
     assert parse("C8 > F0").head == DenseHead(0)
     assert parse("C8 > F64-32").head == DenseHead(64, 32)
 
@@ -132,6 +146,11 @@ def test_the_ideal_dialect_has_limits_and_says_so(text):
         ("M.bn", "'M.bn'", "as in 'C32 C64 M > G'"),
         ("C32.", "'C32.'", "as in 'C32 C64 M > G'"),
         ("C32 M4", "'M4'", "as in 'C32 C64 M > G'"),
+        ("C32 M.s3", "'M.s3'", "as in 'C32 C64 M > G'"),
+        ("C32 A5", "'A5'", "as in 'C32 C64 M > G'"),
+        ("C32.he.glorot", "'C32.he.glorot'", "as in 'C32 C64 M > G'"),
+        ("C32.same", "'C32.same'", "as in 'C32 C64 M > G'"),
+        ("I.valid", "'I.valid'", "as in 'C32 C64 M > G'"),
         ("C32 D0", "'D0'", "as in 'C32 C64 M > G'"),
         ("C32 D100", "'D100'", "as in 'C32 C64 M > G'"),
         ("C32 > F-1", "'F-1'", "as in 'C32 C64 M > G'"),

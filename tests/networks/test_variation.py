@@ -9,13 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.genome import Conv, Genome, MaxPool, PoolHead, parse
+from neuralfinder.networks.genome import Conv, DenseHead, Genome, MaxPool, PoolHead, parse
 from neuralfinder.networks.variation import (
     OPERATORS,
     change,
     cross,
     distance,
     mutate,
+    one_change,
     replicate,
     splice,
     vary,
@@ -70,9 +71,28 @@ def test_crossover_at_the_borders():
     assert [child.key for child in splice(a, b, 2, 1)] == ["C1 C2 C20", "C1 C2 C10", "C10 C1 C2", "C10"]
 
 
-def test_children_have_the_head_of_the_main_life():
+def test_a_child_has_the_head_of_the_parent_whose_gene_is_its_last():
     a, b = parse("C1 C2 > G"), parse("C10 C20")
-    assert all(child.head == PoolHead() for child in splice(a, b, 1, 1))
+    assert [child.key for child in splice(a, b, 1, 1)] == ["C1 C20", "C1 C10", "C10 C1 > G", "C10 C2 > G"]
+    assert [child.key for child in splice(a, parse("C10"), 1, 1)] == ["C1 > G", "C1 C10", "C10 C1 > G", "C10 C2 > G"]
+
+
+HEADS = replace(SPACE, heads=(PoolHead(), DenseHead(64)))
+
+
+def test_a_searched_head_changes_by_mutation_as_often_as_a_gene_does():
+    genome, generator = parse("C32 M C64 > G"), rng(0)
+    heads = Counter(mutate(genome, HEADS, generator).head for _ in range(4000))
+    assert set(heads) == {PoolHead(), DenseHead(512), DenseHead(64)}
+    assert heads[PoolHead()] == pytest.approx(3000, abs=150)  # three genes and a head
+    assert {mutate(genome, SPACE, generator).head for _ in range(100)} == {PoolHead()}
+    heads = {change(genome, HEADS, generator).head for _ in range(100)}
+    assert len(heads) == 3
+    assert {"C32 M C64", "C32 M C64 > F64"} <= {near.key for near in one_change(genome, HEADS)}
+
+
+def test_other_heads_are_a_step_apart():
+    assert distance(parse("C32 C64 > G"), parse("C32 C16")) == 2
 
 
 @given(a=GENOMES, b=GENOMES, seed=SEEDS)

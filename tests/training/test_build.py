@@ -13,6 +13,7 @@ from torch import nn
 from neuralfinder.networks.cost import cost, pools_at_once, shapes, skip_sources
 from neuralfinder.networks.genome import (
     ACTIVATIONS,
+    INITIALISATIONS,
     JOINS,
     PUBLISHED_BEST,
     AvgPool,
@@ -42,6 +43,8 @@ GENES = st.one_of(
         wide=st.sampled_from([0, 0, 1, 5]),
         skips=st.sampled_from([(), (), (1,), (2,), (4,), (1, 3), (2, 3, 5)]),
         join=st.sampled_from(JOINS),
+        border=st.sampled_from(["same", "same", "valid"]),
+        initialisation=st.sampled_from(["", *INITIALISATIONS]),
     ),
     st.builds(
         Identity,
@@ -51,6 +54,7 @@ GENES = st.one_of(
         join=st.sampled_from(JOINS),
     ),
     st.sampled_from([MaxPool(), MaxPool(3), AvgPool(), AvgPool(3), Dropout(25)]),
+    st.builds(MaxPool, st.just(3), st.integers(1, 3)) | st.sampled_from([MaxPool(2, 1), MaxPool(5, 1), AvgPool(2, 1)]),
 )
 GENOMES = st.builds(
     Genome,
@@ -60,6 +64,11 @@ GENOMES = st.builds(
 
 
 TEXT = Shape(4, 1, 16, vocabulary=10)
+
+
+def survives(genome: Genome, shape: Shape) -> bool:
+    """Whether something is left of the map."""
+    return all(min(after.height, after.width) > 0 for after in shapes(genome, shape))
 
 
 def sample(shape: Shape) -> torch.Tensor:
@@ -72,7 +81,7 @@ def sample(shape: Shape) -> torch.Tensor:
 @settings(max_examples=60, deadline=None)
 @given(GENOMES, st.sampled_from([Shape(1, 8, 8), Shape(3, 9, 13), TEXT, Shape(2, 1, 9)]), st.integers(2, 5))
 def test_counted_parameters_are_built_parameters(genome: Genome, shape: Shape, classes: int) -> None:
-    if genome.halvings > 3:
+    if not survives(genome, shape):
         return
     network = build(genome, shape, classes)
     assert sum(p.numel() for p in network.parameters()) == cost(genome, shape, classes).parameters
@@ -108,6 +117,41 @@ def test_pools_of_five_take_every_third() -> None:
     network = build(parse("C2 M5 > F0"), Shape(1, 32, 29), 3)
     assert network.get_parameter("head.weight").shape == (3, 2 * 10 * 9)
     assert cost(parse("C2 M5 > F0"), Shape(1, 32, 29), 3).parameters == 2 * 9 + 2 + 3 * 180 + 3
+
+
+def test_without_a_border_a_map_loses_what_no_kernel_fits_on() -> None:
+    genome = parse("C2.valid C3.k5.valid.s2 C4.sep.valid > F0")
+    assert [str(after) for after in shapes(genome, Shape(1, 12, 20))] == ["2x10x18", "3x3x7", "4x1x5"]
+    network = build(genome, Shape(1, 12, 20), 3)
+    assert network.get_parameter("head.weight").shape == (3, 4 * 1 * 5)
+    assert network(torch.rand(2, 1, 12, 20)).shape == (2, 3)
+    # on a line there is nothing above and below to lose
+    assert str(shapes(genome, Shape(4, 1, 20, 9))[-1]) == "4x1x5"
+
+
+def test_pools_take_steps_of_their_own() -> None:
+    genome = parse("C2 M3.s1 M.s1 M5.s2 A3.s3 > F0")
+    assert [after.width for after in shapes(genome, Shape(1, 16, 16))] == [16, 16, 15, 6, 2]
+    pools = [module for module in build(genome, Shape(1, 16, 16), 3) if isinstance(module, nn.MaxPool2d | nn.AvgPool2d)]
+    assert [(pool.kernel_size, pool.stride) for pool in pools] == [(3, 1), (2, 1), (5, 2), (3, 3)]
+
+
+def test_a_gene_has_its_own_first_weights_and_others_those_of_the_recipe() -> None:
+    genome = parse("C64.k5 C64.k5.glorot C64.k5.dirac C64.k5.he > G")
+    with torch_seed(0):
+        network = build(genome, Shape(64, 8, 8), 10, "he")
+    deviations = [float(network.get_parameter(f"{place}_conv.weight").detach().std()) for place in (0, 1, 3)]
+    he, glorot = (2 / (25 * 64)) ** 0.5, (2 / (2 * 25 * 64)) ** 0.5
+    assert deviations == pytest.approx([he, glorot, he], rel=0.02)
+    maps = torch.rand(1, 64, 8, 8)
+    torch.testing.assert_close(network.get_submodule("2_conv")(maps), maps)
+
+
+def test_sigmoid_is_an_activation() -> None:
+    network = build(parse("C2.k1.sigmoid > F0"), Shape(1, 2, 2), 2)
+    maps = torch.randn(1, 1, 2, 2)
+    expected = 1 / (1 + torch.exp(-network[0](maps)))
+    torch.testing.assert_close(network(maps), network.get_submodule("head")(expected.flatten(1)))
 
 
 def test_inputs_come_side_by_side_and_the_picture_is_one_of_them() -> None:
@@ -176,7 +220,7 @@ def test_macs_are_what_the_hooks_count() -> None:
 def test_shapes_and_multiply_adds_are_those_of_the_built_network(genome: Genome) -> None:
     """Every layer's output has the counted shape, kernels the counted multiply-adds."""
     shape = Shape(2, 11, 16)
-    if genome.halvings > 3:
+    if not survives(genome, shape):
         return
     network, counted, maps = build(genome, shape, 3).eval(), [0], dict[str, tuple[int, ...]]()
 
@@ -206,7 +250,7 @@ def test_shapes_and_multiply_adds_are_those_of_the_built_network(genome: Genome)
 @given(GENOMES)
 def test_every_network_learns_something_everywhere(genome: Genome) -> None:
     """Every parameter gets a gradient that is a number."""
-    if genome.halvings > 3:
+    if not survives(genome, Shape(2, 16, 16)):
         return
     with torch_seed(0):
         network = build(genome, Shape(2, 16, 16), 3)

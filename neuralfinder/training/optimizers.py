@@ -34,8 +34,9 @@ class Muon(torch.optim.Optimizer):
     def __init__(
         self, kernels: Iterable[nn.Parameter], lr: float, momentum: float = 0.6, steps: int = 3, *, bf16: bool = False
     ) -> None:
-        super().__init__(kernels, {"lr": lr, "momentum": momentum, "steps": steps})
-        self._dtype = torch.bfloat16 if bf16 else torch.float32
+        # all that steps need lies in the groups: a copy of an optimiser has nothing else
+        dtype = torch.bfloat16 if bf16 else torch.float32
+        super().__init__(kernels, {"lr": lr, "momentum": momentum, "steps": steps, "dtype": dtype})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # no closure, no loss
@@ -49,7 +50,7 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(kernel.grad)
                 momentum = state["momentum"].mul_(group["momentum"]).add_(kernel.grad)
                 update = orthogonal(
-                    kernel.grad.add(momentum, alpha=group["momentum"]).flatten(1), group["steps"], self._dtype
+                    kernel.grad.add(momentum, alpha=group["momentum"]).flatten(1), group["steps"], group["dtype"]
                 )
                 kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
                 kernel.sub_(update.view(kernel.shape), alpha=group["lr"])

@@ -152,7 +152,7 @@ def train(network: nn.Module, setup: Setup, fidelity: Fidelity, seed: int, bars:
     for pictures, labels in _batches(setup, steps, fidelity.epochs, generator):
         if setup.clock.cancelled.is_set():
             raise Cancelled
-        loss_sum += _gradients(network, setup, pictures, labels)
+        loss_sum += gradients(network, setup, pictures, labels)
         optimizer.step(_rate_share(setup.recipe, pace))
         pace.step()
         if judge.is_due(pace) and judge.look(network, float(loss_sum), pace):
@@ -168,7 +168,7 @@ def _batches(setup: Setup, steps: int, epochs: int, generator: torch.Generator) 
     return training_batches(setup.train, setup.batch_size, steps, epochs, augmentation, setup.preparation, generator)
 
 
-def _gradients(network: nn.Module, setup: Setup, samples: Tensor, labels: Tensor) -> Tensor:
+def gradients(network: nn.Module, setup: Setup, samples: Tensor, labels: Tensor) -> Tensor:
     """Add the gradients of the loss, and those where moved embeddings make it larger; returns the loss as it is."""
     loss = _loss(network, setup, samples, labels)
     torch.autograd.backward(loss)
@@ -381,7 +381,7 @@ def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
     while len(times) < 5 or (len(times) < 32 and time.monotonic() < until):
         started = time.perf_counter()
         pictures, labels = next(batches)
-        loss = _gradients(network, setup, pictures, labels)
+        loss = gradients(network, setup, pictures, labels)
         optimizer.step(_rate_share(setup.recipe, pace))
         float(loss)  # waits for the device
         times.append(time.perf_counter() - started)

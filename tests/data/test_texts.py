@@ -302,7 +302,7 @@ def test_a_small_network_learns_texts():
 
 def test_moved_embeddings_come_back():
     """The second gradient is taken elsewhere, and counts; the embedding itself only takes the step."""
-    from neuralfinder.training.train import _gradients
+    from neuralfinder.training.train import gradients
 
     setup = setup_of(*made(60))
     with torch_seed(0):
@@ -310,7 +310,7 @@ def test_moved_embeddings_come_back():
     embedding = network.get_parameter("words.weight")
     before = embedding.detach().clone()
     batch, labels = setup.train.pictures[:8], setup.train.labels[:8]
-    _gradients(network, setup, batch, labels)
+    gradients(network, setup, batch, labels)
     assert torch.equal(embedding, before)
     twice = embedding.grad.clone()
     network.zero_grad()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from neuralfinder.training.optimizers import Muon, orthogonal
+from neuralfinder.training.optimizers import Muon, Optimizer, orthogonal
+from neuralfinder.training.recipes import RECIPES
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
@@ -40,3 +43,22 @@ def test_kernels_keep_rows_of_mean_length_one_and_their_layout() -> None:
     assert float(kernel.detach().norm()) == pytest.approx(8**0.5, rel=1e-5)
     assert kernel.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(frozen.detach(), torch.ones(2, 2))  # no gradient, no update
+
+
+def test_a_copy_of_network_and_optimiser_goes_on_as_the_original_would() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 3))
+    optimizer, samples = Optimizer(network, RECIPES["fast"]), torch.randn(8, 2, 4, 4)
+
+    def step(network: nn.Module, optimizer: Optimizer) -> None:
+        network(samples).square().mean().backward()
+        optimizer.step(0.5)
+
+    step(network, optimizer)
+    before = copy.deepcopy(network.state_dict())
+    twin, its_optimizer = copy.deepcopy((network, optimizer))
+    step(twin, its_optimizer)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    step(network, optimizer)
+    assert all(torch.equal(twin.state_dict()[name], value) for name, value in network.state_dict().items())
+    assert not torch.equal(before["0.weight"], network.state_dict()["0.weight"])

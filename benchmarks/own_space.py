@@ -1,0 +1,560 @@
+"""A table of our own space: many networks x small tasks x amounts of training, trained once and looked up ever after.
+
+    python benchmarks/own_space.py train FOLDER ROWS [--task NAME ...] [--seconds S] [--part 0/1]
+
+`train` takes the tasks that `benchmarks/own_tasks.py FOLDER` made and appends a line of JSON to the file ROWS for each
+training; what is there is not trained again, so it may be killed at any moment and goes on. Networks and their order
+follow from a fixed seed, tasks take turns, so that any beginning is a balanced sample; `--part 1/3` takes the second of
+three shares, for several machines.
+
+A training is of one of two kinds. A `trunk` rises for a thirty-second of its steps and keeps its rate; at a sixteenth,
+an eighth, ... of its steps a copy of it falls to zero within a fifth more steps and is measured; the trunk goes on as
+if nothing had happened. A `one-cycle` training is one as the package trains, of one of these lengths. A row has for
+each point: the share of the steps, right answers of the trunk as it is and of its averaged weights (on the samples
+seen), of the copy that fell (on those seen, and on the judging ones), and the mean loss since the point before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import itertools
+import json
+import math
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuralfinder.networks.chains import ALPHABETS, ChainSpace
+from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.genome import (
+    AvgPool,
+    Conv,
+    DenseHead,
+    Gene,
+    Genome,
+    Head,
+    Identity,
+    MaxPool,
+    PoolHead,
+    parse,
+)
+from neuralfinder.seeds import Seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many samples of a task are trained on, seen by a search, and judge; and the steps of a full training."""
+
+    train: int
+    seen: int
+    judging: int
+    steps: int
+
+
+TASKS = {
+    "digits": Sizes(700, 180, 550, 256),
+    "cifar": Sizes(4000, 800, 2000, 256),
+    "language": Sizes(3000, 750, 2000, 256),
+    "trec": Sizes(2000, 500, 2000, 160),
+    "letters": Sizes(1500, 375, 2000, 192),
+    "signals": Sizes(2000, 500, 2000, 320),
+    "docstrings": Sizes(1000, 250, 1100, 96),
+    "boards": Sizes(3000, 750, 2000, 320),
+    "animals": Sizes(2000, 500, 2000, 256),
+    "sections": Sizes(3000, 750, 2000, 192),
+    "thumbs": Sizes(8000, 1500, 2000, 320),
+    "digits28": Sizes(1500, 375, 2000, 192),
+    "tongues": Sizes(2000, 500, 2000, 160),
+    "tiles": Sizes(2500, 600, 2000, 256),
+}
+"""In the order in which they take turns. Steps are a multiple of 16; networks gain little from more."""
+
+POINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
+"""Shares of a full training's steps at which it is measured."""
+
+RISE, FALL = 1 / 32, 0.2
+"""Share of a trunk's steps in which its rate rises; steps of a fall, as a share of those before it."""
+
+MOST_SECONDS = 30
+"""About the seconds of a full training on one core beyond which a network is left out of a task."""
+
+RATES = Rates(step=0.001, layer=0.0005, mac=1.5e-9, activation=2e-7, update=8e-11)
+"""One core with bf16, batches of 128: only to leave out what is too large, so that all machines leave out the same."""
+
+AVERAGED = 9
+"""Averaged weights are a mean of about the last tenth of the steps (Shamir & Zhang 2013, section 4, eta = 9)."""
+
+
+# Networks
+
+
+PICTURES_BY_HAND = (
+    "C32.bn M C64.bn C64.bn M C128.bn > G",
+    "I > F0",
+    "C32.bn > F128",
+    "C32.bn M C64.bn M C128.bn > G",
+    "C32.bn C32.bn.add1 C32.bn M C64.bn C64.bn.add1 M C128.bn C128.bn.add1 > G",
+    "I > F128",
+    "C32.bn M C64.bn C64.bn M C128.bn C128.bn M C128.bn > G",
+    "C64.bn M C128.bn > GM",
+    "C16.bn M C32.bn > F64",
+    "C256.bn M C256.bn > G",
+    "M > F128",
+    "C32.bn M C64.bn C64.bn M C128.bn > F128",
+    "C16.bn C16.bn M C32.bn C32.bn M C64.bn C64.bn > G",
+    "C32.bn M C64.bn C64.bn M C128.bn > GM",
+)
+
+TEXTS_BY_HAND = (
+    "C128 > GM.d50",
+    "I > G",
+    "C128.k5 > GM.d50",
+    "I > GM",
+    "C256 > GM.d50",
+    "C128.k1 > GM.d50",
+    "I > F0",
+    "C128 C128.add1 > GM.d50",
+    "C64.bn M C128.bn > G",
+    "I > F128",
+)
+
+
+def networks(text: bool) -> Iterator[Genome]:
+    """Without end: one by hand, as long as there are any, after two at random."""
+    by_hand = iter(TEXTS_BY_HAND if text else PICTURES_BY_HAND)
+    rng = Seeds(0).stream("networks", int(text))
+    for number in itertools.count():
+        genome = _text_network(rng) if text else _picture_network(rng)
+        yield parse(next(by_hand, genome.key)) if number % 3 == 0 else genome
+
+
+def _picture_network(rng: np.random.Generator) -> Genome:
+    """No convolution in one of twelve; else 1 to 16, in stages with pools or strides between, and a style for all."""
+    if rng.random() < 1 / 12:
+        pools: list[Gene] = [_pick(rng, {MaxPool(): 1, AvgPool(): 1})] * int(rng.integers(0, 3))
+        units = int(_pick(rng, {0: 1, 64: 1, 256: 1}))
+        return Genome(
+            (*pools, Identity(norm=rng.random() < 0.3)),
+            DenseHead(units, int(_pick(rng, {0: 3, 64: 1})) if units else 0),
+        )
+    depth = int(
+        rng.choice([1, 2, 3, 4, 5, 6, 8, 10, 12, 16], p=[0.1, 0.12, 0.14, 0.14, 0.12, 0.1, 0.1, 0.08, 0.06, 0.04])
+    )
+    stages = min(depth, int(rng.integers(1, 5)))
+    widths = rng.choice(ALPHABETS["fast"], depth if rng.random() < 0.5 else stages)
+    widths = np.sort(widths) if rng.random() < 0.8 else widths
+    first_of_stage = {0, *rng.choice(np.arange(1, depth), stages - 1, replace=False).tolist()} if depth > 1 else {0}
+    norm, separable = rng.random() < 0.85, rng.random() < 0.12
+    activation = str(_pick(rng, {"relu": 6, "gelu": 1, "silu": 1, "leaky": 1}))
+    kernels = _pick(rng, {(3,): 6, (5, 3): 1, (3, 1): 1, (5,): 1, (1,): 0.5})  # of the first, and of the others
+    strided, skip = rng.random() < 0.2, int(_pick(rng, {0: 6, 1: 2, 2: 2}))
+    pool: Gene = _pick(rng, {MaxPool(): 7, AvgPool(): 1.5, MaxPool(3): 1.5})
+    genes: list[Gene] = []
+    stage = -1
+    for place in range(depth):
+        begins = place in first_of_stage
+        stage += begins
+        if begins and place and not strided:
+            genes.append(pool)
+        genes.append(
+            Conv(
+                int(widths[place if len(widths) == depth else stage]),
+                norm,
+                kernel=kernels[min(place, len(kernels) - 1)],
+                stride=2 if begins and place and strided else 1,
+                activation=activation,
+                separable=separable and place > 0,
+                skips=(skip,) if skip and not begins and place - skip >= 0 else (),
+            )
+        )
+    if stages < 4 and rng.random() < 0.3:
+        genes.append(pool)
+    return Genome(tuple(genes), _pick(rng, HEADS))
+
+
+HEADS: dict[Head, float] = {
+    PoolHead(): 6,
+    PoolHead(dropout=30): 1,
+    PoolHead(largest=True): 3,
+    DenseHead(0): 2,
+    DenseHead(64): 1.5,
+    DenseHead(128): 1.5,
+    DenseHead(256): 1.5,
+    DenseHead(128, 64): 0.5,
+}
+
+TEXT_HEADS: dict[Head, float] = {
+    PoolHead(largest=True, dropout=50): 5,
+    PoolHead(largest=True): 2,
+    PoolHead(): 3,
+    PoolHead(dropout=50): 1.5,
+    DenseHead(0): 1,
+    DenseHead(64): 1,
+}
+
+
+def _text_network(rng: np.random.Generator) -> Genome:
+    depth = int(_pick(rng, {0: 1, 1: 5, 2: 3, 3: 2, 4: 1}))
+    norm, pooled = rng.random() < 0.3, rng.random() < 0.3
+    activation = str(_pick(rng, {"relu": 5, "gelu": 2, "silu": 2, "tanh": 1}))
+    skip, join = int(_pick(rng, {0: 3, 1: 2})), str(_pick(rng, {"add": 2, "cat": 1}))
+    genes: list[Gene] = [] if depth else [Identity(norm=norm)]
+    for place in range(depth):
+        if place and pooled:
+            genes.append(MaxPool())
+        skips = (skip,) if skip and place and not pooled else ()
+        kernel = int(rng.choice([1, 3, 5, 7], p=[0.2, 0.4, 0.2, 0.2]))
+        width = int(rng.choice([16, 32, 64, 96, 128, 192, 256]))
+        genes.append(Conv(width, norm, kernel, activation=activation, skips=skips, join=join if skips else "add"))
+    return Genome(tuple(genes), _pick(rng, TEXT_HEADS))
+
+
+def _pick(rng: np.random.Generator, weights: dict[Any, float]) -> Any:
+    """One of the keys, with probabilities as their weights."""
+    share = np.array([*weights.values()], dtype=float)
+    return [*weights][int(rng.choice(len(share), p=share / share.sum()))]
+
+
+# Trainings
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training: what a row begins with.
+
+    Attributes:
+        kind: `trunk` or `one-cycle`.
+        length: share of the steps of a full training.
+        rate: learning rate as a multiple of the recipe's.
+        shift, mirror: whether pictures are shifted and mirrored.
+        adversarial: whether embeddings are moved for a second gradient, as the recipe for texts has it.
+    """
+
+    task: str
+    genome: str
+    kind: str = "trunk"
+    length: float = 1.0
+    rate: float = 1.0
+    shift: bool = False
+    mirror: bool = False
+    adversarial: bool = False
+    seed: int = 0
+
+
+def jobs(task: str, prepared: Prepared) -> Iterator[list[Job]]:
+    """For each network that the task has room for: as it comes, and for some in other ways; without end."""
+    rng, text = Seeds(0).stream("jobs", task), bool(prepared.space.shape.vocabulary)
+    there: set[str] = set()
+    for number, drawn in enumerate(networks(text)):
+        genome = prepared.space.canonical(prepared.space.mend(drawn))
+        other = Job(
+            task, genome.key, rate=float(rng.choice([0.1, 0.3, 1.0, 3.0])), shift=not text and rng.random() < 0.5,
+            mirror=not text and (rng.random() < 0.25) != prepared.mirror, adversarial=text and rng.random() < 0.5,
+        )  # fmt: skip
+        if genome.key in there or prepared.space.infeasible(genome):
+            yield []
+            continue
+        there.add(genome.key)
+        usual = Job(task, genome.key, shift=not text, mirror=prepared.mirror, adversarial=text)
+        batch = [usual]
+        if number % 5 in (0, 2) and other != usual:  # those by hand are every third: some of them in each way
+            batch.append(other)
+        if number % 5 == 3:
+            batch += [dataclasses.replace(usual, kind="one-cycle", length=length) for length in (1.0, 0.25, 0.0625)]
+        if number % 5 == 1:
+            batch.append(dataclasses.replace(usual, seed=1))
+        yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task ready to be trained on: training part and those seen and judging together in `setup`."""
+
+    setup: Any
+    space: ChainSpace
+    sizes: Sizes
+    mirror: bool
+
+
+def prepare(path: Path, sizes: Sizes) -> Prepared:
+    """Read a task, divide it, learn tokens or means from the training part."""
+    import torch
+
+    from neuralfinder.data.arrays import from_arrays
+    from neuralfinder.data.mirror import mirroring_harmless
+    from neuralfinder.data.texts import from_texts
+    from neuralfinder.data.tokens import tokenized
+    from neuralfinder.job.plan import batch_size_for
+    from neuralfinder.training.batches import Part, Scaling
+    from neuralfinder.training.machine import has_bf16
+    from neuralfinder.training.recipes import RECIPES
+    from neuralfinder.training.train import Setup
+
+    with np.load(path) as file:
+        X, y = file["X"], file["y"]
+    rows = np.arange(sizes.train + sizes.seen + sizes.judging)
+    if len(rows) > len(y):
+        raise SystemExit(f"{path} has {len(y)} samples, {len(rows)} are needed")
+    data = from_texts(X.astype(object), y) if X.ndim == 1 else from_arrays(X, y)
+    own, others = rows[: sizes.train], rows[sizes.train :]
+    data = tokenized(data, own)
+    device = torch.device("cpu")
+    train, rest = (Part.of(data.samples, data.labels, part, device) for part in (own, others))
+    recipe = RECIPES["text" if data.is_text else "fast"]
+    preparation = data.tokens or Scaling.of(train)
+    mirror = not data.is_text and mirroring_harmless(data.samples[own], data.labels[own], Seeds(0).stream("mirror"))[0]
+    batch = batch_size_for(len(own), recipe, None)
+    setup = Setup(train, rest, len(data.classes), preparation, recipe, batch, True, has_bf16(device))
+    seconds = MOST_SECONDS / sizes.steps * 128 / batch
+    space = ChainSpace(
+        data.shape, len(data.classes), rates=RATES, max_step_seconds=seconds, pool_first=True,
+        max_parameters=10_000_000 if data.is_text else 4_000_000,
+    )  # fmt: skip
+    return Prepared(setup, space, sizes, bool(mirror))
+
+
+def trained(job: Job, prepared: Prepared) -> dict[str, Any]:
+    """Train, and say what came of it; a failure is a row, too."""
+    from neuralfinder.training.build import build
+
+    started, processor = time.monotonic(), time.process_time()
+    recipe = dataclasses.replace(
+        prepared.setup.recipe,
+        shift=prepared.setup.recipe.shift if job.shift else 0.0,
+        flip=job.mirror,
+        adversarial=prepared.setup.recipe.adversarial if job.adversarial else 0.0,
+    ).times(job.rate)
+    setup = dataclasses.replace(prepared.setup, recipe=recipe)
+    genome, shape, classes = parse(job.genome), prepared.space.shape, prepared.setup.classes
+    number = Seeds(job.seed).number("training", job.task, job.genome)
+    import torch
+
+    torch.manual_seed(number % 2**63)
+    network = build(genome, shape, classes, recipe.initialisation)
+    network.to(memory_format=torch.channels_last)
+    run = _Run(network, setup, prepared.sizes, number)
+    try:
+        ended = run.trunk() if job.kind == "trunk" else run.one_cycle(job.length)
+    except (MemoryError, RuntimeError) as error:
+        ended = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    cost = prepared.space.cost(genome)
+    return {
+        **dataclasses.asdict(job),
+        "ended": ended,
+        "points": run.points,
+        "step_ms": round(1000 * run.seconds / max(1, run.steps), 3),
+        "steps": run.steps,
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "seconds": [round(time.process_time() - processor, 2), round(time.monotonic() - started, 2)],
+    }
+
+
+class _Run:
+    """One training on the way: its points so far, and seconds of the processor that its steps took."""
+
+    def __init__(self, network: Any, setup: Any, sizes: Sizes, seed: int) -> None:
+        from neuralfinder.training.optimizers import Optimizer
+
+        self.points: list[list[float | None]] = []
+        self.seconds, self.steps = 0.0, 0
+        self._setup, self._sizes, self._seed = setup, sizes, seed
+        self._network = network
+        self._optimizer = Optimizer(network, setup.recipe, setup.bf16)
+
+    def trunk(self) -> str:
+        network, steps = self._network, self._sizes.steps
+        averaged = copy.deepcopy(network)
+        means, weights = [*averaged.parameters()], [*network.parameters()]
+        batches = self._batches(0)
+        for share in POINTS:
+            loss, count = 0.0, round(share * steps) - self.steps
+            started = time.process_time()
+            for _ in range(count):
+                loss += self._step(network, self._optimizer, batches, min(1.0, (self.steps + 1) / (RISE * steps)))
+                self.steps += 1
+                _average(means, weights, (AVERAGED + 1) / (self.steps + AVERAGED))
+            self.seconds += time.process_time() - started
+            if not math.isfinite(loss):
+                return "diverged"
+            raw = self._right(network, seen=True)[0]
+            mean = self._right(self._with_new_norms(averaged), seen=True)[0]
+            self.points.append([share, raw, mean, *self._fallen(share), round(loss / count, 4)])
+        return "complete"
+
+    def one_cycle(self, length: float) -> str:
+        steps, loss = round(length * self._sizes.steps), 0.0
+        batches, started = self._batches(0), time.process_time()
+        for step in range(steps):
+            progress = step / steps
+            loss += self._step(
+                self._network, self._optimizer, batches, max(1e-4, min(progress / 0.2, (1 - progress) / 0.8))
+            )
+            self.steps += 1
+        self.seconds = time.process_time() - started
+        if not math.isfinite(loss):
+            return "diverged"
+        self.points.append([length, None, None, *self._right(self._network), round(loss / steps, 4)])
+        return "complete"
+
+    def _fallen(self, share: float) -> list[int]:
+        """Right answers of a copy whose rate falls to zero."""
+        network, optimizer = copy.deepcopy((self._network, self._optimizer))
+        network.train()
+        steps = max(2, round(FALL * self.steps))
+        batches = self._batches(round(1 / share))
+        for step in range(steps):
+            self._step(network, optimizer, batches, 1 - (step + 1) / (steps + 1))
+        return self._right(network)
+
+    def _step(self, network: Any, optimizer: Any, batches: Iterator[Any], share: float) -> float:
+        from neuralfinder.training.train import gradients
+
+        network.train()
+        loss = gradients(network, self._setup, *next(batches))
+        optimizer.step(share)
+        return float(loss)
+
+    def _batches(self, stream: int) -> Iterator[Any]:
+        import torch
+
+        from neuralfinder.training.batches import Augmentation, training_batches
+
+        setup = self._setup
+        augmentation = Augmentation(setup.recipe.shift, setup.recipe.rotation, setup.recipe.flip, setup.recipe.cutout)
+        generator = torch.Generator().manual_seed(Seeds(self._seed).number("batches", stream))
+        epochs = 1 + self._sizes.steps // setup.steps()
+        return training_batches(
+            setup.train, setup.batch_size, setup.steps(), epochs, augmentation, setup.preparation, generator
+        )
+
+    def _with_new_norms(self, network: Any) -> Any:
+        """Statistics of normalisations are of other weights than the averaged ones: taken anew from some batches."""
+        import torch
+
+        norms = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+        if norms:
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None
+            network.train()
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._setup.bf16):
+                for samples, _ in itertools.islice(self._batches(1), 6):
+                    network(samples)
+        return network
+
+    def _right(self, network: Any, seen: bool = False) -> list[int]:
+        """Right answers among those seen, and among the judging ones unless only the seen ones are asked for."""
+        from neuralfinder.training.train import predict_logits
+
+        setup, count = self._setup, self._sizes.seen
+        part = setup.validation.first(count) if seen else setup.validation
+        right = predict_logits(network, part, setup.preparation, setup.bf16).argmax(1) == part.labels
+        return [int(right[:count].sum())] if seen else [int(right[:count].sum()), int(right[count:].sum())]
+
+
+def _average(means: list[Any], weights: list[Any], share: float) -> None:
+    import torch
+
+    with torch.no_grad():
+        torch._foreach_lerp_(means, weights, share)
+
+
+def this_run(prepared: dict[str, Prepared]) -> dict[str, Any]:
+    """Where and with what the rows that follow were made."""
+    import torch
+
+    from neuralfinder.training.machine import has_bf16
+
+    here = Path(__file__).parent
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "processor": names[0].split(":")[1].strip() if names else "unknown",
+        "bf16": has_bf16(torch.device("cpu")),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "commit": commit.stdout.strip(),
+        "tasks": {
+            name: {**dataclasses.asdict(each.sizes), "shape": dataclasses.astuple(each.space.shape),
+                   "classes": each.setup.classes, "batch": each.setup.batch_size, "mirror": each.mirror}
+            for name, each in prepared.items()
+        },
+    }  # fmt: skip
+
+
+def key(row: dict[str, Any]) -> Job:
+    """The training that a row is of."""
+    return Job(**{entry.name: row[entry.name] for entry in dataclasses.fields(Job)})
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines; a last line that was cut by a kill is passed over."""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
+
+
+def train(chosen: argparse.Namespace) -> None:
+    import torch
+
+    from neuralfinder.training.machine import keep_memory
+
+    torch.set_num_threads(1)
+    keep_memory()
+    until = time.monotonic() + chosen.seconds
+    which, of = map(int, chosen.part.split("/"))
+    tasks = {name: prepare(chosen.folder / "tasks" / f"{name}.npz", TASKS[name]) for name in chosen.task}
+    there = {key(row) for row in read_lines(chosen.rows) if "genome" in row}
+    with chosen.rows.open("a", encoding="utf-8") as file:
+        file.write(("\n" if file.tell() else "") + json.dumps(this_run(tasks)) + "\n")
+        for turn, batches in enumerate(zip(*(jobs(*item) for item in tasks.items()), strict=True)):
+            for job in (job for batch in batches for job in batch):
+                if turn % of != which or job in there:
+                    continue
+                if time.monotonic() > until:
+                    return
+                row = trained(job, tasks[job.task])
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                last = row["points"][-1] if row["points"] else None
+                print(f"{turn} {row['seconds'][0]:6.1f} s  {row['ended']}  {last}  {job}", flush=True)
+            if turn + 1 == chosen.networks:
+                return
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("train")
+    command.set_defaults(do=train)
+    command.add_argument("folder", type=Path)
+    command.add_argument("rows", type=Path)
+    command.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
+    command.add_argument("--seconds", type=float, default=math.inf)
+    command.add_argument("--networks", type=int, default=240)
+    command.add_argument("--part", default="0/1")
+    chosen = parser.parse_args()
+    chosen.do(chosen)
+
+
+if __name__ == "__main__":
+    main()

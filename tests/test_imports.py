@@ -10,15 +10,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from architecture import MODULES, imports
 
 import neuralfinder
 
 ROOT = Path(neuralfinder.__file__).parent
-MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in ROOT.rglob("*.py")
-    if path != ROOT / "__init__.py"
-}
 
 ROOMS = ["networks", "data", "strategies", "training", "search", "job", "show", "comparison", "testing"]
 """From the ground up: a room imports from the rooms below it. The ground lies beneath them all, the faces above."""
@@ -66,30 +62,10 @@ def is_in(module, homes):
     return any(module == home or module.startswith(f"{home}.") for home in homes.split())
 
 
-def imports(path, top_only=False):
-    """Names of modules imported by a file, those for type checkers left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
-    for node in tree.body if top_only else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            module = node.module
-            yield from (
-                f"{module}.{alias.name}" if f"{module}.{alias.name}" in PACKAGE else module for alias in node.names
-            )
-
-
-PACKAGE = {f"neuralfinder.{module}" for module in MODULES}
-
-
 def below(module):
     """Modules of the package that a module imports when it is imported."""
-    used = {name.removeprefix("neuralfinder.") for name in imports(MODULES[module], top_only=True) if name in PACKAGE}
-    return {name for name in used if not module.startswith(f"{name}.")}
+    used = {name.removeprefix("neuralfinder.") for name in imports(MODULES[module], top_only=True)}
+    return {name for name in used & MODULES.keys() if not module.startswith(f"{name}.")}
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
@@ -117,7 +93,7 @@ def test_heavy_packages_have_few_homes(package):
         return {
             module
             for module, path in MODULES.items()
-            if any(name.split(".")[0] == package for name in imports(path, top_only))
+            if any(name.split(".")[0] == package for name in imports(path, top_only=top_only))
         }
 
     assert not [module for module in users(top_only=True) if not is_in(module, HOMES[package])]

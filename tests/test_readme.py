@@ -1,4 +1,4 @@
-"""What the README shows is true: its commands parse, its Python runs, its map names every module."""
+"""What the README shows is true: its commands parse, its Python runs, its map names every room."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from test_imports import ROOMS
 
 from neuralfinder.cli import cli
 
@@ -33,15 +34,19 @@ def test_commands_parse(words: list[str]) -> None:
         command.make_context(words[0], words[1:], parent=context)
 
 
-def test_map_names_every_module_and_nothing_else() -> None:
+def test_map_names_every_room_in_its_order_and_nothing_else() -> None:
     tree = next(block for block in blocks("text") if "neuralfinder/" in block)
-    named = set(re.findall(r"(\w+(?:\.py|/))", tree))
-    package = ROOT / "neuralfinder"
-    modules = {path.name for path in package.rglob("*.py") if path.name not in ("__init__.py", "__main__.py")}
-    missing = modules - named
-    assert not missing
-    known = {path.name for path in ROOT.rglob("*.py")} | {f"{path.name}/" for path in ROOT.rglob("*") if path.is_dir()}
-    assert named <= known
+    named = re.findall(r"^  ((?:\w+(?:/|\.py) ?)+)", tree, re.MULTILINE)
+    rooms = [f"{room}/" for room in ROOMS]
+    assert [name.strip() for name in named] == ["errors.py types.py seeds.py", *rooms, "estimator.py cli.py"]
+    inside = set(re.findall(r"\w+/", tree)) - {"neuralfinder/", *rooms}
+    assert inside == {f"{path.parent.name}/" for path in (ROOT / "neuralfinder").glob("*/*/__init__.py")}
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 @pytest.mark.slow

@@ -1,1 +1,11 @@
-"""Strategies and hand-made networks side by side on one task: trainings, table, verdict, methods."""
+"""Strategies and networks by hand side by side, on one task.
+
+    pages       a comparison from beginning to end, and the files it leaves
+    compare     all methods on the same data, minutes and seeds: the record of their trainings
+    by_hand     a hand-made network in the same minutes
+    verdict     differences and noise: table, plot, words
+    published   the figures of the papers
+    references  networks by hand and found ones, one file a family
+
+It gives a folder with tables and plots. Start with `pages`.
+"""

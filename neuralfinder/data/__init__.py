@@ -1,4 +1,19 @@
-"""Labelled pictures and texts in, splits out; torch is needed by `batches` alone."""
+"""Labelled pictures and texts in, parts out: no torch.
+
+    intake       the door: folders, tables, arrays, bundled sets -> `Dataset`
+    sources      where the data of a run are, and how they are read again
+    folders, pictures, reading, arrays, tables, texts, pairs, hub, docstrings
+                 the ways in, one a form of data
+    labels       labels as given -> indices into sorted classes
+    dataset      labelled samples as the rest of the package sees them
+    findings     what is said about data
+    doctor       what else there is to know about them; copies, thumbnails: how it sees
+    mirror       whether pictures may be mirrored
+    splits       which samples are for training, validation and test
+    tokens       texts -> lines of token numbers
+
+It gives a `Dataset` and its findings, and changes no label and no sample. Start with `intake`.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,17 @@
-"""Minutes and data -> model: settings, the plan, the stations of a run, and the figures about its outcome."""
+"""Minutes and data -> model.
+
+    presets     bundles of space, strategy and recipe; the user's settings
+    plan        minutes, data and the measured machine -> every number of a run
+    prepare     data -> parts, and what all trainings on them share
+    run         one run from data to model: the order of the stations
+    budget      how long the search goes on, and what it leaves for the finish
+    finish      finalists -> winner -> the one look at the test part
+    baselines   what the winner must beat
+    answers     what the winner takes for what, and its most confident mistakes
+    ablation    what each gene of the winner is worth
+    status      what a run is doing right now
+    interrupts  Ctrl-C, once and twice
+
+It gives a run folder: the record, `result.json` and the model. It prints nothing: what it says goes into record and
+status, and `show` draws it. Start with `run`.
+"""

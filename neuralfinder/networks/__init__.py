@@ -1,4 +1,13 @@
 """A network on paper: no torch, no data.
 
-The genome and its forms, what it costs, how it is varied, and the spaces of networks that a search may propose.
+    genome      the genes, and the genome with its short text, the identity of a network; `parse` reads it
+    forms       the genome as JSON, and as the tuples of 2017
+    cost        parameters, multiply-adds, shapes and predicted seconds of a genome
+    space       all that an algorithm may know of a set of networks
+    chains      the space of chain networks for a task: what is legal, and what is proposed first
+    tabular     the spaces of tabular benchmarks, whose networks others have trained
+    variation   copy, cross, mutate, small steps, distance
+
+Everything here is a frozen value or a pure function; chance comes in as a generator that is handed over. Start with
+`genome`.
 """

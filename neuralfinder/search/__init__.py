@@ -1,1 +1,11 @@
-"""Asks, records, trains elsewhere, records, tells: knows no data and no torch."""
+"""Asks, records, trains elsewhere, records, tells.
+
+    loop            ask the strategy, record, hand out, record what came back, tell the strategy
+    record          the journal in SQLite: one writer, any number of readers
+    archive         every genome ever scored, best first
+    early_stopping  how far a training must have come to go on
+    executors       where candidates are trained; `ray_executor`: in many processes, on cards, on a cluster
+
+It gives a record, from which everything else about a run can be told, and from which a killed search is replayed. It
+knows no data and no torch: what trains a candidate is a function that it is given. Start with `loop`.
+"""

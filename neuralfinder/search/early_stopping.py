@@ -1,4 +1,4 @@
-"""Early early_stopping: how far a training must have come after a quarter and after half of its steps to go on.
+"""Early stopping: how far a training must have come after a quarter and after half of its steps to go on.
 
 The median stopping rule (Golovin et al., "Google Vizier: A Service for Black-Box Optimization", KDD 2017, section
 3.2.2), asked at two rungs: a training below the lowest quarter of the latest ones at the first rung, or below their

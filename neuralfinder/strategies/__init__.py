@@ -1,4 +1,13 @@
-"""The strategies, by name."""
+"""What proposes networks and learns from results.
+
+    base                    what all share: ids, seeds, pending candidates, the cache
+    artificial_life         the world of 2017, and what has been added to it: the default
+    aging_evolution, hill_climbing, large_scale_evolution, local_search, metaqnn, nas_rl, random
+                            one file an algorithm, written from its paper; controller: what nas_rl writes with
+
+A strategy answers `ask` with candidates and takes results by `tell`. It knows a `Space` and nothing of data, training
+or time, and has no saved state: the same asks and tells from the same seed make the same strategy. Start with `random`.
+"""
 
 from __future__ import annotations
 

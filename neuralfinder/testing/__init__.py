@@ -1,4 +1,7 @@
-"""For writers of plug-ins: a toy task with a known optimum, and the contracts of strategies, spaces and executors.
+"""For writers of plug-ins: contract suites, and a toy task.
+
+    contracts   suites of tests that every strategy, space and executor must pass: a subclass supplies `make`
+    toy         a task with a known optimum, for strategies without training
 
 A strategy of your own is tested by a few lines::
 

@@ -1,4 +1,16 @@
-"""All of torch: recipes, batches on the device, genome -> network -> trained weights -> model.
+"""All of torch: genome -> trained network -> model.
 
-`recipes` alone is free of torch, for those who plan.
+    recipes      how networks are trained: frozen values, free of torch for those who plan
+    batches      samples on the device, shifted, turned and mirrored as whole tensors
+    build        genome -> torch network
+    inheritance  what a child takes over from the weights of its parents
+    optimizers   how weights are updated
+    train        the training loop, top to bottom
+    evaluate     Candidate -> Result; failures are results
+    weights      weights on disk
+    machine      how fast this machine trains
+    model        the trained network as files, and back
+    predict      a model's answers about files
+
+It gives results and models, and knows no strategy, no record and no minutes but those it is told. Start with `train`.
 """

@@ -1,4 +1,7 @@
-"""Hand-made networks of the literature, and the best ones of earlier searches, as they are built for small pictures."""
+"""Hand-made networks of the literature, and the best ones of earlier searches, for small pictures.
+
+One file a family, with the source in its docstring; `blocks` has what several of them share. `REFERENCES` names them.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,11 @@
-"""The page about a run: live from a small server, or as one file. It reads the record and nothing else."""
+"""The page about a run: live from a small server, or as one file.
+
+    story       a record -> the plain values that the page draws
+    document    puts frame (`page.html`), looks (`page.css`) and script together: one file, or what the server sends
+    scripts     the script in parts, each using those before it: story, drawing, charts, networks, choice, life, world,
+                winner, family, search, data, page
+    server      the live page: read-only, on the loopback address
+    figures     the main plots as files for papers
+
+Text of the data reaches the page as text nodes alone, and a browser runs nothing but the script. Start with `story`.
+"""

@@ -1,0 +1,28 @@
+"""The picture of the rooms shows the imports as they are."""
+
+from __future__ import annotations
+
+import re
+
+import architecture
+from test_imports import ROOMS
+
+
+def test_every_room_and_every_arrow_is_drawn():
+    counts = {("job", "networks"): 2, ("job", "data"): 12, ("show", "job"): 1}
+    counts |= {(room, architecture.GROUND): 1 for room in ROOMS}
+    counts |= {(architecture.FACES, room): 1 for room in ROOMS if room != "testing"}
+    picture = architecture.picture(counts)
+    assert set(re.findall(r'font-size="15"[^>]*>([^<]*)<', picture)) == {
+        *ROOMS,
+        "errors, types, seeds",
+        "estimator, cli",
+    }
+    assert sorted(re.findall(r'stroke-width="([\d.]+)"/><path', picture)) == ["1.2", "1.2", "5.0"]
+    assert "import from every room but testing" in picture
+
+
+def test_all_arrows_lead_down():
+    """Those of imports within functions, too."""
+    order = [architecture.GROUND, *ROOMS, architecture.FACES]
+    assert not [(upper, lower) for upper, lower in architecture.arrows() if order.index(upper) < order.index(lower)]

@@ -1,7 +1,6 @@
 """Draws the rooms of the package and what they import from each other, from the imports themselves.
 
-    python docs/architecture.py
-
+python docs/architecture.py
 """
 
 from __future__ import annotations
@@ -19,8 +18,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "neuralfinder"
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 
-GROUND, FACES = "errors types seeds", "estimator cli"
-"""What lies beneath all rooms, and on top of them."""
+GROUND, FACES = "the ground", "the faces"
+"""The files beneath all rooms, and those on top of them."""
+
+ON_TOP = ("estimator", "cli", "__main__")
 
 COLUMNS = {
     "data": 0.0, "networks": 1.4, "training": 0.75, "strategies": 2.35, "search": 1.75, "job": 0.8, "testing": 2.35,
@@ -76,7 +77,7 @@ def arrows() -> dict[tuple[str, str], int]:
 
 def _room(module: str) -> str:
     name = module.split(".", maxsplit=1)[0]
-    return GROUND if name in GROUND.split() else name if (PACKAGE / name).is_dir() else FACES
+    return name if (PACKAGE / name).is_dir() else FACES if name in ON_TOP else GROUND
 
 
 def weight(count: int) -> int:
@@ -118,8 +119,8 @@ def picture(counts: Mapping[tuple[str, str], int]) -> str:
             if upper != FACES and lower != GROUND  # said in words
         ),
         *(_box(places[room], room, _purpose(room), inks[room]) for room in COLUMNS),
-        _box(places[GROUND], GROUND.replace(" ", ", "), ["every room imports from here"], "#444444"),
-        _box(places[FACES], FACES.replace(" ", ", "), [_imported_by_faces(counts)], "#444444"),
+        _box(places[GROUND], _files(GROUND), ["every room imports from here"], "#444444"),
+        _box(places[FACES], _files(FACES), [_imported_by_faces(counts)], "#444444"),
         f'<text x="{EDGE}" y="{height - 10:.0f}">An arrow leads to what is imported: thin for {few} to {some - 1} '
         f"imports of a module by another, thicker for {some} to {many - 1}, broad for {many} and more.</text>",
         "</svg>\n",
@@ -146,6 +147,10 @@ def _purpose(room: str) -> list[str]:
     """The first line of the room's docstring in two lines."""
     docstring = ast.get_docstring(ast.parse(MODULES[room].read_text(encoding="utf-8")))
     return wrap(str(docstring).splitlines()[0].rstrip("."), 36)
+
+
+def _files(floor: str) -> str:
+    return ", ".join(sorted(module for module in MODULES if "." not in module and _room(module) == floor))
 
 
 def _imported_by_faces(counts: Mapping[tuple[str, str], int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import architecture
-from test_imports import ROOMS
+from test_imports import GROUND, ROOMS
 
 
 def test_every_room_and_every_arrow_is_drawn():

@@ -83,8 +83,8 @@ POINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 RISE, FALL = 1 / 32, 0.2
 """Share of a trunk's steps in which its rate rises; steps of a fall, as a share of those before it."""
 
-MOST_SECONDS = 30
-"""About the seconds of a full training on one core beyond which a network is left out of a task."""
+MOST_SECONDS, MOST_BY_HAND = 15, 40
+"""About the seconds of a full training on one core beyond which a network is left out of a task; of those by hand."""
 
 RATES = Rates(step=0.001, layer=0.0005, mac=1.5e-9, activation=2e-7, update=8e-11)
 """One core with bf16, batches of 128: only to leave out what is too large, so that all machines leave out the same."""
@@ -259,7 +259,10 @@ def jobs(task: str, prepared: Prepared) -> Iterator[list[Job]]:
             task, genome.key, rate=float(rng.choice([0.1, 0.3, 1.0, 3.0])), shift=not text and rng.random() < 0.5,
             mirror=not text and (rng.random() < 0.25) != prepared.mirror, adversarial=text and rng.random() < 0.5,
         )  # fmt: skip
-        if genome.key in there or prepared.space.infeasible(genome):
+        space = prepared.space
+        if drawn.key in (*PICTURES_BY_HAND, *TEXTS_BY_HAND):
+            space = dataclasses.replace(space, max_step_seconds=space.max_step_seconds * MOST_BY_HAND / MOST_SECONDS)
+        if genome.key in there or space.infeasible(genome):
             yield []
             continue
         there.add(genome.key)

@@ -1,0 +1,573 @@
+"""The table of our own space as a space, and what policies of a search would come to on it.
+
+    python benchmarks/own_table.py pack ROWS ... [--out benchmarks/own_space.json.gz]
+    python benchmarks/own_table.py summary [--table FILE]
+    python benchmarks/own_table.py simulate [--table FILE] [--task NAME ...] [--seeds 300] [--at 1 2 4 8 16]
+
+`pack` makes the small file from the lines that `benchmarks/own_space.py train` wrote, whose docstring says what a row
+is. `summary` says what is in it: how precise accuracies are, do short trainings rank networks as long ones do, what
+other rates and no shifts do to which heads. `simulate` lets policies search with time accounted - every step of every
+training, and a fall before every look - in networks that are drawn anew for each seed, and prints how far, in points of
+accuracy, what they hand over is from the best of the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import gzip
+import json
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.genome import DenseHead, Genome, PoolHead, parse
+from neuralfinder.networks.tabular import Row
+from neuralfinder.seeds import Seeds
+from neuralfinder.types import Candidate, Result, Shape
+
+FILE = Path(__file__).with_name("own_space.json.gz")
+
+BY_HAND = "C32.bn M C64.bn C64.bn M C128.bn > G", "C128 > GM.d50"
+"""The rule of thumb for pictures, and for texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What is known of a training after `share` of the steps of a full one; accuracies are 0..1.
+
+    Attributes:
+        raw, averaged: of a trunk as it is, and of its averaged weights, on the samples seen; `None` for one-cycle.
+        seen, judged: after a fall of the rate, on the samples that a search sees, and on others, which judge.
+        loss: mean training loss since the point before.
+    """
+
+    share: float
+    raw: float | None
+    averaged: float | None
+    seen: float
+    judged: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training of the table; attributes as in `own_space.Job`, and what came of it.
+
+    Attributes:
+        step_seconds: seconds of one core that a step took.
+        seconds: of one core and of the clock, measuring included.
+        points: in order; fewer than planned for one that diverged.
+        ended: `complete`, `diverged` or an error.
+        run: number of the run that made it.
+    """
+
+    task: str
+    genome: str
+    kind: str
+    length: float
+    rate: float
+    shift: bool
+    mirror: bool
+    adversarial: bool
+    seed: int
+    ended: str
+    step_seconds: float
+    steps: int
+    parameters: int
+    macs: int
+    seconds: tuple[float, float]
+    run: int
+    points: tuple[Point, ...]
+
+    @property
+    def recipe(self) -> tuple[float, bool, bool, bool]:
+        """All that was done otherwise than with other networks."""
+        return self.rate, self.shift, self.mirror, self.adversarial
+
+    def at(self, share: float) -> Point | None:
+        """The point at this share; `None` for one that had diverged by then."""
+        return next((point for point in self.points if point.share == share), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Known(ChainSpace):
+    """The networks of one task that have been trained, as a space: a search looks their accuracies up.
+
+    Attributes:
+        rows: by key; seen are all full trainings as usual, judged the mean of their judging accuracies.
+    """
+
+    rows: Mapping[str, Row] = field(default_factory=dict)
+
+    def infeasible(self, genome: Genome) -> str | None:
+        """`infeasible:unknown` for what is not in the table."""
+        return None if genome.key in self.rows else "infeasible:unknown"
+
+    def sample(self, rng: np.random.Generator) -> Genome:
+        """Any of the networks."""
+        return parse([*self.rows][int(rng.integers(len(self.rows)))])
+
+    def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
+        """Different networks, as far as there are."""
+        keys = [*self.rows]
+        return [parse(keys[place]) for place in [*rng.permutation(len(keys)), *rng.integers(len(keys), size=n)][:n]]
+
+    def answer(self, candidate: Candidate) -> Result:
+        """What training `candidate` gives: one of the accuracies seen, drawn by the candidate's seed."""
+        row = self.rows[candidate.genome.key]
+        seen = row.seen[int(Seeds(candidate.seed).stream("table").integers(len(row.seen)))]
+        return Result(candidate.id, seen, parameters=row.parameters, macs=row.macs)
+
+    def regret(self, genome: Genome) -> float:
+        """How much better than this one the best network of the table is judged, 0..1."""
+        return max(row.judged for row in self.rows.values()) - self.rows[genome.key].judged
+
+
+@dataclass(frozen=True)
+class OwnSpace:
+    """The whole table.
+
+    Attributes:
+        tasks: name -> `about`, `shape`, `classes`, `train`, `seen`, `judging`, `steps`, `batch` and `mirror`, which is
+            whether pictures are mirrored as usual.
+        runs: machine, versions and commit of each run that trained.
+        trainings: all of them.
+    """
+
+    tasks: Mapping[str, Mapping[str, Any]]
+    runs: Sequence[Mapping[str, Any]]
+    trainings: Sequence[Training]
+
+    @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of the steps at which trunks were measured, ascending."""
+        return tuple(sorted({point.share for training in self.trainings for point in training.points}))
+
+    def is_usual(self, training: Training) -> bool:
+        """Whether it was trained by the recipe as the package has it."""
+        task = self.tasks[training.task]
+        text = bool(Shape(*task["shape"]).vocabulary)
+        return training.recipe == (1.0, not text, task["mirror"], text)
+
+    def usual(self, task: str, seed: int = 0, kind: str = "trunk", length: float = 1.0) -> dict[str, Training]:
+        """The trainings of a task by the usual recipe, by the networks' keys."""
+        return {
+            t.genome: t
+            for t in self.trainings
+            if (t.task, t.seed, t.kind, t.length) == (task, seed, kind, length) and self.is_usual(t)
+        }
+
+    def known(self, task: str, share: float = 1.0) -> Known:
+        """The networks of a task as a space, with their accuracies at a share of a full training."""
+        points: dict[str, list[Point]] = defaultdict(list)
+        sizes: dict[str, Training] = {}
+        for seed in (0, 1):
+            for key, training in self.usual(task, seed).items():
+                sizes[key] = training
+                if point := training.at(share):
+                    points[key].append(point)
+        rows = {
+            key: Row(tuple(p.seen for p in some), _mean(p.judged for p in some), sizes[key].parameters, sizes[key].macs)
+            for key, some in points.items()
+        }
+        return Known(Shape(*self.tasks[task]["shape"]), self.tasks[task]["classes"], rows=rows)
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean([*values]))
+
+
+# The file
+
+
+OF_A_ROW = [entry.name for entry in dataclasses.fields(Training) if entry.name != "points"]
+
+
+def pack(paths: Sequence[Path], about: Mapping[str, str]) -> dict[str, Any]:
+    """The lines of such files as one object; of equal trainings the first counts.
+
+    Raises:
+        SystemExit: a task that is not the same in two runs.
+    """
+    runs: list[dict[str, Any]] = []
+    tasks: dict[str, dict[str, Any]] = {}
+    rows: dict[tuple[Any, ...], list[Any]] = {}
+    genomes: dict[str, int] = {}
+    for path in paths:
+        for line in _lines(path):
+            if "genome" not in line:
+                for name, task in line.pop("tasks").items():
+                    given = {"about": about.get(name, ""), **task}
+                    if tasks.setdefault(name, given) != given:
+                        raise SystemExit(f"{path}: the task {name} is another one than in an earlier run")
+                if line not in runs:
+                    runs.append(line)
+                run = runs.index(line)
+                continue
+            line["run"], line["step_seconds"] = run, round(line.pop("step_ms") / 1000, 6)
+            line["genome"] = genomes.setdefault(line["genome"], len(genomes))
+            row = [line[name] for name in OF_A_ROW]
+            rows.setdefault(tuple(row[: OF_A_ROW.index("ended")]), [*row, line["points"]])
+    # small, and equal for equal rows
+    used = {row[0] for row in rows.values()}
+    return {
+        "tasks": {name: task for name, task in tasks.items() if name in used},
+        "runs": runs,
+        "genomes": [*genomes],
+        "columns": [*OF_A_ROW, "points"],
+        "rows": [*rows.values()],
+    }
+
+
+def _lines(path: Path) -> Iterable[dict[str, Any]]:
+    """The objects of a file of JSON lines but a last one that was cut by a kill."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
+
+
+def write(form: Mapping[str, Any], path: Path) -> None:
+    """Write the small file; equal forms give equal bytes."""
+    path.write_bytes(gzip.compress(json.dumps(form, separators=(",", ":")).encode(), 9, mtime=0))
+
+
+def read(path: Path = FILE) -> OwnSpace:
+    """Read the small file."""
+    form = json.loads(gzip.decompress(path.read_bytes()))
+    trainings = []
+    for row in form["rows"]:
+        named = dict(zip(form["columns"], row, strict=True))
+        sizes = form["tasks"][named["task"]]
+        named["genome"], named["seconds"] = form["genomes"][named["genome"]], tuple(named["seconds"])
+        named["points"] = tuple(_point(values, sizes) for values in named["points"])
+        trainings.append(Training(**named))
+    return OwnSpace(form["tasks"], form["runs"], tuple(trainings))
+
+
+def _point(values: Sequence[Any], sizes: Mapping[str, Any]) -> Point:
+    share, raw, averaged, seen, judged, loss = values
+    right = [None if count is None else count / sizes["seen"] for count in (raw, averaged, seen)]
+    return Point(share, right[0], right[1], right[2] or 0.0, judged / sizes["judging"], loss)
+
+
+# Policies
+
+
+LOOKS: dict[str, Callable[[Point], float]] = {
+    "fall": lambda point: point.seen,
+    "averaged": lambda point: point.averaged or 0.0,
+    "raw": lambda point: point.raw or 0.0,
+}
+"""How a trunk is judged on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a search spends its time.
+
+    Attributes:
+        rungs: shares of a full training at which networks are compared, ascending.
+        promoted: share of them that goes on from each rung, 0..1; at least `finalists` do.
+        finalists: networks that come to the last rung at least.
+        starts: networks that are begun at most; `None` for as many as there is time for.
+        kept: share of the time in which nothing new is begun, 0..1.
+        continued: whether a network goes on from where it stopped, or begins anew.
+        look: one of `LOOKS`; the last look at a network is after a fall in any case.
+    """
+
+    rungs: tuple[float, ...] = (1.0,)
+    promoted: float = 0.5
+    finalists: int = 1
+    starts: int | None = None
+    kept: float = 0.0
+    continued: bool = True
+    look: str = "fall"
+
+
+FALL = 0.2
+"""Steps of a fall, as a share of those before it."""
+
+
+def seconds_to(training: Training, share: float, before: float, task: Mapping[str, Any], fall: bool) -> float:
+    """Seconds of one core from one share of a full training to a later one, a look included.
+
+    A look without gradients at so many samples takes as long as training steps for a third of them.
+    """
+    steps = task["steps"] * (share - before + (FALL * share if fall else 0)) + task["seen"] / task["batch"] / 3
+    return training.step_seconds * steps
+
+
+def handed_over(
+    policy: Policy, trainings: Sequence[Training], task: Mapping[str, Any], budget: float, rng: np.random.Generator
+) -> tuple[float | None, float]:
+    """Judged accuracy of what a search hands over, `None` for nothing, and the seconds it took.
+
+    Args:
+        policy: how it searches.
+        trainings: what may be drawn, each once.
+        task: of the table.
+        budget: seconds of one core.
+        rng: draws.
+    """
+    spent, alive, best = 0.0, [trainings[i] for i in rng.permutation(len(trainings))], [(0.0, -1.0, 0.0)]
+    for place, share in enumerate(policy.rungs):
+        limit = budget * (1 - policy.kept) if place == 0 else budget
+        before = policy.rungs[place - 1] if place and policy.continued else 0.0
+        measured: list[tuple[float, Training]] = []
+        for training in alive[: policy.starts] if place == 0 else alive:
+            last = share == policy.rungs[-1]
+            cost = seconds_to(training, share, before, task, last or policy.look == "fall")
+            if spent + cost > limit:
+                if place == 0 and not measured and training is not alive[-1]:
+                    continue  # a search would not begin with what it has no time for
+                break
+            spent += cost
+            if point := training.at(share):
+                measured.append((LOOKS["fall" if last else policy.look](point), training))
+                best.append((share, point.seen, point.judged))
+        measured.sort(key=lambda pair: -pair[0])
+        alive = [each for _, each in measured[: max(policy.finalists, math.ceil(policy.promoted * len(measured)))]]
+    share, _, judged = max(best)
+    return (judged if share else None), spent
+
+
+POLICIES: dict[str, Policy] = {
+    "one, as it comes": Policy(starts=1),
+    "all fully": Policy(),
+    "1/4, best goes on": Policy((0.25, 1.0), promoted=0.0, kept=0.3),
+    "1/16, best goes on": Policy((1 / 16, 1.0), promoted=0.0, kept=0.3),
+    "1/16, best begins anew": Policy((1 / 16, 1.0), promoted=0.0, kept=0.3, continued=False),
+    "1/16, best 3 go on": Policy((1 / 16, 1.0), promoted=0.0, finalists=3, kept=0.5),
+    "thirds from 1/16": Policy((1 / 16, 0.25, 1.0), promoted=1 / 3, kept=0.6),
+    "halves from 1/16": Policy((1 / 16, 1 / 8, 0.25, 0.5, 1.0), promoted=0.5, kept=0.7),
+    "halves, averaged": Policy((1 / 16, 1 / 8, 0.25, 0.5, 1.0), promoted=0.5, kept=0.7, look="averaged"),
+    "halves, raw": Policy((1 / 16, 1 / 8, 0.25, 0.5, 1.0), promoted=0.5, kept=0.7, look="raw"),
+}
+
+
+def simulate(
+    space: OwnSpace, policies: Mapping[str, Policy], tasks: Sequence[str], at: Sequence[float], seeds: int
+) -> dict[str, dict[float, np.ndarray]]:
+    """Regret in points, `(tasks, seeds)`, by policy and budget; where nothing came out, that of the commonest class.
+
+    Args:
+        space: the table.
+        policies: by name.
+        tasks: names.
+        at: budgets in full trainings of the task's median network, its fall included.
+        seeds: searches of each kind.
+    """
+    found: dict[str, dict[float, np.ndarray]] = {name: {} for name in policies}
+    pools = {task: [*space.usual(task).values()] for task in tasks}
+    for name, policy in policies.items():
+        for budget in at:
+            rows = []
+            for task, pool in pools.items():
+                unit = _unit(pool, space.tasks[task])
+                most = max(point.judged for training in pool if (point := training.at(1.0)))
+                least = 1 / space.tasks[task]["classes"]
+                rows.append([
+                    100 * (most - (least if judged is None else judged))
+                    for seed in range(seeds)
+                    for judged, _ in [
+                        handed_over(policy, pool, space.tasks[task], budget * unit, np.random.default_rng(seed))
+                    ]
+                ])  # fmt: skip
+            found[name][budget] = np.array(rows)
+    return found
+
+
+def _unit(pool: Sequence[Training], task: Mapping[str, Any]) -> float:
+    """Seconds of a full training of the median network."""
+    return float(np.median([seconds_to(training, 1.0, 0.0, task, fall=True) for training in pool]))
+
+
+def print_simulation(space: OwnSpace, tasks: Sequence[str], at: Sequence[float], seeds: int) -> None:
+    started = time.perf_counter()
+    counts = ", ".join(f"{task} {len(space.usual(task))}" for task in tasks)
+    print(f"regret in points, mean of {seeds} seeds x {len(tasks)} tasks [quartiles over both]; networks: {counts}")
+    print("time in full trainings of the median network:  " + "".join(f"{budget:>22g}" for budget in at))
+    for name, by_budget in simulate(space, POLICIES, tasks, at, seeds).items():
+        cells = []
+        for regrets in by_budget.values():
+            low, high = np.quantile(regrets, [0.25, 0.75])
+            cells.append(f"{regrets.mean():8.2f} [{low:.1f} {high:.1f}]")
+        print(f"{name:<47}" + "".join(f"{cell:>22}" for cell in cells))
+    for_all = [_by_hand(space, task) for task in tasks]
+    there = [regret for regret in for_all if regret is not None]
+    print(f"by hand, fully: {np.mean(there):.2f} (mean of {len(there)} tasks); {time.perf_counter() - started:.0f} s")
+
+
+def _by_hand(space: OwnSpace, task: str) -> float | None:
+    """Regret in points of the network by hand, trained fully; `None` where it is not among the networks."""
+    known = space.known(task)
+    return next((100 * known.regret(parse(key)) for key in BY_HAND if key in known.rows), None)
+
+
+# What is in it
+
+
+def rank_agreement(pairs: Sequence[tuple[float, float]]) -> float:
+    """Spearman's rank correlation; not a number for fewer than 4 pairs or where one side is constant."""
+    from scipy.stats import spearmanr
+
+    a, b = np.array(pairs).reshape(-1, 2).T
+    return float(spearmanr(a, b).statistic) if len(a) > 3 and np.ptp(a) > 0 and np.ptp(b) > 0 else math.nan
+
+
+def agreements(space: OwnSpace, task: str, share: float, look: Callable[[Point], float]) -> tuple[float, int]:
+    """How well a look at a share ranks what full trainings are judged, and of how many networks; diverged ones last."""
+    pairs = []
+    for training in space.usual(task).values():
+        early, late = training.at(share), training.at(1.0)
+        pairs.append((look(early) if early else 0.0, late.judged if late else 0.0))
+    return rank_agreement(pairs), len(pairs)
+
+
+def print_summary(space: OwnSpace) -> None:
+    print(f"{len(space.trainings)} trainings, {len({t.genome for t in space.trainings})} networks; ended:", end=" ")
+    print({e: sum(t.ended == e for t in space.trainings) for e in sorted({t.ended for t in space.trainings})})
+    for run in space.runs:
+        print("run:", ", ".join(f"{name} {value}" for name, value in run.items()))
+    _print_tasks(space)
+    _print_agreement(space)
+    _print_recipes(space)
+
+
+def _print_tasks(space: OwnSpace) -> None:
+    print("\ntask: networks, seconds of one core for a median full training; best, by hand; sd of a seed, its noise")
+    for task, sizes in space.tasks.items():
+        known, pool = space.known(task), [*space.usual(task).values()]
+        if not known.rows:
+            continue
+        key = max(known.rows, key=lambda key: known.rows[key].judged)
+        hand = next((f"{known.rows[k].judged:.1%}" for k in BY_HAND if k in known.rows), "-")
+        again = space.usual(task, seed=1)
+        differences = [
+            a.judged - b.judged
+            for k, t in space.usual(task).items()
+            if k in again and (a := t.at(1.0)) and (b := again[k].at(1.0))
+        ]
+        best = known.rows[key].judged
+        noise = math.sqrt(best * (1 - best) / sizes["seen"])
+        spread = f"{math.sqrt(_mean(d * d for d in differences) / 2):.2%}" if differences else "-"
+        print(
+            f"{task:<11}{len(known.rows):>4} {_unit(pool, sizes):6.1f} s  {best:6.1%} ({key}), {hand}; "
+            f"{spread} (n = {len(differences)}), {noise:.1%} of {sizes['seen']} seen"
+        )
+
+
+def _print_agreement(space: OwnSpace) -> None:
+    shares = [share for share in space.shares if share < 1]
+    print("\nSpearman of what is seen at a share with the judged full training, all networks / the better half")
+    print(" " * 16 + "".join(f"{f'{name} at 1/{round(1 / share)}':>17}" for name in LOOKS for share in shares))
+    table = []
+    for task in space.tasks:
+        cells, numbers = [], []
+        for look in LOOKS.values():
+            for share in shares:
+                rho, count = agreements(space, task, share, look)
+                numbers += [rho, _among_the_better(space, task, share, look)]
+                cells.append(f"{rho:.2f} /{numbers[-1]:5.2f}")
+        table.append(numbers)
+        print(f"{task:<11}{count:>4} " + "".join(f"{cell:>17}" for cell in cells))
+    means = np.nanmean(np.array(table), axis=0)
+    cells = [f"{rho:.2f} /{half:5.2f}" for rho, half in zip(means[::2], means[1::2], strict=True)]
+    print(f"{'mean':<16}" + "".join(f"{cell:>17}" for cell in cells))
+    for length in (length for length in space.shares if length < 1):
+        rhos = []
+        for task in space.tasks:
+            full, short = space.usual(task, kind="one-cycle"), space.usual(task, kind="one-cycle", length=length)
+            pairs = [
+                (a.seen, b.judged) for k in full if k in short and (a := short[k].at(length)) and (b := full[k].at(1.0))
+            ]
+            if not math.isnan(rho := rank_agreement(pairs)):
+                rhos.append((rho, len(pairs)))
+        if rhos:
+            rho, count = np.mean(rhos, axis=0)
+            print(f"one-cycle of 1/{round(1 / length)} against a full one-cycle: ", end="")
+            print(f"{rho:.2f} over {len(rhos)} tasks of {count:.1f} networks")
+
+
+def _among_the_better(space: OwnSpace, task: str, share: float, look: Callable[[Point], float]) -> float:
+    """The same among the half of the networks whose full trainings are the better ones: where it is decided."""
+    full = [(late, t) for t in space.usual(task).values() if (late := t.at(1.0))]
+    full.sort(key=lambda pair: -pair[0].judged)
+    pairs = [(look(early), late.judged) for late, t in full[: (len(full) + 1) // 2] if (early := t.at(share))]
+    return rank_agreement(pairs)
+
+
+def _kind_of(genome: Genome) -> str:
+    if not genome.convolutions:
+        return "no convolution"
+    head = {PoolHead: "pooled head", DenseHead: "flattened head"}[type(genome.head)]
+    return f"{head}, {'normed' if ' ' in genome.key and '.bn' in genome.key else 'not normed'}"
+
+
+def _print_recipes(space: OwnSpace) -> None:
+    print("\nother recipes: judged accuracy against the usual one's, same network and seed, points (diverged: chance)")
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    usual = {task: space.usual(task) for task in space.tasks}
+    for training in space.trainings:
+        base = usual[training.task].get(training.genome)
+        if training.kind != "trunk" or training.seed or base is None or space.is_usual(training):
+            continue
+        chance = 1 / space.tasks[training.task]["classes"]
+        ours, theirs = (point.judged if (point := t.at(1.0)) else chance for t in (training, base))
+        changes = [f"rate x{training.rate:g}"] if training.rate != 1 else []
+        changes += [
+            f"{name} {'on' if getattr(training, name) else 'off'}"
+            for name in ("shift", "mirror", "adversarial")
+            if getattr(training, name) != getattr(base, name)
+        ]
+        found[training.task, ", ".join(changes), _kind_of(parse(training.genome))].append(100 * (ours - theirs))
+    single = {k: v for k, v in found.items() if "," not in k[1]}
+    for title, group in (("by kind of network", 2), ("by task", 0)):
+        print(f"  one change, {title}:")
+        pooled: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for parts, values in single.items():
+            pooled[parts[1], parts[group]] += values
+        for (change, name), values in sorted(pooled.items()):
+            spread = f" +- {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+            print(f"    {change:<16} {name:<28} {np.mean(values):+7.1f}{spread} (n = {len(values)})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, dest="do")
+    packing = commands.add_parser("pack")
+    packing.add_argument("rows", type=Path, nargs="+")
+    packing.add_argument("--out", type=Path, default=FILE)
+    for name in ("summary", "simulate"):
+        command = commands.add_parser(name)
+        command.add_argument("--table", type=Path, default=FILE)
+    command.add_argument("--task", nargs="+")
+    command.add_argument("--seeds", type=int, default=300)
+    command.add_argument("--at", type=float, nargs="+", default=[0.5, 1, 2, 4, 8, 16])
+    chosen = parser.parse_args()
+    if chosen.do == "pack":
+        from own_tasks import MADE
+
+        form = pack(chosen.rows, {name: about for name, (about, _) in MADE.items()})
+        write(form, chosen.out)
+        print(f"{chosen.out}: {len(form['rows'])} trainings, {chosen.out.stat().st_size:,} bytes")
+    elif chosen.do == "summary":
+        print_summary(read(chosen.table))
+    else:
+        space = read(chosen.table)
+        print_simulation(space, chosen.task or [*space.tasks], chosen.at, chosen.seeds)
+
+
+if __name__ == "__main__":
+    main()

@@ -46,7 +46,7 @@ from neuralfinder.networks.genome import (
     PoolHead,
     parse,
 )
-from neuralfinder.seeds import Seeds
+from neuralfinder.seeds import Seeds, torch_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +326,8 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
 
 def trained(job: Job, prepared: Prepared) -> dict[str, Any]:
     """Train, and say what came of it; a failure is a row, too."""
+    import torch
+
     from neuralfinder.training.build import build
 
     started, processor = time.monotonic(), time.process_time()
@@ -338,16 +340,13 @@ def trained(job: Job, prepared: Prepared) -> dict[str, Any]:
     setup = dataclasses.replace(prepared.setup, recipe=recipe)
     genome, shape, classes = parse(job.genome), prepared.space.shape, prepared.setup.classes
     number = Seeds(job.seed).number("training", job.task, job.genome)
-    import torch
-
-    torch.manual_seed(number % 2**63)
-    network = build(genome, shape, classes, recipe.initialisation)
-    network.to(memory_format=torch.channels_last)
-    run = _Run(network, setup, prepared.sizes, number)
-    try:
-        ended = run.trunk() if job.kind == "trunk" else run.one_cycle(job.length)
-    except (MemoryError, RuntimeError) as error:
-        ended = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    with torch_seed(number):
+        network = build(genome, shape, classes, recipe.initialisation).to(memory_format=torch.channels_last)
+        run = _Run(network, setup, prepared.sizes, number)
+        try:
+            ended = run.trunk() if job.kind == "trunk" else run.one_cycle(job.length)
+        except (MemoryError, RuntimeError) as error:
+            ended = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     cost = prepared.space.cost(genome)
     return {
         **dataclasses.asdict(job),
@@ -388,9 +387,10 @@ class _Run:
             self.seconds += time.process_time() - started
             if not math.isfinite(loss):
                 return "diverged"
-            raw = self._right(network, seen=True)[0]
-            mean = self._right(self._with_new_norms(averaged), seen=True)[0]
-            self.points.append([share, raw, mean, *self._fallen(share), round(loss / count, 4)])
+            with torch_seed(self._seed + self.steps):  # looks draw numbers, too: the trunk shall not notice
+                raw = self._right(network, seen=True)[0]
+                mean = self._right(self._with_new_norms(averaged), seen=True)[0]
+                self.points.append([share, raw, mean, *self._fallen(share), round(loss / count, 4)])
         return "complete"
 
     def one_cycle(self, length: float) -> str:

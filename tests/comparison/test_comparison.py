@@ -152,6 +152,15 @@ def test_the_methods_page_answers_the_checklist():
     assert "lenet-5, seed 1 (x 0.2)" in page
 
 
+def test_the_methods_page_says_on_which_data_the_program_was_tuned():
+    """Whatever the data are called: a folder's name does not say what is in it."""
+    page = verdict.methods_page(comparison(), rows_of(random=(0.9, 0.8)))
+    line = next(line for line in page.splitlines() if line.startswith("- **Tuning**"))
+    for data in ("CIFAR-10", "TREC", "docstrings", "digits", "NAS-Bench-201", "NAS-Bench-Macro"):
+        assert data in line
+    assert "tuned on these data" not in line
+
+
 # the record
 
 

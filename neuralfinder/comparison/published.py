@@ -19,7 +19,7 @@ PROTOCOL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ErrorTable:
     """One published table: a title, the source, names of the columns, and rows of as many cells."""
 
     title: str
@@ -33,8 +33,8 @@ def _rows(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(cell.strip() for cell in line.split("|")) for line in text.strip().splitlines())
 
 
-TABLES = (
-    Table(
+ERROR_TABLES = (
+    ErrorTable(
         "CIFAR-10: hand-made networks and networks found by reinforcement learning",
         NAS,
         ("model", "depth", "parameters", "error %"),
@@ -64,7 +64,7 @@ NAS v3, max pooling | 39 | 7.1 M | 4.47
 NAS v3, more filters | 39 | 37.4 M | 3.65
 """),
     ),
-    Table(
+    ErrorTable(
         "Four data sets: hand-made networks and networks found by Q-learning",
         QNN,
         ("model", "CIFAR-10", "SVHN", "MNIST", "CIFAR-100"),
@@ -79,7 +79,7 @@ MetaQNN, ensemble | 7.32 | 2.06 | 0.38 | -
 MetaQNN, best network | 6.92 | 2.28 | 0.41 | 27.14
 """),
     ),
-    Table(
+    ErrorTable(
         "CIFAR-10: the five best networks found by Q-learning",
         QNN_TOP,
         ("network", "parameters", "error %"),

@@ -13,7 +13,7 @@ import numpy as np
 
 import neuralfinder
 from neuralfinder.comparison.compare import Comparison, Row
-from neuralfinder.comparison.published import PROTOCOL, STRATEGY_ERRORS, TABLES
+from neuralfinder.comparison.published import PROTOCOL, STRATEGY_ERRORS, ERROR_TABLES
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.show.report import as_table
@@ -135,7 +135,7 @@ def _published(name: str) -> list[str]:
 def literature() -> str:
     """The three tables of the 2017 text, and why they cannot be compared number by number with ours."""
     parts = [PROTOCOL]
-    for number, one in enumerate(TABLES, start=1):
+    for number, one in enumerate(ERROR_TABLES, start=1):
         lines = as_table(one.columns, [list(row) for row in one.rows], left=(0,))
         parts.append(f"Published table {number}. {one.title}\n{one.source}\n\n{lines}")
     return "\n\n".join(parts)

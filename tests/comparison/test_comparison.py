@@ -14,7 +14,7 @@ from neuralfinder import cli
 from neuralfinder.comparison import by_hand, verdict
 from neuralfinder.comparison import compare as comparing
 from neuralfinder.comparison.compare import Comparison, compare
-from neuralfinder.comparison.published import STRATEGY_ERRORS, TABLES
+from neuralfinder.comparison.published import STRATEGY_ERRORS, ERROR_TABLES
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.data import limited, load, split
 from neuralfinder.errors import InputError, RunFolderError
@@ -113,8 +113,8 @@ def test_published_figures_stand_apart_and_are_complete():
     assert "| 6.92 %" in first
     assert "85.00%" in first
     assert "| -" in second
-    assert [len(table.rows) for table in TABLES] == [23, 8, 5]
-    assert all(len(cells) == len(table.columns) for table in TABLES for cells in table.rows)
+    assert [len(table.rows) for table in ERROR_TABLES] == [23, 8, 5]
+    assert all(len(cells) == len(table.columns) for table in ERROR_TABLES for cells in table.rows)
     assert "not to be compared number by number" in verdict.literature()
     assert set(STRATEGY_ERRORS) <= set(STRATEGIES)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from neuralfinder.data.mirror import mirroring_harmless
 from neuralfinder.training.batches import Augmentation, Part, Scaling, Views, plain_batches, training_batches
 from neuralfinder.types import Shape
 
@@ -170,16 +169,3 @@ def test_views_are_the_picture_its_mirror_image_and_its_neighbours(mirror: int, 
 
 def test_pictures_of_one_pixel_have_no_neighbours() -> None:
     assert len(list(Views(shift=True).of(torch.zeros(2, 1, 1, 1)))) == 1
-
-
-def test_mirroring_is_harmless_for_symmetric_tasks_and_not_for_arrows() -> None:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 600)
-    noise = rng.normal(0, 0.3, (600, 1, 8, 8))
-    bright = noise + labels[:, None, None, None]
-    arrows = noise.copy()
-    arrows[labels == 0, :, :, :4] += 1
-    arrows[labels == 1, :, :, 4:] += 1
-    assert mirroring_harmless(bright, labels, rng)[0]
-    assert not mirroring_harmless(arrows, labels, rng)[0]
-    assert not mirroring_harmless(noise, labels, rng)[0]  # nothing learned, nothing known

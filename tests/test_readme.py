@@ -49,6 +49,15 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/extending.md", "docs/scaling.md"])
+def test_files_that_are_named_are_there(page: str) -> None:
+    tree = [
+        f"/{path.relative_to(ROOT).as_posix()}" for path in ROOT.rglob("*") if path.suffix in (".py", ".html", ".js")
+    ]
+    named = re.findall(r"`([\w/]+\.(?:py|html|js))\b", (ROOT / page).read_text(encoding="utf-8"))
+    assert not [name for name in named if not any(path.endswith(f"/{name}") for path in tree)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs_as_shown(code: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 import neuralfinder
 from neuralfinder.comparison.compare import Comparison, Row
-from neuralfinder.comparison.published import PROTOCOL, STRATEGY_ERRORS, ERROR_TABLES
+from neuralfinder.comparison.published import ERROR_TABLES, PROTOCOL, STRATEGY_ERRORS
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.show.report import as_table

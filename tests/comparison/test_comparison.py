@@ -14,7 +14,7 @@ from neuralfinder import cli
 from neuralfinder.comparison import by_hand, verdict
 from neuralfinder.comparison import compare as comparing
 from neuralfinder.comparison.compare import Comparison, compare
-from neuralfinder.comparison.published import STRATEGY_ERRORS, ERROR_TABLES
+from neuralfinder.comparison.published import ERROR_TABLES, STRATEGY_ERRORS
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.data import limited, load, split
 from neuralfinder.errors import InputError, RunFolderError

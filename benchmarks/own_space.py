@@ -4,8 +4,9 @@
 
 `train` takes the tasks that `benchmarks/own_tasks.py FOLDER` made and appends a line of JSON to the file ROWS for each
 training; what is there is not trained again, so it may be killed at any moment and goes on. Networks and their order
-follow from a fixed seed, tasks take turns, so that any beginning is a balanced sample; `--part 1/3` takes the second of
-three shares, for several machines.
+follow from a fixed seed, so that any beginning is a fair sample; next is the task that has had the fewest seconds.
+`--part 1/3` takes the second of three shares of the networks, for several machines, each with ROWS of its own.
+`benchmarks/own_table.py` makes one small file of them and reads it.
 
 A training is of one of two kinds. A `trunk` rises for a thirty-second of its steps and keeps its rate; at a sixteenth,
 an eighth, ... of its steps a copy of it falls to zero within a fifth more steps and is measured; the trunk goes on as
@@ -75,7 +76,7 @@ TASKS = {
     "tongues": Sizes(2000, 500, 2000, 160),
     "tiles": Sizes(2500, 600, 2000, 256),
 }
-"""In the order in which they take turns. Steps are a multiple of 16; networks gain little from more."""
+"""Steps are a multiple of 16; networks gain little from more."""
 
 POINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 """Shares of a full training's steps at which it is measured."""
@@ -525,23 +526,30 @@ def train(chosen: argparse.Namespace) -> None:
     until = time.monotonic() + chosen.seconds
     which, of = map(int, chosen.part.split("/"))
     tasks = {name: prepare(chosen.folder / "tasks" / f"{name}.npz", TASKS[name]) for name in chosen.task}
-    there = {key(row) for row in read_lines(chosen.rows) if "genome" in row}
+    rows = [row for row in read_lines(chosen.rows) if "genome" in row]
+    there = {key(row) for row in rows}
+    spent = {name: sum(row["seconds"][0] for row in rows if row["task"] == name) for name in tasks}
+    waiting = {name: enumerate(jobs(name, each)) for name, each in tasks.items()}
     with chosen.rows.open("a", encoding="utf-8") as file:
         file.write(("\n" if file.tell() else "") + json.dumps(this_run(tasks)) + "\n")
-        for turn, batches in enumerate(zip(*(jobs(*item) for item in tasks.items()), strict=True)):
-            for job in (job for batch in batches for job in batch):
-                if turn % of != which or job in there:
+        while waiting:
+            task = min(waiting, key=lambda name: spent[name])
+            number, batch = next(waiting[task])
+            if number >= chosen.networks:
+                del waiting[task]
+                continue
+            for job in batch:
+                if number % of != which or job in there:
                     continue
                 if time.monotonic() > until:
                     return
-                row = trained(job, tasks[job.task])
+                row = trained(job, tasks[task])
+                spent[task] += row["seconds"][0]
                 file.write(json.dumps(row) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
                 last = row["points"][-1] if row["points"] else None
-                print(f"{turn} {row['seconds'][0]:6.1f} s  {row['ended']}  {last}  {job}", flush=True)
-            if turn + 1 == chosen.networks:
-                return
+                print(f"{number} {row['seconds'][0]:6.1f} s  {row['ended']}  {last}  {job}", flush=True)
 
 
 def main() -> None:

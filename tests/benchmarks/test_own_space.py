@@ -226,9 +226,7 @@ def test_ranks_agree_as_they_should():
 
 def test_the_kept_table_is_whole():
     space = read()
-    assert len(space.tasks) >= 10
     assert all(space.known(task).rows for task in space.tasks)
-    assert len(space.trainings) > 40
     for each in space.trainings:
         shape = Shape(*space.tasks[each.task]["shape"])
         assert Known(shape, 2).cost(parse(each.genome)).macs > 0

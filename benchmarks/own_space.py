@@ -65,14 +65,14 @@ TASKS = {
     "cifar": Sizes(4000, 800, 2000, 256),
     "language": Sizes(3000, 750, 2000, 256),
     "trec": Sizes(2000, 500, 2000, 160),
-    "letters": Sizes(1500, 375, 2000, 192),
+    "letters": Sizes(300, 100, 2000, 256),
     "signals": Sizes(2000, 500, 2000, 320),
     "docstrings": Sizes(1000, 250, 1100, 96),
     "boards": Sizes(3000, 750, 2000, 320),
     "animals": Sizes(2000, 500, 2000, 256),
     "sections": Sizes(3000, 750, 2000, 192),
     "thumbs": Sizes(8000, 1500, 2000, 320),
-    "digits28": Sizes(1500, 375, 2000, 192),
+    "digits28": Sizes(400, 120, 2000, 256),
     "tongues": Sizes(2000, 500, 2000, 160),
     "tiles": Sizes(2500, 600, 2000, 256),
 }
@@ -526,7 +526,7 @@ def train(chosen: argparse.Namespace) -> None:
     until = time.monotonic() + chosen.seconds
     which, of = map(int, chosen.part.split("/"))
     tasks = {name: prepare(chosen.folder / "tasks" / f"{name}.npz", TASKS[name]) for name in chosen.task}
-    rows = [row for row in read_lines(chosen.rows) if "genome" in row]
+    rows = [row for path in (chosen.rows, *chosen.beside) for row in read_lines(path) if "genome" in row]
     there = {key(row) for row in rows}
     spent = {name: sum(row["seconds"][0] for row in rows if row["task"] == name) for name in tasks}
     waiting = {name: enumerate(jobs(name, each)) for name, each in tasks.items()}
@@ -563,6 +563,7 @@ def main() -> None:
     command.add_argument("--seconds", type=float, default=math.inf)
     command.add_argument("--networks", type=int, default=240)
     command.add_argument("--part", default="0/1")
+    command.add_argument("--beside", nargs="*", type=Path, default=[], help="files whose rows are not made again")
     chosen = parser.parse_args()
     chosen.do(chosen)
 

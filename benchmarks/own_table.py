@@ -442,77 +442,115 @@ def print_summary(space: OwnSpace) -> None:
         print("run:", ", ".join(f"{name} {value}" for name, value in run.items()))
     _print_tasks(space)
     _print_agreement(space)
+    _print_transfer(space)
     _print_recipes(space)
 
 
 def _print_tasks(space: OwnSpace) -> None:
-    print("\ntask: networks, seconds of one core for a median full training; best, by hand; sd of a seed, its noise")
+    shares = ", ".join(f"1/{round(1 / share)}" for share in space.shares)
+    print(
+        "\ntask: networks; seconds of one core for a median full training; the best, and by hand; deviation of a seed,"
+    )
+    print(f"noise of what is seen; mean of the better half after falls at {shares}")
     for task, sizes in space.tasks.items():
-        known, pool = space.known(task), [*space.usual(task).values()]
+        known = space.known(task)
         if not known.rows:
             continue
         key = max(known.rows, key=lambda key: known.rows[key].judged)
-        hand = next((f"{known.rows[k].judged:.1%}" for k in BY_HAND if k in known.rows), "-")
-        again = space.usual(task, seed=1)
-        differences = [
-            a.judged - b.judged
-            for k, t in space.usual(task).items()
-            if k in again and (a := t.at(1.0)) and (b := again[k].at(1.0))
-        ]
         best = known.rows[key].judged
+        hand = next((f"{known.rows[k].judged:.1%}" for k in BY_HAND if k in known.rows), "-")
+        squares = [(a.judged - b.judged) ** 2 / 2 for a, b in _twice(space, task)]
+        spread = f"{math.sqrt(_mean(squares)):.1%} (n = {len(squares)})" if squares else "-"
         noise = math.sqrt(best * (1 - best) / sizes["seen"])
-        spread = f"{math.sqrt(_mean(d * d for d in differences) / 2):.2%}" if differences else "-"
-        print(
-            f"{task:<11}{len(known.rows):>4} {_unit(pool, sizes):6.1f} s  {best:6.1%} ({key}), {hand}; "
-            f"{spread} (n = {len(differences)}), {noise:.1%} of {sizes['seen']} seen"
-        )
+        curve = [_mean(p.judged for t in _better(space, task) if (p := t.at(share))) for share in space.shares]
+        unit = _unit([*space.usual(task).values()], sizes)
+        print(f"{task:<11}{len(known.rows):>4} {unit:6.1f} s  {best:6.1%} ({key}), {hand}; ", end="")
+        print(f"{spread}, {noise:.1%}; {' '.join(f'{value:.1%}' for value in curve)}")
+
+
+def _twice(space: OwnSpace, task: str) -> list[tuple[Point, Point]]:
+    """The ends of full trainings of the same network with two seeds."""
+    first, again = space.usual(task), space.usual(task, seed=1)
+    return [(a, b) for k in first if k in again and (a := first[k].at(1.0)) and (b := again[k].at(1.0))]
+
+
+def _better(space: OwnSpace, task: str) -> list[Training]:
+    """The half of the networks whose full trainings are judged the better ones: where it is decided."""
+    full = [(late.judged, t) for t in space.usual(task).values() if (late := t.at(1.0))]
+    full.sort(key=lambda pair: -pair[0])
+    return [t for _, t in full[: (len(full) + 1) // 2]]
 
 
 def _print_agreement(space: OwnSpace) -> None:
     shares = [share for share in space.shares if share < 1]
-    print("\nSpearman of what is seen at a share with the judged full training, all networks / the better half")
-    print(" " * 16 + "".join(f"{f'{name} at 1/{round(1 / share)}':>17}" for name in LOOKS for share in shares))
-    table = []
-    for task in space.tasks:
-        cells, numbers = [], []
-        for look in LOOKS.values():
-            for share in shares:
-                rho, count = agreements(space, task, share, look)
-                numbers += [rho, _among_the_better(space, task, share, look)]
-                cells.append(f"{rho:.2f} /{numbers[-1]:5.2f}")
-        table.append(numbers)
-        print(f"{task:<11}{count:>4} " + "".join(f"{cell:>17}" for cell in cells))
-    means = np.nanmean(np.array(table), axis=0)
-    cells = [f"{rho:.2f} /{half:5.2f}" for rho, half in zip(means[::2], means[1::2], strict=True)]
-    print(f"{'mean':<16}" + "".join(f"{cell:>17}" for cell in cells))
-    for length in (length for length in space.shares if length < 1):
-        rhos = []
+    print("\nSpearman of what is seen at a share with the judged full training: all networks / the better half of them")
+    print(f"{'':<16}" + "".join(f"{f'at 1/{round(1 / share)}':>14}" for share in shares))
+    for name, look in LOOKS.items():
+        rows = []
         for task in space.tasks:
-            full, short = space.usual(task, kind="one-cycle"), space.usual(task, kind="one-cycle", length=length)
-            pairs = [
-                (a.seen, b.judged) for k in full if k in short and (a := short[k].at(length)) and (b := full[k].at(1.0))
-            ]
-            if not math.isnan(rho := rank_agreement(pairs)):
-                rhos.append((rho, len(pairs)))
+            all_of_them = [agreements(space, task, share, look) for share in shares]
+            half = [_among_the_better(space, task, share, look) for share in shares]
+            if all_of_them[0][1] >= FEWEST:
+                rows.append([[rho for rho, _ in all_of_them], half])
+                if name == "fall":
+                    _print_cells(f"{task:<11}{all_of_them[0][1]:>4}", rows[-1])
+        if rows:
+            _print_cells(f"mean, {name}", np.nanmean(np.array(rows), axis=0))
+    for length in shares:
+        rhos = [pair for task in space.tasks if (pair := _one_cycles(space, task, length))[1] >= FEWEST]
         if rhos:
-            rho, count = np.mean(rhos, axis=0)
+            rho, count = np.nanmean(rhos, axis=0)
             print(f"one-cycle of 1/{round(1 / length)} against a full one-cycle: ", end="")
             print(f"{rho:.2f} over {len(rhos)} tasks of {count:.1f} networks")
 
 
+FEWEST = 5
+"""Networks below which a rank correlation says nothing."""
+
+
+def _print_cells(title: str, rows: Any) -> None:
+    print(f"{title:<16}" + "".join(f"{f'{rho:.2f} /{half:5.2f}':>14}" for rho, half in zip(*rows, strict=True)))
+
+
+def _one_cycles(space: OwnSpace, task: str, length: float) -> tuple[float, int]:
+    """How well a short one-cycle training ranks what full ones are judged, and of how many networks."""
+    full, short = space.usual(task, kind="one-cycle"), space.usual(task, kind="one-cycle", length=length)
+    both = [(short[k].at(length), full[k].at(1.0)) for k in full if k in short]
+    return rank_agreement([(a.seen if a else 0.0, b.judged if b else 0.0) for a, b in both]), len(both)
+
+
 def _among_the_better(space: OwnSpace, task: str, share: float, look: Callable[[Point], float]) -> float:
-    """The same among the half of the networks whose full trainings are the better ones: where it is decided."""
-    full = [(late, t) for t in space.usual(task).values() if (late := t.at(1.0))]
-    full.sort(key=lambda pair: -pair[0].judged)
-    pairs = [(look(early), late.judged) for late, t in full[: (len(full) + 1) // 2] if (early := t.at(share))]
-    return rank_agreement(pairs)
+    ends = [(t.at(share), t.at(1.0)) for t in _better(space, task)]
+    return rank_agreement([(look(early), late.judged) for early, late in ends if early and late])
+
+
+def _print_transfer(space: OwnSpace) -> None:
+    """Whether a network's rank on other tasks tells its rank on this one: all that experience could rest on."""
+    print("\nSpearman of judged full trainings with the mean rank on the other tasks of the kind, same networks")
+    for text in (False, True):
+        kind = [task for task, sizes in space.tasks.items() if bool(Shape(*sizes["shape"]).vocabulary) == text]
+        ranks = {task: _ranks(space.known(task)) for task in kind}
+        for task, own in ranks.items():
+            others = [ranks[other] for other in kind if other != task]
+            pairs = [
+                (_mean(rank[key] for rank in others if key in rank), own[key])
+                for key in own
+                if any(key in rank for rank in others)
+            ]
+            print(f"{task:<11}{rank_agreement(pairs):6.2f} (n = {len(pairs)})")
+
+
+def _ranks(known: Known) -> dict[str, float]:
+    """The share of the networks that each one is at least as good as."""
+    values = np.array([row.judged for row in known.rows.values()])
+    return {key: float((values <= row.judged).mean()) for key, row in known.rows.items()}
 
 
 def _kind_of(genome: Genome) -> str:
     if not genome.convolutions:
         return "no convolution"
     head = {PoolHead: "pooled head", DenseHead: "flattened head"}[type(genome.head)]
-    return f"{head}, {'normed' if ' ' in genome.key and '.bn' in genome.key else 'not normed'}"
+    return f"{head}, {'normed' if '.bn' in genome.key else 'not normed'}"
 
 
 def _print_recipes(space: OwnSpace) -> None:

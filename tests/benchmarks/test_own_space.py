@@ -110,7 +110,15 @@ def test_what_diverges_is_a_row_that_says_so(pictures: Prepared):
 def test_a_killed_run_goes_on_where_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(own_space, "TASKS", {"digits": SMALL, "trec": SMALL})
     rows = folder / "rows.jsonl"
-    chosen = {"folder": folder, "rows": rows, "task": ["digits", "trec"], "part": "0/1", "seconds": 1e9, "networks": 1}
+    chosen = {
+        "folder": folder,
+        "rows": rows,
+        "task": ["digits", "trec"],
+        "part": "0/1",
+        "seconds": 1e9,
+        "networks": 1,
+        "beside": [],
+    }
     own_space.train(Namespace(**chosen))
     whole = rows.read_text().splitlines()
     assert len(whole) == 1 + 4  # the run, and two trainings of each task
@@ -121,6 +129,9 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, monkeypatch: pytest.Mon
     assert lines[-1]["points"] == json.loads(whole[-1])["points"]
     own_space.train(Namespace(**{**chosen, "seconds": 0.0, "networks": 9}))  # no time: nothing new
     assert len([line for line in own_space.read_lines(rows) if "genome" in line]) == 4
+    elsewhere = folder / "elsewhere.jsonl"
+    own_space.train(Namespace(**{**chosen, "rows": elsewhere, "beside": [rows]}))  # another machine makes none of them
+    assert ["genome" in line for line in own_space.read_lines(elsewhere)] == [False]
     table = folder / "table.json.gz"
     write(pack([rows, rows], {"digits": "halves"}), table)
     space = read(table)

@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 from scipy.stats import spearmanr
 
-from neuralfinder.data import load, split
+from neuralfinder.data import source_of
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
+from neuralfinder.data.splits import split
 from neuralfinder.job.plan import Task, batch_size_for, make_plan
 from neuralfinder.job.presets import Settings, make_space
 from neuralfinder.networks.cost import Rates
@@ -44,7 +45,7 @@ def score(genome: Genome, setup: Setup, passes: float) -> float:
 
 def make_setup(data: str | None, minutes: float) -> tuple[Setup, list[Genome]]:
     """The setup of a search of so many minutes, and 100 founders it would begin with."""
-    dataset = load(data)
+    dataset = source_of(data or "digits").load()
     parts = split(dataset.labels, dataset.given_test, seed=0)
     device = find_device("auto")
     train_part, validation = (

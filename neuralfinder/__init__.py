@@ -25,6 +25,11 @@ _HOMES = {
 __all__ = ["Genome", "InputError", "Model", "NeuralFinder", "NeuralFinderError", "__version__", "parse"]
 
 
+def __dir__() -> list[str]:
+    """The public names beside what is loaded already."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Load public names on first use, so that importing the package costs no torch."""
     if name in _HOMES:

@@ -19,7 +19,7 @@ from neuralfinder import __version__
 from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, RunFolderError, lacking
 
 if TYPE_CHECKING:
-    from neuralfinder.data.sources import Source
+    from neuralfinder.data import Source
     from neuralfinder.job.presets import Settings
     from neuralfinder.search.record import Record
 
@@ -96,14 +96,14 @@ DATA_OPTIONS = [
 
 
 def _data_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options; it gets them together with DATA, as `address`."""
+    """Give a command these options; it gets them together with DATA, as `source`."""
 
     @functools.wraps(command)
     def gathered(*, data: str | None, **others: Any) -> None:
-        from neuralfinder.data.sources import address_of
+        from neuralfinder.data import source_of
 
         where = {name: others.pop(name) for name in ("test", "image_size", "text", "image", "target")}
-        command(address=address_of(data, where), **others)
+        command(source=source_of("digits" if data is None else data, **where), **others)
 
     wrapped: Callable[..., None] = gathered
     for option in reversed(DATA_OPTIONS):
@@ -125,7 +125,7 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object a line, and nothing else.")
 def search(
-    address: dict[str, Any],
+    source: Source,
     folder: Path | None,
     options: Sequence[str],
     quiet: bool,
@@ -146,30 +146,26 @@ def search(
     names = [flag.removeprefix("--").replace("-", "_") for flag, *_ in LIMITS]
     limits = {name: value for name in names if (value := chosen.pop(name)) is not None}
     settings = Settings(**chosen, options={**dict(read_option(text) for text in options), **limits})
-    _search(address, settings, folder or _default_folder(address, settings), quiet, as_json)
+    _search(source, settings, folder or _default_folder(source, settings), quiet, as_json)
 
 
 @cli.command()
 @click.argument("data", required=False)
 @_data_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def check(address: dict[str, Any], form: str) -> None:
+def check(source: Source, form: str) -> None:
     """The data doctor: what is in DATA and what would be done about it, without any training."""
     import tempfile
 
-    from neuralfinder.data import examined, split
+    from neuralfinder.data import Divided
     from neuralfinder.data.doctor import report
-    from neuralfinder.data.sources import read
-    from neuralfinder.data.tokens import tokenized
 
     with tempfile.TemporaryDirectory() as scratch:
-        whole = examined(read(address, Path(scratch)))
-        parts = split(whole.labels, whole.given_test, 0, groups=whole.groups)
-        whole = tokenized(whole, parts.train)
+        data = Divided.of(source.load(Path(scratch)), seed=0).coded
     if form == "json":
-        click.echo(json.dumps(report(whole), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(report(data), ensure_ascii=False, indent=1))
     else:
-        click.echo("\n".join([whole.name, *(f"- {note}" for note in whole.notes)]))
+        click.echo("\n".join([data.name, *(f"- {note}" for note in data.notes)]))
 
 
 @cli.command()
@@ -186,7 +182,7 @@ def check(address: dict[str, Any], form: str) -> None:
 @_data_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def compare(
-    address: dict[str, Any],
+    source: Source,
     methods: str,
     seeds: int,
     limit: int | None,
@@ -200,13 +196,12 @@ def compare(
     """
     from neuralfinder.comparison.compare import Comparison
     from neuralfinder.comparison.pages import compare_and_write
-    from neuralfinder.data.sources import Source
     from neuralfinder.job.presets import Settings
 
     names = tuple(name.strip() for name in methods.split(",") if name.strip())
     settings = Settings(**chosen)
-    comparison = Comparison(address, Source.at(address).fingerprint, limit, names, tuple(range(seeds)), settings)
-    folder = folder or _default_folder({**address, "limit": limit}, settings, "compare-")
+    comparison = Comparison(source, limit, names, tuple(range(seeds)), settings)
+    folder = folder or _default_folder(source, settings, "compare-", limit=limit)
     try:
         text = compare_and_write(comparison, folder, published, click.echo)
     except KeyboardInterrupt:
@@ -222,7 +217,7 @@ def resume(folder: Path, quiet: bool) -> None:
     """Go on with RUN where it was stopped, with the settings it was begun with."""
     with _record(folder) as record:
         source, settings = _recorded(record, folder)
-    _search(dict(source.address), settings, folder, quiet)
+    _search(source, settings, folder, quiet)
 
 
 @cli.command()
@@ -274,14 +269,14 @@ def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
 
 def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
     """Data and settings that a run was begun with."""
-    from neuralfinder.data.sources import Source
+    from neuralfinder.data import source_at
     from neuralfinder.job.presets import Settings
     from neuralfinder.show.report import beginning
 
     began = beginning(record)
     if not began["address"]:
         raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
-    return Source.at(began["address"]), Settings(**began["settings"])
+    return source_at(began["address"]), Settings(**began["settings"])
 
 
 @cli.command("report")
@@ -325,7 +320,7 @@ def dashboard(folder: Path, port: int, no_token: bool) -> None:
 @click.option("--image", metavar="COLUMN", help="Column of a table with paths of pictures. [found by its name]")
 def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, image: str | None) -> None:
     """Classes of pictures or texts: files, folders of files, .npz files with X, tables of texts or of paths."""
-    from neuralfinder.data import Columns
+    from neuralfinder.data.tables import Columns
     from neuralfinder.show import report
     from neuralfinder.training.model import Model
     from neuralfinder.training.predict import predictions
@@ -367,14 +362,9 @@ def _listed(what: str) -> Iterable[tuple[str, str]]:
         case "genes":
             return [(form, meaning) for form, (_, meaning) in GENES.items()]
         case "datasets":
-            from neuralfinder.data.hub import NAMED
+            from neuralfinder.data.sources import SOURCES
 
-            return [
-                ("digits", "1,797 hand-written digits of 8x8 pixels that come with scikit-learn"),
-                ("docstrings", "texts: which installed library does a docstring come from?"),
-                *((name, f"{meaning}; downloaded once") for name, (_, meaning) in NAMED.items()),
-                ("hf:NAME", "any data set of the Hugging Face Hub with pictures or texts and labels; downloaded once"),
-            ]
+            return [row for source in SOURCES.values() for row in source.names().items()]
         case _:
             values = {
                 name: [f"{preset}: {option_values(preset)[name]}" for preset in PRESETS] for name in option_defaults()
@@ -382,19 +372,15 @@ def _listed(what: str) -> Iterable[tuple[str, str]]:
             return [(name, ", ".join(each)) for name, each in values.items()]
 
 
-def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bool, as_json: bool = False) -> None:
+def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_json: bool = False) -> None:
     from neuralfinder.job.status import Status
     from neuralfinder.show.report import summary
     from neuralfinder.show.terminal import view
 
     status = Status(started=STARTED, budget_seconds=settings.minutes and settings.minutes * 60)
-    name = address["source"] or "digits"
-    status.say(f"NeuralFinder {__version__}: {name}, seed {settings.seed}, preset {settings.preset}, into {folder}")
+    status.say(f"NeuralFinder {__version__}: {source}, seed {settings.seed}, preset {settings.preset}, into {folder}")
     try:
         with view(status, quiet, folder / "run.sqlite" if as_json else None):
-            from neuralfinder.data.sources import Source
-
-            source = Source.at(address)
             from neuralfinder.job.run import run
 
             _, result = run(source, settings, folder, status)
@@ -405,10 +391,10 @@ def _search(address: dict[str, Any], settings: Settings, folder: Path, quiet: bo
         click.echo("\n".join([*summary(result), f"files     {folder}/model, {folder}/result.json"]))
 
 
-def _default_folder(address: dict[str, Any], settings: Settings, prefix: str = "") -> Path:
+def _default_folder(source: Source, settings: Settings, prefix: str = "", **others: Any) -> Path:
     """A folder for this very command, so that the same command finds it again."""
-    name = Path(address["source"] or "digits").stem.encode("utf-8", "replace").decode()
-    text = json.dumps([address, settings.plain()], sort_keys=True)
+    name = Path(source.name).stem.encode("utf-8", "replace").decode()
+    text = json.dumps([source.address, others, settings.plain()], sort_keys=True)
     return Path("runs") / f"{prefix}{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 

@@ -17,12 +17,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_consistent_length, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from neuralfinder.data import Dataset, from_arrays
-from neuralfinder.data.hub import is_hub
-from neuralfinder.data.intake import from_hub
+from neuralfinder.data import source_of
+from neuralfinder.data.files import as_path
 from neuralfinder.data.labels import encode
-from neuralfinder.data.pairs import from_pairs, is_pairs
-from neuralfinder.data.texts import from_texts, is_texts
 from neuralfinder.errors import InputError
 from neuralfinder.job.presets import Settings, default_minutes
 from neuralfinder.job.status import Status
@@ -104,9 +101,12 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
         Args:
             X: pictures or texts, n of them; or both and their labels in one: a `Dataset` or `DatasetDict` of the
-                library `datasets`, or one that gives pairs of a sample and a label, as torch's do.
-            y: n labels; none beside such a data set.
-            X_test: samples of a test part, which only the final figures see; a fifth of `X` when not given.
+                library `datasets`, or one that gives pairs of a sample and a label, as torch's do; or what
+                `neuralfinder search` takes, the path of a folder, table or `.npz` file or the name of a data set; or a
+                source from `neuralfinder.data.source_of`, which says more of how such are read.
+            y: n labels; none beside data that have them.
+            X_test: samples of a test part, which only the final figures see, in the form of `X`; a fifth of `X` when
+                not given.
             y_test: their labels.
 
         Raises:
@@ -115,15 +115,13 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """
         status = Status()
         settings = self._settings()
-        data = _gathered(X, y, X_test, y_test)
+        source = source_of(X, labels=y, test=X_test, test_labels=y_test)
         with ExitStack() as stack:
-            folder = Path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            status.say(f"NeuralFinder: {len(data.labels):,} {data.kind}s, seed {self.seed}, preset {self.preset}")
+            folder = as_path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            status.say(f"NeuralFinder: {source}, seed {self.seed}, preset {self.preset}")
             with view(status, quiet=not self.verbose):
-                from neuralfinder.data.sources import Source
                 from neuralfinder.job.run import run
 
-                source = Source(data.name, data.fingerprint, lambda *_: data)
                 self.model_, self.result_ = run(source, settings, folder, status)
             with Record(folder / "run.sqlite", readonly=True) as record:
                 self.leaderboard_ = leaderboard(read_archive(record.read()).best(LEADERBOARD))
@@ -133,14 +131,14 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels `(n,)` of pictures or texts, or of a single one: a picture `(height, width)`, a str."""
+        """Labels `(n,)` of pictures or texts, or of a single one, in any form that `Model.predict_proba` takes."""
         check_is_fitted(self)
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+        return self.model_.predict(X)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities `(n, classes)`, columns in the order of `classes_`."""
         check_is_fitted(self)
-        return self.model_.probabilities(self.model_.samples(X))
+        return self.model_.predict_proba(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Share of pictures, 0..1, whose label is answered; a label that training lacked is never answered.
@@ -197,15 +195,6 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def _counts(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("candidates", "epochs", "finalists", "final_epochs", "workers")}
-
-
-def _gathered(X: Any, y: Any, X_test: Any, y_test: Any) -> Dataset:
-    """What `fit` is given as a data set."""
-    if y is None and is_hub(X):
-        return from_hub(X if X_test is None else {"train": X, "test": X_test})
-    if y is None and is_pairs(X):
-        return from_pairs(X, X_test)
-    return (from_texts if is_texts(X) else from_arrays)(X, y, X_test=X_test, y_test=y_test)
 
 
 def _whole(name: str, given: Any) -> int:

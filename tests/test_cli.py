@@ -525,7 +525,7 @@ def settings_of(monkeypatch):
 
     def of(*arguments):
         seen = []
-        monkeypatch.setattr(cli, "_search", lambda address, settings, folder, quiet, as_json: seen.append(settings))
+        monkeypatch.setattr(cli, "_search", lambda source, settings, folder, quiet, as_json: seen.append(settings))
         outcome = call("search", *arguments)
         return seen[0] if seen else outcome.refused()
 
@@ -718,7 +718,8 @@ def test_the_default_folder_is_found_again_by_the_same_command(tmp_path, monkeyp
     assert folder.name.startswith("digits-")
     assert f"{Path('runs') / folder.name} is finished" in call("search", *SMALL).out
     seen = []
-    monkeypatch.setattr(cli, "_search", lambda address, settings, folder, quiet, as_json: seen.append(folder))
+    monkeypatch.setattr(cli, "_search", lambda source, settings, folder, quiet, as_json: seen.append(folder))
+    (tmp_path / "digits").mkdir()
     for more in ((), ("--seed", "1"), ("--set", "r=0.1"), (str(tmp_path / "digits"),)):
         call("search", *SMALL, *more)
     assert [path.name == folder.name for path in seen] == [True, False, False, False]

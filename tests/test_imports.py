@@ -43,7 +43,7 @@ LIGHT = "training.recipes job.presets job.plan job.status"
 
 INSIDE_FUNCTIONS = {
     "torch": "seeds estimator", "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
-    "datasets": "data.hub",
+    "datasets": "data.sources.hub",
 }  # fmt: skip
 """Who else may import it within a function."""
 

@@ -12,19 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.comparison.references import REFERENCES, build_reference
-from neuralfinder.data import Dataset
+from neuralfinder.data import Divided
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
 from neuralfinder.job.finish import judged, with_views
 from neuralfinder.job.plan import SAFETY, TESTING_SHARE, VIEWS
-from neuralfinder.job.prepare import divided, make_setup
+from neuralfinder.job.prepare import make_setup, open_test
 from neuralfinder.job.presets import PRESETS, Settings
 from neuralfinder.job.run import WRITING_SECONDS
 from neuralfinder.job.status import Status
 from neuralfinder.networks.cost import looking_steps
 from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds, torch_seed
-from neuralfinder.training.batches import Part
 from neuralfinder.training.machine import find_device, keep_memory
 from neuralfinder.training.model import Predictor
 from neuralfinder.training.train import EVALUATION_BATCH, Clock, Diverged, Setup, forward_seconds, step_seconds, train
@@ -51,10 +50,10 @@ class Enlarged(nn.Module):
         return logits
 
 
-def measure_reference(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
+def measure_reference(name: str, data: Divided, settings: Settings) -> dict[str, Any]:
     """Train the hand-made network `name` for the settings' minutes, from now, and test it.
 
-    The data are split as for a search with this seed; the recipe is that of finalists. The number of epochs follows
+    The data are divided as for a search with this seed; the recipe is that of finalists. The number of epochs follows
     from the time, less what testing takes, and is at most that of finalists. A network that diverges, or knows no more
     than the commonest class after a quarter or half of its training, begins again at a lower rate.
 
@@ -70,19 +69,19 @@ def measure_reference(name: str, data: Dataset, settings: Settings) -> dict[str,
         return compute(executor, _measure, name, data, settings)
 
 
-def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
+def _measure(name: str, data: Divided, settings: Settings) -> dict[str, Any]:
     started = time.monotonic()
-    if data.is_text:
+    pictures, parts = data.coded, data.split
+    if pictures.is_text:
         raise InputError(name, given="used on texts", expected="pictures", mend="compare strategies on texts")
     device = find_device(settings.device)
-    data, parts = divided(data, settings)
-    setup = make_setup(data, parts, settings, device, Status())
+    setup = make_setup(data, settings, device, Status())
     deadline = started + 60 * (settings.minutes or 1.0) - WRITING_SECONDS
-    recipe = PRESETS[settings.preset].recipes(data.shape)[1]
+    recipe = PRESETS[settings.preset].recipes(pictures.shape)[1]
     setup = dataclasses.replace(setup, recipe=recipe, clock=Clock(deadline))
     smallest = REFERENCES[name].smallest
-    small = min(data.shape.height, data.shape.width) < smallest
-    build = partial(_build, name, data.shape, len(data.classes), smallest if small else None)
+    small = min(pictures.shape.height, pictures.shape.width) < smallest
+    build = partial(_build, name, pictures.shape, len(pictures.classes), smallest if small else None)
     looks = len(parts.validation) + len(parts.test)
     for rate in (1.0, *SLOWER):
         slower = dataclasses.replace(setup, recipe=recipe.times(rate))
@@ -96,9 +95,9 @@ def _measure(name: str, data: Dataset, settings: Settings) -> dict[str, Any]:
         raise NothingTrainedError(f"{name} is at chance after a quarter of its training, at three learning rates")
     predictor, epochs, improvements, views = figures
     predictor, validation = with_views(setup, predictor, views)
-    test = Part.of(data.samples, data.labels, parts.test, device)
+    test = open_test(data, device, whole=False)
     return {
-        **judged(test.labels.cpu().numpy(), predictor.predict(test, setup.bf16)),
+        **judged(test.labels.cpu().numpy(), predictor.answers(test, setup.bf16)),
         "validation_accuracy": validation,
         "parameters": sum(p.numel() for p in predictor.network.parameters()),
         "epochs": epochs,

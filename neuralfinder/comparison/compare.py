@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.comparison.references import REFERENCES
+from neuralfinder.data import Divided, Source, source_of
 from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
 from neuralfinder.job.presets import Settings
 from neuralfinder.search.record import Record
@@ -26,16 +27,14 @@ class Comparison:
     """What is compared.
 
     Attributes:
-        address: where the data come from, as `search` has it.
-        fingerprint: of the data.
+        source: where the data come from.
         limit: most pictures beside the test part, `None` for all.
         methods: names of strategies and hand-made networks.
         seeds: each method is run with each; the same seed splits the data alike for all methods.
         settings: minutes, preset, device and whatever else all methods share.
     """
 
-    address: dict[str, Any]
-    fingerprint: str
+    source: Source
     limit: int | None
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -61,6 +60,7 @@ class Comparison:
     def plain(self) -> dict[str, Any]:
         """Plain values for the record."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        own |= {"source": self.source.address, "fingerprint": self.source.fingerprint()}
         plain: dict[str, Any] = json.loads(json.dumps({**own, "settings": self.settings.plain()}))
         return plain
 
@@ -142,25 +142,23 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
     """Run one method and write its row; the minutes begin when the data are in memory."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
-    from neuralfinder.data import limited
-    from neuralfinder.data.sources import read
-    from neuralfinder.data.tokens import tokenized
+    from neuralfinder.data.splits import limited
     from neuralfinder.job.prepare import divided
     from neuralfinder.training.machine import describe, find_device
 
     row: Row = {"method": method, "seed": seed}
     try:
-        data = read(comparison.address, folder)
-        data = data if comparison.limit is None else limited(data, comparison.limit)
+        loaded = comparison.source.load(folder)
+        loaded = loaded if comparison.limit is None else limited(loaded, comparison.limit)
         settings = dataclasses.replace(comparison.settings, seed=seed)
-        data, parts = divided(data, settings)
-        coded = tokenized(data, parts.train)
+        data = divided(loaded, settings)
+        seen = data.coded
         row["task"] = {
-            "name": data.name,
-            "notes": " ".join(coded.notes),
-            "shape": str(coded.shape),
-            "classes": len(data.classes),
-            **{part: len(getattr(parts, part)) for part in ("train", "validation", "test")},
+            "name": seen.name,
+            "notes": " ".join(seen.notes),
+            "shape": str(seen.shape),
+            "classes": len(seen.classes),
+            **{part: len(getattr(data.split, part)) for part in ("train", "validation", "test")},
             "device": describe(find_device(settings.device)),
             "torch": version("torch"),
         }
@@ -175,15 +173,13 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
     answer.write_text(json.dumps(row), encoding="utf-8")
 
 
-def _search(data: Any, settings: Settings, folder: Path) -> Row:
+def _search(data: Divided, settings: Settings, folder: Path) -> Row:
     """Figures of a whole search."""
-    from neuralfinder.data.sources import Source
     from neuralfinder.job.run import run
     from neuralfinder.job.status import Status
     from neuralfinder.show.report import improvements, trained_epochs
 
-    source = Source(data.name, data.fingerprint, lambda *_: data)
-    _, result = run(source, settings, folder, Status())
+    _, result = run(source_of(data.raw), settings, folder, Status())
     with Record(folder / "run.sqlite", readonly=True) as record:
         scores = [event.data["score"] for event in record.read() if event.kind == "result" and event.data["score"]]
         return {

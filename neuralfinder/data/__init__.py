@@ -1,9 +1,14 @@
 """Labelled pictures and texts in, parts out: no torch.
 
-    intake       the door: folders, tables, arrays, bundled sets -> `Dataset`
-    sources      where the data of a run are, and how they are read again
-    folders, pictures, reading, arrays, tables, texts, pairs, hub, docstrings
-                 the ways in, one a form of data
+    sources      what a user names -> `Source` -> `Dataset`; a file a kind, and the literal list of them
+    folders, tables
+                 which files or rows there are, and of which class
+    files        what files of samples are called, and what is said of those that cannot be read
+    pictures, reading, memory
+                 one picture file, many of them, and where these do not fit
+    arrays, texts, pairs
+                 samples in memory
+    inputs       samples to predict on, in all these forms
     labels       labels as given -> indices into sorted classes
     dataset      labelled samples as the rest of the package sees them
     findings     what is said about data
@@ -11,30 +16,16 @@
     mirror       whether pictures may be mirrored
     splits       which samples are for training, validation and test
     tokens       texts -> lines of token numbers
+    divided      the data of one run: the parts, and every form that trainings take
 
-It gives a `Dataset` and its findings, and changes no label and no sample. Start with `intake`.
+It gives a `Dataset` and its findings, and changes no label and no sample. Start with `sources`.
 """
 
 from __future__ import annotations
 
-from neuralfinder.data.arrays import as_pictures, from_arrays
+from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Dataset
-from neuralfinder.data.doctor import examined
-from neuralfinder.data.intake import fingerprint, load
-from neuralfinder.data.pictures import read_pictures
-from neuralfinder.data.splits import Split, limited, split
-from neuralfinder.data.tables import Columns
+from neuralfinder.data.divided import Divided
+from neuralfinder.data.sources import Source, source_at, source_of
 
-__all__ = [
-    "Columns",
-    "Dataset",
-    "Split",
-    "as_pictures",
-    "examined",
-    "fingerprint",
-    "from_arrays",
-    "limited",
-    "load",
-    "read_pictures",
-    "split",
-]
+__all__ = ["Dataset", "Divided", "Source", "from_arrays", "source_at", "source_of"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 from collections import Counter
@@ -10,67 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuralfinder.data.files import PICTURES, TEXTS, Kind, SampleFile
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.errors import InputError, some
-
-FORMATS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png",),
-    "GIF": (".gif",),
-    "BMP": (".bmp",),
-    "TIFF": (".tif", ".tiff"),
-    "WEBP": (".webp",),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
-}
-"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called. Its other decoders are
-old, rare or start other programs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of sample: what it is called, and the suffixes of its files."""
-
-    name: str
-    suffixes: frozenset[str]
-
-    @property
-    def layout(self) -> str:
-        """How a folder of such files has to look."""
-        return f"one sub-folder of {self.name}s per class, or train/ and test/ with such sub-folders"
-
-
-PICTURES = Kind("picture", frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes))
-TEXTS = Kind("text", frozenset([".txt"]))
 
 PART_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
-@dataclass(frozen=True, slots=True)
-class SampleFile:
-    """A picture or text file.
-
-    Attributes:
-        path: where it lies.
-        relative: its name for people, the path within its part.
-        label: its class.
-        size: in bytes.
-        content: of a file that lies nowhere by itself.
-    """
-
-    path: str
-    relative: str
-    label: str
-    size: int
-    content: bytes | None = None
-
-    @property
-    def source(self) -> str | bytes:
-        """What to open."""
-        return self.path if self.content is None else self.content
-
-
 @dataclass(frozen=True)
-class Part:
+class ClassFolders:
     """The files of a folder with one sub-folder per class, sorted, and what was ignored."""
 
     root: Path
@@ -80,10 +27,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Found:
-    """The files of a data set: the training part, and the test part where one came."""
+    """The files of a data set, all of a kind: the training part, and the test part where one came."""
 
-    train: Part
-    test: Part | None
+    kind: Kind
+    train: ClassFolders
+    test: ClassFolders | None
     findings: tuple[Finding, ...]
 
     @property
@@ -105,32 +53,6 @@ class Found:
                 line = f"{name}\0{file.relative}\0{file.size}\0"
                 digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()
-
-
-def existing(source: str | Path, what: str) -> Path:
-    """The path of something that exists.
-
-    Args:
-        source: a path.
-        what: the argument's name, for messages.
-
-    Raises:
-        InputError: nothing is there; names the nearest name that is.
-    """
-    if not str(source):
-        raise InputError(what, given="an empty text", expected="a path that exists", mend="give a path")
-    path = Path(source).expanduser()
-    if path.exists():
-        return path
-    missing, above = path, path.parent
-    while not above.is_dir() and above != above.parent:
-        missing, above = above, above.parent
-    names = [entry.name for entry in _entries(above)] if above.is_dir() else []
-    near = difflib.get_close_matches(missing.name, names, n=1)
-    mend = f"did you mean {str(above / near[0])!r}?" if near else f"check the spelling; {str(missing)!r} is not there"
-    if path.name == "digits":
-        mend = f"{mend}; the bundled digits are the plain text 'digits'"
-    raise InputError(what, given=f"{str(path)!r}, which does not exist", expected="a path that exists", mend=mend)
 
 
 def kind_of(source: Path) -> Kind:
@@ -182,10 +104,10 @@ def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found
         )
     if tested:
         findings += _compare(labels, tested, kind)
-    return Found(train, tested, findings)
+    return Found(kind, train, tested, findings)
 
 
-def _compare(labels: list[str], tested: Part, kind: Kind) -> tuple[Finding, ...]:
+def _compare(labels: list[str], tested: ClassFolders, kind: Kind) -> tuple[Finding, ...]:
     """Classes without a test sample; classes of the test part alone are an error."""
     there = {file.label for file in tested.files}
     strange = sorted(there - set(labels))
@@ -273,7 +195,7 @@ def _size(entry: os.DirEntry[str]) -> int:
         return -1
 
 
-def _scan(root: Path, kind: Kind) -> Part:
+def _scan(root: Path, kind: Kind) -> ClassFolders:
     entries = _entries(root)
     ignored = [(entry.name, "hidden") for entry in entries if _hidden(entry.name)]
     files: list[SampleFile] = []
@@ -316,4 +238,4 @@ def _scan(root: Path, kind: Kind) -> Part:
         if loose
         else None,
     )
-    return Part(root, tuple(files), present(findings))
+    return ClassFolders(root, tuple(files), present(findings))

@@ -1,7 +1,8 @@
-"""Data sets that give a sample and its label for a number, as torch's do."""
+"""Data sets that give a sample, or a sample and its label, for a number or one after the other, as torch's do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,38 +15,81 @@ from neuralfinder.errors import InputError
 
 
 def is_pairs(given: object) -> bool:
-    """Whether this has a length and items, and is no list or array."""
-    plain = isinstance(given, (str, bytes, list, tuple, dict)) or hasattr(given, "__array__")
-    return not plain and hasattr(given, "__getitem__") and hasattr(given, "__len__")
+    """Whether this gives items one by one, and is no list or array."""
+    plain = isinstance(given, (str, bytes, list, tuple, dict, Image.Image))
+    array = hasattr(given, "__array__") or hasattr(given, "toarray")
+    return not plain and not array and (hasattr(given, "__getitem__") or hasattr(given, "__iter__"))
 
 
 def from_pairs(given: Any, test: Any = None) -> Dataset:
     """A data set from one whose items are pairs: a picture (array, tensor, PIL) or a text, and a label.
 
     Args:
-        given: n pairs, such as a `torch.utils.data.Dataset`.
+        given: n pairs, such as a `torch.utils.data.Dataset` with a length, or an iterable of them that ends.
         test: pairs that are the test part.
 
     Raises:
-        InputError: items that are no pairs, pictures of unequal size, or as `from_arrays`.
+        InputError: items that are no pairs, no length and nothing to iterate over, pictures of unequal size, or as
+            `from_arrays`.
     """
     X, y = _columns(given, "X")
     X_test, y_test = (None, None) if test is None else _columns(test, "X_test")
     return (from_texts if is_texts(X) else from_arrays)(X, y, X_test=X_test, y_test=y_test)
 
 
+def samples_of(given: Any) -> list[Any]:
+    """The samples of a data set that gives these alone, or with labels, which are not looked at.
+
+    Raises:
+        InputError: no length and nothing to iterate over.
+    """
+    return [_plain(item[0] if _is_pair(item) else item) for item in _items(given, "X")]
+
+
+def _items(given: Any, what: str) -> Iterator[Any]:
+    """All items by the data set's own rules: those of an iterable as they come, others by number up to the length.
+
+    Python would count on until an `IndexError`, which torch's data sets need not raise.
+    """
+    name, length = type(given).__name__, len(given) if hasattr(given, "__len__") else None
+    if hasattr(given, "__iter__"):
+        for row, item in enumerate(given):
+            if row == length:
+                raise InputError(
+                    what, given=f"a {name} that gives more than the {length} items of its length",
+                    expected="as many as it says", mend="mend its `__len__` or its `__iter__`",
+                )  # fmt: skip
+            yield item
+    elif length is not None:
+        for row in range(length):
+            yield given[row]
+    else:
+        raise InputError(
+            what, given=f"a {name} without a length", expected="one with `__len__` or `__iter__`",
+            mend="give it a length, or a list of its items",
+        )  # fmt: skip
+
+
+def _is_pair(item: object) -> bool:
+    return isinstance(item, (tuple, list)) and len(item) == 2
+
+
 def _columns(given: Any, what: str) -> tuple[list[Any], list[Any]]:
     samples, labels = [], []
-    for row in range(len(given)):
-        item = given[row]
-        if not isinstance(item, (tuple, list)) or len(item) != 2:
+    for row, item in enumerate(_items(given, what)):
+        if not _is_pair(item):
             raise InputError(
                 what, given=f"a data set whose item {row} is a {type(item).__name__}",
                 expected="pairs of a sample and a label", mend="give arrays and labels apart",
             )  # fmt: skip
         sample, label = item
-        if isinstance(sample, Image.Image):
-            sample = np.asarray(sample if sample.mode in ("L", "RGB") else sample.convert("RGB"))
-        samples.append(sample if isinstance(sample, str) else np.asarray(sample))
+        samples.append(_plain(sample))
         labels.append(label.item() if hasattr(label, "item") else label)
     return samples, labels
+
+
+def _plain(sample: Any) -> Any:
+    """A text as it is, a picture as an array."""
+    if isinstance(sample, Image.Image):
+        return np.asarray(sample if sample.mode in ("L", "RGB") else sample.convert("RGB"))
+    return sample if isinstance(sample, str) else np.asarray(sample)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from neuralfinder.data.folders import FORMATS
+from neuralfinder.data.files import FORMATS
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -40,7 +40,7 @@ FRAMES, TURNED, TRANSPARENT = "with several frames (first one used)", "turned by
 DEEP, BILEVEL, PALETTE, GREY, COLOUR = "16-bit grey", "1-bit", "palette", "8-bit grey", "colour"
 
 
-Source = str | Path | bytes
+Encoded = str | Path | bytes
 """A picture file: its path, or its content."""
 
 
@@ -77,7 +77,7 @@ def no_warnings() -> Iterator[None]:
         yield
 
 
-def read_header(path: Source) -> Header:
+def read_header(path: Encoded) -> Header:
     """Look at a picture file without decoding it.
 
     Args:
@@ -106,7 +106,7 @@ def read_header(path: Source) -> Header:
         return Header(height, width, picture.mode in GREY_MODES, tuple(kinds), _format(picture))
 
 
-def decode(path: Source, shape: Shape) -> npt.NDArray[np.uint8]:
+def decode(path: Encoded, shape: Shape) -> npt.NDArray[np.uint8]:
     """Decode one picture file.
 
     Upright by its EXIF orientation, 16-bit grey scaled to 8 bit, transparency put on white, the first of several
@@ -138,11 +138,11 @@ def decode(path: Source, shape: Shape) -> npt.NDArray[np.uint8]:
     return pixels[np.newaxis] if shape.channels == 1 else pixels.transpose(2, 0, 1)
 
 
-def read_pictures(paths: Sequence[str | Path], shape: Shape) -> npt.NDArray[np.uint8]:
+def read_pictures(paths: Sequence[Encoded], shape: Shape) -> npt.NDArray[np.uint8]:
     """Picture files to predict on, converted as in training.
 
     Args:
-        paths: n files.
+        paths: n files, or their contents.
         shape: of the pictures the network was trained on, 1 or 3 channels.
 
     Returns:
@@ -165,7 +165,7 @@ def read_pictures(paths: Sequence[str | Path], shape: Shape) -> npt.NDArray[np.u
                 pictures[row] = decode(path, shape)
             except UnreadableError as error:
                 raise InputError(
-                    str(path),
+                    f"picture {row}" if isinstance(path, bytes) else str(path),
                     given=f"unreadable: {error}",
                     expected="a picture file",
                     mend="replace it or leave it out",
@@ -174,7 +174,7 @@ def read_pictures(paths: Sequence[str | Path], shape: Shape) -> npt.NDArray[np.u
 
 
 @contextmanager
-def _open(path: Source) -> Iterator[Image.Image]:
+def _open(path: Encoded) -> Iterator[Image.Image]:
     """An opened picture that can be used; whatever goes wrong in the block is an `UnreadableError`."""
     try:
         with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path, formats=tuple(FORMATS)) as picture:
@@ -195,7 +195,7 @@ def _open(path: Source) -> Iterator[Image.Image]:
         raise UnreadableError(" ".join(str(error).split()) or type(error).__name__) from None
 
 
-def _unidentified(path: Source) -> str:
+def _unidentified(path: Encoded) -> str:
     size = len(path) if isinstance(path, bytes) else Path(path).stat().st_size
     return "not a picture" if size else "an empty file"
 

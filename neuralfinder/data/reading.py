@@ -1,26 +1,29 @@
-"""Many picture files -> one array: two passes, over the headers and over the pixels; each picture is decoded once."""
+"""Many picture files -> one data set: two passes, over headers and over pixels; each picture is decoded once."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from neuralfinder.data.dataset import Array
+from neuralfinder.data.dataset import Array, Dataset
+from neuralfinder.data.files import FORMATS, SampleFile, check_half_readable, left_out
 from neuralfinder.data.findings import Finding, present
-from neuralfinder.data.folders import FORMATS, SampleFile
+from neuralfinder.data.folders import Found
+from neuralfinder.data.labels import counted, encode_parts
+from neuralfinder.data.memory import allocate, compact
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
-from neuralfinder.errors import InputError, check_range, some
+from neuralfinder.data.tables import Rows, path_in
+from neuralfinder.errors import check_range
 from neuralfinder.types import Shape
 
 T = TypeVar("T")
@@ -36,6 +39,10 @@ PROGRESS_EVERY = 0.1
 """Seconds between calls of `progress`."""
 
 Progress = Callable[[int, int], None]
+"""Called with pictures done and pictures in all."""
+
+Reader = Callable[[Sequence[SampleFile], npt.NDArray[np.bool_]], "Loaded"]
+"""`read_files` with all but the files and which of them are the test part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,61 @@ class _Reporter:
     def end(self) -> None:
         if self.progress:
             self.progress(self.total, self.total)
+
+
+def from_folder(name: str, found: Found, reader: Reader) -> Dataset:
+    """A data set from the picture files of a folder.
+
+    Raises:
+        InputError: as `read_files`, or classes that cannot be used.
+    """
+    files = found.files
+    labels = [file.label for file in files]
+    data = _dataset(name, files, labels, len(found.train.files), reader, str(found.train.root))
+    return replace(data, findings=(*data.findings, *found.remarks), fingerprint=found.fingerprint())
+
+
+def from_rows(name: str, rows: Rows, homes: tuple[Path, Path], reader: Reader, source: str) -> Dataset:
+    """A data set from the rows of tables; it has no fingerprint yet.
+
+    Args:
+        name: a name for people.
+        rows: of pictures.
+        homes: the folders from which paths in the two parts are seen.
+        reader: decodes them.
+        source: where they come from, for messages.
+
+    Raises:
+        InputError: rows without a path, as `read_files`, or classes that cannot be used.
+    """
+    files = [
+        in_table(cell, homes[place >= rows.first], str(label), row)
+        for place, (cell, label, row) in enumerate(zip(rows.cells, rows.labels, rows.names, strict=True))
+    ]
+    data = _dataset(name, files, rows.labels, rows.first, reader, source)
+    return replace(data, findings=(*data.findings, *rows.findings))
+
+
+def in_table(cell: object, home: Path, label: str, row: str) -> SampleFile:
+    """The picture that a cell holds or tells the path of.
+
+    Raises:
+        InputError: it does neither.
+    """
+    if isinstance(cell, dict) and isinstance(content := cell.get("bytes"), bytes):
+        return SampleFile("", f"{row} {cell.get('path') or ''}".strip(), label, len(content), content)
+    path = cell.get("path") if isinstance(cell, dict) else cell
+    return SampleFile(str(path_in(home, path, row)), str(path), label, 0)
+
+
+def _dataset(name: str, files: list[SampleFile], labels: list[Any], first: int, reader: Reader, source: str) -> Dataset:
+    """Of files of which those after the `first` are the test part."""
+    loaded = reader(files, np.arange(len(files)) >= first)
+    kept = [labels[place] for place in loaded.places]
+    indices, classes, given_test = encode_parts(kept, int((loaded.places < first).sum()), source, "the test part")
+    names = tuple(files[place].relative for place in loaded.places)
+    data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names)
+    return replace(data, findings=(counted(data), *loaded.findings))
 
 
 def read_files(
@@ -102,7 +164,7 @@ def read_files(
             reporter.step(1 if place in headers else 2)
         check_half_readable(files, in_test, failures)
         shape = choose_shape([header for place, header in headers.items() if not in_test[place]], image_size)
-        images, on_disk = _allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
+        images, on_disk = allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
         places = list(headers)
         store = partial(_store, files=files, places=places, images=images, shape=shape)
         for row, reason in enumerate(_each(store, range(len(places)), _workers(headers.values()))):
@@ -121,7 +183,7 @@ def read_files(
         on_disk,
     )
     return Loaded(
-        images=_compact(images, kept),
+        images=compact(images, kept),
         places=np.array([places[row] for row in kept], dtype=np.int64),
         findings=present(findings),
     )
@@ -146,18 +208,6 @@ def choose_shape(headers: Sequence[Header], image_size: int | None = None) -> Sh
     median = np.median(sizes, axis=0)
     height, width = np.maximum(1, np.round(median * min(1.0, RESIZED_SIDE / median.max()))).astype(int).tolist()
     return Shape(channels, height, width)
-
-
-def memory_bytes() -> int:
-    """The machine's memory in bytes, or a container's limit; 8 GiB where the system does not tell."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        memory = 8 * 2**30
-    try:
-        return min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        return memory
 
 
 def _header_or_reason(file: SampleFile) -> Header | str:
@@ -192,63 +242,6 @@ def _each(function: Callable[[T], R], items: Iterable[T], workers: int) -> Itera
     finally:
         # An interrupt should not wait for thousands of pictures that nobody will use.
         pool.shutdown(cancel_futures=True)
-
-
-def _allocate(size: tuple[int, ...], scratch: Path | None) -> tuple[Array, Finding | None]:
-    """An array of uint8, in a file where it would take more than a quarter of memory, and which file."""
-    if np.prod(size, dtype=np.int64) <= memory_bytes() / 4:
-        return np.empty(size, dtype=np.uint8), None
-    folder = scratch or Path(tempfile.mkdtemp(prefix="neuralfinder-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "images.npy"
-    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=size)
-    return images, Finding("on disk", f"The pictures take more than a quarter of memory and lie in {path}")
-
-
-def _compact(images: Array, kept: list[int]) -> Array:
-    """The kept rows, moved to the front in place: a copy may not fit in memory."""
-    for new, old in enumerate(kept):
-        if new != old:
-            images[new] = images[old]
-    return images[: len(kept)]
-
-
-def check_half_readable(
-    files: Sequence[SampleFile], in_test: npt.NDArray[np.bool_], failures: dict[int, str], what: str = "pictures"
-) -> None:
-    """Refuse files of which more than half of a class, in one part, is unreadable.
-
-    Args:
-        files: all files.
-        in_test: `(len(files),)` whether each belongs to the test part.
-        failures: places of the unreadable ones, and the reasons.
-        what: what the files are.
-
-    Raises:
-        InputError: names the class and some files.
-    """
-    groups = [(bool(tested), file.label) for file, tested in zip(files, in_test, strict=True)]
-    counts, broken = Counter(groups), Counter(groups[place] for place in failures)
-    for group, count in broken.items():
-        if 2 * count > counts[group]:
-            places = sorted(place for place in failures if groups[place] == group)
-            raise InputError(
-                f"class {group[1]!r}{' of the test part' if group[0] else ''}",
-                given=f"unreadable in {count} of {counts[group]} {what}: {some(_named(files, failures, places))}",
-                expected="at least half of each class readable",
-                mend="replace these files or take them away",
-            )
-
-
-def _named(files: Sequence[SampleFile], failures: dict[int, str], places: Iterable[int]) -> Iterator[str]:
-    return (f"{files[place].relative} ({failures[place]})" for place in places)
-
-
-def left_out(files: Sequence[SampleFile], failures: dict[int, str], what: str = "pictures") -> Finding | None:
-    """The files that were left out, `None` when none was."""
-    names = tuple(_named(files, failures, sorted(failures)))
-    text = f"{len(names)} unreadable {what} were left out"
-    return Finding("unreadable", text, names, "Replace them, or take them away.") if names else None
 
 
 def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None) -> Finding:

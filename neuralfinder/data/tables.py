@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neuralfinder.data.files import PICTURES, TEXTS, Kind
 from neuralfinder.data.findings import Finding
-from neuralfinder.data.folders import PICTURES, TEXTS, Kind
 from neuralfinder.errors import InputError, lacking, some
 
 SUFFIXES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"])
@@ -109,6 +109,10 @@ def _no_columns(names: Sequence[str], what: str, expected: str, target: str) -> 
     return InputError(what, given=given, expected=expected, mend=f"name them with {options}")
 
 
+NO_COLUMNS = Columns()
+"""None was named."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """The labelled rows of a table, and of a second one that is the test part.
@@ -172,6 +176,20 @@ def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
                 mend="name the columns",
             )  # fmt: skip
     return Rows(kind, cells, labels, tuple(names), first, tuple(findings))
+
+
+def path_in(home: Path, cell: object, name: str) -> Path:
+    """The path in a table's cell, as seen from the table's folder; `name` is the row's, for messages.
+
+    Raises:
+        InputError: no path.
+    """
+    if not isinstance(cell, str):
+        raise InputError(
+            name, given="without a path" if cell is None else f"of type {type(cell).__name__}",
+            expected="the path of a picture", mend="give it, or take the row away",
+        )  # fmt: skip
+    return home / cell
 
 
 def read_table(path: Path) -> Table:

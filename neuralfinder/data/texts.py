@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.data.dataset import Array, Dataset
+from neuralfinder.data.files import check_half_readable, left_out
 from neuralfinder.data.findings import Finding, present
-from neuralfinder.data.folders import TEXTS, Found
+from neuralfinder.data.folders import Found
 from neuralfinder.data.labels import check_classes, counted, encode, encode_like, encode_parts, one_hot, rows_text
-from neuralfinder.data.reading import check_half_readable, left_out
-from neuralfinder.data.tables import Columns, Rows, read_table
+from neuralfinder.data.tables import Rows
 from neuralfinder.errors import InputError
 
 EXPECTED = "texts `(n,)`: a list or an array of str"
@@ -114,12 +114,17 @@ def from_rows(name: str, rows: Rows, source: str, test: str) -> Dataset:
         InputError: cells that are no texts, or classes that cannot be used.
     """
     samples = np.empty(len(rows.cells), dtype=object)
-    samples[:] = [_text(cell, name) for cell, name in zip(rows.cells, rows.names, strict=True)]
+    samples[:] = [text_in(cell, name) for cell, name in zip(rows.cells, rows.names, strict=True)]
     indices, classes, given_test = encode_parts(rows.labels, rows.first, source, test)
     return dataset(name, samples, indices, classes, given_test, rows.findings, rows.names)
 
 
-def _text(cell: object, name: str) -> str:
+def text_in(cell: object, name: str) -> str:
+    """The text of a table's cell, empty where it is missing; `name` is the row's, for messages.
+
+    Raises:
+        InputError: something else than a text.
+    """
     if cell is None:
         return ""
     if not isinstance(cell, str):
@@ -155,28 +160,3 @@ def from_folder(name: str, found: Found) -> Dataset:
     findings = [left_out(files, failures, "texts"), *found.remarks]
     whole = dataset(name, samples, indices, classes, given_test, findings, names)
     return replace(whole, fingerprint=found.fingerprint())
-
-
-def read_column(path: Path, columns: Columns) -> list[str]:
-    """The texts of a table's column, missing ones empty.
-
-    Raises:
-        InputError: an unreadable table, or no column of texts.
-    """
-    table = read_table(path)
-    column = columns.sample_of(list(table), path.name, TEXTS)
-    return [_text(cell, f"row {row}") for row, cell in enumerate(table[column])]
-
-
-def read_text(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        InputError: an unreadable file, or one that is no UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            str(path), given=f"unreadable ({error})", expected="a text in UTF-8", mend="save it as UTF-8"
-        ) from None

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuralfinder.data.sources import Source
-from neuralfinder.data.tokens import tokenized
+from neuralfinder.data import Source
 from neuralfinder.errors import RunFolderError
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.prepare import divided, make_setup
@@ -68,9 +67,8 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
     plan, shape = Plan.read(values), Shape(**task["shape"])
     keep_memory()
     with tempfile.TemporaryDirectory() as scratch:
-        data, parts = divided(source.load(Path(scratch), lambda *_: None), settings)
-        data = tokenized(data, parts.train)
-        setup = make_setup(data, parts, settings, find_device(settings.device), Status())
+        data = divided(source.load(Path(scratch)), settings)
+        setup = make_setup(data, settings, find_device(settings.device), Status())
         setup = dataclasses.replace(setup, batch_size=plan.batch_size, flip=flip, bf16=bf16, clock=clock)
         space = make_space(settings, shape, task["classes"], plan.rates, math.inf, plan.forward)
         winner = parse(finished.data["genome"])
@@ -90,7 +88,9 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
             score = None if cut else result.score
             why = "no time left" if cut else result.failure or ""
             whole = removals[0].score if removals else None
-            removals.append(Removal(place, gene, genome.key, score, why, *_change(whole, score, len(parts.validation))))
+            removals.append(
+                Removal(place, gene, genome.key, score, why, *_change(whole, score, len(data.split.validation)))
+            )
     return removals
 
 

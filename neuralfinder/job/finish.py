@@ -39,7 +39,7 @@ from neuralfinder.search.executors import Executor, compute, outcome
 from neuralfinder.search.loop import HEARTBEAT
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
-from neuralfinder.training.batches import Part, Preparation, Scaling, Views
+from neuralfinder.training.batches import Part, Scaling, Views
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.model import Model, Predictor
 from neuralfinder.training.train import Setup
@@ -107,7 +107,7 @@ class Trained:
 
 
 def finish(
-    bench: Bench, archive: Archive, classes: tuple[Any, ...], open_test: Callable[[Preparation], Part]
+    bench: Bench, archive: Archive, classes: tuple[Any, ...], open_test: Callable[[bool], Part]
 ) -> tuple[Model, dict[str, Any]]:
     """Everything after the search.
 
@@ -115,7 +115,8 @@ def finish(
         bench: plan, data, store, record and executor.
         archive: what the search found; may be empty.
         classes: labels as the user gave them.
-        open_test: gives the test part as this preparation takes it; called after everything is decided.
+        open_test: gives the test part, as the search's networks take it or, where it is told so, as those trained on
+            training and validation part do; called after everything is decided.
 
     Returns:
         The winner and the figures about it for `result.json`.
@@ -159,7 +160,7 @@ def _measure(
     linear: Linear | WordCounts | None,
     retrained: list[Trained],
     whole: Setup,
-    open_test: Callable[[Preparation], Part],
+    open_test: Callable[[bool], Part],
 ) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with."""
     setup = bench.setup
@@ -173,8 +174,8 @@ def _measure(
     refit = setup.recipe.refit and bool(again)
     if refit:
         model = again[0]
-    test = open_test(setup.preparation)
-    whole_test = open_test(whole.preparation) if again and whole.preparation != setup.preparation else test
+    test = open_test(False)
+    whole_test = open_test(True) if again and whole.preparation != setup.preparation else test
     labels = test.labels.cpu().numpy()
     logits = model.logits(whole_test if refit else test, setup.bf16)
     answers = logits.argmax(1)
@@ -197,7 +198,7 @@ def _measure(
             "small network": baseline
             and by_hand
             and {
-                "test_accuracy": _accuracy(labels, by_hand.predict(test, setup.bf16)),
+                "test_accuracy": _accuracy(labels, by_hand.answers(test, setup.bf16)),
                 "validation_accuracy": by_hand_measured,
                 "genome": baseline.genome.key,
                 "epochs": baseline.epochs,
@@ -205,7 +206,7 @@ def _measure(
             },
         },
         "refit": refit,
-        "retrained": [_accuracy(labels, each.predict(whole_test, setup.bf16)) for each in again],
+        "retrained": [_accuracy(labels, each.answers(whole_test, setup.bf16)) for each in again],
     }
     return model, figures
 

@@ -19,16 +19,15 @@ import torch
 from filelock import FileLock, Timeout
 
 import neuralfinder
+from neuralfinder.data import Source
 from neuralfinder.data.doctor import report
-from neuralfinder.data.sources import Source
-from neuralfinder.data.tokens import tokenized
 from neuralfinder.errors import RunFolderError, lacking
 from neuralfinder.job.answers import for_people
 from neuralfinder.job.budget import latest, search_limits, seconds_left
 from neuralfinder.job.finish import Bench, finish
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.plan import Plan, Task, in_words, make_plan, predict_seconds
-from neuralfinder.job.prepare import divided, make_setup, make_whole, part_for, retokenized
+from neuralfinder.job.prepare import divided, grown, make_setup, make_whole, open_test
 from neuralfinder.job.presets import PRESETS, Settings, make_space, make_strategy
 from neuralfinder.job.status import Status
 from neuralfinder.networks.chains import ChainSpace
@@ -131,18 +130,16 @@ class _Run:
         device = find_device(settings.device)
         with self.interrupts.watched(), self._computing() as executor:
             status.enter("reading")
-            data = self.source.load(self.folder, status.progress)
-            raw, parts = divided(data, settings)
-            data = tokenized(raw, parts.train)
-            status.say(*data.notes)
+            data = divided(self.source.load(self.folder, status.progress), settings)
+            seen, parts = data.coded, data.split
+            status.say(*seen.notes)
             if not self.record.last("data"):
-                self.record.append("data", [report(data)])
-            whole = retokenized(raw, data, parts, settings)
-            open_test = partial(part_for, (data, whole), parts.test, device)
-            task = Task(len(parts.train), len(parts.validation), len(parts.test), data.shape, len(data.classes))
+                self.record.append("data", [report(seen)])
+            data = grown(data, settings)
+            task = Task(len(parts.train), len(parts.validation), len(parts.test), seen.shape, len(seen.classes))
 
             status.enter("measuring")
-            setup = compute(executor, make_setup, data, parts, settings, device, status)
+            setup = compute(executor, make_setup, data, settings, device, status)
             plan, setup = self._plan(task, setup, executor)
             status.aim, status.about = plan.candidates, not plan.candidates_fixed
             space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds, plan.forward)
@@ -150,7 +147,7 @@ class _Run:
             bench = Bench(
                 plan,
                 finishing,
-                partial(make_whole, finishing, whole, parts),
+                partial(make_whole, finishing, data),
                 space,
                 self.store,
                 self.record,
@@ -176,15 +173,15 @@ class _Run:
                 pace=progress.pace,
                 seconds=seconds_left(plan, progress, stop.data["slots"] if stop else slots, interrupted),
             )
-            model, figures = finish(bench, progress.archive, data.classes, open_test)
-            self.record.append("answers", [for_people(figures.pop("answers"), data, parts.test)])
+            model, figures = finish(bench, progress.archive, seen.classes, partial(open_test, data, device))
+            self.record.append("answers", [for_people(figures.pop("answers"), seen, parts.test)])
             finish_seconds = time.monotonic() - started + self.finished_before
         result = {
             "status": "done",
             **self._common(progress, plan),
             **figures,
             "pareto": pareto_front(progress.archive),
-            "data": {"name": self.source.name, "notes": list(data.notes), **dataclasses.asdict(task)},
+            "data": {"name": self.source.name, "notes": list(seen.notes), **dataclasses.asdict(task)},
             "device": describe(device),
             "seconds": {
                 "search": search_seconds,
@@ -353,9 +350,9 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
     """
     wanted = {
         "data": source.name,
-        "fingerprint": source.fingerprint,
+        "fingerprint": source.fingerprint(),
         "settings": settings.plain(),
-        "address": dict(source.address),
+        "address": source.address,
         "version": neuralfinder.__version__,
     }
     wanted = json.loads(json.dumps(wanted))
@@ -364,7 +361,7 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
         record.append("run", [wanted])
         return
     began = event.data
-    if began["fingerprint"] != source.fingerprint:
+    if began["fingerprint"] != wanted["fingerprint"]:
         raise RunFolderError(
             str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.name} as it is",
             mend="give another --run, or the same data",

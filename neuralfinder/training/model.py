@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from neuralfinder.data.arrays import as_pictures
-from neuralfinder.data.texts import as_texts
+from neuralfinder.data.dataset import Array
+from neuralfinder.data.files import as_path
+from neuralfinder.data.inputs import inputs_of
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.errors import InputError
 from neuralfinder.networks.genome import Genome, parse
@@ -45,7 +46,7 @@ class Predictor:
     preparation: Preparation
     views: Views = PLAIN
 
-    def predict(self, part: Part, bf16: bool = False) -> np.ndarray:
+    def answers(self, part: Part, bf16: bool = False) -> np.ndarray:
         """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked."""
         return np.asarray(self.logits(part, bf16).argmax(1))
 
@@ -88,24 +89,42 @@ class Model(Predictor):
             network=network.eval(), preparation=preparation, views=views, genome=genome, shape=shape, classes=classes
         )
 
-    def samples(self, X: object) -> np.ndarray:
-        """Pictures or texts in the forms that training takes, or a single one, as `probabilities` takes them.
+    def predict(self, X: object) -> Array:
+        """Labels `(n,)`, as the user gave them in training.
+
+        Args:
+            X: as for `predict_proba`.
 
         Raises:
-            InputError: pictures for a network for texts, or the reverse, or of another shape.
+            InputError: as `predict_proba`.
         """
-        if isinstance(self.preparation, Tokens):
-            return self.preparation.encode(as_texts(X).tolist())[0]
-        return as_pictures(X, self.shape)
+        return np.asarray(np.array(self.classes)[self.predict_proba(X).argmax(1)])
 
-    def probabilities(self, samples: np.ndarray) -> np.ndarray:
-        """Class probabilities `(n, classes)` float32 of `(n, channels, height, width)`, values as in training."""
+    def predict_proba(self, X: object) -> np.ndarray:
+        """Probabilities `(n, classes)` float32, columns in the order of `classes`.
+
+        Args:
+            X: n samples or a single one. Pictures `(n, height, width)`, `(n, height, width, channels)` or
+                `(n, channels, height, width)`, values as in training, or paths of files, folders, tables or `.npz`
+                files; texts as str, or `Path`s of such; or a data set of torch or of the library `datasets`, whose
+                labels, if it has any, are not looked at.
+
+        Raises:
+            InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
+        """
+        return self.probabilities(inputs_of(X, self.shape))
+
+    def probabilities(self, samples: Array) -> np.ndarray:
+        """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)`, or of texts `(n,)`."""
+        if isinstance(self.preparation, Tokens):
+            samples = self.preparation.encode(samples.tolist())[0]
         samples = np.require(samples, requirements=["C", "W"])  # torch warns of what cannot be written to
         part = Part(torch.from_numpy(samples), torch.zeros(len(samples), dtype=torch.int64))
         return np.asarray(predict_logits(self.network, part, self.preparation, views=self.views).softmax(1).numpy())
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write `model.safetensors` and `preprocessing.json`, and for texts `tokenizer.json` of `tokenizers`."""
+        folder = as_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
         save_file(state, folder / "model.safetensors")
@@ -124,12 +143,13 @@ class Model(Predictor):
         (folder / "preprocessing.json").write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
+    def load(cls, folder: str | Path) -> Model:
         """Read what `save` wrote; `folder` may also be a run folder with `model/` in it.
 
         Raises:
             InputError: no model there, a spoilt one, or one of a newer format.
         """
+        folder = as_path(folder)
         if (folder / "model").is_dir():
             folder = folder / "model"
         paper = folder / "preprocessing.json"

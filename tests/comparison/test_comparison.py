@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from loading import load
 
 from neuralfinder import cli
 from neuralfinder.comparison import by_hand, verdict
@@ -16,7 +17,8 @@ from neuralfinder.comparison import compare as comparing
 from neuralfinder.comparison.compare import Comparison, compare
 from neuralfinder.comparison.published import ERROR_TABLES, STRATEGY_ERRORS
 from neuralfinder.comparison.references import REFERENCES
-from neuralfinder.data import limited, load, split
+from neuralfinder.data import Divided, source_of
+from neuralfinder.data.splits import limited, split
 from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.job.presets import Settings
 from neuralfinder.strategies import STRATEGIES
@@ -39,8 +41,7 @@ def rows_of(**accuracies):
 
 
 def comparison(methods=("random", "lenet-5"), seeds=(0, 1), limit=None, **settings):
-    address = {"source": None, "test": None, "image_size": None}
-    return Comparison(address, "f", limit, methods, seeds, Settings(**{"minutes": 0.1, **settings}))
+    return Comparison(source_of("digits"), limit, methods, seeds, Settings(**{"minutes": 0.1, **settings}))
 
 
 # differences
@@ -234,7 +235,7 @@ def test_a_network_that_does_not_learn_is_trained_at_a_lower_rate(monkeypatch, t
     monkeypatch.setattr(by_hand, "train", train)
     monkeypatch.setattr(by_hand, "forward_seconds", lambda *_: 1.0)  # 256 pictures; six looks at 108 are 2.5 s
     monkeypatch.setattr(by_hand, "TESTING_SHARE", share)
-    data = limited(load("digits"), 300)
+    data = Divided.of(limited(load("digits"), 300), 0)
     began = time.monotonic()
     figures = by_hand.measure_reference("lenet-5", data, Settings(minutes=0.2))
     assert rates[1] == pytest.approx(0.2 * rates[0])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuralfinder.data import as_pictures, from_arrays
+from neuralfinder.data.arrays import as_pictures, from_arrays
 from neuralfinder.data.labels import encode, encode_like
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape

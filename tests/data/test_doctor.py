@@ -14,12 +14,15 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from loading import load
 from PIL import Image
 from scenes import scene
 
 from neuralfinder.cli import cli
-from neuralfinder.data import Dataset, examined, from_arrays, load, split
+from neuralfinder.data import Dataset, from_arrays
 from neuralfinder.data.copies import exact_copies, near_copies
+from neuralfinder.data.doctor import examined
+from neuralfinder.data.splits import split
 from neuralfinder.data.texts import from_texts
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "reports" / "doctor.json"

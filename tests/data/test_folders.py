@@ -9,9 +9,10 @@ import time
 
 import numpy as np
 import pytest
+from loading import fingerprint, load
 from PIL import Image
 
-from neuralfinder.data import fingerprint, load, reading
+from neuralfinder.data import memory, reading
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -114,16 +115,16 @@ def test_class_folders_may_be_links_and_names_any_unicode(tmp_path):
 
 def test_digits_are_the_default_and_a_folder_of_that_name_needs_a_separator(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    digits = load(None)
+    digits = load("digits")
     assert digits.samples.shape == (1797, 1, 8, 8)
     assert digits.samples.dtype == np.uint8
     assert (digits.samples.min(), digits.samples.max()) == (0, 255)
     assert digits.classes == tuple(range(10))
-    assert digits.fingerprint == fingerprint("digits") == fingerprint(None)
+    assert digits.fingerprint == fingerprint("digits")
     tree(tmp_path / "digits")
     check_note(load("digits"), "Write './digits' for it")
     assert load("./digits").classes == ("cat", "dog")
-    with pytest.raises(InputError, match=r"test is 'x' beside the data set digits.*leave it out"):
+    with pytest.raises(InputError, match=r"test is 'x' for a bundled data set; expected no test part.*leave it out"):
         load("digits", test="x")
 
 
@@ -139,10 +140,10 @@ def test_npz(tmp_path):
     apart = load(tmp_path / "some.npz", test=tmp_path / "rest.npz")
     np.testing.assert_array_equal(apart.samples, data.samples)
     assert data.fingerprint == fingerprint(tmp_path / "all.npz")
-    assert apart.fingerprint == fingerprint(tmp_path / "some.npz", tmp_path / "rest.npz") == data.fingerprint
+    assert apart.fingerprint == fingerprint(tmp_path / "some.npz", test=tmp_path / "rest.npz") == data.fingerprint
     assert fingerprint(tmp_path / "some.npz") != data.fingerprint
     np.savez(tmp_path / "some.npz", X=X ^ 1, y=y)
-    assert fingerprint(tmp_path / "some.npz", tmp_path / "rest.npz") != apart.fingerprint
+    assert fingerprint(tmp_path / "some.npz", test=tmp_path / "rest.npz") != apart.fingerprint
     with pytest.raises(InputError, match=r"beside the arrays X_test and y_test.*leave one"):
         load(tmp_path / "all.npz", test=tmp_path / "rest.npz")
     with pytest.raises(InputError, match=r"image_size is 8 for a .npz file.*leave it out"):
@@ -274,9 +275,9 @@ def test_pictures_that_do_not_fit_in_memory_lie_in_a_file(tmp_path, monkeypatch)
     data = load(tmp_path / "data")
     assert not isinstance(data.samples, np.memmap)
     one = 3 * 6 * 8
-    monkeypatch.setattr(reading, "memory_bytes", lambda: 4 * 9 * one)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 4 * 9 * one)
     assert not isinstance(load(tmp_path / "data").samples, np.memmap)
-    monkeypatch.setattr(reading, "memory_bytes", lambda: 4 * 9 * one - 1)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 4 * 9 * one - 1)
     mapped = load(tmp_path / "data", scratch=tmp_path / "scratch")
     assert isinstance(mapped.samples, np.memmap)
     np.testing.assert_array_equal(mapped.samples, data.samples)
@@ -330,5 +331,5 @@ def test_every_picture_is_decoded_once(tmp_path, monkeypatch):
 
 
 def test_torch_is_not_imported_by_intake():
-    code = "import sys, neuralfinder.data as d; d.load(None); sys.exit('torch' in sys.modules)"
+    code = "import sys, neuralfinder.data as d; d.source_of('digits').load(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

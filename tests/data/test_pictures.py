@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from loading import load
 from PIL import Image
 
-from neuralfinder.data import load, read_pictures
-from neuralfinder.data.pictures import UnreadableError, decode, read_header
+from neuralfinder.data.pictures import UnreadableError, decode, read_header, read_pictures
 from neuralfinder.data.reading import choose_shape
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape

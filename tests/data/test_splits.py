@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuralfinder.data import from_arrays, split
+from neuralfinder.data import from_arrays
+from neuralfinder.data.splits import split
 from neuralfinder.errors import InputError
 
 NONE_GIVEN = np.zeros(60, dtype=bool)

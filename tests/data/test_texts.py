@@ -11,15 +11,17 @@ import torch
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loading import fingerprint, load
 
 from neuralfinder import NeuralFinder, cli
-from neuralfinder.data import Columns, fingerprint, load, split
-from neuralfinder.data.docstrings import LIBRARIES, docstrings
+from neuralfinder.data import Divided
+from neuralfinder.data.sources.docstrings import LIBRARIES, docstrings
+from neuralfinder.data.splits import split
 from neuralfinder.data.texts import as_texts, from_texts, is_texts
 from neuralfinder.data.tokens import EMBEDDING, Tokens, tokenized
 from neuralfinder.errors import InputError
 from neuralfinder.job.baselines import fit_words
-from neuralfinder.job.prepare import retokenized
+from neuralfinder.job.prepare import grown
 from neuralfinder.job.presets import Settings
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
@@ -94,7 +96,7 @@ def test_columns_are_found_by_their_names_or_named(tmp_path):
     data = load(path)
     assert data.samples[3] == "words of 3"
     assert "Texts are in column 'Review', labels in 'Category'" in " ".join(data.notes)
-    named = load(path, columns=Columns(text="id"))
+    named = load(path, text="id")
     assert named.samples[3] == "3"
 
 
@@ -108,19 +110,19 @@ def test_of_two_columns_one_name_is_enough(tmp_path):
     [
         (
             ("id", "a", "b"),
-            Columns(),
+            {},
             "'id', 'a', 'b'; expected a column of texts or of paths of pictures, and one of labels",
         ),
-        (("text", "b", "c"), Columns(), "--target"),
-        (("text", "label", "c"), Columns(text="texts"), "did you mean 'text'"),
-        (("text", "label", "c"), Columns(target="zebra"), "expected a column of a.csv"),
-        (("text", "text", "label"), Columns(), "named twice"),
+        (("text", "b", "c"), {}, "--target"),
+        (("text", "label", "c"), {"text": "texts"}, "did you mean 'text'"),
+        (("text", "label", "c"), {"target": "zebra"}, "expected a column of a.csv"),
+        (("text", "text", "label"), {}, "named twice"),
     ],
 )
 def test_columns_that_cannot_be_found_are_listed(tmp_path, header, columns, words):
     path = write_csv(tmp_path / "a.csv", [("1", "2", "3")] * 9, header)
     with pytest.raises(InputError, match=words):
-        load(path, columns=columns)
+        load(path, **columns)
 
 
 def test_h04_missing_blank_and_endless_cells(tmp_path):
@@ -260,9 +262,9 @@ def test_retrainings_know_the_words_of_the_validation_part_too():
     texts, labels = made(60)
     texts = [f"{text} w{row}w" for row, text in enumerate(texts)]
     raw = from_texts(texts, labels)
-    parts = split(raw.labels, raw.given_test, 0)
-    data = tokenized(raw, parts.train)
-    whole = retokenized(raw, data, parts, Settings())
+    divided = Divided.of(raw, 0)
+    data, parts = divided.coded, divided.split
+    whole = grown(divided, Settings()).whole
     assert whole.shape.width == data.shape.width
 
     def pieces(form, row):
@@ -272,7 +274,7 @@ def test_retrainings_know_the_words_of_the_validation_part_too():
     assert {(pieces(data, row) == 1, pieces(whole, row) == 1) for row in parts.validation} == {(False, True)}
     assert {(pieces(data, row) == 1, pieces(whole, row) == 1) for row in parts.test} == {(False, False)}
     for limit in ({"max_parameters": 10**6}, {"max_size_mb": 4.0}):
-        assert retokenized(raw, data, parts, Settings(options=limit)) is data
+        assert grown(divided, Settings(options=limit)).whole is data
 
 
 def test_a_line_is_as_long_as_nearly_all_texts_need():
@@ -353,7 +355,7 @@ def test_search_and_predict_from_the_command_line(tmp_path):
     assert ".hidden" not in asked.output
     model = Model.load(tmp_path / "run")
     assert result["parameters"] == sum(weights.numel() for weights in model.network.parameters())
-    again = model.probabilities(model.samples(texts))
+    again = model.predict_proba(texts)
     np.testing.assert_allclose(again[:, 0], [row["probabilities"]["sea"] for row in rows], atol=1e-5)
     (tmp_path / "run" / "model" / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="no whole model"):
@@ -372,7 +374,7 @@ def test_the_estimator_takes_lists_of_strings():
 
 @pytest.mark.thorough
 def test_docstrings_are_there_and_always_the_same():
-    data = docstrings()
+    data = docstrings("docstrings")
     assert data.classes == tuple(sorted(LIBRARIES))
     assert np.bincount(data.labels).min() > 100
     assert len(set(data.samples)) == len(data.samples)

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuralfinder.cli import cli
-from neuralfinder.data import from_arrays
-from neuralfinder.data.sources import Source
+from neuralfinder.data import Source, from_arrays, source_of
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.presets import Settings, make_space
 from neuralfinder.job.run import run
@@ -28,8 +27,8 @@ from neuralfinder.types import Candidate, Fidelity, Result, Shape
 def source() -> Source:
     rng = np.random.default_rng(0)
     y = np.arange(90) % 2
-    data = from_arrays((rng.integers(0, 150, (90, 8, 8)) + 90 * y[:, None, None]).astype(np.uint8), y)
-    return Source("toy", data.fingerprint, lambda *_: data)
+    data = from_arrays((rng.integers(0, 150, (90, 8, 8)) + 90 * y[:, None, None]).astype(np.uint8), y, "toy")
+    return source_of(data)
 
 
 def settings(**options: float) -> Settings:

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuralfinder.data import from_arrays
-from neuralfinder.data.sources import Source
+from neuralfinder.data import from_arrays, source_of
 from neuralfinder.errors import RunFolderError
 from neuralfinder.job.finish import seconds_needed
 from neuralfinder.job.interrupts import Interrupts
@@ -47,8 +46,8 @@ def source(seed=0):
     """Two classes of 8x8 pictures, one brighter."""
     rng = np.random.default_rng(seed)
     y = np.arange(90) % 2
-    data = from_arrays((rng.integers(0, 150, (90, 8, 8)) + 90 * y[:, None, None]).astype(np.uint8), y)
-    return Source("toy", data.fingerprint, lambda *_: data)
+    data = from_arrays((rng.integers(0, 150, (90, 8, 8)) + 90 * y[:, None, None]).astype(np.uint8), y, "toy")
+    return source_of(data)
 
 
 SMALL = {"candidates": 4, "epochs": 1, "final_epochs": 2, "finalists": 1, "world_size": 3, "seed": 0}

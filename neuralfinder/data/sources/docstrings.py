@@ -17,8 +17,6 @@ from neuralfinder.data.findings import Finding
 from neuralfinder.data.labels import encode
 from neuralfinder.data.texts import dataset
 
-NAME = "docstrings"
-
 LIBRARIES = {
     "numpy": "numpy",
     "python": None,
@@ -39,7 +37,7 @@ PASSED_OVER = frozenset(["test", "tests", "testing", "idlelib", "lib2to3", "site
 """Folders that are not looked into."""
 
 
-def docstrings() -> Dataset:
+def docstrings(name: str) -> Dataset:
     """First paragraphs of docstrings, each once, labelled with their library; the same for the same versions."""
     texts: dict[str, str] = {}
     for library, package in LIBRARIES.items():
@@ -55,7 +53,7 @@ def docstrings() -> Dataset:
     versions = ", ".join(f"{name} {version(name)}" for name, package in LIBRARIES.items() if package)
     text = f"The texts are first paragraphs of docstrings of installed libraries: Python's own, {versions}"
     origin = Finding("origin", text)
-    return dataset(NAME, samples, encoded.indices, encoded.classes, np.zeros(len(samples), dtype=bool), [origin])
+    return dataset(name, samples, encoded.indices, encoded.classes, np.zeros(len(samples), dtype=bool), [origin])
 
 
 def _home(package: str | None) -> Path:

@@ -14,16 +14,18 @@ import torch
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loading import load
 from PIL import Image
 from scenes import scene
 
 from neuralfinder import NeuralFinder
 from neuralfinder.cli import cli
-from neuralfinder.data import Columns, Dataset, load
-from neuralfinder.data.intake import from_hub
+from neuralfinder.data import Dataset
 from neuralfinder.data.labels import encode
 from neuralfinder.data.pairs import from_pairs
 from neuralfinder.data.pictures import UnreadableError, decode, no_warnings, read_header
+from neuralfinder.data.sources.hub import of_library
+from neuralfinder.data.tables import Columns
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -67,8 +69,8 @@ def test_a_table_of_paths_in_parquet_with_labels_that_are_numbers_and_a_test_tab
     for name, part in (("a", rows[:12]), ("b", rows[12:])):
         columns = {"where": [path for path, _ in part], "what": [7 + (kind == "day") for _, kind in part]}
         parquet.write_table(pyarrow.table(columns), tmp_path / f"{name}.parquet")
-    named = Columns(image="where", target="what")
-    data = load(tmp_path / "a.parquet", test=tmp_path / "b.parquet", columns=named)
+    named = {"image": "where", "target": "what"}
+    data = load(tmp_path / "a.parquet", test=tmp_path / "b.parquet", **named)
     assert data.classes == (7, 8)
     assert data.given_test.tolist() == [False] * 12 + [True] * 4
     assert data.name_of(13) == "files/13.png of the test part"
@@ -81,7 +83,7 @@ def test_paths_that_lead_nowhere_are_told(tmp_path):
     with pytest.raises(InputError, match="row 12 is without a path"):
         load(write_csv(tmp_path / "b.csv", [*rows, ("", "day")], ("path", "label")))
     with pytest.raises(InputError, match="both"):
-        load(tmp_path / "a.csv", columns=Columns(text="path", image="path"))
+        load(tmp_path / "a.csv", text="path", image="path")
 
 
 @pytest.mark.usefixtures("quick")
@@ -159,12 +161,12 @@ def hub_pictures(count=12, hidden=False):
 
 def test_pictures_of_the_library_datasets_with_class_names():
     datasets = pytest.importorskip("datasets")
-    data = from_hub(datasets.DatasetDict(train=hub_pictures(), test=hub_pictures(6)))
+    data = of_library(datasets.DatasetDict(train=hub_pictures(), test=hub_pictures(6)))
     assert data.classes == ("day", "night")
     assert data.given_test.sum() == 6
     assert data.shape == Shape(3, 9, 10)
     np.testing.assert_array_equal(data.samples[1], np.asarray(scene(1, (10, 9))).transpose(2, 0, 1))
-    hidden = from_hub(datasets.DatasetDict(train=hub_pictures(), test=hub_pictures(6, hidden=True)))
+    hidden = of_library(datasets.DatasetDict(train=hub_pictures(), test=hub_pictures(6, hidden=True)))
     assert not hidden.given_test.any()
 
 
@@ -172,15 +174,15 @@ def test_texts_of_the_library_datasets_and_its_files(tmp_path):
     datasets = pytest.importorskip("datasets")
     rows = {"review": [f"word {n}" for n in range(12)], "stars": [n % 2 for n in range(12)]}
     columns = Columns("review", "stars")
-    data = from_hub(datasets.Dataset.from_dict(rows), columns)
+    data = of_library(datasets.Dataset.from_dict(rows), columns)
     assert data.classes == (0, 1)
     assert data.samples[3] == "word 3"
     (tmp_path / "set").mkdir()
     datasets.Dataset.from_dict(rows).to_parquet(tmp_path / "set" / "train.parquet")
-    again = load(f"hf:{tmp_path / 'set'}", columns=columns)
+    again = load(f"hf:{tmp_path / 'set'}", text="review", target="stars")
     assert again.samples.tolist() == data.samples.tolist()
     with pytest.raises(InputError, match="of parts a, b; expected one that is called train"):
-        from_hub({"a": datasets.Dataset.from_dict(rows), "b": datasets.Dataset.from_dict(rows)}, columns)
+        of_library({"a": datasets.Dataset.from_dict(rows), "b": datasets.Dataset.from_dict(rows)}, columns)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "hf:nobody/nothing"])

@@ -1,0 +1,146 @@
+"""Files of samples: what they are called, where they lie, and which could not be read."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from neuralfinder.data.findings import Finding
+from neuralfinder.errors import InputError, some
+
+FORMATS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+}
+"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called. Its other decoders are
+old, rare or start other programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of sample: what it is called, and the suffixes of its files."""
+
+    name: str
+    suffixes: frozenset[str]
+
+    @property
+    def layout(self) -> str:
+        """How a folder of such files has to look."""
+        return f"one sub-folder of {self.name}s per class, or train/ and test/ with such sub-folders"
+
+
+PICTURES = Kind("picture", frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes))
+TEXTS = Kind("text", frozenset([".txt"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFile:
+    """A picture or text file.
+
+    Attributes:
+        path: where it lies.
+        relative: its name for people, the path within its part.
+        label: its class.
+        size: in bytes.
+        content: of a file that lies nowhere by itself.
+    """
+
+    path: str
+    relative: str
+    label: str
+    size: int
+    content: bytes | None = None
+
+    @property
+    def source(self) -> str | bytes:
+        """What to open."""
+        return self.path if self.content is None else self.content
+
+
+def as_path(given: str | Path) -> Path:
+    """The path, a home at its beginning written out; a `~` that is nobody's home is the name of a file."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        return Path(given)
+
+
+def existing(source: str | Path, what: str) -> Path:
+    """The path of something that exists.
+
+    Args:
+        source: a path.
+        what: the argument's name, for messages.
+
+    Raises:
+        InputError: nothing is there; names the nearest name that is.
+    """
+    if not str(source):
+        raise InputError(what, given="an empty text", expected="a path that exists", mend="give a path")
+    path = as_path(source)
+    if path.exists():
+        return path
+    missing, above = path, path.parent
+    while not above.is_dir() and above != above.parent:
+        missing, above = above, above.parent
+    near = difflib.get_close_matches(missing.name, _names(above), n=1)
+    mend = f"did you mean {str(above / near[0])!r}?" if near else f"check the spelling; {str(missing)!r} is not there"
+    if path.name == "digits":
+        mend = f"{mend}; the bundled digits are the plain text 'digits'"
+    raise InputError(what, given=f"{str(path)!r}, which does not exist", expected="a path that exists", mend=mend)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:  # no folder, or none that may be looked into: then there is no name to propose
+        return []
+
+
+def check_half_readable(
+    files: Sequence[SampleFile], in_test: npt.NDArray[np.bool_], failures: dict[int, str], what: str = "pictures"
+) -> None:
+    """Refuse files of which more than half of a class, in one part, is unreadable.
+
+    Args:
+        files: all files.
+        in_test: `(len(files),)` whether each belongs to the test part.
+        failures: places of the unreadable ones, and the reasons.
+        what: what the files are.
+
+    Raises:
+        InputError: names the class and some files.
+    """
+    groups = [(bool(tested), file.label) for file, tested in zip(files, in_test, strict=True)]
+    counts, broken = Counter(groups), Counter(groups[place] for place in failures)
+    for group, count in broken.items():
+        if 2 * count > counts[group]:
+            places = sorted(place for place in failures if groups[place] == group)
+            raise InputError(
+                f"class {group[1]!r}{' of the test part' if group[0] else ''}",
+                given=f"unreadable in {count} of {counts[group]} {what}: {some(_named(files, failures, places))}",
+                expected="at least half of each class readable",
+                mend="replace these files or take them away",
+            )
+
+
+def _named(files: Sequence[SampleFile], failures: dict[int, str], places: Iterable[int]) -> Iterator[str]:
+    return (f"{files[place].relative} ({failures[place]})" for place in places)
+
+
+def left_out(files: Sequence[SampleFile], failures: dict[int, str], what: str = "pictures") -> Finding | None:
+    """The files that were left out, `None` when none was."""
+    names = tuple(_named(files, failures, sorted(failures)))
+    text = f"{len(names)} unreadable {what} were left out"
+    return Finding("unreadable", text, names, "Replace them, or take them away.") if names else None

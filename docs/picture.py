@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from neuralfinder.data.sources import Source
+from neuralfinder.data import source_of
 from neuralfinder.job.presets import Settings
 from neuralfinder.job.run import run
 from neuralfinder.job.status import Status
@@ -36,8 +36,7 @@ def main() -> None:
 
     threading.Timer(MINUTES * 60 / 3, take).start()
     with tempfile.TemporaryDirectory() as folder:
-        source = Source.at({"source": None, "test": None, "image_size": None})
-        run(source, Settings(minutes=MINUTES, seed=0), Path(folder), status)
+        run(source_of("digits"), Settings(minutes=MINUTES, seed=0), Path(folder), status)
 
 
 if __name__ == "__main__":

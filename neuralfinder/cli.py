@@ -393,7 +393,7 @@ def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_js
 
 def _default_folder(source: Source, settings: Settings, prefix: str = "", **others: Any) -> Path:
     """A folder for this very command, so that the same command finds it again."""
-    name = Path(source.name).stem.encode("utf-8", "replace").decode()
+    name = Path(source.title).stem.encode("utf-8", "replace").decode()
     text = json.dumps([source.address, others, settings.plain()], sort_keys=True)
     return Path("runs") / f"{prefix}{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 

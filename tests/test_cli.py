@@ -252,9 +252,11 @@ def test_predict_refuses_what_it_cannot_read(digits_run, pets_run, tmp_path):
         (tmp_path / "bad.npz").write_bytes(content)
         call("predict", run, tmp_path / "bad.npz").refused("bad.npz is unreadable", "numpy.savez")
     np.savez(tmp_path / "y.npz", y=np.zeros(3))
-    call("predict", run, tmp_path / "y.npz").refused("y.npz is arrays y; expected X", "save with X=")
+    call("predict", run, tmp_path / "y.npz").refused(
+        "y.npz is a file with y; expected a .npz file with X", "rename the arrays"
+    )
     np.savez(tmp_path / "none.npz")
-    call("predict", run, tmp_path / "none.npz").refused("arrays none; expected X")
+    call("predict", run, tmp_path / "none.npz").refused("a file with nothing; expected a .npz file with X")
     np.savez(tmp_path / "object.npz", X=np.array([{}, []], dtype=object))
     call("predict", run, tmp_path / "object.npz").refused("object.npz is unreadable", "not of Python objects")
     np.savez(tmp_path / "wide.npz", X=np.zeros((2, 9, 9)))
@@ -631,9 +633,13 @@ def test_sizes_of_pictures_out_of_range(tmp_path, size):
 
 
 def test_what_does_not_go_with_the_digits(tmp_path):
-    call("search", *SMALL, "--test", tmp_path, "--run", tmp_path / "run").refused("beside the data set digits")
+    call("search", *SMALL, "--test", tmp_path, "--run", tmp_path / "run").refused(
+        "for a bundled data set", "leave it out"
+    )
     call("search", *SMALL, "--test", "", "--run", tmp_path / "run").refused("test is")
-    call("search", *SMALL, "--image-size", "16", "--run", tmp_path / "run").refused("image_size is 16 for the digits")
+    call("search", *SMALL, "--image-size", "16", "--run", tmp_path / "run").refused(
+        "image_size is 16 for a bundled data set"
+    )
 
 
 def test_very_little_time_still_gives_a_model_and_a_warning(tmp_path):

@@ -152,9 +152,9 @@ for module in sys.argv[2:]:
     [
         (
             "torch,ray,sklearn,scipy,rich,click,PIL",
-            f"networks search.record search.archive search.loop show.report strategies testing {LIGHT}",
+            f"networks search.record search.archive search.loop show.report strategies {LIGHT}",
         ),
-        ("torch,ray,sklearn,scipy", "data show.terminal job.status cli"),
+        ("torch,ray,sklearn,scipy", "data testing show.terminal job.status cli"),
     ],
 )
 def test_what_needs_no_torch_loads_without_it(blocked, modules):

@@ -181,7 +181,7 @@ class _Run:
             **self._common(progress, plan),
             **figures,
             "pareto": pareto_front(progress.archive),
-            "data": {"name": self.source.name, "notes": list(seen.notes), **dataclasses.asdict(task)},
+            "data": {"name": self.source.title, "notes": list(seen.notes), **dataclasses.asdict(task)},
             "device": describe(device),
             "seconds": {
                 "search": search_seconds,
@@ -349,7 +349,7 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
     Before there is a plan nothing rests on data and settings: whoever mends them there begins again.
     """
     wanted = {
-        "data": source.name,
+        "data": source.title,
         "fingerprint": source.fingerprint(),
         "settings": settings.plain(),
         "address": source.address,
@@ -363,7 +363,7 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
     began = event.data
     if began["fingerprint"] != wanted["fingerprint"]:
         raise RunFolderError(
-            str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.name} as it is",
+            str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.title} as it is",
             mend="give another --run, or the same data",
         )  # fmt: skip
     asked, before = ({**row["settings"], "image_size": row["address"].get("image_size")} for row in (wanted, began))

@@ -1,6 +1,7 @@
 """For writers of plug-ins: contract suites, and a toy task.
 
     contracts   suites of tests that every strategy, space and executor must pass: a subclass supplies `make`
+    sources     the same for sources of data
     toy         a task with a known optimum, for strategies without training
 
 A strategy of your own is tested by a few lines::
@@ -11,6 +12,17 @@ A strategy of your own is tested by a few lines::
 """
 
 from neuralfinder.testing.contracts import ExecutorContract, SpaceContract, StrategyContract
+from neuralfinder.testing.sources import SourceContract
 from neuralfinder.testing.toy import TOY, Answer, ToyTask, drive, solve
 
-__all__ = ["TOY", "Answer", "ExecutorContract", "SpaceContract", "StrategyContract", "ToyTask", "drive", "solve"]
+__all__ = [
+    "TOY",
+    "Answer",
+    "ExecutorContract",
+    "SourceContract",
+    "SpaceContract",
+    "StrategyContract",
+    "ToyTask",
+    "drive",
+    "solve",
+]

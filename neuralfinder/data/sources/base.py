@@ -41,9 +41,9 @@ class Source(ABC):
         return {}
 
     @property
-    @abstractmethod
-    def name(self) -> str:
-        """A name for people."""
+    def title(self) -> str:
+        """A name for people: what the user named."""
+        return str(getattr(self, fields(self)[0].name))
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -73,7 +73,7 @@ class Source(ABC):
         return {"kind": self.kind, **{name: value for name, value in plain.items() if value is not None}}
 
     def __str__(self) -> str:
-        return self.name
+        return self.title
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,6 @@ class OnDisk(Source):
     @abstractmethod
     def is_such(cls, path: Path) -> bool:
         """Whether there may be such a source at the path."""
-
-    @property
-    def name(self) -> str:
-        """The whole path."""
-        return str(self.path)
 
 
 def _whole(given: str | Path, what: str) -> Path:

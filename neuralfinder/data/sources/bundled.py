@@ -16,6 +16,7 @@ from neuralfinder.data.findings import Finding
 from neuralfinder.data.reading import Progress
 from neuralfinder.data.sources.base import Source
 from neuralfinder.data.sources.docstrings import docstrings
+from neuralfinder.errors import unknown_name
 
 DIGITS, DOCSTRINGS = "digits", "docstrings"
 
@@ -24,10 +25,19 @@ DIGITS, DOCSTRINGS = "digits", "docstrings"
 class Bundled(Source):
     """A data set that is there, by its name; a folder of such a name is meant by `./digits`, or by a `Path`."""
 
-    name: str = DIGITS
+    name: str
 
     kind = "bundled"
     what = "a bundled data set"
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown name, as an old record may have.
+
+        Raises:
+            InputError: names the nearest that is known.
+        """
+        if self.name not in self.names():
+            raise unknown_name("the data set", self.name, self.names())
 
     @classmethod
     def takes(cls, given: object) -> bool:

@@ -48,7 +48,7 @@ class Hub(Source):
         target: the column of labels.
     """
 
-    name: str = ""
+    name: str
     image_size: int | None = None
     text: str | None = None
     image: str | None = None

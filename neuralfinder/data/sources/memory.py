@@ -51,7 +51,7 @@ class InMemory(Source):
         return not isinstance(given, (str, Path))
 
     @property
-    def name(self) -> str:
+    def title(self) -> str:
         """The data set's."""
         return self.data.name
 

@@ -116,7 +116,13 @@ PRESETS: dict[str, Preset] = {
         summary="the algorithm and the training of the 2017 text, as published",
         recipe="seed-2017",
         final="seed-2017",
-        space={"filters": ALPHABETS["2017"], "head": DenseHead(512), "founders_are": "single"},
+        # the text trains every founder: a convolution of 512 filters and its head are 268 million numbers at 32x32
+        space={
+            "filters": ALPHABETS["2017"],
+            "head": DenseHead(512),
+            "founders_are": "single",
+            "max_parameters": 300_000_000,
+        },
         life={},
         planned=False,
         inherit=False,

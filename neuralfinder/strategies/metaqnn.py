@@ -6,8 +6,9 @@ parts of the trainings there is time for. Where paper and released code differ, 
 smaller than the bin of the map, Q begins at 0.5, a network is at chance up to 1.5 times the chance of a guess.
 
 Otherwise than there: convolutions are normalised where the run's other networks are, whose recipe needs it; dropout
-behind dense layers is that of our heads, 0.5; pools of 3x3 have a border, which gives Caffe's size on even maps; and
-networks beyond the run's caps are left out as those that ran out of memory were.
+behind dense layers is that of our heads, 0.5; pools of 3x3 have a border, which gives Caffe's size on even maps; the
+map of a text is as large as its line is long; and networks beyond the run's caps are left out as those that ran out of
+memory were.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from neuralfinder.errors import check_range
 from neuralfinder.networks.chains import ChainSpace, of_networks
+from neuralfinder.networks.cost import pool_padding, slid
 from neuralfinder.networks.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, MaxPool, PoolHead
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
@@ -191,11 +193,12 @@ class MetaQNN(Strategy):
         return possible[int(self._rng.integers(len(possible)))]
 
     def _side(self, walk: Walk) -> int:
-        """The shorter side of the map that a walk has come to."""
-        side = min(self.networks.shape.height, self.networks.shape.width)
+        """The shorter side of the map that a walk has come to; of a line, which has one side, the width."""
+        shape = self.networks.shape
+        side = shape.width if shape.line else min(shape.height, shape.width)
         for _, (kind, size, stride) in walk:
             if kind == "pool":
-                side = max(0, (side - size) // stride + 1) if size == 5 else -(-side // 2) if size == 3 else side // 2
+                side = slid(side, size, stride, pool_padding(MaxPool(size)))
         return side
 
     def genome(self, walk: Walk) -> Genome:

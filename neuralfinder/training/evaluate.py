@@ -11,6 +11,7 @@ from neuralfinder.networks.cost import cost
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
 from neuralfinder.training.inheritance import inherit
+from neuralfinder.training.memory import check_memory
 from neuralfinder.training.train import Diverged, Setup, Training, forward_seconds, train
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
@@ -30,6 +31,7 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
     milliseconds: tuple[float, ...] = ()
     done = 1.0
     try:
+        check_memory(size, setup.batch_size, setup.device)
         with torch_seed(candidate.seed):
             network = build(candidate.genome, setup.shape, setup.classes, setup.recipe.initialisation)
             if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:

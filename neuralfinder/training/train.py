@@ -199,7 +199,7 @@ class _Judge:
     def __init__(self, setup: Setup, network: nn.Module, steps: int, epochs: int, bars: Sequence[float]) -> None:
         self.curve: list[float] = []
         self.rungs: list[float] = []
-        self.score, self.state, self.ended = 0.0, _snapshot(network), ""
+        self.score, self.state, self.ended = 0.0, dict[str, Tensor](), ""
         self._setup, self._steps, self._epochs = setup, steps, epochs
         self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
         self._chance = _majority_share(setup.validation.labels, setup.classes)
@@ -233,7 +233,8 @@ class _Judge:
     def _climb(self, network: nn.Module, bar: float) -> None:
         self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_SAMPLES), self._setup))
         if self.rungs[-1] < bar:
-            self.ended, self.score, self.state = "behind", self.rungs[-1], _snapshot(network)
+            self.ended, self.score = "behind", self.rungs[-1]
+            self._keep(network)
 
     def _measure(self, network: nn.Module) -> None:
         measured = accuracy(network, self._setup.validation, self._setup)
@@ -241,7 +242,16 @@ class _Judge:
         self.curve.append(measured)
         self._since_best = 0 if improved else self._since_best + 1
         if improved or self._setup.recipe.score == "last":
-            self.score, self.state = measured, _snapshot(network)
+            self.score = measured
+            self._keep(network)
+
+    def _keep(self, network: nn.Module) -> None:
+        """Keep the weights as they are now, in the place of those kept before: of large networks two would be many."""
+        for name, tensor in network.state_dict().items():
+            if name in self.state:
+                self.state[name].copy_(tensor)
+            else:
+                self.state[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
     def _verdict(self, epoch: int, pace: Pace) -> str:
         recipe = self._setup.recipe
@@ -344,13 +354,6 @@ def _is_measured(epoch: int, epochs: int, measures: int | None) -> bool:
 
 def _majority_share(labels: Tensor, classes: int) -> float:
     return float(torch.bincount(labels, minlength=classes).max()) / len(labels)
-
-
-def _snapshot(network: nn.Module) -> dict[str, Tensor]:
-    return {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }
 
 
 @torch.no_grad()

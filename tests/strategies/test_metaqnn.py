@@ -10,7 +10,7 @@ import pytest
 from neuralfinder.comparison.references.metaqnn import NETWORKS, count
 from neuralfinder.errors import InputError
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.genome import Conv, parse
+from neuralfinder.networks.genome import Conv, MaxPool, PoolHead, parse
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import MetaQNN, Random
 from neuralfinder.strategies.metaqnn import END, KERNELS, State, actions, after, bin_of
@@ -95,6 +95,19 @@ def test_published_networks_are_walks_and_have_their_parameters(text, published)
     units = genome.head.units or 10
     parameters = strategy.networks.cost(genome).parameters
     assert parameters - (ours**2 - side**2) * channels * units == published
+
+
+def test_texts_have_many_networks():
+    """A line of tokens is one row high and as good for convolutions and pools as a square map is."""
+    text = ChainSpace(Shape(64, 1, 24, 1000), 3, kernels=(1, 3, 5, 7), head=PoolHead(largest=True))
+    strategy = agent(space=text, candidates=40, restarts=0)
+    rewards = np.random.default_rng(0)
+    asked = drive(strategy, lambda candidate: Result(candidate.id, rewards.random()), 40)
+    assert len({candidate.genome for candidate in asked}) == 40
+    genes = [gene for candidate in asked for gene in candidate.genome.genes]
+    assert {gene.kernel for gene in genes if isinstance(gene, Conv)} == {1, 3, 5}
+    assert {MaxPool(), MaxPool(3), MaxPool(5, 3)} <= set(genes)
+    assert strategy._side(walk_of(strategy, "C64,3 P2,2 C64,3 P3,2")) == 6
 
 
 def test_dropout_after_every_two_layers_grows_to_a_half():

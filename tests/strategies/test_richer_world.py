@@ -46,9 +46,10 @@ class TestRicherWorld(StrategyContract):
 
 
 def test_without_additions_it_is_the_published_world_for_300_asks():
-    """The golden file was written by the implementation of the text alone."""
-    space = make_space(Settings(preset="seed-2017"), Shape(3, 32, 32), 10, Rates(), math.inf)
-    strategy = make_strategy(Settings(preset="seed-2017", seed=2017), space, Fidelity(1), 7, 150)
+    """The golden file was written by the implementation of the text alone, under a cap of 30 million parameters."""
+    settings = Settings(preset="seed-2017", seed=2017, options={"max_parameters": 30_000_000})
+    space = make_space(settings, Shape(3, 32, 32), 10, Rates(), math.inf)
+    strategy = make_strategy(settings, space, Fidelity(1), 7, 150)
     asks = []
     for _ in range(300):
         candidates = strategy.ask(2)
@@ -57,6 +58,16 @@ def test_without_additions_it_is_the_published_world_for_300_asks():
         strategy.tell([Result(id_, score) for id_, score in scores.items()])
     assert asks == json.loads((Path(__file__).parent.parent / "golden" / "asks" / "seed-2017.json").read_text("utf-8"))
     assert strategy.round == 150
+
+
+def test_every_founder_of_2017_is_trained_on_pictures_of_32x32():
+    space = make_space(Settings(preset="seed-2017"), Shape(3, 32, 32), 10, Rates(), math.inf)
+    strategy = make_strategy(Settings(preset="seed-2017"), space, Fidelity(1), 7, 150)
+    asked = drive(strategy, lambda candidate: Result(candidate.id, 0.1), 18)
+    assert {candidate.operator for candidate in asked[:15]} == {"init"}
+    assert strategy.counts["infeasible"] == 0
+    everyone = {f"C{filters}{pool}" for filters in space.filters for pool in ("", " M")}
+    assert {key for key in everyone if space.infeasible(parse(key))} == set()
 
 
 def rounds(strategy: ArtificialLife, n: int) -> list[dict[str, Any]]:

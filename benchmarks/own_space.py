@@ -65,7 +65,7 @@ TASKS = {
     "cifar": Sizes(4000, 800, 2000, 256),
     "language": Sizes(3000, 750, 2000, 256),
     "trec": Sizes(2000, 500, 2000, 160),
-    "letters": Sizes(300, 100, 2000, 256),
+    "glyphs": Sizes(2500, 600, 2000, 256),
     "signals": Sizes(2000, 500, 2000, 320),
     "docstrings": Sizes(1000, 250, 1100, 96),
     "boards": Sizes(3000, 750, 2000, 320),

@@ -5,7 +5,7 @@
 What is made by rule, or comes with scikit-learn and the installed libraries, needs nothing; the others need in FOLDER:
 
     cifar10/train/<class>/*.jpg   CIFAR-10 as pictures                                     -> cifar, thumbs
-    fonts/                        fonts, .ttf and .otf, in any depth                        -> letters
+    fonts/                        fonts, .ttf and .otf, in any depth                        -> glyphs
     language.npz, tiles.npz       X and y: four words of one of ten languages, a row for each letter, 24 x 24; 2 x 2
                                   pictures of CIFAR-10, the class is how many different classes are among them
     trec/train.csv                questions, columns text and label                         -> trec
@@ -23,6 +23,7 @@ import argparse
 import csv
 import gzip
 import re
+import string
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -70,19 +71,20 @@ def digits28(folder: Path, rng: np.random.Generator) -> Made:
     return rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
 
 
-@task("A to J in fonts, 28 x 28")
-def letters(folder: Path, rng: np.random.Generator) -> Made:
-    pictures, names = [], []
+@task("letters of both cases and figures in fonts, 28 x 28, 62 classes")
+def glyphs(folder: Path, rng: np.random.Generator) -> Made:
+    every = string.ascii_letters + string.digits
+    pictures: list[np.ndarray] = []
     for path in sorted(p for p in (folder / "fonts").rglob("*") if p.suffix in (".ttf", ".otf")):
         try:
-            font = ImageFont.truetype(str(path), 24)
-            drawn = [_letter(letter, font) for letter in "ABCDEFGHIJ"]
+            font = ImageFont.truetype(str(path), 22)
+            drawn = [_letter(letter, font) for letter in every]
         except OSError:
             continue
-        if len({picture.tobytes() for picture in drawn}) == 10 and min(picture.max() for picture in drawn) > 100:
+        if len({picture.tobytes() for picture in drawn}) > 55 and min(picture.max() for picture in drawn) > 100:
             pictures += drawn
-            names += "ABCDEFGHIJ"
-    return np.array(pictures), np.array(names)
+    rows = rng.permutation(len(pictures))[:6000]
+    return np.array(pictures)[rows], np.array([*every])[rows % len(every)]
 
 
 def _letter(letter: str, font: ImageFont.FreeTypeFont) -> np.ndarray:

@@ -38,7 +38,7 @@ THREADS_FROM = 128 * 128
 PROGRESS_EVERY = 0.1
 """Seconds between calls of `progress`."""
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Called with pictures done and pictures in all."""
 
 Reader = Callable[[Sequence[SampleFile], npt.NDArray[np.bool_]], "Loaded"]
@@ -57,7 +57,7 @@ class Loaded:
 class _Reporter:
     """Calls `progress(done, total)` with pictures, each pass counting for half of every picture."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
+    def __init__(self, progress: OnProgress | None, total: int) -> None:
         self.progress, self.total, self.steps = progress, total, 0
         self.last = time.monotonic()
 
@@ -133,7 +133,7 @@ def read_files(
     in_test: npt.NDArray[np.bool_],
     image_size: int | None = None,
     scratch: Path | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Loaded:
     """Decode picture files into one array.
 

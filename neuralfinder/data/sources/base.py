@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.files import as_path, existing
-from neuralfinder.data.reading import Progress
+from neuralfinder.data.reading import OnProgress
 from neuralfinder.errors import InputError
 
 
@@ -54,7 +54,7 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def load(self, scratch: Path | None = None, progress: Progress | None = None) -> Dataset:
+    def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
         """Read all samples.
 
         Args:

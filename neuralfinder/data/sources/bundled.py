@@ -13,7 +13,7 @@ import numpy as np
 from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.findings import Finding
-from neuralfinder.data.reading import Progress
+from neuralfinder.data.reading import OnProgress
 from neuralfinder.data.sources.base import Source
 from neuralfinder.data.sources.docstrings import docstrings
 from neuralfinder.errors import unknown_name
@@ -58,7 +58,7 @@ class Bundled(Source):
             return _docstrings().fingerprint
         return hashlib.blake2b(DIGITS.encode(), digest_size=16).hexdigest()
 
-    def load(self, scratch: Path | None = None, progress: Progress | None = None) -> Dataset:
+    def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
         """Read what the libraries hold."""
         return _docstrings() if self.name == DOCSTRINGS else replace(_digits(), fingerprint=self.fingerprint())
 

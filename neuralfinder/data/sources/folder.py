@@ -37,7 +37,7 @@ class Folder(OnDisk):
         """By relative paths and sizes of the files."""
         return self._found().fingerprint()
 
-    def load(self, scratch: Path | None = None, progress: reading.Progress | None = None) -> Dataset:
+    def load(self, scratch: Path | None = None, progress: reading.OnProgress | None = None) -> Dataset:
         """Find the files and read them."""
         found = self._found()
         if found.kind == TEXTS:

@@ -14,7 +14,7 @@ from neuralfinder.data.arrays import content_fingerprint
 from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.files import TEXTS, Kind
 from neuralfinder.data.pictures import read_pictures
-from neuralfinder.data.reading import Progress, from_rows, in_table, read_files
+from neuralfinder.data.reading import OnProgress, from_rows, in_table, read_files
 from neuralfinder.data.sources.base import Source, check_no_size
 from neuralfinder.data.tables import NO_COLUMNS, Columns, Table, rows_of
 from neuralfinder.errors import InputError, lacking, some
@@ -73,7 +73,7 @@ class Hub(Source):
         """By the name and the columns named: nothing is downloaded to know it."""
         return hashlib.blake2b(repr((self.name, self._columns)).encode(), digest_size=16).hexdigest()
 
-    def load(self, scratch: Path | None = None, progress: Progress | None = None) -> Dataset:
+    def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
         """Download it, or take it from the library's cache."""
         data = of_library(fetched(self.name), self._columns, self.name, self.image_size, scratch, progress)
         return replace(data, fingerprint=self.fingerprint())
@@ -89,7 +89,7 @@ def of_library(
     name: str = "datasets",
     image_size: int | None = None,
     scratch: Path | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Dataset:
     """A data set from a `Dataset` or `DatasetDict` of the library `datasets`.
 

@@ -9,7 +9,7 @@ from typing import Any
 from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.pairs import from_pairs, is_pairs
-from neuralfinder.data.reading import Progress
+from neuralfinder.data.reading import OnProgress
 from neuralfinder.data.sources.base import Source
 from neuralfinder.data.sources.hub import is_hub, of_library
 from neuralfinder.data.texts import from_texts, is_texts
@@ -64,7 +64,7 @@ class InMemory(Source):
         """By the content."""
         return self.data.fingerprint
 
-    def load(self, scratch: Path | None = None, progress: Progress | None = None) -> Dataset:
+    def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
         """What is there."""
         return self.data
 

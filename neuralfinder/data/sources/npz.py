@@ -13,7 +13,7 @@ import numpy as np
 
 from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.reading import Progress
+from neuralfinder.data.reading import OnProgress
 from neuralfinder.data.sources.base import OnDisk
 from neuralfinder.errors import InputError, some
 
@@ -47,7 +47,7 @@ class Npz(OnDisk):
             lines += _directory(self.test, {"X.npy": "X_test", "y.npy": "y_test"})
         return hashlib.blake2b("\n".join(["npz", *sorted(lines)]).encode(), digest_size=16).hexdigest()
 
-    def load(self, scratch: Path | None = None, progress: Progress | None = None) -> Dataset:
+    def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
         """Read the arrays; there is nothing to decode."""
         arrays = read_arrays(self.path, ("X", "y"), EXPECTED, TEST_ARRAYS)
         if self.test is not None:

@@ -53,12 +53,12 @@ class Table(OnDisk):
                 digest.update(hashlib.file_digest(content, "blake2b").digest())
         return digest.hexdigest()
 
-    def load(self, scratch: Path | None = None, progress: reading.Progress | None = None) -> Dataset:
+    def load(self, scratch: Path | None = None, progress: reading.OnProgress | None = None) -> Dataset:
         """Read the rows, and the pictures whose paths they hold."""
         rows = read_rows(self.path, self.test, self.columns)
         return replace(self._of(rows, scratch, progress), fingerprint=self.fingerprint())
 
-    def _of(self, rows: Rows, scratch: Path | None, progress: reading.Progress | None) -> Dataset:
+    def _of(self, rows: Rows, scratch: Path | None, progress: reading.OnProgress | None) -> Dataset:
         if rows.kind == TEXTS:
             check_no_size(self.image_size)
             return texts.from_rows(self.path.stem, rows, str(self.path), str(self.test))

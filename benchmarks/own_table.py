@@ -264,14 +264,6 @@ def _point(values: Sequence[Any], sizes: Mapping[str, Any]) -> Point:
 # Policies
 
 
-LOOKS: dict[str, Callable[[Point], float]] = {
-    "fall": lambda point: point.seen,
-    "averaged": lambda point: point.averaged or 0.0,
-    "raw": lambda point: point.raw or 0.0,
-}
-"""How a trunk is judged on its way."""
-
-
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a search spends its time.
@@ -283,7 +275,8 @@ class Policy:
         starts: networks that are begun at most; `None` for as many as there is time for.
         kept: share of the time in which nothing new is begun, 0..1.
         continued: whether a network goes on from where it stopped, or begins anew.
-        look: one of `LOOKS`; the last look at a network is after a fall in any case.
+        look: one of `LOOKS`, at all rungs but the last, where a fall decides.
+        by_hand: whether the network by hand is begun first and goes on from every rung.
     """
 
     rungs: tuple[float, ...] = (1.0,)
@@ -293,57 +286,96 @@ class Policy:
     kept: float = 0.0
     continued: bool = True
     look: str = "fall"
+    by_hand: bool = False
 
+
+LOOKS: dict[str, Callable[[Point], float | None]] = {
+    "fall": lambda point: point.seen,
+    "averaged": lambda point: point.averaged,
+    "raw": lambda point: point.raw,
+}
+"""How a trunk may be judged on its way: a copy whose rate falls, its averaged weights, or as it is."""
 
 FALL = 0.2
 """Steps of a fall, as a share of those before it."""
 
 
-def seconds_to(training: Training, share: float, before: float, task: Mapping[str, Any], fall: bool) -> float:
-    """Seconds of one core from one share of a full training to a later one, a look included.
+class Pool:
+    """Networks of a task that searches draw from, as arrays: not numbers where a training had diverged.
+
+    Attributes:
+        task: of the table.
+        shares: of a full training, ascending.
+        step_seconds: `(n,)`.
+        looks: by name `(n, shares)`, accuracies on the samples seen.
+        judged: `(n, shares)`.
+        by_hand: the place of the network by hand, `None` where it is not among them.
+    """
+
+    def __init__(self, trainings: Sequence[Training], task: Mapping[str, Any], shares: Sequence[float]) -> None:
+        self.task, self.shares = task, list(shares)
+        self.step_seconds = np.array([training.step_seconds for training in trainings])
+        points = [[training.at(share) for share in shares] for training in trainings]
+
+        def array(read: Callable[[Point], float | None]) -> np.ndarray:
+            return np.array([[read(point) if point else None for point in row] for row in points], dtype=float)
+
+        self.looks = {name: array(look) for name, look in LOOKS.items()}
+        self.judged = array(lambda point: point.judged)
+        self.by_hand = next((i for i, training in enumerate(trainings) if training.genome in BY_HAND), None)
+
+    @property
+    def unit(self) -> float:
+        """Seconds of one core of a full training of the median network, its fall included."""
+        return float(np.median(self.step_seconds)) * steps_to(1.0, 0.0, self.task, fall=True)
+
+    @property
+    def best(self) -> float:
+        """The highest judged accuracy after a full training."""
+        return float(np.nanmax(self.judged[:, self.shares.index(1.0)]))
+
+
+def steps_to(share: float, before: float, task: Mapping[str, Any], fall: bool) -> float:
+    """Training steps from one share of a full training to a later one, a look included.
 
     A look without gradients at so many samples takes as long as training steps for a third of them.
     """
-    steps = task["steps"] * (share - before + (FALL * share if fall else 0)) + task["seen"] / task["batch"] / 3
-    return training.step_seconds * steps
+    return task["steps"] * (share - before + (FALL * share if fall else 0)) + task["seen"] / task["batch"] / 3
 
 
-def handed_over(
-    policy: Policy, trainings: Sequence[Training], task: Mapping[str, Any], budget: float, rng: np.random.Generator
-) -> tuple[float | None, float]:
-    """Judged accuracy of what a search hands over, `None` for nothing, and the seconds it took.
+def handed_over(policy: Policy, pool: Pool, budget: float, rng: np.random.Generator) -> tuple[float | None, float]:
+    """Judged accuracy of what a search hands over, `None` for nothing, and the seconds of one core that it took.
 
-    Args:
-        policy: how it searches.
-        trainings: what may be drawn, each once.
-        task: of the table.
-        budget: seconds of one core.
-        rng: draws.
+    That is the best by the last look at the highest rung that any network came to.
     """
-    spent, alive, best = 0.0, [trainings[i] for i in rng.permutation(len(trainings))], [(0.0, -1.0, 0.0)]
+    alive, spent, result = rng.permutation(len(pool.step_seconds)), 0.0, None
+    if policy.by_hand and pool.by_hand is not None:
+        alive = np.array([pool.by_hand, *alive[alive != pool.by_hand]])
+    alive = alive[: policy.starts]
     for place, share in enumerate(policy.rungs):
-        limit = budget * (1 - policy.kept) if place == 0 else budget
+        last, column = share == policy.rungs[-1], pool.shares.index(share)
         before = policy.rungs[place - 1] if place and policy.continued else 0.0
-        measured: list[tuple[float, Training]] = []
-        for training in alive[: policy.starts] if place == 0 else alive:
-            last = share == policy.rungs[-1]
-            cost = seconds_to(training, share, before, task, last or policy.look == "fall")
-            if spent + cost > limit:
-                if place == 0 and not measured and training is not alive[-1]:
-                    continue  # a search would not begin with what it has no time for
-                break
-            spent += cost
-            if point := training.at(share):
-                measured.append((LOOKS["fall" if last else policy.look](point), training))
-                best.append((share, point.seen, point.judged))
-        measured.sort(key=lambda pair: -pair[0])
-        alive = [each for _, each in measured[: max(policy.finalists, math.ceil(policy.promoted * len(measured)))]]
-    share, _, judged = max(best)
-    return (judged if share else None), spent
+        costs = pool.step_seconds[alive] * steps_to(share, before, pool.task, last or policy.look == "fall")
+        limit = budget if place else budget * (1 - policy.kept)
+        if place == 0:  # a search does not begin with what it has no time for
+            alive, costs = alive[costs <= limit], costs[costs <= limit]
+        trained = int(np.searchsorted(np.cumsum(costs), limit - spent, side="right"))
+        alive, spent = alive[:trained], spent + float(costs[:trained].sum())
+        scores = pool.looks["fall" if last else policy.look][alive, column]
+        alive, scores = alive[~np.isnan(scores)], scores[~np.isnan(scores)]
+        if not len(alive):
+            break
+        alive = alive[np.argsort(-scores, kind="stable")]
+        result = float(pool.judged[alive[0], column])
+        goes_on = max(policy.finalists, math.ceil(policy.promoted * len(alive)))
+        kept = alive[goes_on:][alive[goes_on:] == pool.by_hand] if policy.by_hand else alive[:0]
+        alive = np.concatenate([alive[:goes_on], kept])
+    return result, spent
 
 
 POLICIES: dict[str, Policy] = {
     "one, as it comes": Policy(starts=1),
+    "the one by hand": Policy(starts=1, by_hand=True),
     "all fully": Policy(),
     "1/4, best goes on": Policy((0.25, 1.0), promoted=0.0, kept=0.3),
     "1/16, best goes on": Policy((1 / 16, 1.0), promoted=0.0, kept=0.3),
@@ -353,6 +385,7 @@ POLICIES: dict[str, Policy] = {
     "halves from 1/16": Policy((1 / 16, 1 / 8, 0.25, 0.5, 1.0), promoted=0.5, kept=0.7),
     "halves, averaged": Policy((1 / 16, 1 / 8, 0.25, 0.5, 1.0), promoted=0.5, kept=0.7, look="averaged"),
     "halves, raw": Policy((1 / 16, 1 / 8, 0.25, 0.5, 1.0), promoted=0.5, kept=0.7, look="raw"),
+    "halves, by hand among them": Policy((1 / 16, 1 / 8, 0.25, 0.5, 1.0), promoted=0.5, kept=0.7, by_hand=True),
 }
 
 
@@ -369,50 +402,32 @@ def simulate(
         seeds: searches of each kind.
     """
     found: dict[str, dict[float, np.ndarray]] = {name: {} for name in policies}
-    pools = {task: [*space.usual(task).values()] for task in tasks}
+    pools = [Pool([*space.usual(task).values()], space.tasks[task], space.shares) for task in tasks]
     for name, policy in policies.items():
         for budget in at:
-            rows = []
-            for task, pool in pools.items():
-                unit = _unit(pool, space.tasks[task])
-                most = max(point.judged for training in pool if (point := training.at(1.0)))
-                least = 1 / space.tasks[task]["classes"]
-                rows.append([
-                    100 * (most - (least if judged is None else judged))
-                    for seed in range(seeds)
-                    for judged, _ in [
-                        handed_over(policy, pool, space.tasks[task], budget * unit, np.random.default_rng(seed))
-                    ]
-                ])  # fmt: skip
-            found[name][budget] = np.array(rows)
+            found[name][budget] = np.array(
+                [[_regret(policy, pool, budget * pool.unit, seed) for seed in range(seeds)] for pool in pools]
+            )
     return found
 
 
-def _unit(pool: Sequence[Training], task: Mapping[str, Any]) -> float:
-    """Seconds of a full training of the median network."""
-    return float(np.median([seconds_to(training, 1.0, 0.0, task, fall=True) for training in pool]))
+def _regret(policy: Policy, pool: Pool, budget: float, seed: int) -> float:
+    judged, _ = handed_over(policy, pool, budget, np.random.default_rng(seed))
+    return 100 * (pool.best - (1 / pool.task["classes"] if judged is None else judged))
 
 
 def print_simulation(space: OwnSpace, tasks: Sequence[str], at: Sequence[float], seeds: int) -> None:
     started = time.perf_counter()
     counts = ", ".join(f"{task} {len(space.usual(task))}" for task in tasks)
     print(f"regret in points, mean of {seeds} seeds x {len(tasks)} tasks [quartiles over both]; networks: {counts}")
-    print("time in full trainings of the median network:  " + "".join(f"{budget:>22g}" for budget in at))
+    print("time, in full trainings of the median network:" + "".join(f"{budget:>20g}" for budget in at))
     for name, by_budget in simulate(space, POLICIES, tasks, at, seeds).items():
         cells = []
         for regrets in by_budget.values():
             low, high = np.quantile(regrets, [0.25, 0.75])
-            cells.append(f"{regrets.mean():8.2f} [{low:.1f} {high:.1f}]")
-        print(f"{name:<47}" + "".join(f"{cell:>22}" for cell in cells))
-    for_all = [_by_hand(space, task) for task in tasks]
-    there = [regret for regret in for_all if regret is not None]
-    print(f"by hand, fully: {np.mean(there):.2f} (mean of {len(there)} tasks); {time.perf_counter() - started:.0f} s")
-
-
-def _by_hand(space: OwnSpace, task: str) -> float | None:
-    """Regret in points of the network by hand, trained fully; `None` where it is not among the networks."""
-    known = space.known(task)
-    return next((100 * known.regret(parse(key)) for key in BY_HAND if key in known.rows), None)
+            cells.append(f"{regrets.mean():.2f} [{low:.1f} {high:.1f}]")
+        print(f"{name:<46}" + "".join(f"{cell:>20}" for cell in cells))
+    print(f"{time.perf_counter() - started:.0f} s")
 
 
 # What is in it
@@ -426,12 +441,12 @@ def rank_agreement(pairs: Sequence[tuple[float, float]]) -> float:
     return float(spearmanr(a, b).statistic) if len(a) > 3 and np.ptp(a) > 0 and np.ptp(b) > 0 else math.nan
 
 
-def agreements(space: OwnSpace, task: str, share: float, look: Callable[[Point], float]) -> tuple[float, int]:
+def agreements(space: OwnSpace, task: str, share: float, look: Callable[[Point], float | None]) -> tuple[float, int]:
     """How well a look at a share ranks what full trainings are judged, and of how many networks; diverged ones last."""
     pairs = []
     for training in space.usual(task).values():
         early, late = training.at(share), training.at(1.0)
-        pairs.append((look(early) if early else 0.0, late.judged if late else 0.0))
+        pairs.append(((look(early) or 0.0) if early else 0.0, late.judged if late else 0.0))
     return rank_agreement(pairs), len(pairs)
 
 
@@ -463,7 +478,7 @@ def _print_tasks(space: OwnSpace) -> None:
         spread = f"{math.sqrt(_mean(squares)):.1%} (n = {len(squares)})" if squares else "-"
         noise = math.sqrt(best * (1 - best) / sizes["seen"])
         curve = [_mean(p.judged for t in _better(space, task) if (p := t.at(share))) for share in space.shares]
-        unit = _unit([*space.usual(task).values()], sizes)
+        unit = Pool([*space.usual(task).values()], sizes, space.shares).unit
         print(f"{task:<11}{len(known.rows):>4} {unit:6.1f} s  {best:6.1%} ({key}), {hand}; ", end="")
         print(f"{spread}, {noise:.1%}; {' '.join(f'{value:.1%}' for value in curve)}")
 
@@ -519,9 +534,9 @@ def _one_cycles(space: OwnSpace, task: str, length: float) -> tuple[float, int]:
     return rank_agreement([(a.seen if a else 0.0, b.judged if b else 0.0) for a, b in both]), len(both)
 
 
-def _among_the_better(space: OwnSpace, task: str, share: float, look: Callable[[Point], float]) -> float:
+def _among_the_better(space: OwnSpace, task: str, share: float, look: Callable[[Point], float | None]) -> float:
     ends = [(t.at(share), t.at(1.0)) for t in _better(space, task)]
-    return rank_agreement([(look(early), late.judged) for early, late in ends if early and late])
+    return rank_agreement([(look(early) or 0.0, late.judged) for early, late in ends if early and late])
 
 
 def _print_transfer(space: OwnSpace) -> None:

@@ -13,7 +13,7 @@ import own_space
 import own_table
 import pytest
 from own_space import Job, Prepared, Sizes, jobs, networks, prepare, trained
-from own_table import Known, OwnSpace, Point, Policy, Training, handed_over, pack, read, seconds_to, simulate, write
+from own_table import Known, OwnSpace, Point, Policy, Pool, Training, handed_over, pack, read, simulate, steps_to, write
 
 from neuralfinder.networks.genome import parse
 from neuralfinder.networks.tabular import Row
@@ -189,19 +189,27 @@ def table() -> OwnSpace:
     ],
 )
 def test_a_policy_pays_for_every_step(policy: Policy, budget: float, judged: float | None, spent: float | None):
-    space = table()
+    pool = Pool(table().trainings, TASK, own_space.POINTS)
     for seed in range(5):
-        got, seconds = handed_over(policy, space.trainings, TASK, budget, np.random.default_rng(seed))
+        got, seconds = handed_over(policy, pool, budget, np.random.default_rng(seed))
         assert got == judged
         assert spent is None or seconds == pytest.approx(spent)
         assert seconds <= budget
 
 
 def test_looks_at_samples_cost_a_third_of_training_on_them():
-    task = {**TASK, "seen": 240}
-    without, with_ = (seconds_to(training("C16 > G", EARLY), 1.0, 0.5, t, fall=False) for t in (TASK, task))
-    assert without == 8
-    assert with_ == pytest.approx(8 + 240 / 8 / 3)
+    assert steps_to(1.0, 0.5, TASK, fall=False) == 8
+    assert steps_to(1.0, 0.5, {**TASK, "seen": 240}, fall=False) == pytest.approx(8 + 240 / 8 / 3)
+
+
+def test_the_network_by_hand_stays_to_the_end():
+    hand = training(own_table.BY_HAND[0], [0.1, 0.1, 0.1, 0.1, 0.95])
+    pool = Pool([*table().trainings, hand], TASK, own_space.POINTS)
+    halves = Policy((1 / 16, 1 / 4, 1.0), promoted=0.0)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        assert handed_over(halves, pool, 100.0, rng)[0] == 0.7
+        assert handed_over(dataclasses.replace(halves, by_hand=True), pool, 100.0, rng)[0] == 0.95
 
 
 def test_more_time_leaves_less_regret():

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
+import hashlib
 import itertools
 import json
 import math
@@ -280,12 +281,20 @@ def jobs(task: str, prepared: Prepared) -> Iterator[list[Job]]:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A task ready to be trained on: training part and those seen and judging together in `setup`."""
+    """A task ready to be trained on.
+
+    Attributes:
+        setup: training part; those seen and judging together as validation part.
+        space: what fits into it.
+        mirror: whether pictures are mirrored as usual.
+        fingerprint: of samples and labels: rows of other ones are not of this task.
+    """
 
     setup: Any
     space: ChainSpace
     sizes: Sizes
     mirror: bool
+    fingerprint: str
 
 
 def prepare(path: Path, sizes: Sizes) -> Prepared:
@@ -322,7 +331,8 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
         data.shape, len(data.classes), rates=RATES, max_step_seconds=seconds, pool_first=True,
         max_parameters=10_000_000 if data.is_text else 4_000_000,
     )  # fmt: skip
-    return Prepared(setup, space, sizes, bool(mirror))
+    fingerprint = hashlib.blake2b(X.tobytes() + y.tobytes(), digest_size=4).hexdigest()
+    return Prepared(setup, space, sizes, bool(mirror), fingerprint)
 
 
 def trained(job: Job, prepared: Prepared) -> dict[str, Any]:
@@ -496,7 +506,8 @@ def this_run(prepared: dict[str, Prepared]) -> dict[str, Any]:
         "commit": commit.stdout.strip(),
         "tasks": {
             name: {**dataclasses.asdict(each.sizes), "shape": dataclasses.astuple(each.space.shape),
-                   "classes": each.setup.classes, "batch": each.setup.batch_size, "mirror": each.mirror}
+                   "classes": each.setup.classes, "batch": each.setup.batch_size, "mirror": each.mirror,
+                "fingerprint": each.fingerprint}
             for name, each in prepared.items()
         },
     }  # fmt: skip

@@ -137,8 +137,8 @@ class OwnSpace:
     """The whole table.
 
     Attributes:
-        tasks: name -> `about`, `shape`, `classes`, `train`, `seen`, `judging`, `steps`, `batch` and `mirror`, which is
-            whether pictures are mirrored as usual.
+        tasks: name -> `about`, `shape`, `classes`, `train`, `seen`, `judging`, `steps`, `batch`, `fingerprint`, and
+            `mirror`, which is whether pictures are mirrored as usual.
         runs: machine, versions and commit of each run that trained.
         trainings: all of them.
     """

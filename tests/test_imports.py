@@ -173,3 +173,9 @@ def test_public_names_load_on_demand():
         assert getattr(neuralfinder, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'NeuralFindr'"):
         neuralfinder.NeuralFindr  # noqa: B018 - the look-up is the test
+
+
+def test_public_names_are_listed_before_they_are_loaded():
+    code = "import neuralfinder; print(set(neuralfinder.__all__) <= set(dir(neuralfinder)))"
+    done, _ = python("-c", code)
+    assert done.stdout == "True\n"

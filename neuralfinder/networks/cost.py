@@ -169,17 +169,18 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
         if isinstance(gene, Conv):
             wide = before.channels
             depth, weights = _kernel_weights(gene, wide, shape.line)
-            if gene.separable:
+            if gene.separable:  # the map between its two halves is written and read too
                 activations += 2 * wide * area
                 layers += 1
-            macs += (depth + weights) * area
+            macs += (depth + weights) * area  # for a stride or no border too: each number written is one product
             if gene.norm:
-                if groups(gene, wide) == 1:
+                if groups(gene, wide) == 1:  # as `optimizers.normed_kernels` chooses them
                     updates += weights * min(gene.filters, weights // gene.filters)
+                # read and written once more; the smaller map where a pool comes before
                 normed = maps[place + 1] if pools_at_once(genome, place) else after
                 activations += 2 * gene.filters * normed.height * normed.width
                 layers += 1
-        for source in skip_sources(genome, place):
+        for source in skip_sources(genome, place):  # pooled to this size, then added or copied: two reads, one write
             other = maps[source] if source >= 0 else shape
             activations += other.channels * other.height * other.width + written
             layers += 1

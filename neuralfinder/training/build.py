@@ -70,9 +70,11 @@ class Skip(nn.Module):
     def forward(self, here: Tensor, *earlier: Tensor) -> Tensor:
         """`(n, c, h, w)` and some `(n, d, H, W)` -> `(n, c, h, w)`, or `(n, c + all d, h, w)` for `cat`."""
         size, channels = here.shape[2:], here.shape[1]
+        # the maximum, as in pools: what an earlier layer has found anywhere in a window has been found
         maps = [other if other.shape[2:] == size else F.adaptive_max_pool2d(other, size) for other in earlier]
         if self.join == "cat":
             return torch.cat([here, *maps], dim=1)
+        # He et al. 2016, option A: without weights of its own a skip stays a gene that mutation can add and drop
         for other in maps:
             here = here + F.pad(other[:, :channels], (0, 0, 0, 0, 0, max(0, channels - other.shape[1])))
         return here
@@ -164,6 +166,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
                 raise InputError(
                     "genome", given=genome.key, expected="layers", mend="a tabular benchmark's network cannot be built"
                 )
+        # a pool that its convolution has done already adds no layer: it ends where the convolution ends
         ends.append(next(reversed(layers)))
     layers |= _head(genome, maps[-1] if maps else shape, classes)
     network = Network(layers, sources)
@@ -179,10 +182,12 @@ def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None, li
         layers[f"{place}_depth"] = nn.Conv2d(inputs, inputs, side, gene.stride, border, groups=inputs, bias=False)
         side, border = (1, 1), (0, 0)
     stride = 1 if gene.separable else gene.stride
+    # no activation between the halves of a separable convolution, as in Xception (Chollet 2017), where none was better:
+    # so one bias is enough, and where a normalisation follows, its shift is the bias
     layers[f"{place}_conv"] = nn.Conv2d(
         inputs, gene.filters, side, stride, border, groups=groups(gene, inputs), bias=not gene.norm
     )
-    if pool is not None:
+    if pool is not None:  # before normalisation and activation, which have a quarter of the work then
         layers[f"{place + 1}_pool"] = pool
     if gene.norm:
         layers[f"{place}_norm"] = nn.BatchNorm2d(gene.filters)
@@ -239,10 +244,11 @@ def _initialise(network: nn.Module, genome: Genome, usual: str) -> None:
         if isinstance(module, Words):
             nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
         if isinstance(module, nn.Conv2d | nn.Linear):
-            if how == "glorot":
+            if how == "glorot":  # of the head too, as in Keras 1
                 nn.init.xavier_uniform_(module.weight)
             else:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            # in groups an output sees a few inputs only, and none of them is its own
             if how == "dirac" and isinstance(module, nn.Conv2d) and module.groups == 1:
                 nn.init.dirac_(module.weight[: module.in_channels])
             if module.bias is not None:

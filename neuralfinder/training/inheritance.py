@@ -58,6 +58,7 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
                 fit = widths[0][i + length] == widths[p + 1][j + length]
                 fits, misfits = fits + fit, misfits + (not fit)
             length += 1
+        # a gene may be continued twice, as in a self copy; but one layer alone that comes twice is rather an insertion
         taken = any((p, j + step) in matches for step in range(length))
         continues = not taken or (fits and length > 1)
         return (fits, -misfits, length) if continues and fits + misfits else (0, -len(child), 0)
@@ -73,6 +74,7 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
             match(low, i)
             match(i + length, high)
 
+    # quadratic in the length of genomes for each run found: nothing beside a training, and exact
     match(0, len(child))
     _match_neighbours(child, parents, matches)
     return matches
@@ -80,17 +82,21 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
 
 def _inputs(genome: Genome, channels: int) -> list[int]:
     """Channels that come into each gene."""
-    picture = Shape(channels, 1 << 30, 1 << 30)
+    picture = Shape(channels, 1 << 30, 1 << 30)  # so large that no pool leaves nothing: channels alone are asked for
     after = shapes(genome, picture)
     return [inputs(genome, place, after, picture).channels for place in range(len(genome))]
 
 
 def _match_neighbours(child: Genome, parents: Sequence[Genome], matches: list[Place | None]) -> None:
+    """Let changed convolutions continue those in their place: right behind the left neighbour's, or before the right's.
+
+    Each is continued once: of two convolutions that stand where one stood, the other is an insertion.
+    """
     used = {match for match in matches if match}
     for i, gene in enumerate(child.genes):
         if matches[i] or not isinstance(gene, Conv):
             continue
-        left = matches[i - 1] if i else (0, -1)
+        left = matches[i - 1] if i else (0, -1)  # before the first gene stands the picture, the first parent's
         right = matches[i + 1] if i + 1 < len(child) else None
         beside = [(left[0], left[1] + 1)] if left else []
         beside += [(right[0], right[1] - 1)] if right else []
@@ -123,6 +129,7 @@ def inherit(network: nn.Module, child: Genome, parents: Sequence[Parent], shape:
     for i, gene in enumerate(child.genes):
         match = matches[i]
         if match and isinstance(gene, Conv | Identity):
+            # new channels keep scale 1 and shift 0 of a fresh normalisation, and nobody listens to them yet
             for name in ("conv.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
                 if (source := parents[match[0]].state.get(f"{match[1]}_{name}")) is not None:
                     _fill_vector(network.state_dict().get(f"{i}_{name}"), source)
@@ -130,14 +137,16 @@ def inherit(network: nn.Module, child: Genome, parents: Sequence[Parent], shape:
             continue
         if match:
             parent = parents[match[0]]
+            # only where its inputs come from the layer from which the parent's came are they the parent's own, so that
+            # what a wider one adds must count nothing; behind a cut they are foreign, and fresh weights learn sooner
             follows = first or (before is not None and before == _before(match, genomes))
             for name in ("conv", "depth"):
                 here, there = f"{i}_{name}.weight", f"{match[1]}_{name}.weight"
                 if here in dict(network.named_parameters()) and (source := parent.state.get(there)) is not None:
-                    _fill(network.get_parameter(here), source, follows=follows and not gene.separable)
-        elif not first:
+                    _fill(network.get_parameter(here), source, follows=follows)
+        elif not first:  # the first sees the picture, of which an identity would make no features
             _pass_on(network, i)
-        before, first = match or before, False
+        before, first = match or before, False  # behind an inserted layer comes in what came into it
     _inherit_head(network, child, parents, before or (0, 0), shape)
 
 
@@ -186,6 +195,7 @@ def _fill_vector(target: Tensor | None, source: Tensor) -> None:
 
 
 def _inherit_head(network: nn.Module, child: Genome, parents: Sequence[Parent], last: Place, shape: Shape) -> None:
+    """Give the head that of the parent whose convolution the child's last one continues, if it is of the same kind."""
     parent = parents[last[0]]
     if parent.genome.head != child.head:
         return
@@ -193,16 +203,17 @@ def _inherit_head(network: nn.Module, child: Genome, parents: Sequence[Parent], 
     mine, theirs = _end(child, shape), _end(parent.genome, shape)
     state = parent.state
     if isinstance(child.head, DenseHead) and (mine.height, mine.width) != (theirs.height, theirs.width):
-        return
+        return  # each place of a flattened map has weights of its own
     for name in (name for name in ("dense", "dense2", "head") if f"{name}.weight" in state):
         weight: Tensor = network.get_parameter(f"{name}.weight")
         source = state[f"{name}.weight"]
         if name == "dense" or (name == "head" and isinstance(child.head, DenseHead) and not child.head.units):
-            weight = weight.view(len(weight), mine.channels, -1)  # a flattened map
+            # a flattened map runs channel by channel: so seen, a wider layer's channels are further inputs as elsewhere
+            weight = weight.view(len(weight), mine.channels, -1)
             source = source.view(len(source), theirs.channels, -1)
         _fill(weight, source, follows=follows)
         _fill_vector(network.get_parameter(f"{name}.bias"), state[f"{name}.bias"])
-        follows = True
+        follows = True  # from the second dense layer on, the inputs are the parent's
 
 
 def _end(genome: Genome, shape: Shape) -> Shape:

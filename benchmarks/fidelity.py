@@ -21,7 +21,8 @@ from scipy.stats import spearmanr
 from neuralfinder.data import source_of
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.data.splits import split
-from neuralfinder.job.plan import Task, batch_size_for, make_plan
+from neuralfinder.job.plan import Speed, Task, TrainingStage
+from neuralfinder.job.planner import batch_size_for, make_plan
 from neuralfinder.job.presets import Settings, make_space
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import Genome
@@ -59,8 +60,8 @@ def make_setup(data: str | None, minutes: float) -> tuple[Setup, list[Genome]]:
     setup = Setup(train_part, validation, classes, scaling, recipe, batch_size, flip, has_bf16(device))
     task = Task(len(parts.train), len(parts.validation), len(parts.test), dataset.shape, classes)
     rates = measure(setup, make_space(settings, task.shape, classes, Rates(), math.inf), 3.0)
-    plan = make_plan(task, settings, recipe, batch_size, rates, 60 * minutes)
-    space = make_space(settings, task.shape, classes, rates, plan.max_step_seconds)
+    plan = make_plan(task, settings, TrainingStage(batch_size), Speed(rates), 60 * minutes)
+    space = make_space(settings, task.shape, classes, rates, plan.search.max_step_seconds)
     return setup, space.founders(100, Seeds(0).stream("fidelity"))
 
 

@@ -15,21 +15,19 @@ from neuralfinder.comparison.references import REFERENCES, build_reference
 from neuralfinder.data import Divided
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
-from neuralfinder.job.finish import judged, with_views
-from neuralfinder.job.plan import SAFETY, TESTING_SHARE, VIEWS
+from neuralfinder.job.figures import judged, with_views
+from neuralfinder.job.forecast import SAFETY, WRITING_SECONDS, epochs_within, measuring_seconds, views_fit
 from neuralfinder.job.prepare import make_setup, open_test
 from neuralfinder.job.presets import PRESETS, Settings
-from neuralfinder.job.run import WRITING_SECONDS
 from neuralfinder.job.status import Status
-from neuralfinder.networks.cost import looking_steps
 from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds, torch_seed
+from neuralfinder.training.clock import Clock, steps_in_all
 from neuralfinder.training.machine import find_device, keep_memory
 from neuralfinder.training.model import Predictor
-from neuralfinder.training.train import EVALUATION_BATCH, Clock, Diverged, Setup, forward_seconds, step_seconds, train
+from neuralfinder.training.recipes import MOST_VIEWS
+from neuralfinder.training.train import EVALUATION_BATCH, Diverged, Setup, forward_seconds, step_seconds, train
 from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
-
-MEASURING_SECONDS = 2.0
 
 SLOWER = 0.2, 0.04
 """Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
@@ -130,16 +128,21 @@ def _train(
     """
     with torch_seed(seed):
         network = build()
-        each = step_seconds(network, setup, min(MEASURING_SECONDS, 0.1 * max(0.0, setup.clock.left())))
+        each = step_seconds(network, setup, measuring_seconds(setup.clock.left()))
         testing = forward_seconds(network, setup, EVALUATION_BATCH, 2) * looks / EVALUATION_BATCH
-        views = setup.recipe.views and VIEWS * testing < TESTING_SHARE * setup.clock.left()
-        testing *= VIEWS if views else 1
+        views = setup.recipe.views and views_fit(MOST_VIEWS * testing, setup.clock.left())
+        testing *= MOST_VIEWS if views else 1
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
-        measuring = looking_steps(len(setup.validation), setup.batch_size) * (setup.recipe.measures or 1)
-        steps = SAFETY * max(0.0, setup.clock.left()) / each - measuring
-        epochs = int(min(setup.recipe.longest, max(1, steps / setup.steps())))
+        parts = len(setup.train), len(setup.validation)
+
+        def seconds_of(epochs: float) -> float:
+            """What a training of so many epochs takes."""
+            fidelity, measures = Fidelity.of(epochs), setup.recipe.measures
+            return each * steps_in_all(*parts, setup.batch_size, fidelity, measures, len(RUNGS))
+
+        epochs = epochs_within(seconds_of, SAFETY * setup.clock.left(), setup.recipe.longest)
         network, began = build(), time.monotonic()
-        training = train(network, setup, Fidelity(epochs), seed, [_chance(setup)] * len(RUNGS))
+        training = train(network, setup, Fidelity.of(epochs), seed, [_chance(setup)] * len(RUNGS))
         took = time.monotonic() - began
     if training.ended == "behind":
         return None

@@ -19,11 +19,11 @@ from neuralfinder.job.status import Status
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
+from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.machine import find_device, keep_memory
-from neuralfinder.training.train import Clock
 from neuralfinder.training.weights import WeightStore
-from neuralfinder.types import Candidate, Shape
+from neuralfinder.types import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,14 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
     finished, planned = record.last("finished"), record.last("plan")
     if not finished or not planned:
         raise RunFolderError("the run", given="not finished", expected="a finished one", mend="let it end first")
-    values = dict(planned.data)
-    flip, bf16, task = (values.pop(name) for name in ("flip", "bf16", "task"))
-    plan, shape = Plan.read(values), Shape(**task["shape"])
+    plan = Plan.read(planned.data)
     keep_memory()
     with tempfile.TemporaryDirectory() as scratch:
         data = divided(source.load(Path(scratch)), settings)
         setup = make_setup(data, settings, find_device(settings.device), Status())
-        setup = dataclasses.replace(setup, batch_size=plan.batch_size, flip=flip, bf16=bf16, clock=clock)
-        space = make_space(settings, shape, task["classes"], plan.rates, math.inf, plan.forward)
+        setup = dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
+        task, speed = plan.task, plan.speed
+        space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward)
         winner = parse(finished.data["genome"])
         seed = Seeds(settings.seed).number("ablation", winner.key)
         removals = []
@@ -82,7 +81,7 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
             if clock.left() <= 0:
                 removals.append(Removal(place, gene, genome.key, None, "no time left"))
                 continue
-            candidate = Candidate(-1, genome, "ablation", (), seed, plan.fidelity)
+            candidate = Candidate(-1, genome, "ablation", (), seed, plan.search.fidelity)
             result = evaluate(candidate, setup, WeightStore(Path(scratch) / "weights"), "ablation")
             cut = result.ended == "deadline"
             score = None if cut else result.score

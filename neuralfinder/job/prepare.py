@@ -10,7 +10,7 @@ import torch
 from neuralfinder.data import Dataset, Divided
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.data.splits import Split
-from neuralfinder.job.plan import batch_size_for
+from neuralfinder.job.planner import batch_size_for
 from neuralfinder.job.presets import PRESETS, Settings
 from neuralfinder.job.status import Status
 from neuralfinder.seeds import Seeds

@@ -11,7 +11,7 @@ from typing import Any
 
 from neuralfinder.errors import InputError, check_range, unknown_name
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
-from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.cost import BYTES_EACH, Rates
 from neuralfinder.networks.genome import AvgPool, DenseHead, MaxPool, PoolHead
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
@@ -149,8 +149,8 @@ OF_THE_PLAN = ("size", "rounds", "validation", "candidates")
 
 NOT_MEASURED = Rates()
 
-BYTES_EACH, WEIGHTS_SHARE = 4, 0.99
-"""Bytes of a parameter in the file of a model, and the share of the file that is parameters."""
+WEIGHTS_SHARE = 0.99
+"""Share of the file of a model that is parameters; a margin for what norms keep beside them, and for the header."""
 
 BOOLEANS = {"true": True, "on": True, "false": False, "off": False}
 

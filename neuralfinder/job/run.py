@@ -23,13 +23,16 @@ from neuralfinder.data import Source
 from neuralfinder.data.doctor import report
 from neuralfinder.errors import RunFolderError, lacking
 from neuralfinder.job.answers import for_people
-from neuralfinder.job.budget import latest, search_limits, seconds_left
-from neuralfinder.job.finish import Bench, finish
+from neuralfinder.job.figures import Samples
+from neuralfinder.job.finish import finish
+from neuralfinder.job.forecast import WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
 from neuralfinder.job.interrupts import Interrupts
-from neuralfinder.job.plan import Plan, Task, in_words, make_plan, predict_seconds
+from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, in_words
+from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, grown, make_setup, make_whole, open_test
 from neuralfinder.job.presets import PRESETS, Settings, make_space, make_strategy
 from neuralfinder.job.status import Status
+from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.search.archive import pareto_front
@@ -39,10 +42,11 @@ from neuralfinder.search.loop import Progress, replay, search
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import Strategy
+from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.machine import describe, find_device, keep_memory, measure, measure_forward
 from neuralfinder.training.model import Model
-from neuralfinder.training.train import Clock, Setup
+from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Result
 
@@ -50,9 +54,6 @@ INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves 
 
 WHERE = ("workers", "ray")
 """Settings that may change from one part of a run to the next: results do not depend on who trains."""
-
-WRITING_SECONDS = 1.0
-"""Kept of the budget for writing the model and leaving."""
 
 
 def run(source: Source, settings: Settings, folder: Path, status: Status) -> tuple[Model, dict[str, Any]]:
@@ -141,39 +142,26 @@ class _Run:
             status.enter("measuring")
             setup = compute(executor, make_setup, data, settings, device, status)
             plan, setup = self._plan(task, setup, executor)
-            status.aim, status.about = plan.candidates, not plan.candidates_fixed
-            space = make_space(settings, task.shape, task.classes, plan.rates, plan.max_step_seconds, plan.forward)
-            finishing = dataclasses.replace(setup, recipe=self.preset.recipes(task.shape)[1])
-            bench = Bench(
-                plan,
-                finishing,
-                partial(make_whole, finishing, data),
-                space,
-                self.store,
-                self.record,
-                executor,
-                self.seeds,
-                status,
-                settings.switch("inherit"),
-                max_milliseconds=settings.limit("max_latency_ms"),
-            )
+            status.aim, status.about = plan.search.candidates, not plan.search.fixed
+            forecast = Forecast(plan, self._space(plan), *self.preset.recipes(task.shape))
 
             started = time.monotonic()
             with self._workers(executor, device) as (workers, slots):
-                progress = self._search(task, bench, setup, workers, slots)
+                progress = self._search(forecast, setup, workers, slots)
             search_seconds = time.monotonic() - started + self.searched_before
 
             started = time.monotonic()
             stop = self.record.last("stop")
             interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
-            clock = Clock(max(setup.clock.deadline, started + 2.0), self.interrupts.second)  # a model always comes back
-            bench = dataclasses.replace(
-                bench,
-                setup=dataclasses.replace(finishing, clock=clock),
-                pace=progress.pace,
-                seconds=seconds_left(plan, progress, stop.data["slots"] if stop else slots, interrupted),
+            clock = clock_of_finish(Clock(setup.clock.deadline, self.interrupts.second), started)
+            model, figures = finish(
+                Trainer(executor, self.store, self.record, self.seeds, status),
+                forecast.after(progress, stop.data["slots"] if stop else slots, interrupted),
+                dataclasses.replace(setup, recipe=forecast.final, clock=clock),
+                Samples(seen.classes, partial(make_whole, data=data), partial(open_test, data, device)),
+                progress.archive,
+                settings.switch("inherit"),
             )
-            model, figures = finish(bench, progress.archive, seen.classes, partial(open_test, data, device))
             self.record.append("answers", [for_people(figures.pop("answers"), seen, parts.test)])
             finish_seconds = time.monotonic() - started + self.finished_before
         result = {
@@ -232,61 +220,57 @@ class _Run:
     def _plan(self, task: Task, setup: Setup, executor: Executor) -> tuple[Plan, Setup]:
         """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
         if recorded := self.record.last("plan"):
-            values = dict(recorded.data)
-            flip, bf16, _ = (values.pop(name) for name in ("flip", "bf16", "task"))
-            plan = Plan.read(values)
-            setup = dataclasses.replace(setup, batch_size=plan.batch_size, flip=flip, bf16=bf16)
+            plan = Plan.read(recorded.data)
         else:
             plan = self._new_plan(task, setup, executor)
-            own = {"flip": setup.flip, "bf16": setup.bf16, "task": dataclasses.asdict(task)}
-            self.record.append("plan", [{**plan.plain(), **own}])
-        self.status.say(*in_words(plan, task, self.settings))
+            self.record.append("plan", [plan.plain()])
+        self.status.say(*in_words(plan, with_world=self.settings.strategy in (None, "artificial-life")))
         deadline = math.inf
         if self.status.left is not None:
             spent = self.searched_before + self.finished_before
             deadline = time.monotonic() + self.status.left - WRITING_SECONDS - spent
-        return plan, dataclasses.replace(setup, clock=Clock(deadline, self.interrupts.first))
+        clock = Clock(deadline, self.interrupts.first)
+        return plan, dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
 
     def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
-        measuring = None if left is None else min(3.0, max(0.3, 0.04 * left))
-        rates = compute(executor, measure, setup, free, measuring)
+        rates = compute(executor, measure, setup, free, None if left is None else measuring_seconds(left))
         limited = self.settings.limit("max_latency_ms") is not None
         forward = compute(executor, measure_forward, setup, free) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
-        plan = make_plan(task, self.settings, setup.recipe, setup.batch_size, rates, left, forward)
-        self._strategy(plan, task, free)  # refuses settings that do not fit before the run rests on them
+        training = TrainingStage(setup.batch_size, setup.flip, setup.bf16)
+        plan = make_plan(task, self.settings, training, Speed(rates, forward), left)
+        self._strategy(plan, free)  # refuses settings that do not fit before the run rests on them
         return plan
 
-    def _strategy(self, plan: Plan, task: Task, space: ChainSpace) -> Strategy:
+    def _space(self, plan: Plan) -> ChainSpace:
+        task, speed, cap = plan.task, plan.speed, plan.search.max_step_seconds
+        return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward)
+
+    def _strategy(self, plan: Plan, space: ChainSpace) -> Strategy:
+        search, world = plan.search, plan.world
         return make_strategy(
-            self.settings, space, plan.fidelity, plan.world_size, plan.rounds, task.validation, plan.candidates
+            self.settings, space, search.fidelity, world.side, world.rounds, plan.task.validation, search.candidates
         )
 
-    def _search(self, task: Task, bench: Bench, setup: Setup, executor: Executor, slots: int) -> Progress:
+    def _search(self, forecast: Forecast, setup: Setup, executor: Executor, slots: int) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
-        plan = bench.plan
-
-        def predict(candidate: Candidate) -> float:
-            size = bench.space.cost(candidate.genome)
-            rungs = len(candidate.bars)
-            return predict_seconds(plan, size, task, candidate.fidelity, setup.recipe.measures, rungs)
-
+        plan = forecast.plan
         progress = Progress(
-            self._strategy(plan, task, bench.space),
-            predict,
+            self._strategy(plan, forecast.space),
+            forecast.candidate,
             inherit=self.settings.switch("inherit"),
             early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,
-            leaders=plan.finalists,
+            leaders=plan.finish.finalists,
         )
         replay(progress, self.record.read())
         self._show(progress)
         if self.record.last("stop"):
             return progress
         began = time.monotonic() - self.searched_before
-        limits = search_limits(bench, setup.clock, began, self.interrupts.first.is_set)
-        setup = dataclasses.replace(setup, clock=setup.clock.until(latest(plan, setup.clock, began)))
+        limits = forecast.limits(setup.clock, began, self.interrupts.first.is_set)
+        setup = dataclasses.replace(setup, clock=setup.clock.until(forecast.end_of_search(setup.clock, began)))
         self.status.enter("searching")
         train_one = partial(evaluate, setup=setup, store=self.store)
         for _ in search(progress, executor, train_one, self.record, limits, slots):

@@ -503,12 +503,30 @@ def of_networks(space: Space, strategy: str) -> ChainSpace:
 
 
 def small_network(space: ChainSpace) -> Genome:
-    """By hand: convolutions of 32, 64 and 128 filters, pools between where the picture allows it; 128 for texts."""
+    """By hand: convolutions of 32, 64 and 128 filters, pools between where the picture allows it; 128 for texts.
+
+    Where the limits on parameters, multiply-adds, milliseconds and length exclude it, it is half as wide, a quarter and
+    so on, and at last the smallest network of the space. Seconds of a training step are no limit here: their cap leaves
+    time for many trainings, and this is one.
+
+    Raises:
+        InputError: the limits exclude even the smallest network.
+    """
+    legal = dataclasses.replace(space, max_step_seconds=math.inf)
+    for parts in (1, 2, 4, 8, 16, 32):
+        genome = _by_hand(space, parts)
+        if legal.infeasible(genome) is None:
+            return genome
+    return legal.smallest()
+
+
+def _by_hand(space: ChainSpace, parts: int) -> Genome:
+    """The network by hand with its widths divided by `parts`."""
     if space.shape.vocabulary:
-        return space.mend(Genome((space.conv(128),), space.head))
-    genes: list[Gene] = [space.conv(32)]
+        return space.mend(Genome((space.conv(128 // parts),), space.head))
+    genes: list[Gene] = [space.conv(32 // parts)]
     for place, filters in enumerate((64, 128), start=1):
         if place < space.max_pools:
             genes += space.usual_pool
-        genes.append(space.conv(filters))
+        genes.append(space.conv(filters // parts))
     return space.mend(Genome(tuple(genes), space.head))

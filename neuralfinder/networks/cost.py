@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from neuralfinder.networks.genome import AvgPool, Conv, Genome, Head, Identity, MaxPool, Pool, PoolHead
 from neuralfinder.types import Shape
 
+BYTES_EACH = 4
+"""Bytes of a parameter in a file: weights are float32."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -55,11 +58,6 @@ class Rates:
             + self.activation * cost.activations
             + self.update * cost.updates
         )
-
-
-def looking_steps(samples: float, batch_size: int) -> float:
-    """Training steps that take as long as a look, without gradients, at so many samples: a third of as many."""
-    return samples / batch_size / 3
 
 
 def skip_sources(genome: Genome, place: int) -> list[int]:

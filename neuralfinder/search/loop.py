@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from neuralfinder.errors import RunFolderError
+from neuralfinder.networks.cost import BYTES_EACH
 from neuralfinder.search.archive import Archive, candidate_row, read_result
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.executors import Evaluation, Executor, outcome
@@ -143,7 +144,7 @@ class Progress:
     def _choose_stored(self, result: Result) -> None:
         """Weights are kept of leaders first, then of living networks from the best down, up to the cap."""
         if result.score is not None:
-            self.stored[result.id] = 4 * result.parameters
+            self.stored[result.id] = BYTES_EACH * result.parameters
         entries = self.archive.best(self.leaders)
         if self.inherit:
             living = [entry for key in self.strategy.living() if (entry := self.archive.find(key))]

@@ -10,6 +10,7 @@ import torch
 from neuralfinder.networks.cost import cost
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
+from neuralfinder.training.clock import PASSES_ALONE, PASSES_TOGETHER
 from neuralfinder.training.inheritance import inherit
 from neuralfinder.training.memory import check_memory
 from neuralfinder.training.train import Diverged, Setup, Training, forward_seconds, train
@@ -41,7 +42,7 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
             training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars)
             milliseconds = tuple(
                 round(1000 * forward_seconds(network, setup, samples, passes), 4)
-                for samples, passes in ((1, 7), (setup.batch_size, 2))
+                for samples, passes in ((1, PASSES_ALONE), (setup.batch_size, PASSES_TOGETHER))
             )
         store.save(name or str(candidate.id), candidate.genome, training.state)
         done = training.done

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+MOST_VIEWS = 6
+"""Views of a picture that a network may answer with at most: as it is and moved two ways, each mirrored too; see
+`batches.Views`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
@@ -13,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
-from neuralfinder.networks.cost import looking_steps
 from neuralfinder.training.batches import Augmentation, Part, Preparation, Views, plain_batches, training_batches
 from neuralfinder.training.build import Words
+from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
 from neuralfinder.training.optimizers import Optimizer
 from neuralfinder.training.recipes import Recipe
 from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
@@ -27,8 +26,8 @@ EVALUATION_BATCH = 256
 """Samples per forward pass without gradients: large enough for speed, small enough for the processor's cache."""
 
 
-WARM_UP = 3
-"""Steps that take longer than the others, with what is set up and read for the first time."""
+LEAST_TIMED = 3
+"""Steps that are timed at least, however little time there is for them: a median of fewer is none."""
 
 
 class Cancelled(CancelledError):  # noqa: N818 - no error, a request
@@ -41,31 +40,6 @@ class Diverged(Exception):  # noqa: N818 - a result, not a mistake
     def __init__(self, message: str, done: float) -> None:
         super().__init__(message)
         self.done = done
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """When training must end: `deadline` in seconds of `time.monotonic`, and a flag another thread may set."""
-
-    deadline: float = math.inf
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    def left(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - time.monotonic()
-
-    def until(self, deadline: float) -> Clock:
-        """The same flag with an earlier deadline."""
-        return Clock(min(self.deadline, deadline), self.cancelled)
-
-    def __reduce__(self) -> tuple[Callable[[float], Clock], tuple[float]]:
-        """Another process counts its seconds from another moment, and gets a flag of its own."""
-        return _clock_until, (time.time() + self.left(),)
-
-
-def _clock_until(moment: float) -> Clock:
-    """A clock whose deadline is at `moment`, in seconds since the epoch."""
-    return Clock(time.monotonic() + moment - time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +72,7 @@ class Setup:
 
     def steps(self, share: float = 1.0) -> int:
         """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""
-        return max(1, int(len(self.train) * share) // self.batch_size)
+        return steps_of_epoch(len(self.train), share, self.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,47 +240,6 @@ class _Judge:
         return ""
 
 
-class Pace:
-    """How far a training is, from 0 to 1, and whether there is time for another step.
-
-    Args:
-        steps: steps planned.
-        clock: gives the deadline.
-        evaluation_steps: how many steps the last measurement takes as long as.
-    """
-
-    def __init__(self, steps: int, clock: Clock, evaluation_steps: float) -> None:
-        self.done, self.progress = 0, 0.0
-        self._steps, self._clock, self._evaluation_steps = steps, clock, evaluation_steps
-        self._started = math.nan
-        self._left = steps
-
-    @property
-    def over(self) -> bool:
-        """Whether the last step is done."""
-        return self._left <= 0
-
-    @property
-    def share(self) -> float:
-        """Share of the planned steps done, 0..1."""
-        return self.done / self._steps
-
-    def step(self) -> None:
-        """Count one step; look at the clock."""
-        self.progress += (1 - self.progress) / self._left
-        self.done += 1
-        self._left = self._steps - self.done
-        if not math.isfinite(self._clock.deadline):
-            return
-        if self.done == WARM_UP:
-            self._started = time.monotonic()
-        if self.done > WARM_UP:
-            each = (time.monotonic() - self._started) / (self.done - WARM_UP)
-            self._left = min(self._left, max(0, int(self._clock.left() / each - self._evaluation_steps)))
-        elif self._clock.left() <= 0:
-            self._left = 0
-
-
 def accuracy(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:
     """Share of the part's samples whose most likely class is right, weighted as the setup has it."""
     right = predict_logits(network, part, setup.preparation, setup.bf16, views).argmax(1) == part.labels
@@ -358,34 +291,31 @@ def _majority_share(labels: Tensor, classes: int) -> float:
 
 @torch.no_grad()
 def forward_seconds(network: nn.Module, setup: Setup, samples: int, passes: int) -> float:
-    """Median seconds of a forward pass of so many samples, after one for warming up."""
+    """Median seconds of so many forward passes of so many samples, after one for warming up."""
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
     pictures = next(iter(plain_batches(setup.train.first(samples), samples, setup.preparation)))
     network.eval()
-    times: list[float] = []
-    for _ in range(passes + 1):
-        started = time.perf_counter()
+
+    def look() -> None:
         with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
             float(network(pictures).sum())  # waits for the device
-        times.append(time.perf_counter() - started)
-    return sorted(times[1:])[passes // 2]
+
+    return seconds_each(look, passes, passes, warm_up=1)
 
 
 def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
-    """Median seconds of one training step, from at most 30 steps in about `seconds` after two for warming up."""
+    """Median seconds of one training step, from some that take about `seconds` together with the warming up."""
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    optimizer, pace = Optimizer(network, setup.recipe, setup.bf16), Pace(32, Clock(), 0)
-    batches = _batches(setup, setup.steps(), 32, torch.Generator().manual_seed(0))
-    times: list[float] = []
+    optimizer, pace = Optimizer(network, setup.recipe, setup.bf16), Pace(TIMED_STEPS, Clock(), 0)
+    batches = _batches(setup, setup.steps(), sys.maxsize, torch.Generator().manual_seed(0))
     network.train()
-    until = time.monotonic() + seconds
-    while len(times) < 5 or (len(times) < 32 and time.monotonic() < until):
-        started = time.perf_counter()
+
+    def step() -> None:
         pictures, labels = next(batches)
         loss = gradients(network, setup, pictures, labels)
         optimizer.step(_rate_share(setup.recipe, pace))
         float(loss)  # waits for the device
-        times.append(time.perf_counter() - started)
-    return sorted(times[2:])[len(times[2:]) // 2]
+
+    return seconds_each(step, LEAST_TIMED, TIMED_STEPS, seconds)

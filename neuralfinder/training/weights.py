@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
@@ -45,6 +46,13 @@ class WeightStore:
         with safe_open(path, "pt") as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
             return Parent(parse(file.metadata()["genome"]), state)
+
+    def fingerprint(self, name: str) -> str | None:
+        """What tells these weights from all others under this name: SHA-256 of the file, `None` when there is none."""
+        if not (path := self.path(name)).exists():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def sweep(self, keep: Collection[str]) -> None:
         """Delete all weights but those named; does nothing when asked the same again."""

@@ -234,7 +234,7 @@ def test_a_network_that_does_not_learn_is_trained_at_a_lower_rate(monkeypatch, t
 
     monkeypatch.setattr(by_hand, "train", train)
     monkeypatch.setattr(by_hand, "forward_seconds", lambda *_: 1.0)  # 256 pictures; six looks at 108 are 2.5 s
-    monkeypatch.setattr(by_hand, "TESTING_SHARE", share)
+    monkeypatch.setattr("neuralfinder.job.forecast.TESTING_SHARE", share)
     data = Divided.of(limited(load("digits"), 300), 0)
     began = time.monotonic()
     figures = by_hand.measure_reference("lenet-5", data, Settings(minutes=0.2))

@@ -14,14 +14,25 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import neuralfinder.job.finish
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.answers import told_apart
 from neuralfinder.job.baselines import fit_linear, majority
-from neuralfinder.job.finish import Bench, finish
-from neuralfinder.job.plan import BASELINE_SHARE, Plan, Task, predict_seconds
+from neuralfinder.job.figures import Samples
+from neuralfinder.job.finish import finish
+from neuralfinder.job.forecast import BASELINE_SHARE, Forecast
+from neuralfinder.job.plan import (
+    FinishStage,
+    LooksStage,
+    Plan,
+    SearchStage,
+    Speed,
+    Task,
+    TrainingStage,
+    WorldStage,
+)
 from neuralfinder.job.presets import Settings, make_space
 from neuralfinder.job.status import Status
+from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace, small_network
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import parse
@@ -30,10 +41,12 @@ from neuralfinder.search.executors import in_process
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Part, Scaling, Views
+from neuralfinder.training.build import build
+from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.model import Model
 from neuralfinder.training.recipes import RECIPES
-from neuralfinder.training.train import Clock, Setup
+from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
@@ -50,20 +63,62 @@ ORDER = np.random.default_rng(0).permutation(1797)
 TEST_ROWS = ORDER[1200:]
 
 
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """A finish that begins: what it is called with, and short names for what tests look at."""
+
+    trainer: Trainer
+    forecast: Forecast
+    setup: Setup
+
+    @property
+    def store(self) -> WeightStore:
+        return self.trainer.store
+
+    @property
+    def record(self) -> Record:
+        return self.trainer.record
+
+    @property
+    def space(self) -> ChainSpace:
+        return self.forecast.space
+
+    def with_(self, pace: float = 1.0, left: float = math.inf, mac: float = 1e-9, **finish: Any) -> Bench:
+        """With other numbers of the plan's finish, another speed and other knowledge of the time."""
+        plan = self.forecast.plan
+        plan = dataclasses.replace(plan, speed=Speed(Rates(mac=mac)), finish=dataclasses.replace(plan.finish, **finish))
+        return dataclasses.replace(self, forecast=dataclasses.replace(self.forecast, plan=plan, pace=pace, left=left))
+
+    def finish(
+        self,
+        archive: Archive,
+        look: Callable[[Any], Part] = lambda _: part(TEST_ROWS),
+        classes: tuple[Any, ...] = CLASSES,
+    ) -> tuple[Model, dict[str, Any]]:
+        def whole(setup: Setup) -> Setup:
+            return dataclasses.replace(setup, train=setup.train.joined(setup.validation))
+
+        return finish(self.trainer, self.forecast, self.setup, Samples(classes, whole, look), archive)
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     recipe = dataclasses.replace(RECIPES["fast"], batch_size=32)
     train, validation = part(ORDER[:800]), part(ORDER[800:1200])
-    clock = Clock(math.inf)
-    setup = Setup(train, validation, 10, Scaling.of(train), recipe, 32, clock=clock)
-    plan = Plan(None, 32, 2, True, 1, 1.0, None, None, math.inf, 2, 4, None, 0.0, 3, 3, 0, Rates(mac=1e-9))
-    space = make_space(Settings(), SHAPE, 10, plan.rates, math.inf)
+    setup = Setup(train, validation, 10, Scaling.of(train), recipe, 32, clock=Clock(math.inf))
+    plan = Plan(
+        Task(800, 400, len(TEST_ROWS), SHAPE, 10),
+        Speed(Rates(mac=1e-9)),
+        TrainingStage(32),
+        SearchStage(2, True, Fidelity(1)),
+        WorldStage(3, 3),
+        FinishStage(finalists=2, epochs=4),
+        LooksStage(),
+    )
+    space = make_space(Settings(), SHAPE, 10, plan.speed.rates, math.inf)
     with in_process() as executor, Record(tmp_path / "run.sqlite") as record:
-
-        def whole() -> Setup:
-            return dataclasses.replace(setup, train=train.joined(validation))
-
-        yield Bench(plan, setup, whole, space, WeightStore(tmp_path / "weights"), record, executor, Seeds(0), Status())
+        trainer = Trainer(executor, WeightStore(tmp_path / "weights"), record, Seeds(0), Status())
+        yield Bench(trainer, Forecast(plan, space, recipe, recipe), setup)
 
 
 def archive_of(bench: Bench, *genomes: str) -> Archive:
@@ -83,7 +138,7 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
             looks.append([event.data["name"] for event in record.read() if event.kind == "final"])
         return part(TEST_ROWS)
 
-    model, figures = finish(bench, archive, CLASSES, look)
+    model, figures = bench.finish(archive, look)
     assert looks == [["final-0", "final-1", "baseline"]]  # once, when everything was decided
     finals = {e.data["genome"]: e.data["result"]["score"] for e in bench.record.read() if e.data["name"] != "baseline"}
     assert figures["genome"] == max(finals, key=lambda genome: finals[genome])
@@ -110,13 +165,13 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
 
 def test_finish_is_not_done_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = archive_of(bench, "C8.bn M > G")
-    first = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))[1]
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", None)  # training again would fail
-    assert finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))[1] == first
+    first = bench.finish(archive)[1]
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", None)  # training again would fail
+    assert bench.finish(archive)[1] == first
 
 
 def test_without_candidates_the_hand_made_network_comes_back(bench: Bench) -> None:
-    _, figures = finish(bench, Archive(), CLASSES, lambda _: part(TEST_ROWS))
+    _, figures = bench.finish(Archive())
     assert figures["genome"] == small_network(bench.space).key
 
 
@@ -126,7 +181,7 @@ def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytes
 
     monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
     with pytest.raises(NothingTrainedError, match=r"no network could be trained; .* lists the reasons"):
-        finish(bench, Archive(), CLASSES, lambda _: part(TEST_ROWS))
+        bench.finish(Archive())
 
 
 def fake_finals(scores: dict[str, float]) -> Callable[..., Result]:
@@ -134,9 +189,7 @@ def fake_finals(scores: dict[str, float]) -> Callable[..., Result]:
 
     def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
         with torch.random.fork_rng():
-            store.save(
-                name, candidate.genome, neuralfinder.training.build.build(candidate.genome, SHAPE, 10).state_dict()
-            )
+            store.save(name, candidate.genome, build(candidate.genome, SHAPE, 10).state_dict())
         return Result(-1, scores.get(name, 0.5))
 
     return train
@@ -150,8 +203,8 @@ def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
     evaluate(candidate, bench.setup, bench.store)
     archive = Archive()
     archive.add(candidate, Result(0, 0.95))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": final}))
-    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": final}))
+    _, figures = bench.finish(archive)
     assert figures["epochs"] == (4 if winner == "final" else 1.0)
 
 
@@ -166,11 +219,11 @@ def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytes
         save(store, name, *rest)
 
     monkeypatch.setattr(WeightStore, "save", full_once)
-    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    _, figures = bench.finish(archive)
     assert figures["genome"] == second.key
     reasons = [(e.data["name"], e.data["result"]["failure"]) for e in bench.record.read() if e.kind == "final"]
     assert reasons == [("final-0", "error"), ("final-1", None), ("baseline", None)]
-    assert any("final-0" in said and "No space left on device" in said for said in bench.status.lines)
+    assert any("final-0" in said and "No space left on device" in said for said in bench.trainer.status.lines)
 
 
 def test_a_candidate_stopped_early_is_trained_fully(bench: Bench) -> None:
@@ -178,15 +231,15 @@ def test_a_candidate_stopped_early_is_trained_fully(bench: Bench) -> None:
     archive = Archive()
     result = evaluate(candidate, bench.setup, bench.store)
     archive.add(candidate, dataclasses.replace(result, done=0.25, ended="behind"))
-    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    bench.finish(archive)
     assert "final-0" in {event.data["name"] for event in bench.record.read() if event.kind == "final"}
 
 
 def test_fully_trained_candidates_are_not_trained_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = archive_of(bench, "C8.bn M > G")
-    bench = dataclasses.replace(bench, plan=dataclasses.replace(bench.plan, final_epochs=1, retrain=2))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({}))
-    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    bench = bench.with_(epochs=1, retrainings=2)
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({}))
+    _, figures = bench.finish(archive)
     names = [event.data["name"] for event in bench.record.read()]
     assert names == ["baseline", "retrain-0", "retrain-1"]
     assert figures["genome"] == "C8.bn M > G"
@@ -200,10 +253,9 @@ def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
     candidate = Candidate(0, parse(text), "init", (), 0, Fidelity(1))
     archive = Archive()
     archive.add(candidate, Result(0, 0.9))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": 0.95}))
-    plan = dataclasses.replace(bench.plan, final_epochs=40, rates=Rates(mac=1e-6))
-    bench = dataclasses.replace(bench, plan=plan)
-    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": 0.95}))
+    bench = bench.with_(mac=1e-6, epochs=40)
+    bench.finish(archive)
     epochs = {event.data["name"]: event.data["epochs"] for event in bench.record.read()}
     macs = [bench.space.cost(g).macs for g in (candidate.genome, small_network(bench.space))]
     assert epochs["final-0"] == 40
@@ -220,20 +272,11 @@ def test_finals_fill_the_time_at_the_pace_of_the_search(
     """Finalist and network by hand together are predicted to take the time there is, whatever each one needs of it."""
     archive = Archive()
     archive.add(Candidate(0, parse(text), "init", (), 0, Fidelity(1)), Result(0, 0.9))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": 0.95}))
-    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=10**6)
-    bench = dataclasses.replace(bench, plan=plan, pace=pace, seconds=1250.0)
-    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
-    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": 0.95}))
+    bench = bench.with_(pace, 1250.0, 1e-7, finalists=1, epochs=10**6)
+    bench.finish(archive)
     seconds = [
-        pace
-        * predict_seconds(
-            plan,
-            bench.space.cost(parse(e.data["genome"])),
-            task,
-            Fidelity.of(e.data["epochs"]),
-            bench.setup.recipe.measures,
-        )
+        bench.forecast.full(parse(e.data["genome"]), e.data["epochs"])
         for e in bench.record.read()
         if e.data["name"] in ("final-0", "baseline")
     ]
@@ -251,13 +294,11 @@ def test_part_of_an_epoch_is_used(bench: Bench, monkeypatch: pytest.MonkeyPatch)
         given.append(candidate.fidelity)
         return train(candidate, setup, store, name)
 
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", note)
-    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=1, final_epochs=60)
-    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
-    size = bench.space.cost(parse("C64.bn C64.bn M > G"))
-    two = predict_seconds(plan, size, task, Fidelity(2), bench.setup.recipe.measures)
-    bench = dataclasses.replace(bench, plan=plan, seconds=0.9 * two * (1 + BASELINE_SHARE))
-    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", note)
+    bench = bench.with_(mac=1e-7, finalists=1, epochs=60)
+    left = 0.9 * bench.forecast.full(parse("C64.bn C64.bn M > G"), 2) * (1 + BASELINE_SHARE)
+    bench = bench.with_(left=left, mac=1e-7, finalists=1, epochs=60)
+    bench.finish(archive)
     assert given[0].epochs == 2
     assert 0.75 < given[0].share < 1
 
@@ -267,16 +308,12 @@ def test_large_finalists_get_what_small_ones_leave(bench: Bench, monkeypatch: py
     archive = Archive()
     for id_, text in enumerate(["C8.bn M > G", "C256.bn C256.bn M > G", "C384.bn C256.bn M > G"]):
         archive.add(Candidate(id_, parse(text), "init", (), 0, Fidelity(1)), Result(id_, 0.9 - 0.1 * id_))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-1": 0.95}))
-    plan = dataclasses.replace(bench.plan, rates=Rates(mac=1e-7), finalists=3, final_epochs=200)
-    bench = dataclasses.replace(bench, plan=plan, seconds=20_000.0)
-    finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
-    task = Task(len(bench.setup.train), len(bench.setup.validation), 0, bench.space.shape, 10)
-    seconds, epochs = {}, {}
-    for row in (event.data for event in bench.record.read()):
-        size, fidelity = bench.space.cost(parse(row["genome"])), Fidelity.of(row["epochs"])
-        seconds[row["name"]] = predict_seconds(plan, size, task, fidelity, bench.setup.recipe.measures)
-        epochs[row["name"]] = row["epochs"]
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-1": 0.95}))
+    bench = bench.with_(left=20_000.0, mac=1e-7, finalists=3, epochs=200)
+    bench.finish(archive)
+    rows = [event.data for event in bench.record.read()]
+    epochs = {row["name"]: row["epochs"] for row in rows}
+    seconds = {row["name"]: bench.forecast.full(parse(row["genome"]), row["epochs"]) for row in rows}
     assert epochs["final-0"] == 200
     assert epochs["final-2"] < epochs["final-1"] < 200
     assert seconds["final-1"] == pytest.approx(seconds["final-2"], rel=0.05)
@@ -287,8 +324,8 @@ def test_without_time_left_finalists_get_an_epoch(bench: Bench, monkeypatch: pyt
     """The search may have used up all that was planned; what is found with less than an epoch is trained for one."""
     archive = Archive()
     archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1, 0.25)), Result(0, 0.9))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-0": 0.95}))
-    finish(dataclasses.replace(bench, seconds=-1.0), archive, CLASSES, lambda _: part(TEST_ROWS))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": 0.95}))
+    bench.with_(left=-1.0).finish(archive)
     assert [event.data["epochs"] for event in bench.record.read() if event.data["name"] == "final-0"] == [1]
 
 
@@ -301,9 +338,9 @@ def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monk
 
     archive = Archive()
     archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1)), Result(0, 0.9))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", train)
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", train)
     setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 1000))
-    finish(dataclasses.replace(bench, setup=setup), archive, CLASSES, lambda _: part(TEST_ROWS))
+    dataclasses.replace(bench, setup=setup).finish(archive)
     assert allowed["final-0"] == pytest.approx(1000 / (1 + BASELINE_SHARE), rel=0.01)
     assert allowed["baseline"] == pytest.approx(1000, rel=0.01)
 
@@ -315,8 +352,8 @@ def test_what_the_search_trained_to_the_end_may_win(bench: Bench, monkeypatch: p
         candidate = Candidate(id_, parse(text), "init", (), 0, Fidelity(epochs))
         evaluate(candidate, bench.setup, bench.store)
         archive.add(candidate, Result(id_, score, ended="complete"))
-    monkeypatch.setattr(neuralfinder.job.finish, "evaluate", fake_finals({"final-1": 0.93}))
-    _, figures = finish(bench, archive, CLASSES, lambda _: part(TEST_ROWS))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-1": 0.93}))
+    _, figures = bench.finish(archive)
     assert figures["genome"] == "C8.bn M > G"
 
 
@@ -347,7 +384,7 @@ def test_linear_baseline_of_two_classes(bench: Bench) -> None:
 
 def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
     classes = ("cat", "chien", "猫", 3, 2.5, True, "g", "h", "i", "j")
-    model, _ = finish(bench, archive_of(bench, "C8.bn M C16 > G"), classes, lambda _: part(TEST_ROWS))
+    model, _ = bench.finish(archive_of(bench, "C8.bn M C16 > G"), classes=classes)
     model = dataclasses.replace(model, views=Views(shift=True))
     model.save(tmp_path / "model")
     loaded = Model.load(tmp_path)

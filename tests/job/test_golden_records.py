@@ -31,7 +31,7 @@ RUNS = {
 
 CHANGING = {
     "seconds", "milliseconds", "versions", "version", "device", "pareto", "settings", "address", "fingerprint",
-    "picture",
+    "picture", "weights",
 }  # fmt: skip
 """Keys of values that time, machine and release decide, or that stand for what was given."""
 

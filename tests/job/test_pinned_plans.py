@@ -7,25 +7,18 @@ import json
 import math
 import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from neuralfinder.job.finish import (
-    _baseline_share,
-    _epochs_within,
-    _longest_final,
-    _time_of_others,
-    seconds_needed,
-)
-from neuralfinder.job.plan import Plan, Task, batch_size_for, make_plan, predict_seconds, retraining
+from neuralfinder.job.forecast import Forecast
+from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage
+from neuralfinder.job.planner import batch_size_for, make_plan
 from neuralfinder.job.presets import PRESETS, Settings, make_space
-from neuralfinder.networks.chains import small_network
 from neuralfinder.networks.cost import Rates
 from neuralfinder.search.archive import Archive
 from neuralfinder.seeds import Seeds
-from neuralfinder.types import Candidate, Fidelity, Result, Shape
+from neuralfinder.types import Candidate, Result, Shape
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "plans.json"
 
@@ -62,82 +55,61 @@ def plan_of(name: str) -> Plan:
     task, minutes, rates, chosen = CASES[name]
     given = Settings(minutes=minutes, **chosen)
     recipe = PRESETS[given.preset].recipes(task.shape)[0]
-    batch_size = batch_size_for(task.train, recipe, given.batch_size)
-    return make_plan(task, given, recipe, batch_size, rates, minutes and 60 * minutes - 2.5, SLOW_MACHINE)
+    training = TrainingStage(batch_size_for(task.train, recipe, given.batch_size))
+    return make_plan(task, given, training, Speed(rates, SLOW_MACHINE), minutes and 60 * minutes - 2.5)
 
 
 def numbers(plan: Plan) -> dict[str, Any]:
     """Every number, by name."""
+    cap = plan.search.max_step_seconds
     return {
-        "batch_size": plan.batch_size,
-        "candidates": plan.candidates,
-        "candidates_fixed": plan.candidates_fixed,
-        "epochs": plan.epochs,
-        "share": plan.share,
-        "search_seconds": plan.search_seconds,
-        "training_seconds": plan.training_seconds,
-        "max_step_seconds": None if math.isinf(plan.max_step_seconds) else plan.max_step_seconds,
-        "finalists": plan.finalists,
-        "final_epochs": plan.final_epochs,
-        "finish_seconds": plan.finish_seconds,
-        "measuring_seconds": plan.measuring_seconds,
-        "world_size": plan.world_size,
-        "rounds": plan.rounds,
-        "retrain": plan.retrain,
-        "baseline_views": plan.baseline_views,
+        "batch_size": plan.training.batch_size,
+        "candidates": plan.search.candidates,
+        "candidates_fixed": plan.search.fixed,
+        "epochs": plan.search.fidelity.epochs,
+        "share": plan.search.fidelity.share,
+        "search_seconds": plan.search.seconds,
+        "training_seconds": plan.work,
+        "max_step_seconds": None if math.isinf(cap) else cap,
+        "finalists": plan.finish.finalists,
+        "final_epochs": plan.finish.epochs,
+        "finish_seconds": plan.finish.seconds,
+        "measuring_seconds": plan.looks.seconds,
+        "world_size": plan.world.side,
+        "rounds": plan.world.rounds,
+        "retrain": plan.finish.retrainings,
+        "baseline_views": plan.looks.baseline_views,
         "warnings": list(plan.warnings),
     }
 
 
 def forecasts(name: str, plan: Plan) -> dict[str, Any]:
-    """What the plan says of three networks of its space: of their short and full trainings and of the finish."""
+    """What is foreseen for three networks of the space: their short and full trainings, and the finish."""
     task, minutes, rates, chosen = CASES[name]
     given = Settings(minutes=minutes, **chosen)
-    recipe, final = PRESETS[given.preset].recipes(task.shape)
-    space = make_space(given, task.shape, task.classes, rates, plan.max_step_seconds, SLOW_MACHINE)
+    recipes = PRESETS[given.preset].recipes(task.shape)
+    space = make_space(given, task.shape, task.classes, rates, plan.search.max_step_seconds, SLOW_MACHINE)
     archive = Archive()
     for id_, genome in enumerate(dict.fromkeys(space.founders(3, Seeds(1).stream("pins")))):
-        candidate = Candidate(id_, genome, "init", (), 0, plan.fidelity)
+        candidate = Candidate(id_, genome, "init", (), 0, plan.search.fidelity, bars=(0.0, 0.0))
         archive.add(candidate, Result(id_, 0.9 - 0.1 * id_, done=0.5 if id_ == 1 else 1.0))
     leaders = archive.best(3)
-    setup = SimpleNamespace(
-        train=range(task.train), validation=range(task.validation), classes=task.classes, recipe=final
-    )
-    bench: Any = BenchLike(plan, setup, space, 1.25, 0.0)
-    needed = seconds_needed(bench, leaders)
-    bench = dataclasses.replace(bench, seconds=0.4 * needed)
-    longest = _longest_final(bench, leaders)
-    genome = leaders[0].genome
+    genomes = [entry.genome for entry in leaders]
+    before = Forecast(plan, space, *recipes)
+    forecast = dataclasses.replace(before, pace=1.25)
+    forecast = dataclasses.replace(forecast, left=0.4 * forecast.finish(leaders))
+    longest = forecast.longest(leaders)
     return {
-        "networks": [entry.genome.key for entry in leaders],
-        "candidates": [
-            predict_seconds(plan, space.cost(entry.genome), task, plan.fidelity, recipe.measures, 2)
-            for entry in leaders
-        ],
-        "full": [
-            1.25 * predict_seconds(plan, space.cost(entry.genome), task, Fidelity.of(2.5), final.measures)
-            for entry in leaders
-        ],
-        "finish": needed,
-        "others": _time_of_others(bench, leaders, math.inf),
-        "by hand": small_network(space).key,
-        "share by hand": _baseline_share(bench, genome),
+        "networks": [genome.key for genome in genomes],
+        "candidates": [before.candidate(entry.candidates[0]) for entry in leaders],
+        "full": [forecast.full(genome, 2.5) for genome in genomes],
+        "finish": forecast.finish(leaders),
+        "others": forecast.others(leaders),
+        "by hand": forecast.by_hand.key,
+        "share by hand": forecast.share_by_hand(genomes[0]),
         "longest": longest,
-        "epochs": [_epochs_within(bench, entry.genome, longest, plan.final_epochs) for entry in leaders],
+        "epochs": [given.epochs for given in forecast.allot(leaders)],
     }
-
-
-@dataclasses.dataclass
-class BenchLike:
-    plan: Plan
-    setup: Any
-    space: Any
-    pace: float
-    seconds: float
-
-    @property
-    def retraining(self) -> float:
-        return retraining(self.plan.retrain, len(self.setup.train), len(self.setup.validation))
 
 
 @pytest.mark.parametrize("name", CASES)

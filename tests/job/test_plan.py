@@ -13,20 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuralfinder.errors import InputError
-from neuralfinder.job.plan import (
-    BASELINE_SHARE,
-    SHORTEST_FINAL,
-    Plan,
-    Task,
-    batch_size_for,
-    in_words,
-    make_plan,
-    predict_seconds,
-)
-from neuralfinder.job.presets import PRESETS, Settings, make_space, make_strategy, read_option
+from neuralfinder.job.forecast import BASELINE_SHARE
+from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, WorldStage, in_words
+from neuralfinder.job.planner import SHORTEST_FINAL, batch_size_for, make_plan
+from neuralfinder.job.presets import Settings, make_space, make_strategy, read_option
 from neuralfinder.networks.chains import small_network
-from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.cost import Cost, Rates
 from neuralfinder.seeds import Seeds
+from neuralfinder.training.clock import steps_in_all
 from neuralfinder.training.recipes import RECIPES
 from neuralfinder.types import Fidelity, Shape
 
@@ -38,8 +32,15 @@ FAST = RECIPES["fast"]
 
 def plan_for(task: Task, seconds: float | None, **chosen: object) -> Plan:
     given = Settings(minutes=seconds and seconds / 60, **chosen)  # type: ignore[arg-type]
-    recipe = RECIPES[given.preset]
-    return make_plan(task, given, recipe, batch_size_for(task.train, recipe, given.batch_size), RATES, seconds)
+    batch_size = batch_size_for(task.train, RECIPES[given.preset], given.batch_size)
+    return make_plan(task, given, TrainingStage(batch_size), Speed(RATES), seconds)
+
+
+def predicted(plan: Plan, size: Cost, rungs: int = 0) -> float:
+    """Seconds of a candidate of this size."""
+    task, batch_size = plan.task, plan.training.batch_size
+    steps = steps_in_all(task.train, task.validation, batch_size, plan.search.fidelity, 10, rungs)
+    return steps * plan.speed.rates.step_seconds(size)
 
 
 @settings(max_examples=30, deadline=None)
@@ -53,97 +54,102 @@ def plan_for(task: Task, seconds: float | None, **chosen: object) -> Plan:
 def test_plan_fits_and_some_networks_are_always_legal(train: int, side: int, classes: int, seconds: float) -> None:
     task = Task(train, max(2, train // 9), max(2, train // 5), Shape(3, side, side), classes)
     plan = plan_for(task, max(seconds, 0.06))
-    assert plan.search_seconds is not None
-    assert plan.finish_seconds is not None
-    spent = plan.search_seconds + plan.finish_seconds + plan.measuring_seconds
+    assert plan.search.seconds is not None
+    assert plan.finish.seconds is not None
+    spent = plan.search.seconds + plan.finish.seconds + plan.looks.seconds
     assert spent <= max(seconds, 0.06) * 1.001
-    space = make_space(Settings(), task.shape, classes, RATES, plan.max_step_seconds)
+    space = make_space(Settings(), task.shape, classes, RATES, plan.search.max_step_seconds)
     founders = space.founders(9, Seeds(0).stream("x"))
     assert all(space.infeasible(genome) is None for genome in founders)
-    assert 0 < plan.share <= 1
-    assert plan.world_size >= 3
+    assert 0 < plan.search.fidelity.share <= 1
+    assert plan.world.side >= 3
 
 
 def test_retrainings_have_a_share_of_the_time() -> None:
     with_, without = (plan_for(CIFAR, 600.0, retrain=retrain) for retrain in (3, 0))
     for plan in (with_, without):
-        assert plan.search_seconds is not None
-        assert plan.finish_seconds is not None
-        assert plan.search_seconds + plan.finish_seconds + plan.measuring_seconds == pytest.approx(600)
+        assert plan.search.seconds is not None
+        assert plan.finish.seconds is not None
+        assert plan.search.seconds + plan.finish.seconds + plan.looks.seconds == pytest.approx(600)
     retrainings = 3 * (CIFAR.train + CIFAR.validation) / CIFAR.train  # they are on both parts
-    assert with_.max_step_seconds < without.max_step_seconds / (0.5 * retrainings)
+    assert with_.search.max_step_seconds < without.search.max_step_seconds / (0.5 * retrainings)
 
 
 def test_planned_candidates_take_the_planned_time() -> None:
     for task, seconds in ((CIFAR, 600.0), (DIGITS, 120.0)):
         plan = plan_for(task, seconds)
-        space = make_space(Settings(), task.shape, 10, RATES, plan.max_step_seconds)
+        space = make_space(Settings(), task.shape, 10, RATES, plan.search.max_step_seconds)
         founders = space.founders(200, Seeds(1).stream("x"))
         costs = [space.cost(genome) for genome in founders]
-        each = np.mean([predict_seconds(plan, size, task, plan.fidelity, 10, 2) for size in costs])
-        assert plan.search_seconds is not None
-        assert 0.5 < plan.candidates * each / plan.search_seconds < 1.1  # children are planned larger than founders
+        each = np.mean([predicted(plan, size, 2) for size in costs])
+        assert plan.search.seconds is not None
+        assert (
+            0.5 < plan.search.candidates * each / plan.search.seconds < 1.1
+        )  # children are planned larger than founders
 
 
 def test_looks_of_early_judgement_are_predicted() -> None:
     plan = plan_for(CIFAR, 600.0)
-    space = make_space(Settings(), CIFAR.shape, 10, RATES, plan.max_step_seconds)
+    space = make_space(Settings(), CIFAR.shape, 10, RATES, plan.search.max_step_seconds)
     size = space.cost(space.smallest())
-    without, with_ = (predict_seconds(plan, size, CIFAR, plan.fidelity, 10, rungs) for rungs in (0, 2))
-    looks = 2 * 1000 / plan.batch_size / 3  # a look takes a third of a training step
+    without, with_ = (predicted(plan, size, rungs) for rungs in (0, 2))
+    looks = 2 * 1000 / plan.training.batch_size / 3  # a look takes a third of a training step
     assert with_ - without == pytest.approx(looks * RATES.step_seconds(size))
     few = Task(800, 200, 200, CIFAR.shape, 10)  # no more are looked at than there are
     plan = plan_for(few, 600.0)
-    without, with_ = (predict_seconds(plan, size, few, plan.fidelity, 10, rungs) for rungs in (0, 2))
-    assert with_ - without == pytest.approx(2 * 200 / plan.batch_size / 3 * RATES.step_seconds(size))
+    without, with_ = (predicted(plan, size, rungs) for rungs in (0, 2))
+    assert with_ - without == pytest.approx(2 * 200 / plan.training.batch_size / 3 * RATES.step_seconds(size))
 
 
 def test_last_looks_are_kept_time_for_and_a_heavy_network_by_hand_gets_one_view() -> None:
     slow = dataclasses.replace(RATES, mac=1e-8)
-    recipe = PRESETS["fast"].recipes(CIFAR.shape)[1]
     for seconds, several in ((60.0, False), (3600.0, True)):
-        plan = make_plan(CIFAR, Settings(minutes=seconds / 60), recipe, 128, slow, seconds)
-        assert plan.baseline_views is several
-        space = make_space(Settings(), CIFAR.shape, 10, slow, plan.max_step_seconds)
+        plan = make_plan(CIFAR, Settings(minutes=seconds / 60), TrainingStage(128), Speed(slow), seconds)
+        assert plan.looks.baseline_views is several
+        space = make_space(Settings(), CIFAR.shape, 10, slow, plan.search.max_step_seconds)
         by_hand = slow.step_seconds(space.cost(small_network(space)))
         test = CIFAR.test / 128 / 3  # steps that a look at the test part lasts as long as
-        looks = 6 * test * plan.max_step_seconds + (6 if several else 1) * test * by_hand
-        assert looks < plan.measuring_seconds < 0.25 * seconds + 1e-9
+        looks = 6 * test * plan.search.max_step_seconds + (6 if several else 1) * test * by_hand
+        assert looks < plan.looks.seconds < 0.25 * seconds + 1e-9
 
 
 def test_largest_legal_network_has_time_for_the_shortest_final_training() -> None:
     plan = plan_for(CIFAR, 600.0)
-    assert plan.finish_seconds is not None
-    final_seconds = plan.finish_seconds / (plan.finalists + BASELINE_SHARE)
-    assert SHORTEST_FINAL * (CIFAR.train // plan.batch_size) * plan.max_step_seconds <= final_seconds
+    assert plan.finish.seconds is not None
+    final_seconds = plan.finish.seconds / (plan.finish.finalists + BASELINE_SHARE)
+    assert SHORTEST_FINAL * (CIFAR.train // plan.training.batch_size) * plan.search.max_step_seconds <= final_seconds
 
 
 def test_more_minutes_never_mean_fewer_candidates_or_smaller_networks() -> None:
     plans = [plan_for(CIFAR, 60.0 * minutes) for minutes in (1, 5, 20, 60, 300)]
     for less, more in pairwise(plans):
-        assert more.max_step_seconds >= less.max_step_seconds
-        assert more.candidates * more.epochs * more.share >= less.candidates * less.epochs * less.share
+        assert more.search.max_step_seconds >= less.search.max_step_seconds
+        passes = [
+            plan.search.candidates * plan.search.fidelity.epochs * plan.search.fidelity.share for plan in (less, more)
+        ]
+        assert passes[0] <= passes[1]
 
 
 def test_users_numbers_win() -> None:
     wanted = {"candidates": 7, "epochs": 3, "share": 0.25, "finalists": 4, "final_epochs": 9, "world_size": 5}
     plan = plan_for(CIFAR, 600.0, **wanted, rounds=11, batch_size=64, retrain=2)
-    assert {name: getattr(plan, name) for name in wanted} == wanted
-    assert (plan.rounds, plan.batch_size, plan.retrain, plan.candidates_fixed) == (11, 64, 2, True)
+    assert (plan.search.candidates, plan.search.fixed, plan.search.fidelity) == (7, True, Fidelity(3, 0.25))
+    assert (plan.finish.finalists, plan.finish.epochs, plan.finish.retrainings) == (4, 9, 2)
+    assert (plan.world, plan.training.batch_size) == (WorldStage(5, 11), 64)
 
 
 def test_too_little_time_is_said() -> None:
     assert "very little time" in plan_for(CIFAR, 20.0).warnings[0]
-    assert any("warning" in line for line in in_words(plan_for(CIFAR, 20.0), CIFAR, Settings()))
+    assert any("warning" in line for line in in_words(plan_for(CIFAR, 20.0)))
     assert not plan_for(DIGITS, 120.0).warnings
 
 
 def test_published_preset_is_as_published() -> None:
     plan = plan_for(CIFAR, None, preset="seed-2017")
-    assert (plan.epochs, plan.share, plan.batch_size) == (100, 1.0, 32)
-    assert (plan.world_size, plan.rounds, plan.retrain) == (7, 150, 3)
-    assert math.isinf(plan.max_step_seconds)
-    assert plan.final_epochs == plan.epochs  # the archive's network is not trained again
+    assert (plan.search.fidelity, plan.training.batch_size) == (Fidelity(100), 32)
+    assert (plan.world, plan.finish.retrainings) == (WorldStage(7, 150), 3)
+    assert math.isinf(plan.search.max_step_seconds)
+    assert plan.finish.epochs == plan.search.fidelity.epochs  # the archive's network is not trained again
 
 
 def test_plan_survives_the_record() -> None:

@@ -17,9 +17,8 @@ import pytest
 
 from neuralfinder.data import from_arrays, source_of
 from neuralfinder.errors import RunFolderError
-from neuralfinder.job.finish import seconds_needed
+from neuralfinder.job.forecast import SAFETY
 from neuralfinder.job.interrupts import Interrupts
-from neuralfinder.job.plan import SAFETY
 from neuralfinder.job.presets import Settings
 from neuralfinder.job.run import run
 from neuralfinder.job.status import Status
@@ -261,13 +260,13 @@ def test_every_improvement_is_written(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("small_lead", [True, False])
 def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, monkeypatch, small_lead):
-    benches = []
+    reached = []
 
     class AtFinish(Exception):  # noqa: N818 - ends the run there
         pass
 
-    def stop(bench, archive, *_):
-        benches.append((bench, archive))
+    def stop(trainer, forecast, setup, samples, archive, inherit):
+        reached.append((forecast, archive))
         raise AtFinish
 
     def scored(candidate, setup, store):
@@ -280,21 +279,21 @@ def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, 
     epochs = None if small_lead else 1000
     with pytest.raises(AtFinish):
         run(source(), Settings(minutes=2, strategy="random", final_epochs=epochs), tmp_path / "run", Status())
-    [(bench, archive)] = benches
-    plan = bench.plan
-    leaders = archive.best(plan.finalists)
-    slowest = max(leaders, key=lambda entry: seconds_needed(bench, [entry]))
-    wanted = seconds_needed(bench, [slowest] * plan.finalists)
-    searched = plan.training_seconds - bench.seconds
+    [(forecast, archive)] = reached
+    plan = forecast.plan
+    leaders = archive.best(plan.finish.finalists)
+    slowest = max(leaders, key=lambda entry: forecast.finish([entry]))
+    wanted = forecast.finish([slowest] * plan.finish.finalists)
+    searched = plan.work - forecast.left
     candidate = searched / archive.trainings
     if small_lead:
-        assert searched > 1.3 * plan.search_seconds
-        assert wanted - candidate < bench.seconds < wanted + 5 * candidate
-        assert seconds_needed(bench, leaders) <= wanted
+        assert searched > 1.3 * plan.search.seconds
+        assert wanted - candidate < forecast.left < wanted + 5 * candidate
+        assert forecast.finish(leaders) <= wanted
     else:
-        assert searched == pytest.approx(SAFETY * plan.search_seconds, abs=5 * candidate)
-        assert bench.seconds == pytest.approx(SAFETY * plan.finish_seconds, abs=5 * candidate)
-        assert wanted > bench.seconds
+        assert searched == pytest.approx(SAFETY * plan.search.seconds, abs=5 * candidate)
+        assert forecast.left == pytest.approx(SAFETY * plan.finish.seconds, abs=5 * candidate)
+        assert wanted > forecast.left
 
 
 def test_failures_are_counted_and_the_rest_wins(tmp_path, monkeypatch):
@@ -326,7 +325,7 @@ def test_all_that_computes_does_so_in_one_thread(tmp_path, monkeypatch):
 
     watched("neuralfinder.job.run", "measure")
     watched("neuralfinder.job.run", "evaluate")
-    watched("neuralfinder.job.finish", "evaluate")
+    watched("neuralfinder.job.trainer", "evaluate")
     watched("neuralfinder.job.finish", "fit_linear")
     watched("neuralfinder.training.model", "predict_logits")
     run(source(), small(), tmp_path / "run", Status())

@@ -24,7 +24,7 @@ from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import Random
 from neuralfinder.testing import TOY, ExecutorContract
-from neuralfinder.training.train import Clock
+from neuralfinder.training.clock import Clock
 from neuralfinder.types import Candidate, Fidelity, Result
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own

@@ -17,10 +17,16 @@ def made_events(count, seed=0):
         "validation": 90,
         "test": 9,
     }
-    plan = {"task": task, "world_size": 7, "candidates": count, "candidates_fixed": True, "finalists": 1}
+    plan = {
+        "task": task,
+        "world": {"side": 7},
+        "search": {"candidates": count, "fixed": True, "seconds": None},
+        "finish": {"finalists": 1},
+        "budget_seconds": None,
+    }
     run = {"data": "made", "settings": {"seed": 0}, "version": "0"}
     number, keys = 0, [f"C{8 * n}.bn M C{8 * n + 8} > G" for n in range(1, 400)]
-    for kind, data in (("run", run), ("plan", {**plan, "search_seconds": None, "budget_seconds": None})):
+    for kind, data in (("run", run), ("plan", plan)):
         number += 1
         yield Event(number, float(number), kind, data)
     for id_ in range(count):

@@ -16,7 +16,7 @@ from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.loop import Progress, replay
 from neuralfinder.show.page.document import offline_page
 from neuralfinder.show.page.story import MOST_LIVES, Story, told
-from neuralfinder.types import Event, Shape
+from neuralfinder.types import Event
 
 
 def test_the_story_has_every_candidate_with_its_result(finished):
@@ -45,15 +45,12 @@ def test_the_film_ends_with_the_world_of_the_replayed_strategy(finished):
     for scene in story["scenes"]:
         for row, column, number in scene["cells"]:
             cells[row, column] = keys[number]
-    values = dict(next(event.data for event in events if event.kind == "plan"))
-    task, began = values.pop("task"), next(event.data for event in events if event.kind == "run")
-    plan = Plan.read({name: value for name, value in values.items() if name not in ("flip", "bf16")})
-    settings = Settings(**began["settings"])
-    space = make_space(
-        settings, Shape(**task["shape"]), task["classes"], plan.rates, plan.max_step_seconds, plan.forward
-    )
+    began, planned = (next(event.data for event in events if event.kind == kind) for kind in ("run", "plan"))
+    settings, plan = Settings(**began["settings"]), Plan.read(planned)
+    task, speed, search, world = plan.task, plan.speed, plan.search, plan.world
+    space = make_space(settings, task.shape, task.classes, speed.rates, search.max_step_seconds, speed.forward)
     strategy = make_strategy(
-        settings, space, plan.fidelity, plan.world_size, plan.rounds, task["validation"], plan.candidates
+        settings, space, search.fidelity, world.side, world.rounds, task.validation, search.candidates
     )
     replay(Progress(strategy, early_stopping=EarlyStopping()), events)
     world = strategy.view()["world"]

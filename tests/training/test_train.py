@@ -15,13 +15,12 @@ from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.batches import Part, Scaling, Views
 from neuralfinder.training.build import build
+from neuralfinder.training.clock import Clock, Pace
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.recipes import RECIPES, Recipe
 from neuralfinder.training.train import (
     Cancelled,
-    Clock,
     Diverged,
-    Pace,
     Setup,
     Training,
     accuracy,

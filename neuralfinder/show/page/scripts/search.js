@@ -123,10 +123,10 @@ function timeSpent() {
 function planTable() {
   const { plan, finished: done } = story.single;
   if (!plan) return null;
-  const rows = [["candidates", `${plan.candidates_fixed ? "" : "about "}${whole(plan.candidates)}`, whole(story.totals.trained + story.totals.failed)],
-    ["seconds of search", plan.search_seconds ? seconds(plan.search_seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
+  const rows = [["candidates", `${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)}`, whole(story.totals.trained + story.totals.failed)],
+    ["seconds of search", plan.search.seconds ? seconds(plan.search.seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
     ["seconds of training", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
-    ["finalists", whole(plan.finalists), whole(story.finals.filter((each) => each.name.startsWith("final-")).length)],
+    ["finalists", whole(plan.finish.finalists), whole(story.finals.filter((each) => each.name.startsWith("final-")).length)],
     ["seconds in all", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(story.now)]];
   return h("figure", {}, h("figcaption", {}, "The plan against what came"), table(["", "planned", "came"], rows));
 }

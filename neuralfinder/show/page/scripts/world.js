@@ -41,7 +41,7 @@ const side = () => (found.side ??= findSide());
 
 function findSide() {
   if (!hasWorld()) return WALL;
-  let most = (story.single.plan?.world_size ?? 1) - 1;
+  let most = (story.single.plan?.world.side ?? 1) - 1;
   for (const scene of story.scenes) for (const [row, column] of scene.cells) most = Math.max(most, row, column);
   return most + 1;
 }

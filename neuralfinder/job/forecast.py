@@ -1,0 +1,281 @@
+"""What will take how long, and how long that leaves: every answer about the time of a run.
+
+Predicted seconds are those of the measured machine: steps, and what lasts as long as so many, times the seconds of a
+step of this network. They do not depend on how fast the machine is at the moment, so that equal seeds give equal runs;
+what the search really took corrects them by the coarse `pace`, and the clock guards what is left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scipy.optimize import brentq
+
+from neuralfinder.job.plan import Plan, Task
+from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.genome import Genome
+from neuralfinder.search.archive import Archive, Entry
+from neuralfinder.search.loop import Limits, Progress
+from neuralfinder.training.clock import AROUND_SECONDS, Clock, steps_in_all
+from neuralfinder.training.recipes import Recipe
+from neuralfinder.types import Candidate, Fidelity
+
+SAFETY = 0.92
+"""Share of a time that is planned with. The rest is a margin for what the prediction misses: real seconds of
+candidates were mostly 0.9 to 1.3 of the predicted ones, those of whole searches 0.75 to 1.4 (docs/LOG.md)."""
+
+PATIENCE = 1.25
+"""How much longer than planned the search and each full training may take before the clock ends them: one step of the
+pace, so that on pace the plan and not the clock ends them, and equal seeds give equal runs."""
+
+BASELINE_SHARE = 0.25
+"""How long the network by hand is trained at most, as a share of a finalist's time. It is small, so this is seldom less
+than as many epochs; with all of a finalist's time it had half of the finish (docs/LOG.md, 2026-11-25)."""
+
+TESTING_SHARE = 0.15
+"""Share of the time that the last looks may take with several views of each picture; else networks by hand get one. Six
+views of 10,000 pictures took 27 of 120 s once (docs/LOG.md)."""
+
+LINEAR_SECONDS, LINEAR_SHARE = 20.0, 0.3
+"""Seconds of fitting logistic regression at most, and as a share of what is left then: a margin for the looks, which
+come after it and have no clock."""
+
+WRITING_SECONDS = 1.0
+"""Kept of the budget for writing the model and leaving. A margin for slow disks."""
+
+LEAST_FINISH_SECONDS = 2.0
+"""What the finish has however late it is, so that a model always comes back. A guess: an epoch of few data."""
+
+MEASURING_SHARE, LEAST_MEASURING, MOST_MEASURING = 0.04, 0.3, 3.0
+"""How long the machine is measured, as a share of the time left, and in seconds. Rates of 1.5 s predicted networks
+not seen mostly within 0.83 to 1.46 (docs/LOG.md); twice that for the load of other processes, and no more."""
+
+GAVE_ALL = ("patience", "chance")
+"""Ends of a training that more epochs would not have changed."""
+
+
+def measuring_seconds(left: float) -> float:
+    """How long to measure the machine when so many seconds are left."""
+    return min(MOST_MEASURING, max(LEAST_MEASURING, MEASURING_SHARE * left))
+
+
+def views_fit(looking: float, left: float) -> bool:
+    """Whether there is time for several views of each picture, which take `looking` of the seconds left."""
+    return looking <= TESTING_SHARE * left
+
+
+def linear_seconds(clock: Clock) -> float:
+    """How long logistic regression may be fitted by this clock."""
+    return min(LINEAR_SECONDS, LINEAR_SHARE * max(0.0, clock.left()))
+
+
+def clock_of_finish(clock: Clock, now: float) -> Clock:
+    """The clock of a finish that begins `now`: with the run's deadline, or later where that is too near."""
+    return dataclasses.replace(clock, deadline=max(clock.deadline, now + LEAST_FINISH_SECONDS))
+
+
+def retrained_share(count: int, task: Task) -> float:
+    """How long so many retrainings take, in trainings of a finalist: they learn from the validation part too."""
+    return count * (task.train + task.validation) / task.train
+
+
+def epochs_within(seconds_of: Callable[[float], float], seconds: float, most: int) -> float:
+    """The most epochs, from 1 to `most` and in tenths, that take at most `seconds`.
+
+    Args:
+        seconds_of: what so many epochs take; it never falls.
+        seconds: that there are.
+        most: epochs.
+    """
+    tenths = bisect_right(range(10, 10 * most + 1), seconds, key=lambda tenth: seconds_of(tenth / 10))
+    return max(10, 9 + tenths) / 10
+
+
+def gains(entry: Entry, epochs: float) -> bool:
+    """Whether a training of so many epochs may be better than what the search left of this network."""
+    fidelity, result = entry.candidates[0].fidelity, entry.results[0]
+    return epochs > fidelity.epochs * fidelity.share * result.done and result.ended not in GAVE_ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """What a finalist gets: `epochs`, and the `share` of the time left then at which the clock ends its training."""
+
+    epochs: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What takes how long, as far as it is known.
+
+    Attributes:
+        plan: the plan, with the data and the measured machine.
+        space: what is legal; gives the cost of networks, the network by hand and the limit on milliseconds.
+        recipe: of candidates.
+        final: recipe of full trainings.
+        pace: real seconds for each predicted one.
+        left: seconds for all trainings of the finish together.
+    """
+
+    plan: Plan
+    space: ChainSpace
+    recipe: Recipe
+    final: Recipe
+    pace: float = 1.0
+    left: float = math.inf
+
+    # one training
+
+    def candidate(self, candidate: Candidate) -> float:
+        """Seconds of a candidate."""
+        return self._seconds(candidate.genome, candidate.fidelity, self.recipe, len(candidate.bars))
+
+    def full(self, genome: Genome, epochs: float) -> float:
+        """Seconds of a full training of so many epochs."""
+        return self._seconds(genome, Fidelity.of(epochs), self.final)
+
+    def _seconds(self, genome: Genome, fidelity: Fidelity, recipe: Recipe, rungs: int = 0) -> float:
+        task, batch_size = self.plan.task, self.plan.training.batch_size
+        steps = steps_in_all(task.train, task.validation, batch_size, fidelity, recipe.measures, rungs)
+        step = self.plan.speed.rates.step_seconds(self.space.cost(genome))
+        return self.pace * (steps * step + AROUND_SECONDS)
+
+    def epochs_within(self, genome: Genome, seconds: float, most: int) -> float:
+        """The most epochs of a full training, from 1 to `most` and in tenths, that take at most `seconds`."""
+        return epochs_within(lambda epochs: self.full(genome, epochs), seconds, most)
+
+    # the search
+
+    def leaders(self, archive: Archive, count: int | None = None) -> list[Entry]:
+        """The best `count` that may win, the finalists by default: those not measured to be beyond the limit."""
+        return archive.best(self.plan.finish.finalists if count is None else count, self.fits)
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether the network keeps the limit of milliseconds, as far as it was measured."""
+        return not self.is_slow(entry.milliseconds)
+
+    def is_slow(self, milliseconds: float) -> bool:
+        """Whether a forward pass of one sample takes more than the user allows; not when it is NaN."""
+        return milliseconds / 1000 > self.space.max_forward_seconds
+
+    def limits(self, clock: Clock, began: float, interrupted: Callable[[], bool]) -> Limits:
+        """When the search ends: by the work planned, or by the clock where none is.
+
+        Args:
+            clock: of the run.
+            began: when the search began, or would have without a break, in seconds of `time.monotonic`.
+            interrupted: whether the user asked to stop.
+        """
+        search, finish, all_work = self.plan.search, self.plan.finish, self.plan.work
+        candidates = search.candidates if search.fixed else None
+        if all_work is None or search.seconds is None or finish.seconds is None:
+            end_of_search = self.end_of_search(clock, began)
+            return Limits(candidates, deadline=lambda _: end_of_search, interrupted=interrupted)
+        planned_search, planned_finish = SAFETY * search.seconds, SAFETY * finish.seconds
+
+        def kept(progress: Progress) -> float:
+            """Seconds for the finish of its leaders, as if all were as slow as the slowest: such may yet come."""
+            leaders = self.leaders(progress.archive)
+            if len(leaders) < finish.finalists:
+                return planned_finish
+            at_pace = dataclasses.replace(self, pace=progress.pace)
+            return min(planned_finish, max(at_pace.finish([leader] * finish.finalists) for leader in leaders))
+
+        def work(progress: Progress) -> float:
+            each = progress.work_at_pace / max(1, progress.asked)  # one more is asked while there is any left
+            return max(planned_search, all_work - kept(progress) - each)
+
+        def deadline(progress: Progress) -> float:
+            return min(began + PATIENCE * work(progress), self.clock_of_trainings(clock).deadline - kept(progress))
+
+        return Limits(candidates, work, deadline, interrupted)
+
+    def end_of_search(self, clock: Clock, began: float) -> float:
+        """When no training of the search goes on; in a plan by work late enough for all that may yet be asked."""
+        if self.plan.search.seconds is None:
+            return clock.deadline
+        if self.plan.work is None:
+            return min(clock.deadline, began + self.plan.search.seconds)
+        return self.clock_of_trainings(clock).deadline
+
+    # the finish
+
+    def after(self, progress: Progress, slots: int, interrupted: bool) -> Forecast:
+        """What is known after the search: the pace, and what is left; after an interruption no more than planned.
+
+        `slots` is how many candidates the search trained at once.
+        """
+        planned = math.inf if self.plan.finish.seconds is None else SAFETY * self.plan.finish.seconds
+        left = planned if self.plan.work is None else self.plan.work - progress.work_at_pace / slots
+        return dataclasses.replace(self, pace=progress.pace, left=min(planned, left) if interrupted else left)
+
+    def clock_of_trainings(self, clock: Clock) -> Clock:
+        """The clock of what is trained: the run's, less what the last looks take."""
+        return clock.until(clock.deadline - self.plan.looks.seconds)
+
+    @property
+    def by_hand(self) -> Genome:
+        """The network by hand."""
+        return small_network(self.space)
+
+    @property
+    def by_hand_share(self) -> float:
+        """The share of the time of all trainings that the network by hand has when it is the only one."""
+        return 1 / (1 + self._retraining)
+
+    @property
+    def _retraining(self) -> float:
+        return retrained_share(self.plan.finish.retrainings, self.plan.task)
+
+    def finish(self, leaders: Sequence[Entry], most: float = math.inf) -> float:
+        """Seconds of all trainings of the finish with these finalists, of which each gets `most` seconds at most."""
+        return sum(self._finalist(leader, most) for leader in leaders) + self.others(leaders, most)
+
+    def _finalist(self, leader: Entry, most: float) -> float:
+        epochs = self.plan.finish.epochs
+        return min(most, self.full(leader.genome, epochs)) if gains(leader, epochs) else 0.0
+
+    def others(self, leaders: Sequence[Entry], most: float = math.inf) -> float:
+        """Seconds of the network by hand and the retrainings at most, whoever of the finalists wins."""
+        shares = {leader.genome: self._retraining + self.share_by_hand(leader.genome) for leader in leaders}
+        epochs = self.plan.finish.epochs
+        return max((share * min(most, self.full(genome, epochs)) for genome, share in shares.items()), default=0.0)
+
+    def share_by_hand(self, genome: Genome) -> float:
+        """How long the network by hand is trained as a share of the time of `genome`: for as many epochs at most."""
+        return min(BASELINE_SHARE, self.full(self.by_hand, 1) / self.full(genome, 1))
+
+    def longest(self, leaders: Sequence[Entry]) -> float:
+        """Seconds for each finalist at most, so that all trainings fill the time: large ones get what small ones leave.
+
+        What lacks so little that the time kept in reserve has it is given in full; an epoch there is time for in any
+        case.
+        """
+        least = sum(self.full(leader.genome, 1) for leader in leaders)
+        wanted, given = self.finish(leaders), max(least, self.left)
+        if wanted <= given / SAFETY:
+            return math.inf
+        return float(brentq(lambda most: self.finish(leaders, most) - given, 0.0, wanted))
+
+    def allot(self, leaders: Sequence[Entry]) -> list[Allotment]:
+        """What each finalist gets; no share where the search left it as good as a full training would."""
+        most = self.longest(leaders)
+        others = self.others(leaders, most)
+        takes = [self._finalist(leader, most) for leader in leaders]
+        given = []
+        for place, leader in enumerate(leaders):
+            left = sum(takes[place:]) + others
+            # not so late that the others have nothing
+            share = min(PATIENCE * takes[place] / left, 1 - others / left) if takes[place] else 0.0
+            given.append(Allotment(self.epochs_within(leader.genome, most, self.plan.finish.epochs), share))
+        return given
+
+    def epochs_by_hand(self, best: Genome, epochs: float) -> float:
+        """As many epochs of the network by hand as the best had, or what `BASELINE_SHARE` of its time allows."""
+        most = max(1, round(epochs))
+        return self.epochs_within(self.by_hand, BASELINE_SHARE * self.full(best, most), most)

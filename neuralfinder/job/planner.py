@@ -1,0 +1,238 @@
+"""From the data, the minutes and the measured machine to the plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from neuralfinder.job.forecast import BASELINE_SHARE, LINEAR_SECONDS, SAFETY, retrained_share, views_fit
+from neuralfinder.job.plan import (
+    FinishStage,
+    LooksStage,
+    Plan,
+    SearchStage,
+    Speed,
+    Task,
+    TrainingStage,
+    WorldStage,
+)
+from neuralfinder.job.presets import PRESETS, Settings, make_space
+from neuralfinder.networks.chains import small_network
+from neuralfinder.networks.genome import Genome
+from neuralfinder.seeds import Seeds
+from neuralfinder.training.clock import AROUND_SECONDS, looking_steps, steps_beside, steps_of_epoch
+from neuralfinder.training.recipes import MOST_VIEWS, Recipe
+from neuralfinder.types import RUNGS, Fidelity
+
+# the largest network
+
+SHORTEST_FINAL = 16
+"""Epochs of final training that the largest allowed network must have time for. Twice the size for half of the epochs
+is as good, and smaller networks leave time for more candidates; time for 10 gave 86.2, for 16 87.8 % (docs/LOG.md)."""
+
+SHORTEST_STEPS = 720
+"""Steps that it must have time for, where an epoch of few data has few: 40 epochs of the digits, where time for 8 let
+networks grow so large that one run in three ended at 98.6 instead of 99.4 % (docs/LOG.md)."""
+
+LEAST_CAP = 3
+"""The largest network takes this many times the smallest at least: some must be legal however little time there is."""
+
+TYPICAL = 16
+"""Founders whose mean the plan is made for; where few networks are small enough, each takes some hundred draws, and 64
+took 8 s (docs/LOG.md)."""
+
+GROWTH = 1.3
+"""How much larger than their founders candidates are on average. A guess: children grow wider and deeper."""
+
+# shares of the time
+
+FINISH_SHARE = 0.7
+"""Share of the time that is kept for the finish at most; the search gets what the finish has no use for. Of 10 minutes
+on CIFAR-10 0.6 gave 82.5 and 0.5 gave 81.6 % (n = 1; docs/LOG.md); the rest is for network by hand and retrainings."""
+
+LEADING = 1.5
+"""How much larger than typical the finalists are planned. A margin: the more it is, the less the search has, and it
+gets the time back where small networks lead."""
+
+MOST_FINALISTS = 3
+"""Finalists at most. More would divide the time among networks that the search cannot tell apart; a guess."""
+
+LOOKING_SHARE = 0.25
+"""Share of the time that is kept for the last looks and the logistic regression at most. A margin for minutes that are
+few for so much data: the trainings get the rest in any case."""
+
+LINEAR_SHARE = 0.02
+"""Share of the time that is kept for the logistic regression, up to `LINEAR_SECONDS`: it is there to be beaten."""
+
+SEARCH_BY_CLOCK, FINISH_BY_CLOCK, LOOKS_BY_CLOCK = 0.6, 0.35, 0.05
+"""Shares of the time where the clock alone ends the search: presets as published know no plan. A guess; whoever runs
+one gives it hours or no limit."""
+
+# the candidates
+
+CANDIDATES_A_MINUTE, LEAST_CANDIDATES, MOST_CANDIDATES = 40, 8, 400
+"""Candidates aimed at: so many in one minute, growing with the root of the minutes, so that more time makes more of
+them and longer trainings. A guess; what each is given in time then says how many there are."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 3, 7
+"""Of the world: less has no neighbourhood, and the largest is the published one."""
+
+SETTLERS = 0.7
+"""Share of the candidates that a world is as large as: most settle it, and evolution needs some rounds beside them to
+be better than chance. A guess."""
+
+PUBLISHED_ROUNDS, BIRTHS = 150, 5
+"""Rounds of the published world, and candidates of each: as the text of 2017 has them."""
+
+TIMES_LONGER = 3
+"""How much longer than a candidate's a full training is where no minutes are given."""
+
+
+TOO_SHORT = "this is very little time for so much data: expect a weak network, or give more minutes"
+
+
+def batch_size_for(train: int, recipe: Recipe, given: int | None) -> int:
+    """The recipe's batch, or less so that an epoch has 12 steps or more: a power of two, 16 or more."""
+    if given is not None:
+        return min(given, train)
+    fitting = 1 << max(0, math.floor(math.log2(max(1, train / 12))))
+    return min(recipe.batch_size, max(16, fitting), train)
+
+
+def make_plan(task: Task, settings: Settings, training: TrainingStage, speed: Speed, seconds: float | None) -> Plan:
+    """Plan a run.
+
+    Args:
+        task: the data.
+        settings: what the user decided; it always wins.
+        training: what all trainings share; its batch from `batch_size_for`.
+        speed: the measured machine at this batch size.
+        seconds: wall time left for search and finish; `None` without a limit.
+
+    Raises:
+        InputError: no network keeps the user's limits.
+    """
+    draft = _Draft(task, settings, training, speed)
+    if seconds is None or not PRESETS[settings.preset].planned:
+        return draft.published(seconds)
+    return draft.timed(seconds)
+
+
+class _Draft:
+    """The arithmetic behind `make_plan`."""
+
+    def __init__(self, task: Task, settings: Settings, training: TrainingStage, speed: Speed) -> None:
+        self.task, self.settings, self.training, self.speed = task, settings, training, speed
+        self.space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward)
+        self.by_hand = small_network(self.space)
+        self.preset = PRESETS[settings.preset]
+        self.recipe, self.final = self.preset.recipes(task.shape)
+        self.steps = steps_of_epoch(task.train, 1.0, training.batch_size)
+        rungs = len(RUNGS) if settings.switch("early_stop") else 0
+        self.beside = steps_beside(task.validation, training.batch_size, 1, rungs)
+        wanted = self.preset.retrain if settings.retrain is None else settings.retrain
+        self.retrainings = max(wanted, int(self.final.refit))
+        # how long all trainings beside those of the finalists take, in trainings of a finalist
+        self.others = BASELINE_SHARE + retrained_share(self.retrainings, task)
+
+    def published(self, seconds: float | None) -> Plan:
+        """Numbers of the recipe, no caps; the clock alone ends the search when `seconds` are given."""
+        s, planned = self.settings, self.preset.planned
+        epochs = s.epochs or self.recipe.epochs
+        side = s.world_size or (_side(s.candidates) if planned and s.candidates is not None else LARGEST_SIDE)
+        rounds = PUBLISHED_ROUNDS if s.rounds is None else s.rounds
+        full = s.final_epochs or (min(self.final.longest, TIMES_LONGER * epochs) if planned else epochs)
+        candidates = s.candidates or side**2 + BIRTHS * rounds
+        fidelity, fixed = Fidelity(epochs, s.share or 1.0), s.candidates is not None
+        search = SearchStage(candidates, fixed, fidelity, seconds and seconds * SEARCH_BY_CLOCK)
+        finalists = s.finalists or (MOST_FINALISTS if planned else 1)
+        finish = FinishStage(finalists, full, seconds and seconds * FINISH_BY_CLOCK, self.retrainings)
+        looks = LooksStage(seconds * LOOKS_BY_CLOCK if seconds else 0.0, self.final.views)
+        return self._plan(search, WorldStage(side, rounds), finish, looks)
+
+    def timed(self, seconds: float) -> Plan:
+        """Numbers that fit into `seconds`."""
+        s = self.settings
+        cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 + self.others))
+        looks = self._looks(cap, seconds)
+        left = seconds - looks.seconds
+
+        longest = s.final_epochs or self.final.longest
+        typical_final = longest * self.steps * typical / SAFETY
+        fitting = int(FINISH_SHARE * left / typical_final - self.others)
+        finalists = s.finalists or min(MOST_FINALISTS, max(1, fitting))
+        trainings = finalists + self.others
+        finish_seconds = max(0.0, min(FINISH_SHARE * left, trainings * LEADING * typical_final))
+        finish = FinishStage(finalists, longest, finish_seconds, self.retrainings)
+
+        search = self._search(seconds, max(0.0, left - finish_seconds), typical, cap)
+        world = WorldStage(s.world_size or _side(search.candidates), s.rounds)
+        work = SAFETY * ((search.seconds or 0.0) + finish_seconds)
+        plan = self._plan(search, world, finish, looks, work)
+        if self._is_short(plan, self.steps * typical, trainings):
+            plan = dataclasses.replace(plan, warnings=(TOO_SHORT,))
+        return plan
+
+    def _plan(
+        self, search: SearchStage, world: WorldStage, finish: FinishStage, looks: LooksStage, work: float | None = None
+    ) -> Plan:
+        budget = self.settings.minutes and self.settings.minutes * 60
+        return Plan(self.task, self.speed, self.training, search, world, finish, looks, budget, work)
+
+    def _search(self, whole: float, seconds: float, typical: float, cap: float) -> SearchStage:
+        """As many candidates as fit into `seconds` of the `whole`, each trained as long as lets there be enough."""
+        s = self.settings
+        most = round(CANDIDATES_A_MINUTE * math.sqrt(whole / 60))
+        aim = s.candidates or min(MOST_CANDIDATES, max(LEAST_CANDIDATES, most))
+        fidelity = self._fidelity(SAFETY * seconds / aim, typical)
+        each = (fidelity.epochs * fidelity.share * self.steps + self.beside) * typical + AROUND_SECONDS
+        candidates = s.candidates or max(1, int(SAFETY * seconds / each))
+        return SearchStage(candidates, s.candidates is not None, fidelity, seconds, cap)
+
+    def _fidelity(self, seconds: float, typical: float) -> Fidelity:
+        """Epochs and share that a candidate has `seconds` for; from the recipe's `least` to half a final training."""
+        s = self.settings
+        affordable = (seconds - AROUND_SECONDS) / typical - self.beside
+        passes = max(self.recipe.least, affordable / self.steps)
+        longest = (s.final_epochs or self.final.longest) / 2
+        epochs = s.epochs or max(1, int(min(passes, longest)))
+        return Fidelity(epochs, s.share or min(1.0, max(self.recipe.least, round(passes / epochs, 2))))
+
+    def _is_short(self, plan: Plan, epoch: float, trainings: float) -> bool:
+        """Whether a typical network's `epoch` is much for the time: for the world, a candidate or so many trainings."""
+        search, finish = plan.search, plan.finish
+        unsettled = not search.fixed and search.candidates < SMALLEST_SIDE**2
+        candidate = search.fidelity.epochs * search.fidelity.share * epoch
+        return unsettled or candidate > (search.seconds or 0.0) / 4 or (finish.seconds or 0.0) < trainings * epoch
+
+    def _step_cap(self, final_seconds: float) -> tuple[float, float]:
+        """The cap on a training step, and the mean step of candidates under it; both in seconds."""
+        cap = SAFETY * final_seconds / max(min(SHORTEST_FINAL, self.final.longest) * self.steps, SHORTEST_STEPS)
+        cap = max(cap, LEAST_CAP * self._step(self.space.smallest()))
+        capped = dataclasses.replace(self.space, max_step_seconds=cap)
+        founders = [self._step(genome) for genome in capped.founders(TYPICAL, Seeds(0).stream("plan"))]
+        return cap, min(cap, GROWTH * float(np.mean(founders)))
+
+    def _step(self, genome: Genome) -> float:
+        return self.speed.rates.step_seconds(self.space.cost(genome))
+
+    def _looks(self, cap: float, seconds: float) -> LooksStage:
+        """Time for the looks of the largest network and of the one by hand, and for the logistic regression."""
+        several, own = MOST_VIEWS if self.final.views else 1, self._step(self.by_hand)
+        looking, views = self._look(several) * (cap + own), self.final.views
+        if not views_fit(looking, seconds):
+            looking, views = self._look(several) * cap + self._look(1) * own, False
+        linear = min(LINEAR_SECONDS, LINEAR_SHARE * seconds)
+        return LooksStage(min(LOOKING_SHARE * seconds, looking + linear), views)
+
+    def _look(self, views: int) -> float:
+        """Training steps that last as long as a network's last looks: views have to be better than one, to be taken."""
+        compared = self.task.validation * (1 + views if views > 1 else 1)
+        return looking_steps(compared + self.task.test * views, self.training.batch_size)
+
+
+def _side(candidates: int) -> int:
+    """The side of a world for so many candidates."""
+    return min(LARGEST_SIDE, max(SMALLEST_SIDE, round(math.sqrt(SETTLERS * candidates))))

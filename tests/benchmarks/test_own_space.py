@@ -13,7 +13,21 @@ import own_space
 import own_table
 import pytest
 from own_space import Job, Prepared, Sizes, jobs, networks, prepare, trained
-from own_table import Known, OwnSpace, Point, Policy, Pool, Training, handed_over, pack, read, simulate, steps_to, write
+from own_table import (
+    BY_HAND,
+    Known,
+    OwnSpace,
+    Point,
+    Policy,
+    Pool,
+    Training,
+    handed_over,
+    pack,
+    read,
+    simulate,
+    steps_to,
+    write,
+)
 
 from neuralfinder.networks.genome import parse
 from neuralfinder.networks.tabular import Row
@@ -156,6 +170,9 @@ def test_rows_of_another_task_of_the_same_name_are_refused(tmp_path: Path):
         pack([tmp_path / "a", tmp_path / "b"], {})
 
 
+HAND = BY_HAND[0]
+
+
 def training(key: str, judged: list[float], step_seconds: float = 1.0, seed: int = 0) -> Training:
     """A trunk of 16 steps, seen as it is judged."""
     shares = own_space.POINTS[: len(judged)]
@@ -172,7 +189,7 @@ SLOW_RISER, EARLY = [0.5, 0.5, 0.62, 0.8, 0.9], [0.6, 0.65, 0.7, 0.7, 0.7]
 
 
 def table() -> OwnSpace:
-    rows = [training("C16 > G", SLOW_RISER), training("C32 > G", EARLY), training("I > F0", [0.55, 0.6, 0.6], 0.5)]
+    rows = [training(HAND, SLOW_RISER), training("C32 > G", EARLY), training("I > F0", [0.55, 0.6, 0.6], 0.5)]
     return OwnSpace({"made up": TASK}, [], rows)
 
 
@@ -185,7 +202,9 @@ def table() -> OwnSpace:
         (Policy((1 / 16, 1.0), promoted=0.0, finalists=2), 100.0, 0.7, None),  # 0.6 and 0.55: the latter diverges
         (Policy((0.25, 1.0), promoted=2 / 3), 100.0, 0.9, None),
         (Policy((1 / 16, 1.0), promoted=0.0, look="raw"), 100.0, 0.7, 1.0 * 2.5 + 15 + 3.2),
-        (Policy(kept=0.5), 4.0, None, 0.0),  # no time for anything
+        (Policy(kept=0.5), 0.5, None, 0.0),  # no time for anything
+        (Policy(starts=1, by_hand=True), 10.0, 0.8, 8 + 1.6),  # no time for the whole of it: half
+        (Policy((1 / 16, 1.0), promoted=0.0, by_hand=True), 3.0 + 9.2, 0.7, 1.2 * 2.5 + 7 + 1.6),
     ],
 )
 def test_a_policy_pays_for_every_step(policy: Policy, budget: float, judged: float | None, spent: float | None):
@@ -203,8 +222,8 @@ def test_looks_at_samples_cost_a_third_of_training_on_them():
 
 
 def test_the_network_by_hand_stays_to_the_end():
-    hand = training(own_table.BY_HAND[0], [0.1, 0.1, 0.1, 0.1, 0.95])
-    pool = Pool([*table().trainings, hand], TASK, own_space.POINTS)
+    hand = training(HAND, [0.1, 0.1, 0.1, 0.1, 0.95])
+    pool = Pool([*table().trainings[1:], hand], TASK, own_space.POINTS)
     halves = Policy((1 / 16, 1 / 4, 1.0), promoted=0.0)
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -222,16 +241,14 @@ def test_more_time_leaves_less_regret():
 
 
 def test_known_networks_are_searched_as_a_space():
-    space = OwnSpace(
-        {"made up": TASK}, [], [*table().trainings, training("C16 > G", [0.5, 0.5, 0.6, 0.8, 0.8], seed=1)]
-    )
+    space = OwnSpace({"made up": TASK}, [], [*table().trainings, training(HAND, [0.5, 0.5, 0.6, 0.8, 0.8], seed=1)])
     known = space.known("made up")
-    assert known.rows["C16 > G"] == Row((0.9, 0.8), pytest.approx(0.85), 7, 9)
+    assert known.rows[HAND] == Row((0.9, 0.8), pytest.approx(0.85), 7, 9)
     assert "I > F0" not in known.rows  # diverged before its end
     assert known.infeasible(parse("C64 > G")) == "infeasible:unknown"
     assert known.regret(parse("C32 > G")) == pytest.approx(0.15)
     asked = drive(Random(known, Seeds(0), Fidelity(1)), known.answer, 2)
-    assert {candidate.genome.key for candidate in asked} == {"C16 > G", "C32 > G"}
+    assert {candidate.genome.key for candidate in asked} == {HAND, "C32 > G"}
     assert {genome.key for genome in known.founders(2, np.random.default_rng(0))} == set(known.rows)
     assert isinstance(known, Known)
     assert known.shape == Shape(1, 8, 8)

@@ -23,7 +23,7 @@ import neuralfinder.training.evaluate
 from neuralfinder import Model, NeuralFinder
 from neuralfinder.cli import cli
 from neuralfinder.errors import NothingTrainedError
-from neuralfinder.networks.cost import Rates, cost
+from neuralfinder.networks.cost import cost
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.record import Record
 from neuralfinder.training.train import train
@@ -40,12 +40,6 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No measuring of the machine."""
-    monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
 
 
 def tiny(**settings: Any) -> NeuralFinder:
@@ -78,7 +72,7 @@ def test_h01_fits_within_the_budget(axis: int | None) -> None:
     assert set(finder.predict(X).tolist()) <= {0.0, 1.0, 2.0}
 
 
-@pytest.mark.usefixtures("steady")
+@pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize("shape", [(100, 28, 28), (90, 12, 20), (90, 9, 9)], ids=str)
 def test_h01_both_shapes_give_the_same_answers_and_labels_stay_floats(shape: tuple[int, int, int]) -> None:
     X, y = random_pictures(*shape)
@@ -100,7 +94,7 @@ def test_h01_both_shapes_give_the_same_answers_and_labels_stay_floats(shape: tup
 # H03: two classes as one-hot rows, as strings and as 0 and 1
 
 
-@pytest.mark.usefixtures("steady")
+@pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize(
     ("names", "kind"),
     [(["NG", "OK"], str), ([0, 1], int), ([False, True], bool), ([-1.0, 1.0], float), (["いいえ", "はい"], str)],
@@ -145,7 +139,7 @@ CUDA = lambda: torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocat
 CPU = lambda: RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")  # noqa: E731
 
 
-@pytest.mark.usefixtures("steady")
+@pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize("strategy", ["artificial-life", "random"])
 @pytest.mark.parametrize(
     "errors", [(CUDA, MemoryError), (MemoryError, CUDA), (CPU,)], ids=["CUDA first", "MemoryError first", "CPU"]
@@ -185,7 +179,7 @@ def test_h05_out_of_memory_is_learned_from(
     assert Model.load(tmp_path / "run").genome.key == result["genome"]
 
 
-@pytest.mark.usefixtures("steady")
+@pytest.mark.usefixtures("quick_machine")
 def test_h05_no_memory_for_final_training_leaves_what_the_search_found(monkeypatch: pytest.MonkeyPatch) -> None:
     count = 0
 
@@ -204,7 +198,7 @@ def test_h05_no_memory_for_final_training_leaves_what_the_search_found(monkeypat
     assert finder.predict(X).shape == (60,)
 
 
-@pytest.mark.usefixtures("steady")
+@pytest.mark.usefixtures("quick_machine")
 def test_h05_no_memory_at_all_is_an_error_with_the_reasons_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,7 +362,7 @@ def watch_pipe(command: list[str], environment: dict[str, str], folder: Path) ->
     return seen, b"".join(lines).decode()
 
 
-@pytest.mark.usefixtures("steady")
+@pytest.mark.usefixtures("quick_machine")
 def test_h12_quiet_prints_the_outcome_only_and_verbose_0_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -383,7 +377,7 @@ def test_h12_quiet_prints_the_outcome_only_and_verbose_0_nothing(
     assert capfd.readouterr().out == ""
 
 
-@pytest.mark.usefixtures("steady")
+@pytest.mark.usefixtures("quick_machine")
 def test_h12_estimator_writes_the_same_lines(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
-from loading import load
+from loading import broken, load
 from PIL import Image
+from scenes import scene
 
-from neuralfinder.data.pictures import UnreadableError, decode, read_header, read_pictures
+from neuralfinder.data.pictures import UnreadableError, decode, no_warnings, read_header, read_pictures
 from neuralfinder.data.reading import choose_shape
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
@@ -257,3 +260,29 @@ def test_predicting_on_unreadable_files_names_them(tmp_path):
     with pytest.raises(InputError, match=r"of 4 channels; expected 1 or 3 channels.*give arrays"):
         read_pictures([good], Shape(4, 4, 6))
     assert read_pictures([], SHAPE).shape == (0, 3, 4, 6)
+
+
+def valid_files() -> list[bytes]:
+    files = []
+    picture = scene(3, (24, 20))
+    for form in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"):
+        buffer = io.BytesIO()
+        picture.save(buffer, format=form)
+        files.append(buffer.getvalue())
+    return files
+
+
+def test_700_broken_pictures_are_read_or_told():
+    rng = np.random.default_rng(0)
+    files, told = valid_files(), 0
+    with no_warnings():
+        for number in range(700):
+            content = broken(files[number % len(files)], rng)
+            try:
+                header = read_header(content)
+                assert header.height > 0
+                assert decode(content, Shape(3, 8, 8)).shape == (3, 8, 8)
+            except UnreadableError as error:
+                told += 1
+                assert str(error)
+    assert 200 < told < 700

@@ -1,0 +1,64 @@
+"""Texts as lines of token numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sentences import sentences
+
+from neuralfinder.data.splits import split
+from neuralfinder.data.texts import from_texts
+from neuralfinder.data.tokens import Tokens, tokenized
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["the cat sat", "the dog ran"],
+        ["\u6211\u7231\u5317\u4eac", "\u5317\u4eac\u5f88\u5927"],
+        ["\u6771\u4eac\u306b\u884c\u304d\u307e\u3057\u305f"],
+        ["\u0645\u0631\u062d\u0628\u0627 \u0628\u0643"],
+        ["\U0001f600 fine \U0001f680\U0001f680"],
+        ["", "  "],
+    ],
+)
+def test_any_language_is_encoded_and_nothing_is_unknown(texts):
+    tokens = Tokens.learn(texts)
+    lines, cut = tokens.encode([*texts, "never seen \u00e9\u4e16\U0001f44d"])
+    assert not cut or tokens.length < 30
+    assert lines.max() < tokens.vocabulary
+    assert (lines[-1] > 0).any()
+
+
+def test_words_of_the_training_part_are_tokens_and_characters_where_no_space_parts_words():
+    tokens = Tokens.learn(["internationally renowned", "\u6211\u7231\u5317\u4eac"])
+    lines, _ = tokens.encode(["renowned", "\u5317\u4eac"])
+    assert (lines[0] > 0).sum() == 1
+    assert (lines[1] > 0).sum() == 2
+
+
+@settings(max_examples=20)
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=8), st.randoms())
+def test_equal_texts_in_any_order_give_equal_tokens(texts, random):
+    again = list(texts)
+    random.shuffle(again)
+    assert Tokens.learn(texts) == Tokens.learn(again)
+
+
+def test_the_vocabulary_knows_the_training_part_alone():
+    texts, labels = sentences(60)
+    data = from_texts(texts, labels)
+    parts = split(data.labels, data.given_test, 0)
+    changed = list(texts)
+    for row in (*parts.validation, *parts.test):
+        changed[row] = "zyzzyva"
+    one, other = (tokenized(from_texts(own, labels), parts.train) for own in (texts, changed))
+    assert one.tokens == other.tokens
+
+
+def test_a_line_is_as_long_as_nearly_all_texts_need():
+    texts = ["one two"] * 200 + ["many " * 3000]
+    tokens = Tokens.learn(texts)
+    assert tokens.length == 8
+    assert tokens.encode(texts)[1] == [200]

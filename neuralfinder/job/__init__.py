@@ -1,11 +1,12 @@
 """Minutes and data -> model.
 
     presets     bundles of space, strategy and recipe; the user's settings
-    plan        minutes, data and the measured machine -> every number of a run
+    plan        every number of a run, in stages; planner: how they follow from minutes, data and measured machine
+    forecast    what will take how long, and how long that leaves: every answer about the time of a run
     prepare     data -> parts, and what all trainings on them share
     run         one run from data to model: the order of the stations
-    budget      how long the search goes on, and what it leaves for the finish
-    finish      finalists -> winner -> the one look at the test part
+    finish      finalists -> winner; trainer: full trainings, each once, recorded
+    figures     the one look at the test part
     baselines   what the winner must beat
     answers     what the winner takes for what, and its most confident mistakes
     ablation    what each gene of the winner is worth

@@ -5,10 +5,11 @@
     build        genome -> torch network
     inheritance  what a child takes over from the weights of its parents
     optimizers   how weights are updated
+    clock        until when a training may go on, and the steps that it and its looks take
     train        the training loop, top to bottom
     evaluate     Candidate -> Result; failures are results
     weights      weights on disk
-    machine      how fast this machine trains
+    machine      how fast this machine trains; memory: how much of it there is
     model        the trained network as files, and back
     predict      a model's answers about files
 

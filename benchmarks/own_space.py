@@ -53,31 +53,32 @@ from neuralfinder.seeds import Seeds, torch_seed
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many samples of a task are trained on, seen by a search, and judge; and the steps of a full training."""
+    """How many samples of a task are trained on, seen by a search, and judge; steps of a full training, and batch."""
 
     train: int
     seen: int
     judging: int
     steps: int
+    batch: int
 
 
 TASKS = {
-    "digits": Sizes(700, 180, 550, 256),
-    "cifar": Sizes(4000, 800, 2000, 256),
-    "language": Sizes(3000, 750, 2000, 256),
-    "trec": Sizes(2000, 500, 2000, 160),
-    "glyphs": Sizes(2500, 600, 2000, 256),
-    "signals": Sizes(2000, 500, 2000, 320),
-    "docstrings": Sizes(1000, 250, 1100, 96),
-    "boards": Sizes(3000, 750, 2000, 320),
-    "animals": Sizes(2000, 500, 2000, 256),
-    "sections": Sizes(3000, 750, 2000, 192),
-    "thumbs": Sizes(8000, 1500, 2000, 320),
-    "digits28": Sizes(400, 120, 2000, 256),
-    "tongues": Sizes(2000, 500, 2000, 160),
-    "tiles": Sizes(2500, 600, 2000, 256),
+    "digits": Sizes(700, 180, 550, 256, 32),
+    "cifar": Sizes(4000, 800, 2000, 256, 128),
+    "language": Sizes(3000, 750, 2000, 256, 128),
+    "trec": Sizes(2000, 500, 2000, 160, 64),
+    "glyphs": Sizes(2500, 600, 2000, 256, 128),
+    "signals": Sizes(2000, 500, 2000, 320, 128),
+    "docstrings": Sizes(1000, 250, 1100, 96, 64),
+    "boards": Sizes(3000, 750, 2000, 320, 128),
+    "animals": Sizes(2000, 500, 2000, 256, 128),
+    "sections": Sizes(3000, 750, 2000, 192, 64),
+    "thumbs": Sizes(8000, 1500, 2000, 320, 128),
+    "digits28": Sizes(400, 120, 2000, 256, 32),
+    "tongues": Sizes(2000, 500, 2000, 160, 64),
+    "tiles": Sizes(2500, 600, 2000, 256, 128),
 }
-"""Steps are a multiple of 16; networks gain little from more."""
+"""Steps are a multiple of 16, networks gain little from more; batches as the package has them for so many samples."""
 
 POINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 """Shares of a full training's steps at which it is measured."""
@@ -305,7 +306,6 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
     from neuralfinder.data.mirror import mirroring_harmless
     from neuralfinder.data.texts import from_texts
     from neuralfinder.data.tokens import tokenized
-    from neuralfinder.job.plan import batch_size_for
     from neuralfinder.training.batches import Part, Scaling
     from neuralfinder.training.machine import has_bf16
     from neuralfinder.training.recipes import RECIPES
@@ -324,9 +324,8 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
     recipe = RECIPES["text" if data.is_text else "fast"]
     preparation = data.tokens or Scaling.of(train)
     mirror = not data.is_text and mirroring_harmless(data.samples[own], data.labels[own], Seeds(0).stream("mirror"))[0]
-    batch = batch_size_for(len(own), recipe, None)
-    setup = Setup(train, rest, len(data.classes), preparation, recipe, batch, True, has_bf16(device))
-    seconds = MOST_SECONDS / sizes.steps * 128 / batch
+    setup = Setup(train, rest, len(data.classes), preparation, recipe, sizes.batch, True, has_bf16(device))
+    seconds = MOST_SECONDS / sizes.steps * 128 / sizes.batch
     space = ChainSpace(
         data.shape, len(data.classes), rates=RATES, max_step_seconds=seconds, pool_first=True,
         max_parameters=10_000_000 if data.is_text else 4_000_000,
@@ -506,7 +505,7 @@ def this_run(prepared: dict[str, Prepared]) -> dict[str, Any]:
         "commit": commit.stdout.strip(),
         "tasks": {
             name: {**dataclasses.asdict(each.sizes), "shape": dataclasses.astuple(each.space.shape),
-                   "classes": each.setup.classes, "batch": each.setup.batch_size, "mirror": each.mirror,
+                   "classes": each.setup.classes, "mirror": each.mirror,
                 "fingerprint": each.fingerprint}
             for name, each in prepared.items()
         },

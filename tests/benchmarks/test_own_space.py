@@ -36,7 +36,7 @@ from neuralfinder.strategies import Random
 from neuralfinder.testing import drive
 from neuralfinder.types import Fidelity, Shape
 
-SMALL = Sizes(train=64, seen=20, judging=30, steps=32)
+SMALL = Sizes(train=64, seen=20, judging=30, steps=32, batch=16)
 
 
 @pytest.fixture

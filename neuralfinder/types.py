@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,9 @@ class Candidate:
 OUT_OF_MEMORY = "out of memory"
 """The `Result.failure` from which a cap on the size of later proposals is learned."""
 
+BEHIND = "behind"
+"""The end of a training that was stopped on a rung: its accuracy there was below the bar."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -99,7 +102,8 @@ class Result:
 
     Attributes:
         id: the candidate's id.
-        score: the quantity maximised on validation data, 0..1; `None` for a failure.
+        score: the quantity maximised on validation data, 0..1; `None` for a failure, and for a training that was
+            stopped early: an accuracy on a rung, of some pictures and half-trained weights, is no score.
         failure: the kind of failure (`out of memory`, `diverged`, ...), `None` for a success.
         detail: one line on the failure, or on what was amiss; empty when all went well.
         curve: validation accuracy after each measured epoch.
@@ -124,6 +128,45 @@ class Result:
     parameters: int = 0
     macs: int = 0
     milliseconds: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Nothing is taken for a score that is none.
+
+        Raises:
+            ValueError: a score beside a failure, or of a training that was stopped early.
+        """
+        if self.score is not None and (self.failure is not None or self.stopped):
+            raise ValueError(f"result {self.id} has a score of {self.score}, but {self.failure or 'was stopped early'}")
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped early: then `rungs` say how far it came, and there is no score."""
+        return self.ended == BEHIND
+
+    @property
+    def worth(self) -> float:
+        """For comparing alone: the score, or a number below 0 that says which of two results without one is better.
+
+        What was stopped early is worse than all that has a score, the worse the earlier, then the lower its accuracy
+        where it was stopped; a failure is worst, -1. No mean of worths means anything.
+        """
+        if self.score is not None:
+            return self.score
+        if self.failure is None and self.rungs:
+            return (len(self.rungs) - 1 + self.rungs[-1]) / (len(RUNGS) + 1) - 1
+        return -1.0
+
+
+def score_of(scores: Iterable[float | None]) -> float | None:
+    """The score of a genome: the mean over those of its trainings that have one, `None` where none has."""
+    known = [score for score in scores if score is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def worth_of(results: Sequence[Result]) -> float:
+    """What a genome is worth, for comparing alone: its score, or where it has none the best `Result.worth`."""
+    score = score_of(result.score for result in results)
+    return max(result.worth for result in results) if score is None else score
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from neuralfinder.training.machine import find_device, keep_memory
 from neuralfinder.training.model import Predictor
 from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.training.train import EVALUATION_BATCH, Diverged, Setup, forward_seconds, step_seconds, train
-from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
+from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 SLOWER = 0.2, 0.04
 """Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
@@ -144,7 +144,7 @@ def _train(
         network, began = build(), time.monotonic()
         training = train(network, setup, Fidelity.of(epochs), seed, [_chance(setup)] * len(RUNGS))
         took = time.monotonic() - began
-    if training.ended == "behind":
+    if training.ended == BEHIND:
         return None
     curve = training.curve
     improvements = [

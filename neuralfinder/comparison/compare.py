@@ -177,17 +177,18 @@ def _search(data: Divided, settings: Settings, folder: Path) -> Row:
     """Figures of a whole search."""
     from neuralfinder.job.run import run
     from neuralfinder.job.status import Status
+    from neuralfinder.search.archive import read_trainings
     from neuralfinder.show.report import improvements, trained_epochs
 
     _, result = run(source_of(data.raw), settings, folder, Status())
     with Record(folder / "run.sqlite", readonly=True) as record:
-        scores = [event.data["score"] for event in record.read() if event.kind == "result" and event.data["score"]]
+        results = [result for _, result in read_trainings(record.read()) if result]
         return {
             **{name: result[name] for name in ("test_accuracy", "test_interval", "test_balanced_accuracy")},
             **{name: result[name] for name in ("validation_accuracy", "parameters", "genome")},
             "trained": result["candidates"]["trained"],
             "epochs": trained_epochs(record),
             "seconds": result["seconds"]["total"],
-            "scores": scores,
+            "scores": [result.score for result in results if result.score is not None],
             "improvements": improvements(record),
         }

@@ -287,7 +287,7 @@ class _Run:
         if progress.last and progress.last is not self.last:
             self.last = progress.last
             candidate, answer = progress.last
-            fate = answer.failure or f"{answer.score:.2%}"
+            fate = f"{answer.score:.2%}" if answer.score is not None else answer.failure or "stopped early"
             status.recent.append(f"{candidate.operator} {fate}  {candidate.genome.key}")
             status.bests += [leader.score] if leader else []
         if leader is None or (status.best is not None and leader.score <= status.best):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ from typing import Any
 
 from neuralfinder.errors import RunFolderError
 from neuralfinder.networks.genome import Genome, parse
-from neuralfinder.types import Candidate, Event, Fidelity, Result
+from neuralfinder.types import Candidate, Event, Fidelity, Result, score_of
 
 
 @dataclass(slots=True)
 class Entry:
-    """A genome with the candidates and results of its trainings."""
+    """A genome with the candidates and results of those of its trainings that have a score, one or more."""
 
     genome: Genome
     candidates: list[Candidate] = field(default_factory=list)
@@ -25,9 +26,8 @@ class Entry:
 
     @property
     def score(self) -> float:
-        """Mean validation score of the trainings that ended well."""
-        scores = [result.score for result in self.results if result.score is not None]
-        return sum(scores) / len(scores)
+        """Mean validation score of its trainings, 0..1."""
+        return score_of(result.score for result in self.results) or 0.0
 
     @property
     def milliseconds(self) -> float:
@@ -51,13 +51,11 @@ class Archive:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._ranks: list[tuple[float, int, int, str]] = []
-        self._trainings = 0
 
     def add(self, candidate: Candidate, result: Result) -> None:
-        """Take in one result; failures are not archived."""
+        """Take in one result; what has no score, failed or stopped early, is not archived."""
         if result.score is None:
             return
-        self._trainings += 1
         key = candidate.genome.key
         if key in self._entries:
             del self._ranks[bisect_left(self._ranks, self._rank(key))]
@@ -86,11 +84,6 @@ class Archive:
             if not any(all(x <= y for x, y in zip(other.price, entry.price, strict=True)) for other in front):
                 front.append(entry)
         return front
-
-    @property
-    def trainings(self) -> int:
-        """How many trainings ended well."""
-        return self._trainings
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -166,6 +159,25 @@ def _understood(event: Event) -> Iterator[None]:
             f"event {event.number} of the record", given=f"spoilt ({error!r})", expected=f"an event `{event.kind}`",
             mend="restore the record, or name another run folder",
         ) from error  # fmt: skip
+
+
+Trainings = Sequence[tuple[Candidate, Result | None]]
+"""Candidates in the order asked, each with its result or `None` while there is none."""
+
+
+def by_genome(trainings: Trainings) -> dict[str, list[Result]]:
+    """The results of each genome that was trained, failures left out."""
+    found = defaultdict[str, list[Result]](list)
+    for candidate, result in trainings:
+        if result and result.failure is None:
+            found[candidate.genome.key].append(result)
+    return dict(found)
+
+
+def scores_by_genome(trainings: Trainings) -> dict[str, float]:
+    """The score of each genome that has one."""
+    scores = {key: score_of(result.score for result in results) for key, results in by_genome(trainings).items()}
+    return {key: score for key, score in scores.items() if score is not None}
 
 
 def read_archive(events: Iterable[Event]) -> Archive:

@@ -69,6 +69,8 @@ class Progress:
         spent: seconds that these really took.
         stopped: trainings that ended early because they were behind.
         stored: ids of the trainings whose weights are kept, and their bytes.
+        heirs: by genome, worth and id of the training whose weights its children start from: the first that has a
+            score, or else the first that was stopped early.
         last: the training that ended last.
     """
 
@@ -85,6 +87,7 @@ class Progress:
     spent: float = 0.0
     stopped: int = 0
     stored: dict[int, int] = field(default_factory=dict)
+    heirs: dict[str, tuple[float, int]] = field(default_factory=dict)
     last: tuple[Candidate, Result] | None = None
 
     def ask(self, n: int) -> dict[str, object]:
@@ -100,10 +103,11 @@ class Progress:
         """Say whose weights it starts from and which bars it must clear."""
         ids = list(candidate.inherits)
         if self.inherit and not ids:
-            entries = (self.archive.find(key) for key in dict.fromkeys(candidate.parents))
-            ids = [entry.candidates[0].id for entry in entries if entry]
+            ids = [self.heirs[key][1] for key in dict.fromkeys(candidate.parents) if key in self.heirs]
         candidate = dataclasses.replace(candidate, inherits=tuple(id_ for id_ in ids if id_ in self.stored))
-        if self.early_stopping:
+        # a genome is trained again for one more score, and some strategies learn from how large all scores are
+        known = self.archive.find(candidate.genome.key)
+        if self.early_stopping and not known and not self.strategy.learns_from_values:
             candidate = dataclasses.replace(candidate, bars=self.early_stopping.bars(candidate))
         return candidate
 
@@ -114,8 +118,11 @@ class Progress:
         self.work -= (1 - result.done) * predicted
         self.told += result.done * predicted
         self.spent += result.seconds
-        self.stopped += result.ended == "behind"
+        self.stopped += result.stopped
         self.archive.add(candidate, result)
+        key = candidate.genome.key
+        if result.failure is None and (key not in self.heirs or self.heirs[key][0] < 0 <= result.worth):
+            self.heirs[key] = result.worth, result.id
         if self.early_stopping:
             self.early_stopping.learn(candidate, result)
         self.strategy.tell([result])
@@ -128,7 +135,7 @@ class Progress:
 
         So runs whose trainings take a little more or less time are the same runs.
         """
-        if self.archive.trainings < LEAST_FOR_PACE or not self.told:
+        if self.strategy.counts["trained"] < LEAST_FOR_PACE or not self.told:
             return 1.0
         return float(PACE_STEP ** round(math.log(self.spent / self.told, PACE_STEP))) if self.spent else 1.0
 
@@ -143,14 +150,14 @@ class Progress:
 
     def _choose_stored(self, result: Result) -> None:
         """Weights are kept of leaders first, then of living networks from the best down, up to the cap."""
-        if result.score is not None:
+        if result.failure is None:
             self.stored[result.id] = BYTES_EACH * result.parameters
-        entries = self.archive.best(self.leaders)
+        wanted = [entry.candidates[0].id for entry in self.archive.best(self.leaders)]
         if self.inherit:
-            living = [entry for key in self.strategy.living() if (entry := self.archive.find(key))]
-            entries += sorted(living, key=lambda entry: (-entry.score, entry.candidates[0].id))
+            living = [self.heirs[key] for key in self.strategy.living() if key in self.heirs]
+            wanted += [id_ for _, id_ in sorted(living, key=lambda heir: (-heir[0], heir[1]))]
         kept, room = dict[int, int](), WEIGHTS_CAP
-        for id_ in [*(entry.candidates[0].id for entry in entries), *self.strategy.heirlooms()]:
+        for id_ in [*wanted, *self.strategy.heirlooms()]:
             size = self.stored.get(id_, math.inf)
             if id_ not in kept and size <= room:
                 kept[id_] = int(size)

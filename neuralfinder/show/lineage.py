@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neuralfinder.types import Candidate, Result
+from neuralfinder.search.archive import Trainings, scores_by_genome
+from neuralfinder.types import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Step:
         id: of the candidate.
         genome: its key.
         operator: what made it of its parents.
-        score: mean validation accuracy of its trainings, `None` where none ended well.
+        score: mean validation accuracy of its trainings, `None` where none has one.
         gain: score minus that of the parent before it; `None` for a founder, and where either has no score.
         inherited: whether it began with the weights of a parent.
     """
@@ -29,27 +30,24 @@ class Step:
     inherited: bool
 
 
-def line_of(key: str, trainings: Iterable[tuple[Candidate, Result | None]]) -> list[Step]:
+def line_of(key: str, trainings: Trainings) -> list[Step]:
     """The line from a founder to the genome with this key, each time through the better parent; empty if unknown.
 
     A genome that was proposed several times counts from its first proposal, whose parents are older than it.
     """
     firsts: dict[str, Candidate] = {}
-    scores: dict[str, list[float]] = {}
-    for candidate, result in trainings:
+    for candidate, _ in trainings:
         firsts.setdefault(candidate.genome.key, candidate)
-        if result and result.score is not None:
-            scores.setdefault(candidate.genome.key, []).append(result.score)
-    means = {genome: sum(each) / len(each) for genome, each in scores.items()}
+    scores = scores_by_genome(trainings)
     line: list[Candidate] = []
     here = firsts.get(key)
     while here:
         line.append(here)
         older = [firsts[parent] for parent in here.parents if parent in firsts and firsts[parent].id < here.id]
-        here = max(older, key=lambda parent: (means.get(parent.genome.key, -1.0), -parent.id), default=None)
+        here = max(older, key=lambda parent: (scores.get(parent.genome.key, -1.0), -parent.id), default=None)
     steps: list[Step] = []
     for candidate in reversed(line):
-        score = means.get(candidate.genome.key)
+        score = scores.get(candidate.genome.key)
         before = steps[-1].score if steps else None
         gain = None if score is None or before is None else score - before
         steps.append(

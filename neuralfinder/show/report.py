@@ -14,9 +14,19 @@ from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.forms import to_seed
 from neuralfinder.networks.genome import Genome
-from neuralfinder.search.archive import TOP_COLUMNS, Entry, leaderboard, pareto_front, read_archive, read_trainings
+from neuralfinder.search.archive import (
+    TOP_COLUMNS,
+    Entry,
+    Trainings,
+    by_genome,
+    leaderboard,
+    pareto_front,
+    read_archive,
+    read_trainings,
+    scores_by_genome,
+)
 from neuralfinder.search.record import Record
-from neuralfinder.types import Candidate, Event, Result, Shape
+from neuralfinder.types import Candidate, Event, Result, Shape, worth_of
 
 
 def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
@@ -103,9 +113,9 @@ def summary(result: Mapping[str, Any]) -> list[str]:
 def improvements(record: Record) -> list[tuple[float, float]]:
     """Seconds since the run began, and score, of every training of a candidate or finalist better than all before."""
     found: list[tuple[float, float]] = []
-    began: float | None = None
+    begun = record.last("run")
+    began = begun.time if begun else 0.0
     for event in record.read():
-        began = event.time if began is None else began
         score = None
         if event.kind == "result":
             score = event.data["score"]
@@ -161,24 +171,27 @@ def show_run(record: Record) -> list[str]:
     return lines + _operators(trainings) + _calibration(events, trainings)
 
 
-def _operators(trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+def _operators(trainings: Trainings) -> list[str]:
     """How often the children of each operator were better than all of their parents."""
-    scores = _scores(trainings)
+    worths = _worths(trainings)
     tried, paid = Counter[str](), Counter[str]()
-    for candidate, result in trainings:
-        before = [scores[parent] for parent in candidate.parents if parent in scores]
-        if before and result and result.score is not None:
+    firsts: dict[str, Candidate] = {}
+    for candidate, _ in trainings:
+        firsts.setdefault(candidate.genome.key, candidate)
+    for key, candidate in firsts.items():
+        before = [worths[parent] for parent in candidate.parents if parent in worths]
+        if before and key in worths:
             tried[candidate.operator] += 1
-            paid[candidate.operator] += result.score > max(before)
+            paid[candidate.operator] += worths[key] > max(before)
     return [f"operator  {name}: {paid[name]} of {n} better than their parents" for name, n in tried.most_common()]
 
 
-def _calibration(events: Sequence[Event], trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
+def _calibration(events: Sequence[Event], trainings: Trainings) -> list[str]:
     """How well foresight ranked what was trained because of it."""
-    scores = _scores(trainings)
+    worths = _worths(trainings)
     notes = [note for event in events if event.kind == "asked" for note in event.data["notes"]]
-    pairs = [(n["mean"], scores[n["genome"]]) for n in notes if n["kind"] == "foresight" and n["genome"] in scores]
-    if len({mean for mean, _ in pairs}) < 3 or len({score for _, score in pairs}) < 3:  # there is no correlation then
+    pairs = [(n["mean"], worths[n["genome"]]) for n in notes if n["kind"] == "foresight" and n["genome"] in worths]
+    if len({mean for mean, _ in pairs}) < 3 or len({worth for _, worth in pairs}) < 3:  # there is no correlation then
         return []
     from scipy.stats import spearmanr
 
@@ -186,8 +199,8 @@ def _calibration(events: Sequence[Event], trainings: Sequence[tuple[Candidate, R
     return [f"foresight Spearman's rho {rho:.2f} between what was expected and what came, {len(pairs)} networks"]
 
 
-def _scores(trainings: Sequence[tuple[Candidate, Result | None]]) -> dict[str, float]:
-    return {c.genome.key: r.score for c, r in trainings if r and r.score is not None}
+def _worths(trainings: Trainings) -> dict[str, float]:
+    return {key: worth_of(results) for key, results in by_genome(trainings).items()}
 
 
 def show_candidate(record: Record, id_: int) -> list[str]:
@@ -228,21 +241,23 @@ def _seed(entry: Entry) -> object:
 def _fate(candidate: Candidate, result: Result | None) -> list[str]:
     if result is None:
         return ["state     in training when the record ends"]
-    if result.score is None:
+    if result.failure:
         return [f"failed    {result.failure}: {result.detail}"]
-    lines = [f"score     {result.score:.2%} on validation after {result.seconds:.1f} s"]
-    if result.ended == "behind":
-        bar = candidate.bars[len(result.rungs) - 1]
-        lines.append(f"stopped   after {result.done:.0%} of its training, where earlier ones had {bar:.1%} or more")
+    if result.stopped:
+        bar, reached = candidate.bars[len(result.rungs) - 1], result.rungs[-1]
+        lines = [
+            f"stopped   at {reached:.1%} after {result.done:.0%} of its training; others had {bar:.1%} or more there"
+        ]
     else:
+        lines = [f"score     {result.score:.2%} on validation after {result.seconds:.1f} s"]
         lines.append(f"curve     {' '.join(f'{point:.1%}' for point in result.curve)}")
     if candidate.inherits:
         lines.append(f"inherits  weights of {', '.join(map(str, candidate.inherits))}")
     return lines
 
 
-def _family(candidate: Candidate, trainings: Sequence[tuple[Candidate, Result | None]]) -> list[str]:
-    scores = {c.genome.key: r.score for c, r in trainings if r}
+def _family(candidate: Candidate, trainings: Trainings) -> list[str]:
+    scores = scores_by_genome(trainings)
 
     def words(key: str) -> str:
         score = scores.get(key)

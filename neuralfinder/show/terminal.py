@@ -196,16 +196,16 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
 
 
 def world(seen: Mapping[str, Any]) -> Text:
-    """The cells of the world, dark for weak to bright for strong; empty before the first life."""
+    """The cells of the world, dark for weak to bright for strong, pale for lives without a score; empty at first."""
     rows = seen.get("world") or []
     lives = [life for row in rows for life in row if life]
-    scores = [life["score"] for life in lives]
+    scores = [life["score"] for life in lives if life["score"] is not None]
     low, high = min(scores, default=0.0), max(scores, default=1.0)
     text = Text()
     for row in rows:
         for life in row:
-            if life is None:
-                text.append("· ", style="dim")
+            if life is None or life["score"] is None:
+                text.append("· " if life is None else "▒▒", style="dim")
                 continue
             place = (life["score"] - low) / (high - low) if high > low else 1.0
             text.append("██", style=SCALE[min(len(SCALE) - 1, int(place * len(SCALE)))])

@@ -44,8 +44,8 @@ class AgingEvolution(Strategy):
         self._failed_in_a_row = 0
 
     def view(self) -> dict[str, Any]:
-        """The `population`, oldest first, as genome keys and scores."""
-        return {"population": [(genome.key, score) for genome, score in self._queue]}
+        """The `population`, oldest first, as genome keys and worths."""
+        return {"population": [(genome.key, worth) for genome, worth in self._queue]}
 
     def living(self) -> set[str]:
         """The queue."""
@@ -68,5 +68,5 @@ class AgingEvolution(Strategy):
     def _learn(self, proposal: Proposal, result: Result) -> None:
         """What failed does not join."""
         self._failed_in_a_row = 0 if result.failure is None else self._failed_in_a_row + 1
-        if result.score is not None:
-            self._queue.append((proposal.genome, result.score))
+        if result.failure is None:
+            self._queue.append((proposal.genome, result.worth))

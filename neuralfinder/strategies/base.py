@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from neuralfinder.errors import CallOrderError, check_range
 from neuralfinder.networks.cost import Cost
@@ -53,9 +53,13 @@ class Strategy(ABC):
         fidelity: how much training every candidate gets.
 
     Attributes:
+        learns_from_values: whether it learns from how large scores are, and not only from which of two is larger. Then
+            no training is stopped early, for such a one has no score; else a strategy may compare results by `worth`.
         notes: what the last `ask` decided without training, in order: plain values for the record.
         counts: `requested` proposals and how they ended: `trained`, `failed`, `cached`, `infeasible`.
     """
+
+    learns_from_values: ClassVar[bool] = False
 
     def __init__(self, space: Space, seeds: Seeds, fidelity: Fidelity) -> None:
         self.space, self.seeds, self.fidelity = space, seeds, fidelity

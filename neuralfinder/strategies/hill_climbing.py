@@ -71,10 +71,10 @@ MORPHISMS: dict[str, Callable[[Genome, ChainSpace, np.random.Generator], Genome]
 
 @dataclass(frozen=True, slots=True)
 class Climber:
-    """Where the search is: a network, its score, and the training that left its weights."""
+    """Where the search is: a network, its worth, and the training that left its weights."""
 
     genome: Genome
-    score: float
+    worth: float
     training: int
 
 
@@ -107,12 +107,12 @@ class HillClimbing(Strategy):
         self._number = 0
 
     def view(self) -> dict[str, Any]:
-        """Where it is, `here`, and its `score`."""
-        return {"here": self._here and self._here.genome.key, "score": self._here and self._here.score}
+        """Where it is, `here`, and its `worth`."""
+        return {"here": self._here and self._here.genome.key, "worth": self._here and self._here.worth}
 
     def heirlooms(self) -> Sequence[int]:
         """Where it is, and the best of the step so far."""
-        best = max(self._step, key=lambda one: (one.score, -one.training), default=None)
+        best = max(self._step, key=lambda one: (one.worth, -one.training), default=None)
         return [one.training for one in (self._here, best) if one]
 
     def _start(self) -> Genome:
@@ -128,7 +128,7 @@ class HillClimbing(Strategy):
         if self._here is None:
             return [] if self.pending else [self._proposal(self._start(), "start")]
         if self._left == 0 and not self.pending:
-            self._here = max(self._step, key=lambda one: (one.score, -one.training), default=self._here)
+            self._here = max(self._step, key=lambda one: (one.worth, -one.training), default=self._here)
             self._step, self._left = [], self.neighbours
         proposals: list[Proposal] = []
         for _ in range(min(n, self._left)):
@@ -157,9 +157,9 @@ class HillClimbing(Strategy):
 
     def _learn(self, proposal: Proposal, result: Result) -> None:
         """What failed cannot be the next parent."""
-        if result.score is None:
+        if result.failure is not None:
             return
-        climber = Climber(proposal.genome, result.score, result.id)
+        climber = Climber(proposal.genome, result.worth, result.id)
         if self._here is None:
             self._here, self._left = climber, self.neighbours
         else:

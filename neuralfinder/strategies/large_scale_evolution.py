@@ -215,7 +215,7 @@ MUTATIONS: dict[str, Mutation] = {
 
 @dataclass(frozen=True, slots=True)
 class Individual:
-    """A living network: its DNA, its fitness, and the training that left its weights."""
+    """A living network: its DNA, its fitness (`Result.worth`), and the training that left its weights."""
 
     dna: Dna
     fitness: float
@@ -292,5 +292,5 @@ class LargeScaleEvolution(Strategy):
     def _learn(self, proposal: Proposal, result: Result) -> None:
         """What failed is not born."""
         dna = self._growing.pop(proposal.slot)
-        if result.score is not None:
-            self._alive.append(Individual(dna, result.score, result.id))
+        if result.failure is None:
+            self._alive.append(Individual(dna, result.worth, result.id))

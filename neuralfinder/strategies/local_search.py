@@ -35,13 +35,13 @@ class LocalSearch(Strategy):
         self.improvement = improvement
         self._rng = seeds.stream("local-search")
         self._here: Genome | None = None
-        self._score = 0.0
+        self._worth = -1.0
         self._better: tuple[float, Genome] | None = None
         self._near: deque[Genome] = deque()
 
     def view(self) -> dict[str, Any]:
-        """Where it is: `here` and its `score`, and how many neighbours are `left`."""
-        return {"here": self._here and self._here.key, "score": self._score, "left": len(self._near)}
+        """Where it is: `here` and its `worth`, and how many neighbours are `left`."""
+        return {"here": self._here and self._here.key, "worth": self._worth, "left": len(self._near)}
 
     def living(self) -> set[str]:
         """Where it is, and where it would go."""
@@ -59,14 +59,14 @@ class LocalSearch(Strategy):
         return [Proposal(self._near.popleft(), "neighbour", here) for _ in range(min(n, len(self._near)))]
 
     def _learn(self, proposal: Proposal, result: Result) -> None:
-        if result.score is None:
+        if result.failure is not None:
             return
-        if self._here is None or (self.improvement == "first" and result.score > self._score):
-            self._go(result.score, proposal.genome)
-        elif result.score > (self._better[0] if self._better else self._score):
-            self._better = (result.score, proposal.genome)
+        if self._here is None or (self.improvement == "first" and result.worth > self._worth):
+            self._go(result.worth, proposal.genome)
+        elif result.worth > (self._better[0] if self._better else self._worth):
+            self._better = (result.worth, proposal.genome)
 
-    def _go(self, score: float, genome: Genome) -> None:
-        self._here, self._score, self._better = genome, score, None
+    def _go(self, worth: float, genome: Genome) -> None:
+        self._here, self._worth, self._better = genome, worth, None
         near = one_change(genome, self.space)
         self._near = deque(near[int(place)] for place in self._rng.permutation(len(near)))

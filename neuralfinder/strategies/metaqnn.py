@@ -112,6 +112,8 @@ class MetaQNN(Strategy):
         InputError: a space of something else than layers, or a setting out of range.
     """
 
+    learns_from_values = True
+
     def __init__(
         self,
         space: Space,

@@ -78,6 +78,8 @@ class NasRl(Strategy):
         InputError: a space of something else than layers, or a setting out of range.
     """
 
+    learns_from_values = True
+
     def __init__(
         self, space: Space, seeds: Seeds, fidelity: Fidelity, *, candidates: int = 12_800, batch: int = 8
     ) -> None:
@@ -131,7 +133,7 @@ class NasRl(Strategy):
         return proposals
 
     def _learn(self, proposal: Proposal, result: Result) -> None:
-        reward = max(result.curve[-LAST_EPOCHS:], default=result.score or 0.0) ** 3 if result.failure is None else 0.0
+        reward = 0.0 if result.score is None else max(result.curve[-LAST_EPOCHS:], default=result.score) ** 3
         self._rewarded.append((self._written.pop(proposal.slot), reward))
         self._refused = self._refused + 1 if (result.failure or "").startswith("infeasible") else 0
         if self._refused >= REFUSED:

@@ -182,6 +182,11 @@ class StrategyContract:
         _check(strategy.counts["requested"] == sum(ended.values()), f"counts do not add up: {strategy.counts}")
         _check(ended["trained"] + ended["failed"] == 300, f"300 were scored; counted {ended}")
 
+    def test_what_was_stopped_early_counts_by_its_rank_alone(self) -> None:
+        """Accuracies on rungs are no scores: were all smaller, in the same order, nothing would change."""
+        high, low = (drive(self.make(0), self.task.stopping(size), 60, batch=3) for size in (1.0, 0.01))
+        _check(high == low, "an accuracy of a training that was stopped early was taken for a score")
+
     def test_replay_gives_the_same_run(self) -> None:
         """The same asks and tells in the same order rebuild the state: resuming is replay."""
         rng = np.random.default_rng(1)

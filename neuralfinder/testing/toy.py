@@ -11,7 +11,7 @@ import numpy as np
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.genome import Conv, Gene, Genome, parse
 from neuralfinder.strategies.base import Strategy
-from neuralfinder.types import Candidate, Result, Shape
+from neuralfinder.types import BEHIND, RUNGS, Candidate, Result, Shape
 
 Answer = Callable[[Candidate], Result]
 """Stands in for training."""
@@ -41,6 +41,18 @@ class ToyTask:
     def answer(self, candidate: Candidate) -> Result:
         """The result a training of `candidate` has on this task."""
         return Result(candidate.id, self.score(candidate.genome))
+
+    def stopping(self, size: float, every: int = 3) -> Answer:
+        """Answers of which about one in `every` genomes is stopped early, at an accuracy of `size` times its score."""
+
+        def answer(candidate: Candidate) -> Result:
+            which = candidate.seed % (2 * every)
+            if which > 1:
+                return self.answer(candidate)
+            rungs = (size * self.score(candidate.genome),) * (which + 1)
+            return Result(candidate.id, None, rungs=rungs, done=RUNGS[which], ended=BEHIND)
+
+        return answer
 
 
 def _change(left: Gene, right: Gene) -> float:

@@ -17,7 +17,7 @@ from neuralfinder.training.build import Words
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
 from neuralfinder.training.optimizers import Optimizer
 from neuralfinder.training.recipes import Recipe
-from neuralfinder.types import RUNG_SAMPLES, RUNGS, Fidelity, Shape
+from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 PLAIN = Views()
 """One look at each picture as it is."""
@@ -80,7 +80,7 @@ class Training:
     """What training left.
 
     Attributes:
-        score: validation accuracy of the weights kept, 0..1; when stopped for being `behind`, the last of `rungs`.
+        score: validation accuracy of the weights kept, 0..1; `None` when stopped for being `behind`.
         curve: validation accuracy at each measured epoch.
         rungs: accuracy on the first pictures of the validation part at each of `RUNGS` that was reached.
         state: the weights, on the CPU, contiguous.
@@ -88,7 +88,7 @@ class Training:
         ended: `complete`, `patience`, `chance`, `behind`, `deadline`, or `diverged` after something had been measured.
     """
 
-    score: float
+    score: float | None
     curve: tuple[float, ...]
     rungs: tuple[float, ...]
     state: dict[str, Tensor]
@@ -173,7 +173,8 @@ class _Judge:
     def __init__(self, setup: Setup, network: nn.Module, steps: int, epochs: int, bars: Sequence[float]) -> None:
         self.curve: list[float] = []
         self.rungs: list[float] = []
-        self.score, self.state, self.ended = 0.0, dict[str, Tensor](), ""
+        self.score: float | None = 0.0
+        self.state, self.ended = dict[str, Tensor](), ""
         self._setup, self._steps, self._epochs = setup, steps, epochs
         self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
         self._chance = _majority_share(setup.validation.labels, setup.classes)
@@ -207,7 +208,7 @@ class _Judge:
     def _climb(self, network: nn.Module, bar: float) -> None:
         self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_SAMPLES), self._setup))
         if self.rungs[-1] < bar:
-            self.ended, self.score = "behind", self.rungs[-1]
+            self.ended, self.score = BEHIND, None
             self._keep(network)
 
     def _measure(self, network: nn.Module) -> None:

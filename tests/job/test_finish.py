@@ -226,11 +226,11 @@ def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytes
     assert any("final-0" in said and "No space left on device" in said for said in bench.trainer.status.lines)
 
 
-def test_a_candidate_stopped_early_is_trained_fully(bench: Bench) -> None:
+def test_a_candidate_that_the_clock_cut_short_is_trained_fully(bench: Bench) -> None:
     candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(4))  # as long as the final training
     archive = Archive()
     result = evaluate(candidate, bench.setup, bench.store)
-    archive.add(candidate, dataclasses.replace(result, done=0.25, ended="behind"))
+    archive.add(candidate, dataclasses.replace(result, done=0.25, ended="deadline"))
     bench.finish(archive)
     assert "final-0" in {event.data["name"] for event in bench.record.read() if event.kind == "final"}
 

@@ -17,10 +17,10 @@ from neuralfinder.search.executors import in_process
 from neuralfinder.search.loop import Limits, Progress, replay, search
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
-from neuralfinder.strategies import ArtificialLife, Random
+from neuralfinder.strategies import ArtificialLife, NasRl, Random
 from neuralfinder.strategies.base import Proposal, Strategy
 from neuralfinder.testing import TOY
-from neuralfinder.types import RUNGS, Event, Fidelity, Result
+from neuralfinder.types import BEHIND, RUNGS, Event, Fidelity, Result
 
 
 class Instant:
@@ -203,10 +203,10 @@ def judged(candidate):
     """An evaluation that is stopped below its bars, as a real one is."""
     score = TOY.score(candidate.genome)
     rungs = []
-    for share, bar in zip(RUNGS, candidate.bars, strict=True):
+    for share, bar in zip(RUNGS, candidate.bars, strict=bool(candidate.bars)):
         rungs.append(share * score)
         if rungs[-1] < bar:
-            return Result(candidate.id, rungs[-1], rungs=tuple(rungs), done=share, ended="behind")
+            return Result(candidate.id, None, rungs=tuple(rungs), done=share, ended=BEHIND)
     return Result(candidate.id, score, rungs=tuple(rungs), ended="complete")
 
 
@@ -262,10 +262,37 @@ def test_time_saved_by_stopping_early_goes_to_others(record):
     for _ in search(progress, Instant(), judged, record, limits(work=60.0)):
         pass
     results = [r for _, r in read_trainings(record.read())]
-    stopped = [r for r in results if r.ended == "behind"]
+    stopped = [r for r in results if r.stopped]
     assert len(stopped) > 10
     assert progress.work == pytest.approx(sum(r.done for r in results))
     assert len(results) > 70
+
+
+def test_who_has_a_score_is_not_stopped_when_it_is_confirmed(record):
+    """The half of a score would count as much as a whole one: the best networks, which are confirmed, would be lost."""
+    strategy = ArtificialLife(TOY.space, Seeds(0), Fidelity(1), size=3, rounds=None, children=2, confirm=True)
+    progress = Progress(strategy, one_second, early_stopping=EarlyStopping())
+    for _ in search(progress, Instant(), judged, record, limits(candidates=80)):
+        pass
+    scored, confirmed = set(), 0
+    for candidate, result in read_trainings(record.read()):
+        if candidate.genome in scored:
+            assert candidate.bars == ()
+            assert result.score == TOY.score(candidate.genome)
+            confirmed += 1
+        scored |= {candidate.genome} if result.score is not None else set()
+    assert confirmed >= 2
+    best = progress.archive.best(1)[0]
+    assert best.score == TOY.score(best.genome) == max(map(TOY.score, scored))
+
+
+def test_a_strategy_that_learns_from_values_gets_whole_trainings_alone(record):
+    strategy = NasRl(TOY.space, Seeds(0), Fidelity(1), batch=4)
+    progress = Progress(strategy, one_second, early_stopping=EarlyStopping())
+    for _ in search(progress, Instant(), judged, record, limits(candidates=20)):
+        pass
+    trainings = read_trainings(record.read())
+    assert all(candidate.bars == () and result.score is not None for candidate, result in trainings)
 
 
 @pytest.mark.parametrize("make", [life, lambda: Random(TOY.space, Seeds(0), Fidelity(1))])
@@ -376,7 +403,7 @@ def test_time_given_back_is_used_however_long_a_training_takes(record, seconds):
 
     def behind(candidate):
         time.sleep(seconds)
-        return dataclasses.replace(TOY.answer(candidate), done=0.25, ended="behind")
+        return Result(candidate.id, None, rungs=(0.1,), done=0.25, ended=BEHIND)
 
     with in_process() as executor:
         progress = run(record, limit=limits(work=1.0), evaluate=behind, executor=executor)

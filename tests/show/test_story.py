@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -76,6 +77,17 @@ def test_news_piece_by_piece_are_the_whole_story(finished):
     assert single == {
         name: value for name, value in whole.items() if name not in ("lives", "scenes", "finals", "genomes")
     }
+
+
+def test_who_is_trained_again_counts_once_in_the_calibration(finished):
+    _, events = finished
+    by_genome = defaultdict(list)
+    for life in told(events)["lives"]:
+        by_genome[life["genome"]].append(life)
+    assert all(sum("expected" in life for life in lives) <= 1 for lives in by_genome.values())
+    foreseen = [life for lives in by_genome.values() for life in lives if "expected" in life]
+    assert all("beaten" in life for life in foreseen if "failure" not in life)
+    assert foreseen
 
 
 def test_totals_count_what_is_not_told_and_a_score_of_nothing_is_a_score(finished):

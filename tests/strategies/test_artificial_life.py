@@ -102,7 +102,7 @@ class Scene:
 
     def cells(self) -> dict[tuple[int, int], tuple[str, float]]:
         world = self.strategy.world
-        return {cell: (world[cell].genome.key, world[cell].score) for cell in world.cells}
+        return {cell: (world[cell].genome.key, world[cell].worth) for cell in world.cells}
 
     def tell(self, score: Callable[[Candidate], float | None]) -> None:
         """Score the births and ask for the next."""
@@ -292,7 +292,7 @@ def test_l1_and_l2_lie_in_the_window():
         strategy = begin(founders, seed, size=5)
         scene = Scene(strategy, strategy.ask(100))
         scene.tell(lambda candidate: 0.001 * candidate.genome.genes[0].filters)
-        scores = {cell: strategy.world[cell].score for cell in strategy.world.cells}
+        scores = {cell: strategy.world[cell].worth for cell in strategy.world.cells}
         scene.tell(lambda candidate: 0.9)
         scene.tell(lambda candidate: 0.8)
         note = scene.rounds[0]
@@ -411,7 +411,7 @@ def test_reevaluation_averages_and_trains_with_other_seeds():
     scores: list[float | None] = [0.25, None, 0.5]
     strategy.tell([Result(c.id, scores[c.repeat], None if c.repeat != 1 else "diverged") for c in reversed(asked)])
     assert strategy.ask(1) == []
-    assert {life["score"] for row in strategy.view()["world"] for life in row} == {0.25}
+    assert {life["score"] for row in strategy.view()["world"] for life in row} == {0.375}  # what failed has no score
 
 
 def test_the_mean_of_repeats_does_not_depend_on_their_order():
@@ -448,11 +448,11 @@ def test_repair_drops_the_surplus_pools_instead():
     assert scene.strategy.counts["infeasible"] == 0
 
 
-def test_failed_lives_score_nothing_and_are_displaced_by_anything():
+def test_failed_lives_have_no_score_and_are_displaced_by_anything():
     scores: list[float | None] = list(scores_with(0.5, 0.5, [0.5] * 7))
     scores[MAIN] = None
     scene = settle(DOUBLES, scores)
-    assert scene.cells()[CELLS[MAIN]] == (DOUBLES[MAIN], 0.0)
+    assert scene.cells()[CELLS[MAIN]] == (DOUBLES[MAIN], -1.0)
     scene.tell(lambda candidate: 0.001 if candidate.operator == "copy" else None)
     assert scene.cells()[CELLS[MAIN]] == (f"{DOUBLES[MAIN]} {DOUBLES[MAIN]}", 0.001)
     assert scene.strategy.counts["failed"] > 1

@@ -206,7 +206,7 @@ def test_a_new_best_is_scored_again_and_counts_with_the_mean():
     assert again.seed != lucky.seed
     strategy.tell([Result(again.id, 0.3)])
     strategy.ask(1)
-    scores = {life.genome.key: life.score for life in strategy.world.lives()}
+    scores = {life.genome.key: life.worth for life in strategy.world.lives()}
     assert scores[lucky.genome.key] == pytest.approx(0.6)
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from neuralfinder.errors import CallOrderError, InputError
@@ -182,6 +184,11 @@ class Unteachable(Random):
         return None
 
 
+class Mixing(AgingEvolution):
+    def _learn(self, proposal: Proposal, result: Result) -> None:
+        self._queue.append((proposal.genome, result.rungs[-1] if result.stopped else result.worth))
+
+
 class Secretive(Random):
     def view(self) -> dict[str, Any]:
         return {"rng": self._rng}
@@ -195,6 +202,7 @@ class Secretive(Random):
         (Deaf, "test_a_result_out_of_place_is_refused", "which is not pending, was accepted"),
         (Nervous, "test_failures_do_not_stop_it", "4 candidates, then nothing; expected 40"),
         (Unteachable, "test_memory_is_learned_from_failures", "parameters asked; .* did not fit"),
+        (Mixing, "test_what_was_stopped_early_counts_by_its_rank_alone", "was taken for a score"),
         (Secretive, "test_what_is_shown_and_noted_is_plain", "not JSON serializable"),
     ],
 )
@@ -203,6 +211,16 @@ def test_the_contract_fails_a_bad_strategy(strategy, test, match):
     suite.make = lambda seed: strategy(TOY.space, Seeds(seed), Fidelity(1))
     with pytest.raises((AssertionError, TypeError), match=match):
         getattr(suite, test)()
+
+
+@given(st.floats(1e-6, 1.0), st.integers(2, 8), st.integers(0, 99))
+@settings(max_examples=5)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_accuracies_on_rungs_are_never_mixed_with_scores(name, size, every, seed):
+    """Whatever they are: with smaller ones in the same order a strategy proposes the same."""
+    high, low = (drive(make(name, seed), TOY.stopping(each, every), 40, batch=3) for each in (1.0, size))
+    assert high == low
 
 
 class HashingContract(StrategyContract):

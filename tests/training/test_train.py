@@ -179,7 +179,8 @@ def test_a_training_below_its_bar_is_stopped_there() -> None:
     behind = run_with_bars(setup, (0.0, 1.1))
     assert (behind.ended, behind.done) == ("behind", 0.5)
     assert len(behind.rungs) == 2
-    assert behind.score == behind.rungs[-1] == accuracy_of(behind.state, setup)
+    assert behind.rungs[-1] == accuracy_of(behind.state, setup)
+    assert behind.score is None  # half-trained, on some of the pictures
     whole = run_with_bars(setup, (0.0, 0.0))
     assert (whole.ended, whole.done, whole.rungs) == ("complete", 1.0, behind.rungs)
     assert run(setup, Fidelity(4)).state["0_conv.weight"].equal(whole.state["0_conv.weight"])  # looking changes nothing

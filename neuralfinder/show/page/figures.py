@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from neuralfinder.errors import InputError, lacking
+from neuralfinder.types import score_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,20 +38,21 @@ def save_figures(story: Mapping[str, Any], folder: Path) -> list[Path]:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    lives = [life for life in story.get("lives", ()) if "score" in life and "ended" in life]
-    if not lives:
+    ended = [life for life in story.get("lives", ()) if "ended" in life and "failure" not in life]
+    ended.sort(key=lambda life: life["ended"])
+    scored = [life for life in ended if "score" in life]  # the others were stopped early
+    if not scored:
         raise InputError("the run", given="without a trained network", expected="one or more", mend="wait for some")
-    lives.sort(key=lambda life: life["ended"])
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     with mpl.rc_context(
         {"svg.hashsalt": "neuralfinder", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     ):
-        for name, draw in (
-            ("progress", _progress),
-            ("pareto", _pareto),
-            ("operators", _operators),
-            ("foresight", _foresight),
+        for name, draw, lives in (
+            ("progress", _progress, scored),
+            ("pareto", _pareto, scored),
+            ("operators", _operators, ended),
+            ("foresight", _foresight, ended),
         ):
             figure, axes = pyplot.subplots(figsize=(4.5, 3), layout="constrained")
             if draw(axes, lives):
@@ -88,9 +90,9 @@ def _pareto(axes: Axes, lives: Sequence[Life]) -> bool:
 def _operators(axes: Axes, lives: Sequence[Life]) -> bool:
     scores = _scores(lives)
     paid = defaultdict[str, list[bool]](list)
-    for life in lives:
+    for number, life in {life["genome"]: life for life in reversed(lives)}.items():
         if before := [scores[parent] for parent in life["parents"] if parent in scores]:
-            paid[life["operator"]].append(life["score"] > max(before))
+            paid[life["operator"]].append(scores.get(number, -1.0) > max(before))
     names = sorted(paid, key=lambda name: sum(paid[name]) / len(paid[name]))
     axes.barh([f"{name} (n = {len(paid[name])})" for name in names], [100 * sum(paid[n]) / len(paid[n]) for n in names])
     axes.set(xlabel="children better than their parents in %", xlim=(0, 100))
@@ -107,8 +109,9 @@ def _foresight(axes: Axes, lives: Sequence[Life]) -> bool:
 
 
 def _scores(lives: Sequence[Life]) -> dict[int, float]:
-    """The mean score of each genome."""
-    found = defaultdict[int, list[float]](list)
+    """The score of each genome that has one."""
+    found = defaultdict[int, list[float | None]](list)
     for life in lives:
-        found[life["genome"]].append(life["score"])
-    return {number: sum(scores) / len(scores) for number, scores in found.items()}
+        found[life["genome"]].append(life.get("score"))
+    means = {number: score_of(scores) for number, scores in found.items()}
+    return {number: score for number, score in means.items() if score is not None}

@@ -10,7 +10,7 @@ from typing import Any
 
 from neuralfinder.networks.cost import layer_parameters, shapes
 from neuralfinder.networks.genome import AvgPool, Conv, Dropout, Gene, Genome, Identity, MaxPool, parse
-from neuralfinder.search.archive import read_trainings
+from neuralfinder.search.archive import plain_result, read_trainings
 from neuralfinder.show.lineage import in_words, line_of
 from neuralfinder.types import Event, Shape
 
@@ -58,7 +58,8 @@ class Story:
         self._finals: list[dict[str, Any]] = []
         self._single: dict[str, Any] = {}
         self._expected: dict[str, float] = {}
-        self._scores: list[float] = []
+        self._worths: list[float] = []  # of the first training of each genome, sorted
+        self._ranked: set[int] = set()
         self._impossible: dict[str, int] = {}
         self._totals: dict[str, float] = {"trained": 0, "failed": 0, "seconds": 0.0}
 
@@ -132,8 +133,9 @@ class Story:
             "asked": self._now,
             "inherits": row["inherits"],
         }
-        if row["genome"] in self._expected:
-            life["expected"] = round(self._expected[row["genome"]], 5)
+        # popped: who is trained again was expected once
+        if (expected := self._expected.pop(row["genome"], None)) is not None:
+            life["expected"] = round(expected, 5)
         self._lives[id_] = life
         self._changed[id_] = None
 
@@ -142,11 +144,13 @@ class Story:
         self._totals["seconds"] += data["seconds"]
         life = self._lives[data["id"]]
         life |= {**_short(data), "ended": self._now}
-        if (score := data["score"]) is not None:
-            if "expected" in life and self._scores:
-                ties = bisect_left(self._scores, score) + bisect_right(self._scores, score)
-                life["beaten"] = round(ties / 2 / len(self._scores), 5)
-            insort(self._scores, score)
+        if not data["failure"] and life["genome"] not in self._ranked:
+            self._ranked.add(life["genome"])
+            worth, worths = plain_result(data).worth, self._worths
+            if "expected" in life and worths:
+                ties = bisect_left(worths, worth) + bisect_right(worths, worth)
+                life["beaten"] = round(ties / 2 / len(worths), 5)
+            insort(worths, worth)
         self._changed[data["id"]] = None
 
     def _number(self, key: str) -> int:

@@ -54,10 +54,10 @@ class Breeder:
         self.paid: Counter[str] = Counter(dict.fromkeys(self.tried, 0))
         self.notes: list[dict[str, Any]] = []
 
-    def learn(self, genome: Genome, score: float) -> None:
-        """Take in the score of a trained network."""
+    def learn(self, genome: Genome, worth: float) -> None:
+        """Take in what a trained network is worth."""
         if self._possible:
-            self._foresight.learn(genome, score)
+            self._foresight.learn(genome, worth)
 
     def reward(self, operator: str, paid: bool) -> None:
         """Count a birth of an operator and whether it was better than the main life."""

@@ -24,7 +24,7 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.artificial_life.breeding import Birth, Breeder
 from neuralfinder.strategies.artificial_life.world import Cell, Life, World
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result
+from neuralfinder.types import Fidelity, Result, worth_of
 
 Rounds = Generator[list[Birth], list[Life], None]
 """Yields what is to be scored, is sent the lives in the same order."""
@@ -63,7 +63,7 @@ def better(x: float, y: float, r: float, measure: str = "accuracy") -> bool:
 
 def _best_place(lives: Sequence[Life]) -> int:
     """Of the best life; ties go to the cheaper, then to the first."""
-    return max(range(len(lives)), key=lambda place: (lives[place].score, -lives[place].macs))
+    return max(range(len(lives)), key=lambda place: (lives[place].worth, -lives[place].macs))
 
 
 class ArtificialLife(Strategy):
@@ -188,7 +188,7 @@ class ArtificialLife(Strategy):
         lives = self.world.lives()
         if not lives:
             return {"distinct": 0.0, "distance": 0.0}
-        best = max(lives, key=lambda life: life.score)
+        best = max(lives, key=lambda life: life.worth)
         counts = Counter(life.genome for life in lives)
         away = sum(count * distance(genome, best.genome) for genome, count in counts.items())
         return {"distinct": len(counts) / len(lives), "distance": away / len(lives)}
@@ -259,7 +259,7 @@ class ArtificialLife(Strategy):
         """One of these cells, those of better lives with a larger probability where there is `selection`."""
         if not self.selection:
             return cells[int(self._rng.integers(len(cells)))]
-        ranks = np.argsort(np.argsort([self.world[cell].score for cell in cells], kind="stable"), kind="stable")
+        ranks = np.argsort(np.argsort([self.world[cell].worth for cell in cells], kind="stable"), kind="stable")
         weights = np.exp(self.selection * ranks / max(1, len(cells) - 1))
         return cells[int(self._rng.choice(len(cells), p=weights / weights.sum()))]
 
@@ -280,14 +280,14 @@ class ArtificialLife(Strategy):
         return Scene(main, auxiliary, births)
 
     def _confirm(self, scenes: list[Scene]) -> Rounds:
-        """Score again the best child of a scene while it is better than all lives of the world and new."""
-        record = max(life.score for life in self.world.lives())
+        """Score again the best child of a scene while it is new and its score better than that of all lives."""
+        record = max(0.0, *(life.worth for life in self.world.lives()))
         while self.confirm:
             best = [(scene, _best_place(scene.lives)) for scene in scenes if scene.lives]
             fresh = [
                 (scene, place)
                 for scene, place in best
-                if scene.lives[place].score > record and scene.births[place].genome not in self._confirmed
+                if scene.lives[place].worth > record and scene.births[place].genome not in self._confirmed
             ]
             if not fresh:
                 break
@@ -295,8 +295,9 @@ class ArtificialLife(Strategy):
             self._confirmed |= {birth.genome for birth in births}
             again = yield [birth._replace(repeat=self.reevaluate) for birth in births]
             for (scene, place), life in zip(fresh, again, strict=True):
-                mean = (scene.lives[place].score + life.score) / 2
-                scene.lives[place] = replace(scene.lives[place], score=mean)
+                if life.worth >= 0:  # else there is no second score
+                    mean = (scene.lives[place].worth + life.worth) / 2
+                    scene.lives[place] = replace(scene.lives[place], worth=mean)
 
     def _compare(self, scene: Scene) -> None:
         """Step 2.4: the best child takes the place of s1, and of s2, if it is better; ties go to the cheaper."""
@@ -304,7 +305,7 @@ class ArtificialLife(Strategy):
         s1, s2 = world[scene.main], world[scene.auxiliary]
         if self._breeder:
             for life in lives:
-                self._breeder.reward(life.origin, life.score > s1.score)
+                self._breeder.reward(life.origin, life.worth > s1.worth)
         scene.best = lives[_best_place(lives)] if lives else None
         if scene.best is None or not self._better(scene.best, s1):
             self._unmoved[scene.main] += 1
@@ -320,7 +321,7 @@ class ArtificialLife(Strategy):
         if scene.displaced and scene.best:
             others = [cell for cell in self.world.neighbours(scene.main) if cell != scene.auxiliary]
             others = [others[i] for i in self._rng.permutation(len(others))]
-            worst = sorted(others, key=lambda cell: self.world[cell].score)[:2]
+            worst = sorted(others, key=lambda cell: self.world[cell].worth)[:2]
             if self.only_if_worse:
                 worst = [cell for cell in worst if self._better(scene.best, self.world[cell])]
             scene.cells, scene.newcomers = tuple(worst), tuple(self._mutants(scene.best.genome, len(worst)))
@@ -339,20 +340,23 @@ class ArtificialLife(Strategy):
         return [Birth("newcomer", self.space.founders(1, self._rng)[0])]
 
     def _is_best(self, cell: Cell) -> bool:
-        return self.world[cell].score >= max(life.score for life in self.world.lives())
+        return self.world[cell].worth >= max(life.worth for life in self.world.lives())
 
     def _better(self, x: Life, y: Life) -> bool:
         done = (self.round - 1) / max(1, self.rounds - 1) if self.rounds else 0.0
         ratio = self.r + (self.r_end - self.r) * done
-        if not better(x.score, y.score, ratio, self.measure):
+        if not better(x.worth, y.worth, ratio, self.measure):
             return False
-        return not self.noise or x.score - y.score > self.noise * self._standard_error(x.score, y.score)
+        return not self.noise or x.worth - y.worth > self.noise * self._standard_error(x.worth, y.worth)
 
     def _standard_error(self, *scores: float) -> float:
-        """Of the difference of two scores: from the size of the validation part and the spread of repeats."""
+        """Of the difference of two scores: from the size of the validation part and the spread of repeats.
+
+        What has no score (below 0) is behind by more than chance: nothing is added for it.
+        """
         count, squares = self._repeats
         spread = squares / count if count else 0.0
-        sampling = [score * (1 - score) / self.validation if self.validation else 0.0 for score in scores]
+        sampling = [max(0.0, score * (1 - score)) / self.validation if self.validation else 0.0 for score in scores]
         return math.sqrt(sum(sampling) + 2 * spread / self.reevaluate)
 
     def _mend(self, genome: Genome) -> Genome:
@@ -407,14 +411,14 @@ class ArtificialLife(Strategy):
         ]
 
     def _life(self, birth: Birth, results: list[Result]) -> Life:
-        """A life scores the mean of its trainings, in whatever order these ended; one that failed scores 0."""
+        """A life is worth the mean score of its trainings, in whatever order these ended, or the best without one."""
         genome = birth.genome
-        scores = [result.score or 0.0 for result in results]
-        score = math.fsum(scores) / len(scores)
+        worth = worth_of(results)
         if all(result.failure is None for result in results):
-            self._repeats[0] += len(scores) - 1
-            self._repeats[1] += math.fsum((each - score) ** 2 for each in scores)
+            if scores := [result.score for result in results if result.score is not None]:
+                self._repeats[0] += len(scores) - 1
+                self._repeats[1] += math.fsum((score - worth) ** 2 for score in scores)
             if self._breeder and (genome.key, birth.repeat) not in self._foreseen:
                 self._foreseen.add((genome.key, birth.repeat))
-                self._breeder.learn(genome, score)
-        return Life(genome, score, self.space.cost(genome).macs, birth.operator)
+                self._breeder.learn(genome, worth)
+        return Life(genome, worth, self.space.cost(genome).macs, birth.operator)

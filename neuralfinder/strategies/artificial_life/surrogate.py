@@ -24,34 +24,34 @@ LEAST = 8
 """Scores from which on something is expected."""
 
 MOST = 500
-"""The latest scores that are learned from: the time of learning grows with the cube of their number."""
+"""The latest networks that are learned from: the time of learning grows with the cube of their number."""
 
 RELEARN, REFIT = 1.02, 1.25
 """Growth of the number of scores after which these are learned from, and after which the kernel is fitted anew."""
 
 
 class Surrogate:
-    """Learns from scores and expects those of other genomes.
+    """Learns from trained networks and expects those of other genomes.
 
     Args:
         space: gives the features.
 
     Attributes:
-        count: scores taken in.
+        count: networks taken in.
     """
 
     def __init__(self, space: Space) -> None:
         self.space = space
         self._unread: deque[Genome] = deque(maxlen=MOST)
         self._features: deque[np.ndarray] = deque(maxlen=MOST)
-        self._scores: deque[float] = deque(maxlen=MOST)
+        self._worths: deque[float] = deque(maxlen=MOST)
         self._model: GaussianProcessRegressor | None = None
         self.count = self._learned = self._fitted = 0
 
-    def learn(self, genome: Genome, score: float) -> None:
-        """Take in the score, 0..1, of a trained network."""
+    def learn(self, genome: Genome, worth: float) -> None:
+        """Take in what a trained network is worth, as `Result.worth`: its rank alone counts."""
         self._unread.append(genome)
-        self._scores.append(score)
+        self._worths.append(worth)
         self.count += 1
 
     @property
@@ -78,7 +78,7 @@ class Surrogate:
 
         while self._unread:
             self._features.append(self.space.features(self._unread.popleft()))
-        features, scores = np.array(self._features), np.array(self._scores)
+        features, worths = np.array(self._features), np.array(self._worths)
         self._learned = self.count
         if self._model is None or self._learned >= REFIT * self._fitted:
             self._fitted = self._learned
@@ -88,5 +88,5 @@ class Surrogate:
             self._model = GaussianProcessRegressor(self._model.kernel_, optimizer=None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a parameter on its bound is a fit as good as any
-            self._model.fit(features, ndtri((rankdata(scores) - 0.5) / len(scores)))
+            self._model.fit(features, ndtri((rankdata(worths) - 0.5) / len(worths)))
         return self._model

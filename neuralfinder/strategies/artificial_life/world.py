@@ -16,10 +16,16 @@ BOUNDARIES = ("torus", "clip")
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A genome in a cell: `score` is 0 for what failed, `macs` breaks ties, `origin` names the operator."""
+    """A genome in a cell.
+
+    Attributes:
+        worth: its score, or below 0 where it has none, as `Result.worth`.
+        macs: break ties.
+        origin: the operator that made it.
+    """
 
     genome: Genome
-    score: float
+    worth: float
     macs: int
     origin: str
 
@@ -91,9 +97,11 @@ class World:
         return [(row, column) for row in rows for column in columns]
 
     def snapshot(self) -> list[list[dict[str, Any] | None]]:
-        """Rows of cells as plain values (`genome`, `score`, `origin`), `None` where nobody lives yet."""
+        """Rows of cells as plain values, `None` where nobody lives yet: `genome`, `origin`, and `score` or `None`."""
         return [[self._plain((row, column)) for column in range(self.size)] for row in range(self.size)]
 
     def _plain(self, cell: Cell) -> dict[str, Any] | None:
         life = self._lives.get(cell)
-        return None if life is None else {"genome": life.genome.key, "score": life.score, "origin": life.origin}
+        if life is None:
+            return None
+        return {"genome": life.genome.key, "score": life.worth if life.worth >= 0 else None, "origin": life.origin}

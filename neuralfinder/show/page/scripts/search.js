@@ -38,6 +38,7 @@ const dotPick = (life) => () => { choose(life.genome); $("life").scrollIntoView(
 function putSearch(body) {
   const lives = endedLives();
   const good = lives.filter((life) => life.score !== undefined);
+  const ended = lives.filter((life) => !life.failure); // some were stopped early and have no score
   const range = [scoreRange()[0] - 0.02, good.reduce((most, life) => Math.max(most, life.score), 0) + 0.005];
   const some = thinned(good.map((life, place) => [life, place + 1]));
   const few = some.length < good.length ? ` ${whole(some.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
@@ -47,7 +48,7 @@ function putSearch(body) {
   });
   put(body, ...[
     progress(([life]) => life.ended, "time", clock, story.now), progress(([, place]) => place, "trainings", whole, good.length),
-    sizes(good, some, range), foresight(good), operators(good), diversity(), timeSpent(), planTable(), failures(lives),
+    sizes(good, some, range), foresight(ended), operators(ended), diversity(), timeSpent(), planTable(), failures(lives),
     story.leftOut ? h("p", { class: "quiet" }, `${whole(story.leftOut[0])} of ${whole(story.leftOut[1])} lives are left out here, so that the page stays quick; the record has all.`) : null,
   ].filter(Boolean));
 }
@@ -69,16 +70,16 @@ function sizes(good, some, range) {
       { kind: "step", name: "front", points: front }] });
 }
 
-function foresight(good) {
-  const foreseen = thinned(good.filter((life) => life.beaten !== undefined).map((life) => [life]));
+function foresight(ended) {
+  const foreseen = thinned(ended.filter((life) => life.beaten !== undefined).map((life) => [life]));
   if (foreseen.length <= 2) return null;
   return chart({ title: "Foresight: networks before it that each was expected to beat, and has beaten", xTitle: "expected", xText: (v) => percent(v, 0), yTitle: "real", diagonal: true,
     note: "On the dotted line what was expected came.", series: [{ kind: "dots", name: "training", points: foreseen.map(([life]) => [life.expected, life.beaten, dotPick(life), dotTitle(life)]) }] });
 }
 
-function operators(good) {
+function operators(ended) {
   const counts = new Map(); // operator -> [children better than their parents, children]
-  for (const life of good) {
+  for (const life of ended) {
     const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
     if (!parents.length) continue;
     const entry = counts.get(life.operator) ?? [0, 0];

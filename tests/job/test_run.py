@@ -285,7 +285,7 @@ def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, 
     slowest = max(leaders, key=lambda entry: forecast.finish([entry]))
     wanted = forecast.finish([slowest] * plan.finish.finalists)
     searched = plan.work - forecast.left
-    candidate = searched / archive.trainings
+    candidate = searched / len(archive)
     if small_lead:
         assert searched > 1.3 * plan.search.seconds
         assert wanted - candidate < forecast.left < wanted + 5 * candidate

@@ -175,7 +175,7 @@ def test_a_node_killed_half_way_loses_no_candidate(tmp_path: Path):
         with Record(tmp_path / "run.sqlite") as record:
             executor, running = RayExecutor(1, 0.0), progress()
             for now in search(running, executor, instant, record, Limits(200), 4):
-                if other and now.archive.trainings >= 100:
+                if other and now.strategy.counts["trained"] >= 100:
                     cluster.remove_node(other)
                     other = None
             trainings = read_trainings(record.read())

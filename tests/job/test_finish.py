@@ -15,8 +15,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from neuralfinder.errors import InputError, NothingTrainedError
-from neuralfinder.job.answers import told_apart
-from neuralfinder.job.baselines import fit_linear, majority
+from neuralfinder.job.baselines import majority
 from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
 from neuralfinder.job.forecast import BASELINE_SHARE, Forecast
@@ -357,31 +356,6 @@ def test_what_the_search_trained_to_the_end_may_win(bench: Bench, monkeypatch: p
     assert figures["genome"] == "C8.bn M > G"
 
 
-def test_linear_baseline_fits_into_memory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neuralfinder.job.baselines.memory_bytes", lambda: 8 * 4 * 64 * 300)
-    linear = fit_linear(bench.setup.train, 10, bench.setup.preparation, 60, np.random.default_rng(0))
-    assert linear is not None
-    assert linear.samples == 300
-
-
-def test_linear_baseline_equals_scikit_learn(bench: Bench) -> None:
-    setup = bench.setup
-    linear = fit_linear(setup.train, 10, setup.preparation, 60, np.random.default_rng(0))
-    assert linear is not None
-    assert linear.samples == 800
-    accuracy = (linear.predict(setup.validation) == setup.validation.labels.numpy()).mean()
-    assert 0.85 < accuracy < 1
-    assert fit_linear(setup.train, 10, setup.preparation, 1e-6, np.random.default_rng(0)) is None
-
-
-def test_linear_baseline_of_two_classes(bench: Bench) -> None:
-    labels = (bench.setup.train.labels >= 5).long()
-    two = Part(bench.setup.train.pictures, labels)
-    linear = fit_linear(two, 2, bench.setup.preparation, 60, np.random.default_rng(0))
-    assert linear is not None
-    assert (linear.predict(two) == labels.numpy()).mean() > 0.85
-
-
 def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
     classes = ("cat", "chien", "猫", 3, 2.5, True, "g", "h", "i", "j")
     model, _ = bench.finish(archive_of(bench, "C8.bn M C16 > G"), classes=classes)
@@ -394,29 +368,3 @@ def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
     assert [*map(repr, loaded.classes)] == [*map(repr, classes)]
     with pytest.raises(InputError, match=r"no model; expected a folder with model\.safetensors"):
         Model.load(tmp_path / "weights")
-
-
-def test_weights_are_swept_but_for_those_kept(tmp_path: Path) -> None:
-    store = WeightStore(tmp_path)
-    for name in "abc":
-        store.save(name, parse("C2"), {"w": torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last)})
-    store.sweep({"b"})
-    assert [path.name for path in tmp_path.iterdir()] == ["b.safetensors"]
-    assert store.load("a") is None
-    state = store.load("b").state
-    assert state is not None
-    assert torch.equal(state["w"], torch.ones(2, 3, 4, 4))
-
-
-def test_small_network_is_legal_everywhere() -> None:
-    for side in (1, 2, 3, 8, 32, 64):
-        space = ChainSpace(Shape(1, side, side), 3)
-        assert space.infeasible(small_network(space)) in (None, "infeasible:cap")
-
-
-def test_what_was_taken_for_what_and_the_surest_mistakes_first():
-    logits = np.array([[9.0, 0.0], [0.0, 1.0], [5.0, 0.0], [0.0, 3.0]])
-    found = told_apart(np.array([0, 0, 1, 1]), logits)
-    assert found["confusion"] == [[1, 1], [1, 1]]
-    assert [(each["row"], each["label"], each["answer"]) for each in found["mistakes"]] == [(2, 1, 0), (1, 0, 1)]
-    assert found["mistakes"][0]["confidence"] == pytest.approx(1 / (1 + np.exp(-5)))

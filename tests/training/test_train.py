@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from setups import setup_of_digits
 
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
-from neuralfinder.training.batches import Part, Scaling, Views
+from neuralfinder.training.batches import Part, Views
 from neuralfinder.training.build import build
 from neuralfinder.training.clock import Clock, Pace
-from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.recipes import RECIPES, Recipe
 from neuralfinder.training.train import (
     Cancelled,
@@ -27,19 +24,9 @@ from neuralfinder.training.train import (
     predict_logits,
     train,
 )
-from neuralfinder.training.weights import WeightStore
-from neuralfinder.types import Candidate, Fidelity, Shape
+from neuralfinder.types import Fidelity, Shape
 
 NETWORK = parse("C8.bn M C16.bn > G")
-
-
-def setup_of(recipe: Recipe | None = None, clock: Clock | None = None, count: int = 600) -> Setup:
-    digits = load_digits()
-    pictures, labels = digits.images[:, None].astype(np.uint8), digits.target.astype(np.int64)
-    rows = np.random.default_rng(0).permutation(len(labels))
-    parts = [Part.of(pictures, labels, some, torch.device("cpu")) for some in (rows[:count], rows[-300:])]
-    recipe = recipe or dataclasses.replace(RECIPES["fast"], batch_size=32)
-    return Setup(*parts, 10, Scaling.of(parts[0]), recipe, recipe.batch_size, clock=clock or Clock())
 
 
 def run(setup: Setup, fidelity: Fidelity, seed: int = 0, genome: str = NETWORK.key) -> Training:
@@ -49,20 +36,20 @@ def run(setup: Setup, fidelity: Fidelity, seed: int = 0, genome: str = NETWORK.k
 
 
 def test_fast_recipe_learns_digits() -> None:
-    training = run(setup_of(), Fidelity(12))
+    training = run(setup_of_digits(), Fidelity(12))
     assert training.score > 0.9
     assert training.ended == "complete"
     assert training.curve[-1] == training.score
 
 
 def test_recipe_of_2017_learns_digits() -> None:
-    training = run(setup_of(RECIPES["seed-2017"]), Fidelity(8), genome="C16 M C32 > F64")
+    training = run(setup_of_digits(RECIPES["seed-2017"]), Fidelity(8), genome="C16 M C32 > F64")
     assert training.score > 0.85
     assert len(training.curve) == 8
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
-    setup = setup_of()
+    setup = setup_of_digits()
     first, again, other = (run(setup, Fidelity(1), seed) for seed in (0, 0, 1))
     assert first.curve == again.curve
     assert all(torch.equal(first.state[name], again.state[name]) for name in first.state)
@@ -73,12 +60,12 @@ def test_training_leaves_global_randomness_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    run(setup_of(), Fidelity(1))
+    run(setup_of_digits(), Fidelity(1))
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_share_shortens_the_epoch() -> None:
-    setup = setup_of()
+    setup = setup_of_digits()
     assert setup.steps() == 600 // 32
     assert setup.steps(0.5) == 300 // 32
     assert setup.steps(0.001) == 1
@@ -86,7 +73,7 @@ def test_share_shortens_the_epoch() -> None:
 
 def test_score_best_keeps_the_weights_of_the_best_epoch() -> None:
     recipe = dataclasses.replace(RECIPES["seed-2017"], learning_rate=0.05, patience=None)
-    setup = setup_of(recipe, count=200)
+    setup = setup_of_digits(recipe, count=200)
     with torch_seed(0):
         network = build(parse("C8 M > F32"), Shape(1, 8, 8), 10)
         training = train(network, setup, Fidelity(12), 0)
@@ -96,13 +83,13 @@ def test_score_best_keeps_the_weights_of_the_best_epoch() -> None:
 
 def test_patience_ends_training() -> None:
     recipe = dataclasses.replace(RECIPES["seed-2017"], learning_rate=1e-9, patience=3, chance_epochs=None)
-    training = run(setup_of(recipe), Fidelity(50), genome="C4 M > F8")
+    training = run(setup_of_digits(recipe), Fidelity(50), genome="C4 M > F8")
     assert training.ended == "patience"
     assert training.done * 50 <= 3 + 2 * training.curve.index(training.score) + 1
 
 
 def test_network_at_chance_is_stopped() -> None:
-    setup = setup_of(dataclasses.replace(RECIPES["seed-2017"], learning_rate=0.0))
+    setup = setup_of_digits(dataclasses.replace(RECIPES["seed-2017"], learning_rate=0.0))
     constant = torch.full_like(setup.validation.labels, 3)
     setup = dataclasses.replace(setup, validation=Part(setup.validation.pictures, constant))
     training = run(setup, Fidelity(50), genome="C4 M > F8")
@@ -112,7 +99,7 @@ def test_network_at_chance_is_stopped() -> None:
 
 def test_divergence_before_any_measurement_is_raised() -> None:
     with pytest.raises(Diverged, match=r"loss is (nan|inf) in epoch 1"):
-        run(setup_of(dataclasses.replace(RECIPES["seed-2017"], learning_rate=1e12)), Fidelity(2))
+        run(setup_of_digits(dataclasses.replace(RECIPES["seed-2017"], learning_rate=1e12)), Fidelity(2))
 
 
 def test_one_cycle_rises_falls_and_is_run_through_when_time_is_short() -> None:
@@ -141,7 +128,7 @@ def test_a_slow_first_step_does_not_end_a_training() -> None:
 
 def test_deadline_is_kept_and_the_network_still_learns() -> None:
     started = time.monotonic()
-    training = run(setup_of(clock=Clock(started + 2.5)), Fidelity(10_000))
+    training = run(setup_of_digits(clock=Clock(started + 2.5)), Fidelity(10_000))
     assert time.monotonic() - started < 3.5
     assert training.ended == "deadline"
     assert training.score > 0.8
@@ -151,7 +138,7 @@ def test_cancelled_training_stops_at_once() -> None:
     clock = Clock()
     clock.cancelled.set()
     with pytest.raises(Cancelled):
-        run(setup_of(clock=clock), Fidelity(1))
+        run(setup_of_digits(clock=clock), Fidelity(1))
 
 
 def test_class_l2_pulls_on_the_class_layer_alone() -> None:
@@ -159,13 +146,14 @@ def test_class_l2_pulls_on_the_class_layer_alone() -> None:
     recipe = Recipe("plain", 1, 32, 0.1, schedule="inverse-time", momentum=0.5, class_l2=0.01, initialisation="glorot")
     strong = dataclasses.replace(recipe, class_l2=1.0)
     weak_norm, strong_norm = (
-        float(run(setup_of(r), Fidelity(1), genome="C4 M > F8").state["head.weight"].norm()) for r in (recipe, strong)
+        float(run(setup_of_digits(r), Fidelity(1), genome="C4 M > F8").state["head.weight"].norm())
+        for r in (recipe, strong)
     )
     assert strong_norm < weak_norm / 5
 
 
 def test_answers_are_the_mean_over_the_views() -> None:
-    setup, views = setup_of(), Views(mirror=True, shift=True)
+    setup, views = setup_of_digits(), Views(mirror=True, shift=True)
     network = build(NETWORK, Shape(1, 8, 8), 10).eval()
     one = setup.validation.first(5)
     with torch.no_grad():
@@ -175,7 +163,7 @@ def test_answers_are_the_mean_over_the_views() -> None:
 
 
 def test_a_training_below_its_bar_is_stopped_there() -> None:
-    setup = setup_of()
+    setup = setup_of_digits()
     behind = run_with_bars(setup, (0.0, 1.1))
     assert (behind.ended, behind.done) == ("behind", 0.5)
     assert len(behind.rungs) == 2
@@ -187,21 +175,12 @@ def test_a_training_below_its_bar_is_stopped_there() -> None:
 
 
 def test_each_rung_is_climbed_even_when_both_fall_on_one_step() -> None:
-    setup = setup_of(count=64)
+    setup = setup_of_digits(count=64)
     with torch_seed(0):
         training = train(build(NETWORK, Shape(1, 8, 8), 10), setup, Fidelity(1), 0, (0.0, 0.0))
     assert setup.steps() == 2
     assert len(training.rungs) == 2
     assert training.ended == "complete"
-
-
-def test_weights_that_cannot_be_stored_are_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("the tensors share memory")
-
-    monkeypatch.setattr(WeightStore, "save", fail)
-    result = evaluate(CANDIDATE, setup_of(), WeightStore(tmp_path))
-    assert (result.score, result.failure, result.curve) == (None, "impossible", ())
 
 
 def run_with_bars(setup: Setup, bars: tuple[float, ...]) -> Training:
@@ -214,51 +193,3 @@ def accuracy_of(state: dict[str, torch.Tensor], setup: Setup) -> float:
     network = build(NETWORK, Shape(1, 8, 8), 10)
     network.load_state_dict(state)
     return accuracy(network, setup.validation, setup)
-
-
-def test_a_child_starts_where_its_parent_stopped(tmp_path: Path) -> None:
-    setup, store = setup_of(), WeightStore(tmp_path)
-    parent = evaluate(dataclasses.replace(CANDIDATE, fidelity=Fidelity(6)), setup, store)
-    frozen = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, learning_rate=0.0, kernel_rate=1e-9))
-    heir = dataclasses.replace(CANDIDATE, id=8, inherits=(7,), parents=(NETWORK.key,))
-    orphan = dataclasses.replace(heir, inherits=(6, 7))
-    assert evaluate(heir, frozen, store).score == pytest.approx(parent.score, abs=0.02)
-    assert evaluate(orphan, frozen, store).detail == "weights of 1 of 2 parents were gone"
-
-
-CANDIDATE = Candidate(7, NETWORK, "init", (), 11, Fidelity(1))
-
-
-def test_evaluate_stores_the_weights_it_measured(tmp_path: Path) -> None:
-    setup, store = setup_of(), WeightStore(tmp_path)
-    result = evaluate(CANDIDATE, setup, store)
-    network = build(NETWORK, Shape(1, 8, 8), 10)
-    network.load_state_dict(store.load("7").state)
-    assert accuracy(network, setup.validation, setup) == result.score
-    assert (result.parameters, result.failure) == (sum(p.numel() for p in network.parameters()), None)
-
-
-@pytest.mark.parametrize(
-    ("error", "failure"),
-    [
-        (torch.OutOfMemoryError("CUDA out of memory"), "out of memory"),
-        (MemoryError(), "out of memory"),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out of memory"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 TB"), "out of memory"),
-        (RuntimeError("Given input size: (4x1x1). Calculated output size: (4x0x0)"), "impossible"),
-        (Diverged("the loss is nan in epoch 1", 0.1), "diverged"),
-    ],
-)
-def test_failures_are_results(error: Exception, failure: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
-    result = evaluate(CANDIDATE, setup_of(), WeightStore(tmp_path))
-    assert (result.score, result.failure) == (None, failure)
-    assert failure == "diverged" or f"{result.parameters:,} parameters" in result.detail
-
-
-def test_too_many_pools_are_a_result(tmp_path: Path) -> None:
-    candidate = dataclasses.replace(CANDIDATE, genome=parse("C4 M M M M > G"))
-    assert evaluate(candidate, setup_of(), WeightStore(tmp_path)).failure == "impossible"

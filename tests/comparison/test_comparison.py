@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,14 +23,36 @@ from neuralfinder.data import Divided, source_of
 from neuralfinder.data.splits import limited, split
 from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.job.presets import Settings
+from neuralfinder.networks.genome import parse
+from neuralfinder.search.archive import candidate_row
+from neuralfinder.search.record import Record
 from neuralfinder.strategies import STRATEGIES
 from neuralfinder.training.train import Diverged
-from neuralfinder.types import Fidelity
+from neuralfinder.types import BEHIND, Candidate, Fidelity, Result
 
 TASK = {
     "name": "made", "notes": "", "shape": "1x8x8", "classes": 10, "train": 80, "validation": 20, "test": 10_000,
     "device": "a CPU", "torch": "2",
 }  # fmt: skip
+
+
+def test_a_score_of_nothing_is_a_score(tmp_path, monkeypatch):
+    """The mean network of a space is that of all whole trainings, those that learned nothing among them."""
+    results = [Result(0, 0.0), Result(1, 0.5), Result(2, None, "diverged"), Result(3, None, rungs=(0.3,), ended=BEHIND)]
+
+    def run(source, settings, folder, status):
+        with Record(folder / "run.sqlite") as record:
+            for result in results:
+                candidate = Candidate(result.id, parse(f"C{result.id + 1} > G"), "init", (), 0, Fidelity(1))
+                record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": []}])
+                record.append("result", [dataclasses.asdict(result)])
+        figures = dict.fromkeys(("test_accuracy", "test_interval", "test_balanced_accuracy", "validation_accuracy"), 0)
+        return None, {**figures, "parameters": 1, "genome": "", "candidates": {"trained": 3}, "seconds": {"total": 1}}
+
+    monkeypatch.setattr("neuralfinder.job.run.run", run)
+    monkeypatch.setattr(comparing, "source_of", lambda raw: None)
+    row = comparing._search(SimpleNamespace(raw=None), Settings(minutes=1), tmp_path)
+    assert row["scores"] == [0.0, 0.5]
 
 
 def row(method, seed, accuracy, **more):

@@ -14,7 +14,17 @@ from neuralfinder.networks.forms import from_seed
 from neuralfinder.networks.genome import parse
 from neuralfinder.search.archive import candidate_row
 from neuralfinder.search.record import Record
-from neuralfinder.show.report import as_csv, as_table, beginning, show_candidate, show_run, structure, summary, top
+from neuralfinder.show.report import (
+    as_csv,
+    as_table,
+    beginning,
+    improvements,
+    show_candidate,
+    show_run,
+    structure,
+    summary,
+    top,
+)
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
 FIGURES = {
@@ -190,6 +200,30 @@ def test_the_summary_of_a_run():
 def test_the_summary_gives_mean_and_spread_of_retrainings():
     lines = summary({**FIGURES, "retrained": [0.9, 0.92, 0.94]})
     assert "again     92.00% +- 2.00% test, 3 trainings on training and validation part" in lines
+
+
+def test_improvements_begin_where_the_run_began_at_last(tmp_path, monkeypatch):
+    """As on the page: what came of an earlier beginning, before data or settings were mended, is not counted."""
+    moments = iter([100.0, 900.0, 907.0])
+    monkeypatch.setattr("neuralfinder.search.record.time.time", lambda: next(moments))
+    with Record(tmp_path / "run.sqlite") as record:
+        for name in ("toys", "mended toys"):
+            record.append("run", [{"data": name}])
+        record.append("result", [dataclasses.asdict(Result(0, 0.5))])
+        assert improvements(record) == [(7.0, 0.5)]
+
+
+def test_what_was_stopped_early_is_shown_without_a_score(record):
+    bars = (0.4, 0.6)
+    candidate = Candidate(6, parse("C16 C16 > G"), "copy", ("C32 M > G",), 7, Fidelity(1), bars=bars)
+    record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": []}])
+    stopped = Result(6, None, rungs=(0.5, 0.55), done=0.5, ended="behind")
+    record.append("result", [dataclasses.asdict(stopped)])
+    shown = show_candidate(record, 6)
+    assert shown[2] == "stopped   at 55.0% after 50% of its training; others had 60.0% or more there"
+    assert not [line for line in shown if line.startswith("score")]
+    assert "C16 C16 > G" not in top(record, 99, "table")
+    assert "operator  copy: 0 of 1 better than their parents" in show_run(record)
 
 
 def test_the_last_beginning_counts(record, tmp_path):

@@ -17,12 +17,22 @@ from neuralfinder.training.train import Diverged, Setup, Training, forward_secon
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
 
+OF_MEMORY = ("allocate memory", "alloc_failed")
+"""What torch says when main memory is too small, for which it has no type of error, and what CUDA's libraries say."""
+
+OF_SHAPES = (
+    "input size", "output size", "expected input", "must match", "cannot be multiplied", "negative dimension",
+    "dim batch size",
+)  # fmt: skip
+"""What torch says when a layer cannot take the map before it: too small, of other channels, or pooled away."""
+
 
 def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str | None = None) -> Result:
     """Build, train and measure one candidate; its weights go to the store under `name`, or else its id.
 
     Raises:
         Cancelled: the clock's flag was set; nothing is known about the candidate then.
+        Exception: any other error is none of the network's; `executors.outcome` makes it a result of the kind `error`.
     """
     started = time.perf_counter()
     size = cost(candidate.genome, setup.shape, setup.classes)
@@ -53,9 +63,8 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure, detail = OUT_OF_MEMORY, _size_and(error, size.parameters)
     except RuntimeError as error:
-        # torch has no type of its own for running out of main memory, and CUDA's libraries say it in their own way
-        lacks_memory = any(words in str(error) for words in ("allocate memory", "ALLOC_FAILED"))
-        failure = OUT_OF_MEMORY if lacks_memory else "impossible"
+        if (failure := _of_the_network(error)) is None:
+            raise
         detail = _size_and(error, size.parameters)
     training = training if failure is None else None  # weights that cannot be stored are no success
     seconds = time.perf_counter() - started
@@ -73,6 +82,13 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
         macs=size.macs,
         milliseconds=milliseconds if training else (),
     )
+
+
+def _of_the_network(error: RuntimeError) -> str | None:
+    """Which failure of the network torch means, `None` where the mistake is ours; torch has one type for all of it."""
+    said = str(error).lower()
+    kinds = ((OUT_OF_MEMORY, OF_MEMORY), ("impossible", OF_SHAPES))
+    return next((kind for kind, words in kinds if any(word in said for word in words)), None)
 
 
 def _size_and(error: BaseException, parameters: int) -> str:

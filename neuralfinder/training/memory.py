@@ -9,15 +9,12 @@ from pathlib import Path
 
 import torch
 
-from neuralfinder.networks.cost import Cost
+from neuralfinder.networks.cost import BYTES_EACH, Cost
 
 COPIES = 5
 """Of all weights at the peak of a training: the weights, their gradients, the momentum, what Nesterov's correction or
 Adam's second moment adds, and the best weights so far. A single convolution of 512 filters before a dense layer of 512,
 268 million parameters, was measured to take 5.2 times its weights, batches included (docs/LOG.md)."""
-
-NUMBER = 4
-"""Bytes of a float32."""
 
 CONTAINER = Path("/sys/fs/cgroup")
 """Where Linux says what the process's container may have."""
@@ -32,7 +29,7 @@ when it is needed: version 2 and version 1."""
 
 def training_bytes(size: Cost, batch_size: int) -> int:
     """Bytes that training a network takes at its peak, the feature maps of a batch and their gradients included."""
-    return NUMBER * (COPIES * size.parameters + batch_size * size.activations)
+    return BYTES_EACH * (COPIES * size.parameters + batch_size * size.activations)
 
 
 def check_memory(size: Cost, batch_size: int, device: torch.device) -> None:

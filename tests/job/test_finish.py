@@ -174,6 +174,50 @@ def test_without_candidates_the_hand_made_network_comes_back(bench: Bench) -> No
     assert figures["genome"] == small_network(bench.space).key
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [{"max_parameters": 20_000}, {"max_size_mb": 0.02}, {"max_latency_ms": 20.0}, {"max_parameters": 400}],
+)
+def test_the_network_by_hand_keeps_the_limits(bench: Bench, limits: dict[str, float]) -> None:
+    """It is what comes back when no candidate was trained; by itself it would have 93,706 parameters and take 61 ms."""
+    space = make_space(Settings(options=limits), SHAPE, 10, Rates(), math.inf, Rates(mac=1e-7))
+    assert space.infeasible(parse("C32.bn M C64.bn M C128.bn > G")) == "infeasible:cap"
+    bench = dataclasses.replace(bench, forecast=dataclasses.replace(bench.forecast, space=space))
+    _, figures = bench.finish(Archive())
+    assert space.infeasible(parse(figures["genome"])) is None
+    assert figures["baselines"]["small network"]["genome"] == figures["genome"]
+
+
+def test_a_network_by_hand_measured_to_be_too_slow_is_not_handed_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neuralfinder.training.evaluate.forward_seconds", lambda *_: 2e-3)
+    space = make_space(Settings(options={"max_latency_ms": 1.5}), SHAPE, 10, Rates(), math.inf, Rates())
+    bench = dataclasses.replace(bench, forecast=dataclasses.replace(bench.forecast, space=space))
+    with pytest.raises(NothingTrainedError, match=r"takes 2 ms a sample; expected 1\.5 ms at most; allow more"):
+        bench.finish(Archive())
+
+
+def test_weights_of_another_training_are_not_taken_for_those_of_the_recorded_one(bench: Bench) -> None:
+    """The weights of a recorded training go; a first kill comes when new ones are there and nothing says so."""
+    archive = archive_of(bench, "C8.bn M > G")
+    first = bench.finish(archive)[1]
+    row = next(event.data for event in bench.record.read() if event.data["name"] == "final-0")
+    other = Candidate(-1, parse("C8.bn M > G"), "final", (), 5, Fidelity(1))
+    evaluate(other, bench.setup, bench.store, "final-0")  # has other weights, and as many of them
+    again = bench.finish(archive)[1]
+    rows = [event.data for event in bench.record.read() if event.data["name"] == "final-0"]
+    assert len(rows) == 2
+    assert rows[1]["result"]["score"] == row["result"]["score"]
+    assert again == first
+
+
+def test_a_recorded_training_of_another_genome_is_not_taken(bench: Bench) -> None:
+    bench.finish(archive_of(bench, "C8.bn M > G"))
+    _, figures = bench.finish(archive_of(bench, "C16.bn M > G"))
+    assert figures["genome"] == "C16.bn M > G"
+
+
 def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from neuralfinder.cli import cli
 from neuralfinder.data import Source, from_arrays, source_of
-from neuralfinder.errors import InputError, NothingTrainedError
+from neuralfinder.errors import InputError
 from neuralfinder.job.presets import Settings, make_space
 from neuralfinder.job.run import run
 from neuralfinder.job.status import Status
@@ -90,9 +91,13 @@ def test_a_limit_of_nothing_is_refused(name: str):
         settings(**{name: 0.0})
 
 
-def test_a_limit_that_leaves_no_network_says_so(tmp_path: Path):
-    with pytest.raises((InputError, NothingTrainedError), match="space is empty|raise the caps"):
-        run(source(), Settings(minutes=0.1, options={"max_size_mb": 1e-4}), tmp_path, Status())
+@pytest.mark.usefixtures("quick_machine")
+@pytest.mark.parametrize("given", [{"minutes": 0.1}, {"candidates": 3}, {"candidates": 3, "preset": "seed-2017"}])
+def test_a_limit_that_leaves_no_network_says_so_before_anything_is_trained(given: dict[str, Any], tmp_path: Path):
+    with pytest.raises(InputError, match=r"space is empty .*; expected room for at least this network; raise the caps"):
+        run(source(), Settings(**given, options={"max_size_mb": 1e-4}), tmp_path, Status())
+    with Record(tmp_path / "run.sqlite", readonly=True) as record:
+        assert record.last("plan") is None
 
 
 def test_megabytes_are_parameters_of_four_bytes():

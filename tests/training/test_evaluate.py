@@ -9,7 +9,9 @@ import pytest
 import torch
 from setups import setup_of_digits
 
+from neuralfinder.errors import CallOrderError
 from neuralfinder.networks.genome import parse
+from neuralfinder.search.executors import in_process, outcome
 from neuralfinder.training.build import build
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.train import (
@@ -30,8 +32,9 @@ def test_weights_that_cannot_be_stored_are_no_success(tmp_path: Path, monkeypatc
         raise RuntimeError("the tensors share memory")
 
     monkeypatch.setattr(WeightStore, "save", fail)
-    result = evaluate(CANDIDATE, setup_of_digits(), WeightStore(tmp_path))
-    assert (result.score, result.failure, result.curve) == (None, "impossible", ())
+    with in_process() as executor:
+        result = outcome(7, executor.submit(evaluate, CANDIDATE, setup_of_digits(), WeightStore(tmp_path)))
+    assert (result.score, result.failure, result.curve) == (None, "error", ())
 
 
 def test_a_child_starts_where_its_parent_stopped(tmp_path: Path) -> None:
@@ -61,6 +64,7 @@ def test_evaluate_stores_the_weights_it_measured(tmp_path: Path) -> None:
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 TB"), "out of memory"),
         (RuntimeError("Given input size: (4x1x1). Calculated output size: (4x0x0)"), "impossible"),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (8x4 and 8x10)"), "impossible"),
         (Diverged("the loss is nan in epoch 1", 0.1), "diverged"),
     ],
 )
@@ -72,6 +76,35 @@ def test_failures_are_results(error: Exception, failure: str, monkeypatch: pytes
     result = evaluate(CANDIDATE, setup_of_digits(), WeightStore(tmp_path))
     assert (result.score, result.failure) == (None, failure)
     assert failure == "diverged" or f"{result.parameters:,} parameters" in result.detail
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CallOrderError("a candidate was told twice"),
+        RuntimeError("generator raised StopIteration"),
+        RuntimeError("Error(s) in loading state_dict for Network: size mismatch for head.weight"),
+        RuntimeError("Trying to backward through the graph a second time"),
+    ],
+)
+def test_our_own_mistakes_are_not_the_network_s(
+    error: RuntimeError, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
+    with in_process() as executor:
+        result = outcome(7, executor.submit(evaluate, CANDIDATE, setup_of_digits(), WeightStore(tmp_path)))
+    assert result.failure == "error"
+    assert str(error) in result.detail
+
+
+def test_channels_that_do_not_fit_are_the_network_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What torch really says about a layer that takes other maps than those it gets."""
+    other = build(NETWORK, Shape(3, 8, 8), 10)
+    monkeypatch.setattr("neuralfinder.training.evaluate.build", lambda *_: other)
+    assert evaluate(CANDIDATE, setup_of_digits(), WeightStore(tmp_path)).failure == "impossible"
 
 
 def test_too_many_pools_are_a_result(tmp_path: Path) -> None:

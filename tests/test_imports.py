@@ -38,7 +38,7 @@ HOMES = {
 }
 """Which rooms or modules may import what at the top of the file."""
 
-LIGHT = "training.recipes job.presets job.plan job.status"
+LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 """Modules of rooms that have torch which must load without it."""
 
 INSIDE_FUNCTIONS = {

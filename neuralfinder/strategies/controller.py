@@ -47,7 +47,7 @@ class Controller(nn.Module):
             self.previous = nn.Linear(UNITS, UNITS, bias=False)
             self.current = nn.Linear(UNITS, UNITS, bias=False)
             self.anchor = nn.Linear(UNITS, 1, bias=False)
-            self.double()
+            self.double()  # draws should not hang on a sum's last bits, which differ between machines
             for weight in self.parameters():
                 nn.init.uniform_(weight, -RANGE, RANGE)
         self._optimizer = torch.optim.Adam(self.parameters(), lr=RATE)
@@ -65,11 +65,12 @@ class Controller(nn.Module):
         """One step of REINFORCE: the mean over networks of log p times reward less baseline, upwards (section 3.2)."""
         self._optimizer.zero_grad()
         total = torch.zeros((), dtype=torch.float64)
+        # a batch may hold networks from before and after the depth grew, which do not run side by side
         for depth in sorted({len(network) for network in networks}):
             places = [place for place, network in enumerate(networks) if len(network) == depth]
             gains = torch.tensor([advantages[place] for place in places], dtype=torch.float64)
             total = total + (gains * self.log_probabilities([networks[place] for place in places])).sum()
-        torch.autograd.backward(-total / len(networks))
+        torch.autograd.backward(-total / len(networks))  # torch minimises
         self._optimizer.step()
 
     def _run(
@@ -91,13 +92,13 @@ class Controller(nn.Module):
             for place, (answer, embedding) in enumerate(zip(self.answers, self.embeddings, strict=True)):
                 states = self._step(given, states)
                 logs = answer(states[-1][0]).log_softmax(1)
-                if rng is not None:
+                if rng is not None:  # the inverse of the distribution function, on numpy's generator as all draws
                     below = np.cumsum(logs.exp().numpy(), axis=1)[:, :-1]
                     tokens[:, layer, place] = (below <= rng.random((count, 1))).sum(axis=1)
                 chosen = torch.from_numpy(tokens[:, layer, place])
                 logarithms = logarithms + logs.gather(1, chosen[:, None])[:, 0]
                 given = embedding(chosen)
-            states = self._step(given, states)
+            states = self._step(given, states)  # the anchor point: a step of its own behind the layer's tokens
             here = states[-1][0]
             if anchors:
                 known = self.previous(torch.stack(anchors, dim=1)) + self.current(here)[:, None]

@@ -17,7 +17,7 @@ import numpy as np
 
 from neuralfinder.errors import check_range
 from neuralfinder.networks.chains import ChainSpace, of_networks
-from neuralfinder.networks.genome import Conv, Gene, Genome, MaxPool
+from neuralfinder.networks.genome import Conv, Gene, Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.base import Proposal, Strategy
@@ -120,8 +120,8 @@ class HillClimbing(Strategy):
         filters = next((f for f in self.networks.filters if f >= START), self.networks.filters[-1])
         genes: list[Gene] = [self.networks.conv(filters)]
         for _ in range(min(2, self.networks.max_pools)):
-            genes += [MaxPool(), self.networks.conv(filters)]
-        genome = Genome(tuple(genes), self.networks.head)
+            genes += [*self.networks.usual_pool, self.networks.conv(filters)]
+        genome = self.networks.mend(Genome(tuple(genes), self.networks.head))
         return genome if self.networks.infeasible(genome) is None else self.networks.smallest()
 
     def _propose(self, n: int) -> list[Proposal]:

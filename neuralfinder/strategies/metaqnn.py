@@ -33,6 +33,8 @@ SCHEDULE = ((1.0, 1500), *((e / 10, 100) for e in (9, 8, 7)), *((e / 10, 150) fo
 """Epsilon, and for how many of the paper's 2,700 trained networks."""
 
 FIRST_Q, ALPHA = 0.5, 0.01
+"""Value of what was never done, about that of a poor network, and the share by which a value moves to what came of it.
+Algorithm 1 begins at 0, appendix D.1 and the code at 0.5: from 0 the first reward of all would look like the best."""
 
 RESTART = 0.4
 """By which the learning rate of a network that is at chance is multiplied."""
@@ -69,7 +71,10 @@ Walk = tuple[tuple[State, Action], ...]
 
 
 def bin_of(side: int) -> int:
-    """The bin of a map's side: 8 from 8 on, 4 from 4 on, else 1."""
+    """The bin of a map's side: 8 from 8 on, 4 from 4 on, else 1.
+
+    Sides as they are would make more states than there are trainings to learn their values from.
+    """
     return 8 if side > 7 else 4 if side > 3 else 1
 
 
@@ -134,8 +139,8 @@ class MetaQNN(Strategy):
             kernels=KERNELS,
             pools=tuple(MaxPool(*pool) for pool in POOLS),
             dropouts=(25,),
-            max_convolutions=deepest + 1,
-            max_genes=2 * deepest + 1,
+            max_convolutions=deepest + 1,  # the averaging head brings a convolution of its own
+            max_genes=2 * deepest + 1,  # and dropouts stand behind every second layer
         )
         super().__init__(own, seeds, fidelity)
         self.networks: ChainSpace = own
@@ -151,6 +156,7 @@ class MetaQNN(Strategy):
     @property
     def epsilon(self) -> float:
         """The share of random choices now: table 2, its 2,700 networks shrunk to `candidates`."""
+        # different networks count: a walk that comes to a known one has explored nothing
         done = len(self._trained) * sum(count for _, count in SCHEDULE) / self.candidates
         for epsilon, count in SCHEDULE:
             done -= count
@@ -218,6 +224,7 @@ class MetaQNN(Strategy):
             elif kind == "gap":
                 layers.append(Conv(self.networks.classes, kernel=1))
                 head = PoolHead()
+        # the fraction i / 2n of section 5 counts dense layers too, whose dropout our heads fix
         gap = head is not None
         plain = len(layers) - gap
         dropouts, genes = plain // 2 + len(units), list[Gene]()
@@ -237,10 +244,12 @@ class MetaQNN(Strategy):
             self._again.append(dataclasses.replace(slower, rate=RESTART ** (proposal.repeat + 1)))
             return
         del self._walks[proposal.slot]
+        # neither too large nor impossible says anything of how good such layers are: nothing is learned from those
         if result.score is None and not hopeless:
             return
         self._trained.add(proposal.genome.key)
         self._memory.append((walk, 1 / self.networks.classes if hopeless else result.score or 0.0))
+        # each training is dear and an update moves values by a hundredth: so all that is known is gone through again
         for place in self._rng.integers(len(self._memory), size=self.replay):
             self._update(*self._memory[int(place)])
 
@@ -249,4 +258,5 @@ class MetaQNN(Strategy):
         target = reward
         for state, action in reversed(walk):
             self.q[state, action] += ALPHA * (target - self.q[state, action])
+            # from the last layer on, so that a reward reaches the first layer in one go
             target = max(self.q.get((state, other), FIRST_Q) for other in actions(state, self.deepest))

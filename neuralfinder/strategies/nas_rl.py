@@ -35,11 +35,15 @@ FIRST_DEPTH, DEPTH_STEP, DEPTHS = 6, 2, 8
 """Layers of the first networks, how many more at a time, and how many depths: 12,800 networks in parts of 1,600."""
 
 REFUSED = 40
-"""So many networks in a row beyond the caps, and the next ones have fewer layers."""
+"""So many networks in a row beyond the caps, and the next ones have fewer layers: five batches have then told the
+controller nothing but zeros, from which no gradient leads to smaller networks once the baseline is zero too."""
 
 DECAY = 0.95
+"""Of the moving average that is the baseline: about the last twenty rewards, so that it follows a controller that gets
+better, and one lucky network moves it little."""
 
 LAST_EPOCHS = 5
+"""Of which the best accuracy is the reward (section 4.1)."""
 
 
 def genome_of(layers: Sequence[tuple[int, int, int]], inputs: Sequence[Sequence[int]]) -> Genome:
@@ -57,6 +61,7 @@ def genome_of(layers: Sequence[tuple[int, int, int]], inputs: Sequence[Sequence[
         skips = () if back == (1,) else back
         wide = 0 if width == height else width
         genes.append(Conv(filters, True, height, wide, skips=skips, join="in" if skips else "add"))
+    # section 3.3: a layer without inputs sees the picture; what is nobody's input goes to the classifier, all together
     used = {source for earlier in inputs for source in earlier}
     loose = tuple(sorted(len(layers) - source for source in range(len(layers)) if source not in used))
     if len(loose) > 1:
@@ -133,15 +138,17 @@ class NasRl(Strategy):
         return proposals
 
     def _learn(self, proposal: Proposal, result: Result) -> None:
+        # cubed: a point more among good networks is to count more than one among poor ones
         reward = 0.0 if result.score is None else max(result.curve[-LAST_EPOCHS:], default=result.score) ** 3
         self._rewarded.append((self._written.pop(proposal.slot), reward))
         self._refused = self._refused + 1 if (result.failure or "").startswith("infeasible") else 0
         if self._refused >= REFUSED:
             self._deepest, self._refused = max(1, self.depth - DEPTH_STEP), 0
-            self._fresh.clear()
+            self._fresh.clear()  # they were written at the old depth
         if len(self._rewarded) < self.batch:
             return
         networks, rewards = [network for network, _ in self._rewarded], [reward for _, reward in self._rewarded]
+        # the baseline of before the batch: one that contained these rewards would take from each a part of itself
         baseline = rewards[0] if self.baseline is None else self.baseline
         self.controller.learn(networks, [reward - baseline for reward in rewards])
         for reward in rewards:

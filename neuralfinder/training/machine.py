@@ -20,7 +20,7 @@ from torch import nn
 from neuralfinder.errors import InputError
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates, cost
-from neuralfinder.networks.genome import Conv, Gene, Genome, MaxPool
+from neuralfinder.networks.genome import Conv, Gene, Genome
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
 from neuralfinder.training.train import Setup, forward_seconds, step_seconds
@@ -127,8 +127,8 @@ def _fit(
 def _probes(space: ChainSpace) -> list[Genome]:
     """Networks that differ in what they spend: overhead, depth, activations, multiply-adds, updates, a bit of all."""
     narrow, middle, wide = (space.filters[len(space.filters) * place // 8] for place in (0, 4, 6))
-    pools: list[Gene] = [MaxPool()] * space.max_pools
-    half: list[Gene] = [MaxPool()] * max(0, space.max_pools - 2)
+    pools: list[Gene] = [*space.usual_pool] * space.max_pools
+    half: list[Gene] = [*space.usual_pool] * max(0, space.max_pools - 2)
 
     def conv(filters: int) -> Conv:
         return space.conv(filters)
@@ -142,7 +142,7 @@ def _probes(space: ChainSpace) -> list[Genome]:
         [conv(narrow), *pools, conv(wide), conv(wide)],
         [conv(narrow), *pools[:1], *[conv(2 * narrow)] * 2, *pools[1:2], *[conv(middle)] * 2, *pools[2:]],
     ]
-    return [Genome(tuple(body), space.head) for body in bodies]
+    return [space.mend(Genome(tuple(body), space.head)) for body in bodies]
 
 
 def _steady(new: Rates, setup: Setup, matrix: np.ndarray) -> Rates:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from neuralfinder.errors import InputError
 from neuralfinder.job.presets import Settings, make_space
-from neuralfinder.networks.chains import ALPHABETS, ChainSpace
+from neuralfinder.networks.chains import ALPHABETS, ChainSpace, small_network
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import (
     PUBLISHED_BEST,
@@ -29,10 +29,11 @@ from neuralfinder.networks.genome import (
     parse,
 )
 from neuralfinder.networks.variation import replicate, vary
-from neuralfinder.seeds import torch_seed
+from neuralfinder.seeds import Seeds, torch_seed
+from neuralfinder.strategies import HillClimbing
 from neuralfinder.testing import SpaceContract
 from neuralfinder.training.build import build
-from neuralfinder.types import Shape
+from neuralfinder.types import Fidelity, Shape
 
 CIFAR = ChainSpace(Shape(3, 32, 32), 10)
 FAST = ChainSpace(Shape(3, 32, 32), 10, filters=ALPHABETS["fast"], norm=True, head=PoolHead(), founders_are="chain")
@@ -167,6 +168,37 @@ def test_a_map_that_a_kernel_without_border_does_not_fit_on_is_refused_and_mende
     assert space.mend(parse("C16.k7.valid C16.k5.valid")) == parse("C16.k7.valid C16.k5")
     assert space.infeasible(space.smallest()) is None
     assert all(space.infeasible(genome) is None for genome in space.founders(20, rng()))
+
+
+ODD = ChainSpace(
+    Shape(3, 12, 12),
+    10,
+    kernels=(5,),
+    activations=("sigmoid",),
+    borders=("valid",),
+    initialisations=("he",),
+    pools=(MaxPool(3, 1), AvgPool(3, 3)),
+    max_parameters=10**9,
+)
+"""Nothing is as usual: every gene that is not drawn must ask the space all the same."""
+
+
+@pytest.mark.parametrize("kind", ["single", "chain", "layer"])
+def test_what_is_proposed_first_is_made_of_what_the_space_has(kind: str):
+    space = replace(ODD, founders_are=kind)
+    (start,) = HillClimbing(space, Seeds(0), Fidelity(1)).ask(1)
+    for genome in [*space.founders(20, rng()), space.smallest(), small_network(space), start.genome]:
+        assert space.infeasible(genome) is None
+        for gene in genome.genes:
+            assert gene == AvgPool(3, 3) or (isinstance(gene, Conv) and str(gene).endswith(".he.sigmoid"))
+            assert not isinstance(gene, Conv) or gene.kernel == 5
+
+
+def test_without_pools_there_are_none():
+    space = replace(CIFAR, pools=(), founders_are="single")
+    genomes = [*space.founders(20, rng()), *(space.sample(generator) for generator in [rng()] for _ in range(100))]
+    assert {genome.pools for genome in genomes} == {0}
+    assert {type(space.new_gene(generator)) for generator in [rng()] for _ in range(100)} == {Conv}
 
 
 def test_pools_of_another_stride_halve_no_map():

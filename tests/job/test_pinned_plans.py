@@ -20,7 +20,7 @@ from neuralfinder.search.archive import Archive
 from neuralfinder.seeds import Seeds
 from neuralfinder.types import Candidate, Result, Shape
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "plans.json"
+GOLDEN = Path(__file__).parent.parent / "golden" / "plans" / "plans.json"
 
 FAST_MACHINE = Rates(step=1e-3, layer=1e-4, mac=1.3e-9, activation=8e-8, update=1e-10)
 SLOW_MACHINE = Rates(step=3e-3, layer=4e-4, mac=1e-8, activation=4e-7, update=1e-9)

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from neuralfinder.cli import cli
 from neuralfinder.data import Source, from_arrays, source_of
@@ -19,10 +17,9 @@ from neuralfinder.job.presets import Settings, make_space
 from neuralfinder.job.run import run
 from neuralfinder.job.status import Status
 from neuralfinder.networks.cost import Rates
-from neuralfinder.networks.genome import Conv, Genome
-from neuralfinder.search.archive import Archive, read_archive, read_trainings
+from neuralfinder.search.archive import read_archive, read_trainings
 from neuralfinder.search.record import Record
-from neuralfinder.types import Candidate, Fidelity, Result, Shape
+from neuralfinder.types import Shape
 
 
 def source() -> Source:
@@ -105,29 +102,6 @@ def test_megabytes_are_parameters_of_four_bytes():
     assert space.max_parameters == pytest.approx(990_000, abs=1)
     tighter = settings(max_size_mb=4.0, max_parameters=1000)
     assert make_space(tighter, Shape(3, 32, 32), 10, Rates(), math.inf).max_parameters == 1000
-
-
-NETWORKS = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=12)
-
-
-@given(networks=NETWORKS)
-def test_the_front_is_what_no_other_beats(networks: list[tuple[int, int, int]]):
-    """Against the definition: no other is as good in all three and better in one."""
-    archive = Archive()
-    for id_, (score, parameters, milliseconds) in enumerate(networks):
-        result = Result(id_, score / 10, parameters=parameters, milliseconds=(float(milliseconds), 9.0))
-        archive.add(Candidate(id_, Genome((Conv(1 + id_),)), "init", (), 0, Fidelity(1)), result)
-    values = {id_: (-score, parameters, ms) for id_, (score, parameters, ms) in enumerate(networks)}
-    beaten = {
-        a
-        for a, x in values.items()
-        for y in values.values()
-        if x != y and all(v <= w for v, w in zip(y, x, strict=True))
-    }
-    front = {entry.candidates[0].id for entry in archive.front()}
-    assert front.isdisjoint(beaten)
-    # of networks alike in all three one is enough
-    assert {values[id_] for id_ in front} == {values[id_] for id_ in values.keys() - beaten}
 
 
 @pytest.mark.usefixtures("quick_machine")

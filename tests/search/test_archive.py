@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuralfinder.networks.genome import parse
+from neuralfinder.networks.genome import Conv, Genome, parse
 from neuralfinder.search.archive import Archive, scores_by_genome
 from neuralfinder.types import BEHIND, RUNGS, Candidate, Fidelity, Result, worth_of
 
@@ -69,3 +69,26 @@ def test_what_has_a_score_is_worth_more_than_what_has_none(trainings):
 def test_a_score_of_what_has_none_is_refused(amiss):
     with pytest.raises(ValueError, match="result 3 has a score of 0.5, but"):
         Result(3, 0.5, **amiss)
+
+
+NETWORKS = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=12)
+
+
+@given(networks=NETWORKS)
+def test_the_front_is_what_no_other_beats(networks: list[tuple[int, int, int]]):
+    """Against the definition: no other is as good in all three and better in one."""
+    archive = Archive()
+    for id_, (score, parameters, milliseconds) in enumerate(networks):
+        result = Result(id_, score / 10, parameters=parameters, milliseconds=(float(milliseconds), 9.0))
+        archive.add(Candidate(id_, Genome((Conv(1 + id_),)), "init", (), 0, Fidelity(1)), result)
+    values = {id_: (-score, parameters, ms) for id_, (score, parameters, ms) in enumerate(networks)}
+    beaten = {
+        a
+        for a, x in values.items()
+        for y in values.values()
+        if x != y and all(v <= w for v, w in zip(y, x, strict=True))
+    }
+    front = {entry.candidates[0].id for entry in archive.front()}
+    assert front.isdisjoint(beaten)
+    # of networks alike in all three one is enough
+    assert {values[id_] for id_ in front} == {values[id_] for id_ in values.keys() - beaten}

@@ -2,7 +2,7 @@
 
 The golden files pin the first 20 proposals of every strategy. After a change that is meant to alter proposals::
 
-    PYTHONPATH=. python tests/test_strategies.py
+    PYTHONPATH=. python tests/strategies/test_strategies.py
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,13 @@ from scipy.stats import mannwhitneyu
 from neuralfinder.errors import CallOrderError, InputError
 from neuralfinder.job.presets import Settings, make_strategy
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.genome import Genome, PoolHead, parse
-from neuralfinder.networks.variation import distance
+from neuralfinder.networks.genome import PoolHead, parse
 from neuralfinder.search.archive import candidate_row
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import STRATEGIES, AgingEvolution, ArtificialLife, Random, Strategy
 from neuralfinder.strategies.base import Proposal
-from neuralfinder.testing import TOY, StrategyContract, ToyTask, drive, solve
-from neuralfinder.types import Candidate, Fidelity, Result, Shape
+from neuralfinder.testing import TOY, StrategyContract, drive, solve
+from neuralfinder.types import Fidelity, Result, Shape
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -149,70 +147,6 @@ def test_first_proposals_equal_the_golden_file(name):
     assert first_proposals(name) == json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
 
 
-# The contract notices what it is for
-
-
-class Seedless(Random):
-    def __init__(self, space: ChainSpace, seeds: Seeds, fidelity: Fidelity) -> None:
-        super().__init__(space, seeds, fidelity)
-        self._rng = np.random.default_rng(0)
-
-
-class Hashing(Random):
-    def _propose(self, n: int) -> list[Proposal]:
-        return [max(super(Hashing, self)._propose(9), key=lambda p: hash(p.genome.key)) for _ in range(n)]
-
-
-class Greedy(Random):
-    def ask(self, n: int) -> list[Candidate]:
-        return super().ask(n + 1)
-
-
-class Deaf(Random):
-    def tell(self, results: Sequence[Result]) -> None:
-        super().tell([result for result in results if result.id in self._pending])
-
-
-class Nervous(Random):
-    def _learn(self, proposal: Proposal, result: Result) -> None:
-        if result.score is None:
-            self._propose = lambda n: []
-
-
-class Unteachable(Random):
-    def _beyond_memory(self, genome: Genome) -> str | None:
-        return None
-
-
-class Mixing(AgingEvolution):
-    def _learn(self, proposal: Proposal, result: Result) -> None:
-        self._queue.append((proposal.genome, result.rungs[-1] if result.stopped else result.worth))
-
-
-class Secretive(Random):
-    def view(self) -> dict[str, Any]:
-        return {"rng": self._rng}
-
-
-@pytest.mark.parametrize(
-    ("strategy", "test", "match"),
-    [
-        (Seedless, "test_another_seed_gives_other_proposals", "two seeds gave the same genomes"),
-        (Greedy, "test_ask_keeps_to_its_number_and_counts_ids", r"ask\(1\) returned 2"),
-        (Deaf, "test_a_result_out_of_place_is_refused", "which is not pending, was accepted"),
-        (Nervous, "test_failures_do_not_stop_it", "4 candidates, then nothing; expected 40"),
-        (Unteachable, "test_memory_is_learned_from_failures", "parameters asked; .* did not fit"),
-        (Mixing, "test_what_was_stopped_early_counts_by_its_rank_alone", "was taken for a score"),
-        (Secretive, "test_what_is_shown_and_noted_is_plain", "not JSON serializable"),
-    ],
-)
-def test_the_contract_fails_a_bad_strategy(strategy, test, match):
-    suite = StrategyContract()
-    suite.make = lambda seed: strategy(TOY.space, Seeds(seed), Fidelity(1))
-    with pytest.raises((AssertionError, TypeError), match=match):
-        getattr(suite, test)()
-
-
 @given(st.floats(1e-6, 1.0), st.integers(2, 8), st.integers(0, 99))
 @settings(max_examples=5)
 @pytest.mark.thorough
@@ -221,35 +155,6 @@ def test_accuracies_on_rungs_are_never_mixed_with_scores(name, size, every, seed
     """Whatever they are: with smaller ones in the same order a strategy proposes the same."""
     high, low = (drive(make(name, seed), TOY.stopping(each, every), 40, batch=3) for each in (1.0, size))
     assert high == low
-
-
-class HashingContract(StrategyContract):
-    def make(self, seed: int) -> Strategy:
-        return Hashing(TOY.space, Seeds(seed), Fidelity(1))
-
-
-def test_the_contract_notices_the_order_of_hashes():
-    with pytest.raises(AssertionError, match="a process with another PYTHONHASHSEED gave other proposals"):
-        HashingContract().test_a_fresh_process_gives_the_same_proposals()
-
-
-# The toy task
-
-
-def test_toy_scores_by_hand():
-    assert TOY.score(TOY.target) == 1
-    assert TOY.score(parse("C16 C32 M C64")) == 1 / 2  # a pool missing
-    assert TOY.score(parse("C16 C64 M C64 M")) == 1 / 1.25  # one doubling
-    assert TOY.score(parse("C16 C32 M M M")) == 1 / 2  # a convolution for a pool
-    assert TOY.score(parse("C64")) == 1 / 5  # four genes missing
-
-
-def test_toy_optimum_is_unique_among_neighbours_and_samples():
-    rng = np.random.default_rng(0)
-    for _ in range(300):
-        genome = TOY.space.sample(rng)
-        assert (TOY.score(genome) == 1) == (genome == TOY.target)
-        assert TOY.score(genome) >= 1 / (1 + distance(genome, TOY.target))
 
 
 def test_artificial_life_beats_random_at_equal_budget():
@@ -277,9 +182,6 @@ def test_more_workers_do_not_change_the_evolution():
     one, many = make("artificial-life", 0), make("artificial-life", 0)
     assert drive(one, TOY.answer, 60, batch=1) == drive(many, TOY.answer, 60, batch=7)
     assert one.view() == many.view()
-
-
-# Section 2.2.3, end: the comparison
 
 
 def test_asking_for_nothing_is_refused():
@@ -353,12 +255,6 @@ def check_memory(fits: list[str], fails: str, later: str, allowed: bool) -> None
     asked = strategy.ask(1)
     assert [candidate.genome.key for candidate in asked] == ([f"{later} > G"] if allowed else [])
     assert [note["kind"] for note in strategy.notes] == ([] if allowed else ["infeasible:memory"])
-
-
-def test_toy_task_can_be_any_space_and_target():
-    task = ToyTask(TOY.space, parse("C64"))
-    assert task.score(parse("C64")) == 1
-    assert task.answer(Candidate(3, parse("C32"), "x", (), 0, Fidelity(1))) == Result(3, 1 / 1.25)
 
 
 # Aging evolution

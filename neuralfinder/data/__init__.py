@@ -4,7 +4,7 @@
     folders, tables
                  which files or rows there are, and of which class
     files        what files of samples are called, and what is said of those that cannot be read
-    pictures, reading, memory
+    pictures, reading, mapped
                  one picture file, many of them, and where these do not fit
     arrays, texts, pairs
                  samples in memory

@@ -20,7 +20,7 @@ from neuralfinder.data.files import FORMATS, SampleFile, check_half_readable, le
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
 from neuralfinder.data.labels import counted, encode_parts
-from neuralfinder.data.memory import allocate, compact
+from neuralfinder.data.mapped import allocate, compact
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
 from neuralfinder.data.tables import Rows, path_in
 from neuralfinder.errors import check_range

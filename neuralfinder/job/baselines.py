@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neuralfinder.data.memory import memory_bytes
+from neuralfinder.data.mapped import memory_bytes
 from neuralfinder.training.batches import Part, Scaling
 
 LINEAR_RATE = 10e9

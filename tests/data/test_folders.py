@@ -12,7 +12,7 @@ import pytest
 from loading import fingerprint, load
 from PIL import Image
 
-from neuralfinder.data import memory, reading
+from neuralfinder.data import mapped, reading
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -275,14 +275,14 @@ def test_pictures_that_do_not_fit_in_memory_lie_in_a_file(tmp_path, monkeypatch)
     data = load(tmp_path / "data")
     assert not isinstance(data.samples, np.memmap)
     one = 3 * 6 * 8
-    monkeypatch.setattr(memory, "memory_bytes", lambda: 4 * 9 * one)
+    monkeypatch.setattr(mapped, "memory_bytes", lambda: 4 * 9 * one)
     assert not isinstance(load(tmp_path / "data").samples, np.memmap)
-    monkeypatch.setattr(memory, "memory_bytes", lambda: 4 * 9 * one - 1)
-    mapped = load(tmp_path / "data", scratch=tmp_path / "scratch")
-    assert isinstance(mapped.samples, np.memmap)
-    np.testing.assert_array_equal(mapped.samples, data.samples)
+    monkeypatch.setattr(mapped, "memory_bytes", lambda: 4 * 9 * one - 1)
+    large = load(tmp_path / "data", scratch=tmp_path / "scratch")
+    assert isinstance(large.samples, np.memmap)
+    np.testing.assert_array_equal(large.samples, data.samples)
     np.testing.assert_array_equal(np.load(tmp_path / "scratch" / "images.npy", mmap_mode="r"), data.samples)
-    check_note(mapped, f"lie in {tmp_path / 'scratch' / 'images.npy'}.")
+    check_note(large, f"lie in {tmp_path / 'scratch' / 'images.npy'}.")
 
 
 def test_threads_give_the_same_array_and_errors_in_order(tmp_path, monkeypatch):

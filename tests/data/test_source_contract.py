@@ -18,7 +18,7 @@ from neuralfinder.data.sources import SOURCES, Source
 from neuralfinder.data.sources.bundled import Bundled
 from neuralfinder.data.sources.folder import Folder
 from neuralfinder.data.sources.hub import Hub
-from neuralfinder.data.sources.memory import InMemory
+from neuralfinder.data.sources.in_memory import InMemory
 from neuralfinder.data.sources.npz import Npz
 from neuralfinder.data.sources.table import Table
 from neuralfinder.errors import InputError

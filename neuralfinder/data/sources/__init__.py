@@ -12,7 +12,7 @@ from neuralfinder.data.sources.base import OnDisk, Source
 from neuralfinder.data.sources.bundled import Bundled
 from neuralfinder.data.sources.folder import Folder
 from neuralfinder.data.sources.hub import Hub
-from neuralfinder.data.sources.memory import InMemory
+from neuralfinder.data.sources.in_memory import InMemory
 from neuralfinder.data.sources.table import Table
 from neuralfinder.data.tables import SUFFIXES
 from neuralfinder.errors import InputError, unknown_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import time
@@ -82,9 +83,22 @@ def test_the_tree_is_as_drawn():
     assert {room_of(module) for module in MODULES} == {*GROUND, *ROOMS, "estimator", "cli", "__main__"}
 
 
-def test_every_room_says_what_it_is_for():
-    for room in ROOMS:
-        assert ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8"))), room
+@pytest.mark.parametrize("folder", [*ROOMS, "strategies/artificial_life", "show/page"])
+def test_a_room_says_what_is_in_it(folder):
+    text = ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    inside = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+    inside |= {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
+    assert not [name for name in inside if not re.search(rf"\b{name}\b", text)]
+
+
+def test_tests_have_the_same_rooms():
+    """And files that can be read in one sitting."""
+    tests = Path(__file__).parent
+    folders = {path.parent.name for path in tests.glob("*/test_*.py")}
+    assert {*ROOMS} <= folders <= {*ROOMS, "benchmarks"}
+    files = [path for path in tests.rglob("*.py") if path.name != "conftest.py"]
+    assert len({path.name for path in files}) == len(files)
+    assert not [path for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 900]
 
 
 @pytest.mark.parametrize("package", sorted(HOMES))

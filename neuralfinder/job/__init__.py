@@ -1,6 +1,6 @@
 """Minutes and data -> model.
 
-    presets     bundles of space, strategy and recipe; the user's settings
+    settings    everything that can be set, in one table; presets: bundles of them; factories: what they make
     plan        every number of a run, in stages; planner: how they follow from minutes, data and measured machine
     forecast    what will take how long, and how long that leaves: every answer about the time of a run
     prepare     data -> parts, and what all trainings on them share

@@ -56,8 +56,8 @@ def line_of(key: str, trainings: Trainings) -> list[Step]:
     return steps
 
 
-def in_words(steps: Sequence[Step]) -> list[str]:
-    """The line as sentences, one a step."""
+def account(steps: Sequence[Step]) -> list[str]:
+    """How the last of them came about, in sentences, one a step."""
     lines = []
     for place, step in enumerate(steps):
         score = "without a score" if step.score is None else f"{step.score:.2%}"

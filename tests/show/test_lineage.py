@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neuralfinder.networks.genome import parse
-from neuralfinder.show.lineage import in_words, line_of
+from neuralfinder.show.lineage import account, line_of
 from neuralfinder.types import Candidate, Fidelity, Result
 
 
@@ -26,7 +26,7 @@ def test_a_line_goes_through_the_better_parent_and_gains_add_up():
     line = line_of(d, trainings)
     assert [step.id for step in line] == [1, 2, 3]
     assert [step.gain for step in line] == [None, pytest.approx(0.1), pytest.approx(-0.05)]
-    assert in_words(line) == [
+    assert account(line) == [
         "It began with C16 > G (init, candidate 1): 50.00%.",
         "Then cross made C24 > G (candidate 2): 60.00%, +10.00 points.",
         "Then mutate with a parent's weights made C32 > G (candidate 3): 55.00%, -5.00 points.",

@@ -11,7 +11,7 @@ from typing import Any
 from neuralfinder.networks.cost import layer_parameters, shapes
 from neuralfinder.networks.genome import AvgPool, Conv, Dropout, Gene, Genome, Identity, MaxPool, parse
 from neuralfinder.search.archive import plain_result, read_trainings
-from neuralfinder.show.lineage import in_words, line_of
+from neuralfinder.show.lineage import account, line_of
 from neuralfinder.types import Event, Shape
 
 MOST_LIVES = 6_000
@@ -104,7 +104,7 @@ class Story:
             news["finals"], self._finals = self._finals, []
         if "finished" in self._single:
             line = line_of(self._single["finished"]["genome"], read_trainings(self._events))
-            news["account"] = in_words(line)
+            news["account"] = account(line)
         self._single = {}
         if self._impossible:
             news["impossible"] = self._impossible

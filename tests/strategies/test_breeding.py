@@ -22,10 +22,10 @@ def draws(n: int, seed: int) -> list[Genome]:
 
 
 def trained(n: int, seed: int = 0) -> Surrogate:
-    foresight = Surrogate(SPACE)
+    surrogate = Surrogate(SPACE)
     for genome in draws(n, seed):
-        foresight.learn(genome, TOY.score(genome))
-    return foresight
+        surrogate.learn(genome, TOY.score(genome))
+    return surrogate
 
 
 def breeder(possible: int = 0, optimism: float = 1.0, explore: float = 0.0, seed: int = 0) -> Breeder:
@@ -33,8 +33,8 @@ def breeder(possible: int = 0, optimism: float = 1.0, explore: float = 0.0, seed
 
 
 def test_foresight_ranks_networks_it_has_not_seen():
-    foresight, others = trained(60), draws(200, seed=1)
-    mean, spread = foresight.expect(others)
+    surrogate, others = trained(60), draws(200, seed=1)
+    mean, spread = surrogate.predict(others)
     assert spearmanr(mean, [TOY.score(genome) for genome in others]).statistic > 0.6
     assert spread.shape == mean.shape == (len(others),)
 
@@ -42,27 +42,27 @@ def test_foresight_ranks_networks_it_has_not_seen():
 def test_what_is_expected_is_calibrated():
     """Of the real normal scores, 80 to 99 % lie within two expected standard deviations."""
     known = np.sort([TOY.score(genome) for genome in draws(60, seed=0)])
-    foresight, others = trained(60), draws(200, seed=1)
-    mean, spread = foresight.expect(others)
+    surrogate, others = trained(60), draws(200, seed=1)
+    mean, spread = surrogate.predict(others)
     places = np.clip((np.searchsorted(known, [TOY.score(genome) for genome in others]) + 0.5) / len(known), 0.01, 0.99)
     inside = np.abs(norm.ppf(places) - mean) < 2 * spread
     assert 0.8 < inside.mean() <= 0.99
 
 
 def test_it_is_surer_of_what_it_has_seen():
-    foresight = trained(60)
-    _, seen = foresight.expect(draws(60, seed=0))
-    _, unseen = foresight.expect(draws(60, seed=5))
+    surrogate = trained(60)
+    _, seen = surrogate.predict(draws(60, seed=0))
+    _, unseen = surrogate.predict(draws(60, seed=5))
     assert seen.mean() < 0.9 * unseen.mean()  # both contain the noise of a training
 
 
 def test_it_waits_for_the_least_number_of_scores():
-    foresight = Surrogate(SPACE)
+    surrogate = Surrogate(SPACE)
     for count, genome in enumerate(draws(50, seed=0)[:LEAST]):
-        assert foresight.ready == (count >= LEAST)
-        foresight.learn(genome, 0.5)
-    assert foresight.ready
-    mean, _ = foresight.expect(draws(5, seed=2))
+        assert surrogate.ready == (count >= LEAST)
+        surrogate.learn(genome, 0.5)
+    assert surrogate.ready
+    mean, _ = surrogate.predict(draws(5, seed=2))
     assert np.abs(mean).max() < 1e-6  # all alike
 
 
@@ -70,7 +70,7 @@ def test_one_that_learned_nothing_does_not_stretch_the_scale():
     plain, outlier = trained(40), trained(40)
     outlier.learn(parse("C128 C128 C128 C128 C128"), 0.0)
     others = draws(100, seed=3)
-    assert spearmanr(plain.expect(others)[0], outlier.expect(others)[0]).statistic > 0.95
+    assert spearmanr(plain.predict(others)[0], outlier.predict(others)[0]).statistic > 0.95
 
 
 def test_all_operators_are_drawn_alike_until_one_pays():

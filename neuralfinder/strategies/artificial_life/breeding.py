@@ -24,10 +24,12 @@ class Birth(NamedTuple):
 
 
 TRIES = 5
-"""Draws for each birth wanted; after that there are fewer."""
+"""Draws for each birth wanted; after that there are fewer. Most draws are new and legal; where few are, the space round
+these lives is used up, and looking longer would cost every birth of the rest of the search."""
 
 SECOND_STEP = 0.5
-"""How often a small step is followed by another."""
+"""How often a small step is followed by another: one alone cannot cross a valley, such as a pool that moves when both
+its old and its new place are needed on the way."""
 
 
 class Breeder:
@@ -37,8 +39,10 @@ class Breeder:
         space: what is legal.
         rng: the generator.
         possible: how many possible births are looked at for each one that is trained; 0 trains what is drawn.
-        optimism: how many standard deviations are added to what is expected of a possible birth.
-        explore: probability that one is taken at random instead.
+        optimism: how many standard deviations are added to what is expected of a possible birth: the kappa of the upper
+            confidence bound (Srinivas et al. 2010).
+        explore: probability that one is taken at random instead, as in epsilon-greedy choice: the surrogate learns
+            nothing of what it always thinks little of.
 
     Attributes:
         tried, paid: births by operator, and those of them that were better than the main life.
@@ -48,7 +52,7 @@ class Breeder:
     def __init__(self, space: Space, rng: np.random.Generator, possible: int, optimism: float, explore: float) -> None:
         self.space, self._rng = space, rng
         self._possible, self._optimism, self._explore = possible, optimism, explore
-        self._foresight = Surrogate(space)
+        self._surrogate = Surrogate(space)
         whole = ("cross", "newcomer") if space.fixed_length else ("copy", "cross", "newcomer")
         self.tried: Counter[str] = Counter(dict.fromkeys((*whole, *space.operators), 0))
         self.paid: Counter[str] = Counter(dict.fromkeys(self.tried, 0))
@@ -57,7 +61,7 @@ class Breeder:
     def learn(self, genome: Genome, worth: float) -> None:
         """Take in what a trained network is worth."""
         if self._possible:
-            self._foresight.learn(genome, worth)
+            self._surrogate.learn(genome, worth)
 
     def reward(self, operator: str, paid: bool) -> None:
         """Count a birth of an operator and whether it was better than the main life."""
@@ -72,7 +76,7 @@ class Breeder:
 
     def children(self, a: Genome, b: Genome, n: int, known: Container[str]) -> list[Birth]:
         """At most `n` children of main life `a` and auxiliary life `b` that are legal and not `known` keys."""
-        shares = self.shares
+        shares = self.shares  # of before this round: rewards come when its births are trained
         names, weights = list(shares), list(shares.values())
 
         def child() -> Birth:
@@ -111,9 +115,9 @@ class Breeder:
         With the square of the number known, so that all the thinking of a search, however long, takes bounded time;
         evolution has had its time by then.
         """
-        if not self._foresight.ready:
+        if not self._surrogate.ready:
             return 1
-        return max(1, round(self._possible * min(1.0, MOST / self._foresight.count) ** 2))
+        return max(1, round(self._possible * min(1.0, MOST / self._surrogate.count) ** 2))
 
     def _chosen(self, breed: Callable[[], Birth], n: int, known: Container[str]) -> list[Birth]:
         looks = self.looks
@@ -121,6 +125,7 @@ class Breeder:
         pool: dict[str, Birth] = {}
         for _ in range(TRIES * wanted):
             birth = breed()
+            # mended whatever the setting `repair`: what would die at birth would be drawn for nothing
             genome = self.space.canonical(self.space.mend(birth.genome))
             if genome.key not in known and self.space.infeasible(genome) is None:
                 pool.setdefault(genome.key, birth._replace(genome=genome))
@@ -130,7 +135,8 @@ class Breeder:
         return self._promising(births, n) if looks > 1 and births else births
 
     def _promising(self, births: list[Birth], n: int) -> list[Birth]:
-        mean, spread = self._foresight.expect([birth.genome for birth in births])
+        mean, spread = self._surrogate.predict([birth.genome for birth in births])
+        # a stable sort: equal births keep the order of the draws on every machine
         order = [int(place) for place in np.argsort(-(mean + self._optimism * spread), kind="stable")]
         chosen: list[int] = []
         while order and len(chosen) < n:

@@ -31,7 +31,8 @@ Rounds = Generator[list[Birth], list[Life], None]
 
 
 BLIND = 16
-"""Founders that are drawn before foresight has a say in the others."""
+"""Founders that are drawn before foresight has a say in the others: twice what it needs to predict at all
+(`surrogate.LEAST`), so that it does not follow the first few, and a third of the published world."""
 
 MOST_IDLE = 100
 """How often in a row evolution may go on without a birth, which is twice a round, before nothing new can be born."""
@@ -164,7 +165,7 @@ class ArtificialLife(Strategy):
         self._breeder = Breeder(space, self._rng, foresight, optimism, explore) if children else None
         self._unmoved: Counter[Cell] = Counter()
         self._repeats = [0.0, 0.0]
-        self._foreseen: set[tuple[str, int]] = set()
+        self._learned_from: set[tuple[str, int]] = set()
         self._confirmed: set[Genome] = set()
         self._story = self._evolve()
         self._over = False
@@ -418,7 +419,7 @@ class ArtificialLife(Strategy):
             if scores := [result.score for result in results if result.score is not None]:
                 self._repeats[0] += len(scores) - 1
                 self._repeats[1] += math.fsum((score - worth) ** 2 for score in scores)
-            if self._breeder and (genome.key, birth.repeat) not in self._foreseen:
-                self._foreseen.add((genome.key, birth.repeat))
+            if self._breeder and (genome.key, birth.repeat) not in self._learned_from:
+                self._learned_from.add((genome.key, birth.repeat))
                 self._breeder.learn(genome, worth)
         return Life(genome, worth, self.space.cost(genome).macs, birth.operator)

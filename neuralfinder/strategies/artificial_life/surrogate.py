@@ -1,8 +1,8 @@
-"""Surrogate: what the networks trained so far let one expect of another before it is trained.
+"""Surrogate model: what the networks trained so far let one expect of another before it is trained.
 
-A Gaussian process on the space's features of genomes (Rasmussen & Williams, "Gaussian processes for machine learning",
-2006, chapter 2) expects the normal score of a network's rank, not its accuracy: so a few networks that learned nothing
-do not stretch the scale on which the good ones lie close together.
+On page and command line it is called foresight. A Gaussian process on the space's features of genomes (Rasmussen &
+Williams, "Gaussian processes for machine learning", 2006, chapter 2) expects the normal score of a network's rank, not
+its accuracy: so a few networks that learned nothing do not stretch the scale on which the good ones lie close together.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ MOST = 500
 """The latest networks that are learned from: the time of learning grows with the cube of their number."""
 
 RELEARN, REFIT = 1.02, 1.25
-"""Growth of the number of scores after which these are learned from, and after which the kernel is fitted anew."""
+"""Growth of the number of scores after which these are learned from, and after which the kernel is fitted anew, which
+takes many times as long: so both are done more seldom the less a further score can change."""
 
 
 class Surrogate:
-    """Learns from trained networks and expects those of other genomes.
+    """A performance predictor: learns from trained networks and predicts how others will rank among them.
 
     Args:
         space: gives the features.
@@ -59,7 +60,7 @@ class Surrogate:
         """Whether there is enough to expect anything."""
         return self.count >= LEAST
 
-    def expect(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `(n,)` of the normal score of each genome's rank among those learned from.
 
         0 is the middle of them, 1 is better than 84 %. To be called when `ready`.
@@ -82,11 +83,14 @@ class Surrogate:
         self._learned = self.count
         if self._model is None or self._learned >= REFIT * self._fitted:
             self._fitted = self._learned
+            # features are counts and logarithms to base 2: a length of 2, where the fit begins, calls networks alike
+            # that differ by a layer and a doubling; white noise is what two trainings of one network differ by
             kernel = ConstantKernel(1.0, (0.1, 10.0)) * RBF(2.0, (0.5, 20.0)) + WhiteKernel(0.1, (1e-3, 1.0))
             self._model = GaussianProcessRegressor(kernel)
         else:
             self._model = GaussianProcessRegressor(self._model.kernel_, optimizer=None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a parameter on its bound is a fit as good as any
+            # normal scores (van der Waerden): 0 for the middle rank, whatever the distances between scores are
             self._model.fit(features, ndtri((rankdata(worths) - 0.5) / len(worths)))
         return self._model

@@ -1,6 +1,7 @@
 """Asks, records, trains elsewhere, records, tells.
 
     loop            ask the strategy, record, hand out, record what came back, tell the strategy
+    events          one frozen class for each kind of event: the only place that knows names and fields
     record          the journal in SQLite: one writer, any number of readers
     archive         every genome ever scored, best first
     early_stopping  how far a training must have come to go on

@@ -405,13 +405,13 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
 
 
 def test_nothing_could_be_trained(tmp_path, monkeypatch):
-    from neuralfinder.job import finish, run
+    from neuralfinder.job import run, trainer
 
     def evaluate(candidate, setup, store, name=None):
         return Result(candidate.id, None, "diverged", "the loss is nan in epoch 1")
 
     monkeypatch.setattr(run, "evaluate", evaluate)
-    monkeypatch.setattr(finish, "evaluate", evaluate)
+    monkeypatch.setattr(trainer, "evaluate", evaluate)
     command = ("search", *SMALL, "--run", tmp_path / "run")
     outcome = call(*command)
     assert outcome.code == 3

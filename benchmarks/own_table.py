@@ -2,7 +2,7 @@
 
     python benchmarks/own_table.py pack ROWS ... [--out benchmarks/own_space.json.gz]
     python benchmarks/own_table.py summary [--table FILE]
-    python benchmarks/own_table.py simulate [--table FILE] [--task NAME ...] [--seeds 200] [--at 1 2 4 8 16]
+    python benchmarks/own_table.py simulate [--table FILE] [--task NAME ...] [--recipes] [--seeds 200] [--at 1 2 4 8 16]
 
 `pack` makes the small file from the lines that `benchmarks/own_space.py train` wrote, whose docstring says what a row
 is. `summary` says what is in it: how precise accuracies are, do short trainings rank networks as long ones do, what
@@ -165,6 +165,12 @@ class OwnSpace:
             for t in self.trainings
             if (t.task, t.seed, t.kind, t.length) == (task, seed, kind, length) and self.is_usual(t)
         }
+
+    def trunks(self, task: str, recipes: bool) -> list[Training]:
+        """The full trainings of a task with its first seed: by the usual recipe, or by all recipes there are."""
+        if not recipes:
+            return [*self.usual(task).values()]
+        return [t for t in self.trainings if (t.task, t.kind, t.seed) == (task, "trunk", 0)]
 
     def known(self, task: str, share: float = 1.0) -> Known:
         """The networks of a task as a space, with their accuracies at a share of a full training."""
@@ -407,7 +413,12 @@ POLICIES: dict[str, Policy] = {
 
 
 def simulate(
-    space: OwnSpace, policies: Mapping[str, Policy], tasks: Sequence[str], at: Sequence[float], seeds: int
+    space: OwnSpace,
+    policies: Mapping[str, Policy],
+    tasks: Sequence[str],
+    at: Sequence[float],
+    seeds: int,
+    recipes: bool = False,
 ) -> dict[str, dict[float, np.ndarray]]:
     """Regret in points, `(tasks, seeds)`, by policy and budget; where nothing came out, that of the commonest class.
 
@@ -417,9 +428,10 @@ def simulate(
         tasks: names.
         at: budgets in full trainings of the task's median network, its fall included.
         seeds: searches of each kind.
+        recipes: whether they also draw how to train, among the recipes there are, or train as usual.
     """
     found: dict[str, dict[float, np.ndarray]] = {name: {} for name in policies}
-    pools = [Pool([*space.usual(task).values()], space.tasks[task], space.shares) for task in tasks]
+    pools = [Pool(space.trunks(task, recipes), space.tasks[task], space.shares) for task in tasks]
     for name, policy in policies.items():
         for budget in at:
             found[name][budget] = np.array(
@@ -433,12 +445,12 @@ def _regret(policy: Policy, pool: Pool, budget: float, seed: int) -> float:
     return 100 * (pool.best - (1 / pool.task["classes"] if judged is None else judged))
 
 
-def print_simulation(space: OwnSpace, tasks: Sequence[str], at: Sequence[float], seeds: int) -> None:
+def print_simulation(space: OwnSpace, tasks: Sequence[str], at: Sequence[float], seeds: int, recipes: bool) -> None:
     started = time.process_time()
-    counts = ", ".join(f"{task} {len(space.usual(task))}" for task in tasks)
+    counts = ", ".join(f"{task} {len(space.trunks(task, recipes))}" for task in tasks)
     print(f"regret in points, mean of {seeds} seeds x {len(tasks)} tasks [quartiles over both]; networks: {counts}")
     print("time, in full trainings of the median network:" + "".join(f"{budget:>20g}" for budget in at))
-    for name, by_budget in simulate(space, POLICIES, tasks, at, seeds).items():
+    for name, by_budget in simulate(space, POLICIES, tasks, at, seeds, recipes).items():
         cells = []
         for regrets in by_budget.values():
             low, high = np.quantile(regrets, [0.25, 0.75])
@@ -535,6 +547,14 @@ def _print_agreement(space: OwnSpace) -> None:
             print(f"one-cycle of 1/{round(1 / length)} against a full one-cycle: ", end="")
             print(f"{rho:.2f} over {len(rhos)} tasks of {count:.1f} networks")
 
+    for length in space.shares:
+        gains = [gain for task in space.tasks for gain in _one_cycle_gains(space, task, length)]
+        if gains:
+            print(
+                f"one-cycle of 1/{round(1 / length)} instead of trunk and fall: {np.mean(gains):+.1f} points, ", end=""
+            )
+            print(f"median {np.median(gains):+.1f}, n = {len(gains)}")
+
 
 FEWEST = 5
 """Networks below which a rank correlation says nothing."""
@@ -549,6 +569,13 @@ def _one_cycles(space: OwnSpace, task: str, length: float) -> tuple[float, int]:
     full, short = space.usual(task, kind="one-cycle"), space.usual(task, kind="one-cycle", length=length)
     both = [(short[k].at(length), full[k].at(1.0)) for k in full if k in short]
     return rank_agreement([(a.seen if a else 0.0, b.judged if b else 0.0) for a, b in both]), len(both)
+
+
+def _one_cycle_gains(space: OwnSpace, task: str, length: float) -> list[float]:
+    """Points of judged accuracy that one-cycle trainings are ahead of trunks, whose falls are steps on top."""
+    cycles, trunks = space.usual(task, kind="one-cycle", length=length), space.usual(task)
+    both = [(cycles[k].at(length), trunks[k].at(length)) for k in cycles if k in trunks]
+    return [100 * (a.judged - b.judged) for a, b in both if a and b]
 
 
 def _among_the_better(space: OwnSpace, task: str, share: float, look: Callable[[Point], float | None]) -> float:
@@ -569,7 +596,8 @@ def _print_transfer(space: OwnSpace) -> None:
                 for key in own
                 if any(key in rank for rank in others)
             ]
-            print(f"{task:<11}{rank_agreement(pairs):6.2f} (n = {len(pairs)})")
+            if len(pairs) >= FEWEST:
+                print(f"{task:<11}{rank_agreement(pairs):6.2f} (n = {len(pairs)})")
 
 
 def _ranks(known: Known) -> dict[str, float]:
@@ -623,6 +651,7 @@ def main() -> None:
         command = commands.add_parser(name)
         command.add_argument("--table", type=Path, default=FILE)
     command.add_argument("--task", nargs="+")
+    command.add_argument("--recipes", action="store_true", help="draw the recipe, too, among those there are")
     command.add_argument("--seeds", type=int, default=200)
     command.add_argument("--at", type=float, nargs="+", default=[0.5, 1, 2, 4, 8, 16])
     chosen = parser.parse_args()
@@ -636,7 +665,7 @@ def main() -> None:
         print_summary(read(chosen.table))
     else:
         space = read(chosen.table)
-        print_simulation(space, chosen.task or [*space.tasks], chosen.at, chosen.seeds)
+        print_simulation(space, chosen.task or [*space.tasks], chosen.at, chosen.seeds, chosen.recipes)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from neuralfinder.types import Allowed, Range
+
 
 class NeuralFinderError(Exception):
     """Base of everything NeuralFinder raises on purpose."""
@@ -66,11 +68,19 @@ def lacking(what: str, library: str, extra: str, instead: str = "") -> InputErro
     )
 
 
+def check_allowed(what: str, given: object, allowed: Allowed) -> None:
+    """Raise `InputError` unless a number is in its range, or a word one of those there are; of a list, each item."""
+    for item in given if isinstance(given, tuple | list) else [given]:
+        if isinstance(allowed, Range):
+            if item is not None and item not in allowed:  # type: ignore[operator]
+                raise InputError(what, given=item, expected=f"a number {allowed}", mend="change it")
+        elif item not in allowed:
+            raise InputError(what, given=repr(item), expected=" or ".join(allowed), mend="choose one of them")
+
+
 def check_range(what: str, given: float, low: float, high: float = float("inf")) -> None:
     """Raise `InputError` unless `low <= given <= high`."""
-    if not low <= given <= high:
-        span = f"at least {low:,}" if high == float("inf") else f"between {low:,} and {high:,}"
-        raise InputError(what, given=given, expected=f"a number {span}", mend="change it")
+    check_allowed(what, given, Range(low, high))
 
 
 def some(names: Iterable[object], most: int = 5) -> str:

@@ -12,6 +12,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers that something may be: `low <= number <= high`, without `low` itself where `above`."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        return (self.low < number if self.above else self.low <= number) and number <= self.high
+
+    def __str__(self) -> str:
+        least = f"{'more than' if self.above else 'at least'} {self.low:,}" if self.low > -math.inf else ""
+        most = f"at most {self.high:,}" if self.high < math.inf else ""
+        if least and most and not self.above:
+            return f"between {self.low:,} and {self.high:,}"
+        return ", ".join(filter(None, (least, most)))
+
+
+Allowed = Range | tuple[str, ...]
+"""What a setting may be: a number of a range, or one of some words; of a list, each of its items."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """The shape of one sample or feature map, without the batch.
 

@@ -9,15 +9,15 @@ Here the first P are the space's founders, so that strategies on one space begin
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from neuralfinder.errors import check_range
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import vary
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result
+from neuralfinder.types import Allowed, Fidelity, Range, Result
 
 
 class AgingEvolution(Strategy):
@@ -31,12 +31,13 @@ class AgingEvolution(Strategy):
         sample: S, how many are drawn with replacement, 1 or more.
     """
 
+    ranges: ClassVar[Mapping[str, Allowed]] = {"population": Range(1), "sample": Range(1)}
+
     def __init__(
         self, space: Space, seeds: Seeds, fidelity: Fidelity, *, population: int = 20, sample: int = 5
     ) -> None:
         super().__init__(space, seeds, fidelity)
-        check_range("population", population, 1)
-        check_range("sample", sample, 1)
+        self.check(population=population, sample=sample)
         self.sample = sample
         self._rng = seeds.stream("aging-evolution")
         self._founders = deque(space.founders(population, self._rng))

@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from neuralfinder.errors import CallOrderError, check_range
+from neuralfinder.errors import CallOrderError, check_allowed, check_range
 from neuralfinder.networks.cost import Cost
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
-from neuralfinder.types import OUT_OF_MEMORY, Candidate, Fidelity, Result
+from neuralfinder.types import OUT_OF_MEMORY, Allowed, Candidate, Fidelity, Result
 
 MOST_SETTLED = 1000
 """An ask gives up after this many proposals in a row that needed no training: the space is used up."""
@@ -47,6 +47,10 @@ class Proposal:
 class Strategy(ABC):
     """Proposes candidates and learns from results.
 
+    What a strategy takes by keyword beyond these arguments are its settings: `--set NAME=VALUE` and `list settings`
+    find them by its signature, what they mean in its docstring, section `Args`, and what they may be in `ranges`. Of
+    keywords called `size`, `rounds`, `validation` and `candidates` the plan gives the values.
+
     Args:
         space: what is legal.
         seeds: the run's seeds; candidates get theirs from them, by genome and repeat.
@@ -55,11 +59,13 @@ class Strategy(ABC):
     Attributes:
         learns_from_values: whether it learns from how large scores are, and not only from which of two is larger. Then
             no training is stopped early, for such a one has no score; else a strategy may compare results by `worth`.
+        ranges: what settings may be, by name.
         notes: what the last `ask` decided without training, in order: plain values for the record.
         counts: `requested` proposals and how they ended: `trained`, `failed`, `cached`, `infeasible`.
     """
 
     learns_from_values: ClassVar[bool] = False
+    ranges: ClassVar[Mapping[str, Allowed]] = {}
 
     def __init__(self, space: Space, seeds: Seeds, fidelity: Fidelity) -> None:
         self.space, self.seeds, self.fidelity = space, seeds, fidelity
@@ -72,6 +78,12 @@ class Strategy(ABC):
         self._known_keys: set[str] = set()
         self._fitted = Counter[str]()
         self._too_large: list[Cost] = []
+
+    @classmethod
+    def check(cls, **given: Any) -> None:
+        """Raise `InputError` unless settings are within `ranges`."""
+        for name, value in given.items():
+            check_allowed(name, value, cls.ranges[name])
 
     def ask(self, n: int) -> list[Candidate]:
         """Up to `n` candidates to train now; none means: tell me pending results first, or I am done.

@@ -9,19 +9,18 @@ a skip. The start is that of the paper: three convolutions with pools between th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from neuralfinder.errors import check_range
 from neuralfinder.networks.chains import ChainSpace, of_networks
 from neuralfinder.networks.genome import Conv, Gene, Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result
+from neuralfinder.types import Allowed, Fidelity, Range, Result
 
 START = 32
 """Filters of the first convolutions, or the next that the space has."""
@@ -92,11 +91,12 @@ class HillClimbing(Strategy):
         InputError: a space of something else than layers, or a setting out of range.
     """
 
+    ranges: ClassVar[Mapping[str, Allowed]] = {"neighbours": Range(2), "morphisms": Range(1)}
+
     def __init__(
         self, space: Space, seeds: Seeds, fidelity: Fidelity, *, neighbours: int = 8, morphisms: int = 5
     ) -> None:
-        check_range("neighbours", neighbours, 2)
-        check_range("morphisms", morphisms, 1)
+        self.check(neighbours=neighbours, morphisms=morphisms)
         self.networks = of_networks(space, "hill-climbing")
         super().__init__(space, seeds, fidelity)
         self.neighbours, self.morphisms = neighbours, morphisms

@@ -13,19 +13,18 @@ population begins with two and grows to its set-point, which is tens and not a t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from neuralfinder.errors import check_range
 from neuralfinder.networks.chains import of_networks
 from neuralfinder.networks.genome import Conv, Gene, Genome, Identity, PoolHead
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result
+from neuralfinder.types import Allowed, Fidelity, Range, Result
 
 TRIES = 1000
 """Mutations drawn at most until one is possible."""
@@ -235,8 +234,10 @@ class LargeScaleEvolution(Strategy):
         InputError: a space of something else than layers, or a setting out of range.
     """
 
+    ranges: ClassVar[Mapping[str, Allowed]] = {"population": Range(3)}
+
     def __init__(self, space: Space, seeds: Seeds, fidelity: Fidelity, *, population: int = 20) -> None:
-        check_range("population", population, 3)
+        self.check(population=population)
         run = of_networks(space, "large-scale-evolution")
         super().__init__(dataclasses.replace(run, head=PoolHead()), seeds, fidelity)
         self.channels = run.shape.channels

@@ -7,15 +7,15 @@ neighbours are scored and the best is gone to; going to the first better one nee
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from neuralfinder.errors import InputError
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import one_change
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result
+from neuralfinder.types import Allowed, Fidelity, Result
 
 
 class LocalSearch(Strategy):
@@ -28,10 +28,11 @@ class LocalSearch(Strategy):
         improvement: `first` goes to a better neighbour at once, `best` to the best one when all are scored.
     """
 
+    ranges: ClassVar[Mapping[str, Allowed]] = {"improvement": ("first", "best")}
+
     def __init__(self, space: Space, seeds: Seeds, fidelity: Fidelity, *, improvement: str = "first") -> None:
         super().__init__(space, seeds, fidelity)
-        if improvement not in ("first", "best"):
-            raise InputError("improvement", given=repr(improvement), expected="first or best", mend="choose one")
+        self.check(improvement=improvement)
         self.improvement = improvement
         self._rng = seeds.stream("local-search")
         self._here: Genome | None = None

@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from neuralfinder.errors import check_range
 from neuralfinder.networks.chains import ChainSpace, of_networks
 from neuralfinder.networks.cost import pool_padding, slid
 from neuralfinder.networks.genome import Conv, DenseHead, Dropout, Gene, Genome, Head, MaxPool, PoolHead
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result
+from neuralfinder.types import Allowed, Fidelity, Range, Result
 
 FILTERS, KERNELS, POOLS, UNITS = (64, 128, 256, 512), (1, 3, 5), ((5, 3), (3, 2), (2, 2)), (512, 256, 128)
 
@@ -118,6 +118,7 @@ class MetaQNN(Strategy):
     """
 
     learns_from_values = True
+    ranges: ClassVar[Mapping[str, Allowed]] = {"deepest": Range(1), "replay": Range(0), "restarts": Range(0)}
 
     def __init__(
         self,
@@ -130,8 +131,7 @@ class MetaQNN(Strategy):
         replay: int = 100,
         restarts: int = 4,
     ) -> None:
-        for name, number, low in (("deepest", deepest, 1), ("replay", replay, 0), ("restarts", restarts, 0)):
-            check_range(name, number, low)
+        self.check(deepest=deepest, replay=replay, restarts=restarts)
         run = of_networks(space, "metaqnn")
         own = dataclasses.replace(
             run,

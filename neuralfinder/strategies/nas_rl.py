@@ -15,16 +15,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from neuralfinder.errors import check_range
 from neuralfinder.networks.chains import of_networks
 from neuralfinder.networks.genome import Conv, Gene, Genome, Identity, PoolHead
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result
+from neuralfinder.types import Allowed, Fidelity, Range, Result
 
 if TYPE_CHECKING:
     from neuralfinder.strategies.controller import Network
@@ -84,13 +83,14 @@ class NasRl(Strategy):
     """
 
     learns_from_values = True
+    ranges: ClassVar[Mapping[str, Allowed]] = {"batch": Range(1)}
 
     def __init__(
         self, space: Space, seeds: Seeds, fidelity: Fidelity, *, candidates: int = 12_800, batch: int = 8
     ) -> None:
         from neuralfinder.strategies.controller import Controller
 
-        check_range("batch", batch, 1)
+        self.check(batch=batch)
         deepest = FIRST_DEPTH + DEPTH_STEP * (DEPTHS - 1)
         own = dataclasses.replace(
             of_networks(space, "nas-rl"),

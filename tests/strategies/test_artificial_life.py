@@ -532,7 +532,7 @@ def test_a_world_without_a_last_round_ends_when_nothing_new_can_be_born(children
         ({"measure": "loss"}, r"measure is 'loss'; expected accuracy or error; choose one of them"),
         ({"repair": "yes"}, r"repair is 'yes'; expected none or drop; choose one of them"),
         ({"r": -0.1}, r"r is -0.1; expected a number at least 0; change it"),
-        ({"r_end": -0.5}, r"r is -0.5; expected a number at least 0; change it"),
+        ({"r_end": -0.5}, r"r_end is -0.5; expected a number at least 0; change it"),
         ({"rounds": -1}, r"rounds is -1; expected a number at least 0; change it"),
         ({"reevaluate": 0}, r"reevaluate is 0; expected a number at least 1; change it"),
         ({"mutation_points": 0}, r"mutation_points is 0; expected a number at least 1; change it"),

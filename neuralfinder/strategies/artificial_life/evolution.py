@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import cross, distance, mutate, replicate
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.artificial_life.breeding import Birth, Breeder
-from neuralfinder.strategies.artificial_life.world import Cell, Life, World
+from neuralfinder.strategies.artificial_life.world import BOUNDARIES, Cell, Life, World
 from neuralfinder.strategies.base import Proposal, Strategy
-from neuralfinder.types import Fidelity, Result, worth_of
+from neuralfinder.types import Allowed, Fidelity, Range, Result, worth_of
 
 Rounds = Generator[list[Birth], list[Life], None]
 """Yields what is to be scored, is sent the lives in the same order."""
@@ -95,12 +95,20 @@ class ArtificialLife(Strategy):
         children: births in a round of one main life, by operators that have paid (`Breeder`); 0 breeds the published
             five.
         foresight: possible births looked at for each that is trained, 0 for none; needs `children`.
-        optimism, explore: see `Breeder`.
+        optimism: standard deviations that foresight adds to what it expects of a possible birth.
+        explore: probability that a possible birth is taken at random instead.
         confirm: whether a child that would be the best of the world is scored again, and counts with the mean: the
             best of many is mostly lucky.
         renewal: rounds as main life without success after which a newcomer takes the place of a life that is not the
             best; 0 lets all stay.
     """
+
+    ranges: ClassVar[Mapping[str, Allowed]] = {
+        "window": Range(3), "boundary": BOUNDARIES, "r": Range(0), "r_end": Range(0), "measure": ("accuracy", "error"),
+        "noise": Range(0), "repair": ("none", "drop"), "reevaluate": Range(1), "mutation_points": Range(1),
+        "selection": Range(0), "mains": Range(1), "children": Range(0), "foresight": Range(0), "explore": Range(0, 1),
+        "renewal": Range(0),
+    }  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - every open point of the 2017 text is a setting
         self,
@@ -132,18 +140,13 @@ class ArtificialLife(Strategy):
         renewal: int = 0,
     ) -> None:
         super().__init__(space, seeds, fidelity)
-        for name, given, known in (("measure", measure, ("accuracy", "error")), ("repair", repair, ("none", "drop"))):
-            if given not in known:
-                raise InputError(name, given=repr(given), expected=" or ".join(known), mend="choose one of them")
-        check_range("r", min(r, r if r_end is None else r_end), 0)
-        check_range("explore", explore, 0, 1)
-        least = {
-            "rounds": (rounds or 0, 0), "reevaluate": (reevaluate, 1), "mutation_points": (mutation_points, 1),
-            "noise": (noise, 0), "validation": (validation, 0), "selection": (selection, 0), "mains": (mains, 1),
-            "children": (children, 0), "foresight": (foresight, 0), "renewal": (renewal, 0),
-        }  # fmt: skip
-        for name, (number, low) in least.items():
-            check_range(name, number, low)
+        self.check(
+            window=window, boundary=boundary, r=r, r_end=r_end, measure=measure, noise=noise, repair=repair,
+            reevaluate=reevaluate, mutation_points=mutation_points, selection=selection, mains=mains, children=children,
+            foresight=foresight, explore=explore, renewal=renewal,
+        )  # fmt: skip
+        check_range("rounds", rounds or 0, 0)
+        check_range("validation", validation, 0)
         if rounds is None and r_end is not None:
             raise InputError("r_end", given=f"{r_end} without rounds", expected="a number of rounds to reach it in",
                              mend="give --rounds too")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from neuralfinder.errors import InputError, check_range
+from neuralfinder.errors import InputError, check_allowed, check_range
 from neuralfinder.networks.genome import Genome
 
 Cell = tuple[int, int]
@@ -43,8 +43,7 @@ class World:
     """
 
     def __init__(self, size: int, window: int = 3, boundary: str = "torus") -> None:
-        if boundary not in BOUNDARIES:
-            raise InputError("boundary", given=repr(boundary), expected="torus or clip", mend="choose one of them")
+        check_allowed("boundary", boundary, BOUNDARIES)
         if window < 3 or window % 2 == 0:
             raise InputError("window", given=window, expected="an odd number, 3 or more", mend="use 3 for 8 neighbours")
         check_range("world size", size, window if boundary == "torus" else 2)

@@ -21,9 +21,10 @@ from scipy.stats import spearmanr
 from neuralfinder.data import source_of
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.data.splits import split
+from neuralfinder.job.factories import make_space
 from neuralfinder.job.plan import Speed, Task, TrainingStage
 from neuralfinder.job.planner import batch_size_for, make_plan
-from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import Genome
 from neuralfinder.seeds import Seeds, torch_seed

@@ -18,7 +18,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from neuralfinder.job.presets import Settings, make_space, make_strategy
+from neuralfinder.job.factories import make_space, make_strategy
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Rates
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.executors import in_process

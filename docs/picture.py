@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from neuralfinder.data import source_of
-from neuralfinder.job.presets import Settings
 from neuralfinder.job.run import run
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.show.terminal import picture
 

@@ -17,10 +17,10 @@ import click
 
 from neuralfinder import __version__
 from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, RunFolderError, lacking
+from neuralfinder.job.settings import CAPS, DATA, RUN, Setting, Settings, default_of, once, read_options, table
 
 if TYPE_CHECKING:
     from neuralfinder.data import Source
-    from neuralfinder.job.presets import Settings
     from neuralfinder.search.record import Record
 
 STARTED = time.monotonic()
@@ -57,71 +57,46 @@ def _fail(error: NeuralFinderError, code: int) -> None:
     sys.exit(code)
 
 
-NUMBERS = [
-    ("--minutes", float, "Wall-clock budget, final training included. [5; none beside --candidates or as published]"),
-    ("--candidates", int, "Networks to train before the search ends."),
-    ("--epochs", int, "Passes over the data that each candidate gets."),
-    ("--share", float, "Share of the training part each pass sees, up to 1."),
-    ("--finalists", int, "How many of the best are trained fully."),
-    ("--final-epochs", int, "Most epochs of final training."),
-    ("--world-size", int, "Side of the world."),
-    ("--rounds", int, "Most rounds of evolution."),
-    ("--batch-size", int, "Pictures per training step."),
-    ("--workers", int, "Candidates trained at once, through Ray. [1; with --ray one a card or node]"),
-    ("--retrain", int, "Retrainings of the winner on all but the test part, reported beside it."),
-]
+def _options(settings: Iterable[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these settings; what is not given is `None`."""
+    types = {"a whole number": int, "a number": float}
 
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        for setting in reversed([*settings]):
+            unset = f" [{setting.unset if setting.default is None else setting.default}]"
+            command = click.option(
+                f"--{setting.name.replace('_', '-')}",
+                type=types.get(setting.kind.name, str),
+                metavar="COLUMN" if setting.column else None,
+                help=f"{setting.meaning[0].upper()}{setting.meaning[1:]}.{unset}".replace("`", ""),
+            )(command)
+        return command
 
-LIMITS = [
-    ("--max-parameters", int, "Most trainable numbers of a network."),
-    ("--max-size-mb", float, "Most megabytes of its weights."),
-    ("--max-latency-ms", float, "Most milliseconds of one picture on this device."),
-]
-"""Settings of the space with options of their own, as in `--set max_parameters=...`."""
-
-
-def _number_options(command: Callable[..., None]) -> Callable[..., None]:
-    for name, kind, meaning in reversed(NUMBERS + LIMITS):
-        command = click.option(name, type=kind, default=None, help=meaning)(command)
-    return command
-
-
-DATA_OPTIONS = [
-    click.option("--test", type=click.Path(), help="Data of the same kind used as the test part."),
-    click.option("--image-size", type=int, help="Resize pictures of a folder to squares of this side."),
-    click.option("--text", metavar="COLUMN", help="Column of a table with the texts. [found by its name]"),
-    click.option("--image", metavar="COLUMN", help="Column of a table with paths of pictures. [found by its name]"),
-    click.option("--target", metavar="COLUMN", help="Column of a table with the labels. [found by its name]"),
-]
+    return with_options
 
 
 def _data_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options; it gets them together with DATA, as `source`."""
+    """Give a command the options of data; it gets them together with DATA, as `source`."""
 
     @functools.wraps(command)
     def gathered(*, data: str | None, **others: Any) -> None:
         from neuralfinder.data import source_of
 
-        where = {name: others.pop(name) for name in ("test", "image_size", "text", "image", "target")}
+        where = {name: others.pop(name) for name in ("test", *(setting.name for setting in DATA))}
         command(source=source_of("digits" if data is None else data, **where), **others)
 
-    wrapped: Callable[..., None] = gathered
-    for option in reversed(DATA_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    test = click.option(
+        "--test", type=click.Path(), help="Data of the same kind used as the test part. [a fifth of DATA]"
+    )
+    return test(_options(DATA)(gathered))
 
 
 @cli.command()
 @click.argument("data", required=False)
-@_number_options
-@click.option("--run", "folder", type=click.Path(path_type=Path), help="Run folder. [runs/NAME-...]")
-@click.option("--preset", default="fast", show_default=True, help="See `list presets`.")
-@click.option("--strategy", default=None, help="See `list strategies`. [the preset's world]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Root of all randomness.")
+@_options(setting for setting in (*RUN, *CAPS) if setting.option)
 @_data_options
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--ray", metavar="ADDRESS", help="Train candidates on this Ray cluster; `auto` finds a running one.")
-@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from `list settings`.")
+@click.option("--run", "folder", type=click.Path(path_type=Path), help="Run folder. [runs/NAME-...]")
+@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from list settings.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object a line, and nothing else.")
 def search(
@@ -139,13 +114,7 @@ def search(
     from `list datasets`, or nothing for hand-written digits. The same command again resumes; a finished run answers at
     once.
     """
-    from neuralfinder.job.presets import Settings, default_minutes, read_option
-
-    if chosen["minutes"] is None:
-        chosen["minutes"] = default_minutes(chosen["preset"], chosen["candidates"])
-    names = [flag.removeprefix("--").replace("-", "_") for flag, *_ in LIMITS]
-    limits = {name: value for name in names if (value := chosen.pop(name)) is not None}
-    settings = Settings(**chosen, options={**dict(read_option(text) for text in options), **limits})
+    settings = Settings.of(once(chosen, read_options(options)))
     _search(source, settings, folder or _default_folder(source, settings), quiet, as_json)
 
 
@@ -176,11 +145,10 @@ def check(source: Source, form: str) -> None:
 )
 @click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="How many; they count from 0.")
 @click.option("--limit", type=click.IntRange(1), help="Most pictures beside the test part that came with the data.")
-@click.option("--preset", default="fast", show_default=True, help="See `list presets`.")
 @click.option("--published", is_flag=True, help="Add figures from the literature, and the tables of the 2017 text.")
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Folder of the comparison. [runs/compare-...]")
 @_data_options
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@_options(setting for setting in RUN if setting.name in ("preset", "device"))
 def compare(
     source: Source,
     methods: str,
@@ -196,10 +164,9 @@ def compare(
     """
     from neuralfinder.comparison.compare import Comparison
     from neuralfinder.comparison.pages import compare_and_write
-    from neuralfinder.job.presets import Settings
 
     names = tuple(name.strip() for name in methods.split(",") if name.strip())
-    settings = Settings(**chosen)
+    settings = Settings.of(chosen)
     comparison = Comparison(source, limit, names, tuple(range(seeds)), settings)
     folder = folder or _default_folder(source, settings, "compare-", limit=limit)
     try:
@@ -270,7 +237,6 @@ def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
 def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
     """Data and settings that a run was begun with."""
     from neuralfinder.data import source_at
-    from neuralfinder.job.presets import Settings
     from neuralfinder.show.report import beginning
 
     began = beginning(record)
@@ -336,40 +302,49 @@ def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, i
         click.echo(report.as_table(columns, lines, left=(0, 1)))
 
 
+LISTS = ("strategies", "references", "presets", "recipes", "genes", "datasets", "settings")
+
+
 @cli.command("list")
-@click.argument("what", type=click.Choice(["strategies", "references", "presets", "genes", "datasets", "settings"]))
+@click.argument("what", type=click.Choice(LISTS))
 def list_(what: str) -> None:
     """Names that other commands take."""
     from neuralfinder.show import report
 
-    click.echo(report.as_table(("name", "meaning"), [[*row] for row in _listed(what)], left=(0, 1)))
+    columns = ("name", "owner", "values", "default", "meaning") if what == "settings" else ("name", "meaning")
+    click.echo(report.as_table(columns, [[*row] for row in _listed(what)], left=range(len(columns))))
 
 
-def _listed(what: str) -> Iterable[tuple[str, str]]:
-    from neuralfinder.job.presets import PRESETS, option_defaults, option_values
-    from neuralfinder.networks.genome import GENES
-    from neuralfinder.strategies import STRATEGIES
-
+def _listed(what: str) -> Sequence[tuple[str, ...]]:
+    rows: Sequence[tuple[str, ...]]
     match what:
         case "strategies":
-            return [(name, (strategy.__doc__ or "").strip().splitlines()[0]) for name, strategy in STRATEGIES.items()]
+            from neuralfinder.strategies import STRATEGIES
+
+            rows = [(name, (strategy.__doc__ or "").strip().splitlines()[0]) for name, strategy in STRATEGIES.items()]
         case "references":
             from neuralfinder.comparison.references import REFERENCES  # needs torch, which takes a moment to load
 
-            return [(name, reference.summary) for name, reference in REFERENCES.items()]
+            rows = [(name, reference.summary) for name, reference in REFERENCES.items()]
         case "presets":
-            return [(name, preset.summary) for name, preset in PRESETS.items()]
+            from neuralfinder.job.presets import PRESETS
+
+            rows = [(name, preset.summary) for name, preset in PRESETS.items()]
+        case "recipes":
+            from neuralfinder.training.recipes import RECIPES
+
+            rows = [(name, recipe.in_words) for name, recipe in RECIPES.items()]
         case "genes":
-            return [(form, meaning) for form, (_, meaning) in GENES.items()]
+            from neuralfinder.networks.genome import GENES
+
+            rows = [(form, meaning) for form, (_, meaning) in GENES.items()]
         case "datasets":
             from neuralfinder.data.sources import SOURCES
 
-            return [row for source in SOURCES.values() for row in source.names().items()]
+            rows = [row for source in SOURCES.values() for row in source.names().items()]
         case _:
-            values = {
-                name: [f"{preset}: {option_values(preset)[name]}" for preset in PRESETS] for name in option_defaults()
-            }
-            return [(name, ", ".join(each)) for name, each in values.items()]
+            rows = [(row.name, row.owner, row.expected, default_of(row), row.meaning) for row in table()]
+    return rows
 
 
 def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_json: bool = False) -> None:

@@ -75,7 +75,7 @@ def check_allowed(what: str, given: object, allowed: Allowed) -> None:
             if item is not None and item not in allowed:  # type: ignore[operator]
                 raise InputError(what, given=item, expected=f"a number {allowed}", mend="change it")
         elif item not in allowed:
-            raise InputError(what, given=repr(item), expected=" or ".join(allowed), mend="choose one of them")
+            raise InputError(what, given=repr(item), expected=" or ".join(map(str, allowed)), mend="choose one of them")
 
 
 def check_range(what: str, given: float, low: float, high: float = float("inf")) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import html
-import operator
 import tempfile
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from neuralfinder.data import source_of
 from neuralfinder.data.files import as_path
 from neuralfinder.data.labels import encode
 from neuralfinder.errors import InputError
-from neuralfinder.job.presets import Settings, default_minutes
+from neuralfinder.job.settings import CAPS, DATA, RUN, Settings, once
 from neuralfinder.job.status import Status
 from neuralfinder.search.archive import leaderboard, read_archive
 from neuralfinder.search.record import Record
@@ -39,19 +37,41 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     `(n, classes)`, whose labels are then the column numbers. `predict` answers with labels as they were given.
 
     Args:
-        minutes: wall-clock budget, final training included; 5 when neither this nor `candidates` is given, and none
-            for `seed-2017`.
-        candidates: networks to train before the search ends.
-        preset: `fast`, or `seed-2017` as published.
-        strategy: name of a strategy; the preset's world when not given.
-        seed: root of all randomness, 0 or larger; equal seeds give equal runs on one processor.
-        epochs: passes over the data that each candidate gets.
-        finalists: how many of the best are trained fully.
-        final_epochs: most epochs of final training.
-        options: further settings of world and space by name, as `neuralfinder list settings` shows them.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        workers: candidates trained at once, through Ray when more than 1.
-        ray: address of a Ray cluster that trains the candidates, `auto` to find it.
+        minutes: wall-clock budget, final training included; a number more than 0, at most 1,000,000. Not given: 5
+            minutes; no limit beside `candidates`, or where the preset is as published.
+        candidates: networks to train before the search ends; a whole number between 1 and 10,000,000. Not given: as
+            many as there is time for.
+        preset: name of a bundle of settings, see `list presets`. Not given: fast.
+        strategy: name of what proposes networks, see `list strategies`. Not given: the preset's world,
+            `artificial-life`.
+        seed: root of all randomness; equal seeds give equal runs on one processor; a whole number at least 0. Not
+            given: 0.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. Not given: auto.
+        workers: candidates trained at once, through Ray where more than 1; a whole number between 1 and 1,000,000. Not
+            given: 1; with `ray` one a card or node.
+        ray: address of a Ray cluster that trains the candidates, `auto` to find a running one. Not given: no cluster.
+        epochs: passes over the data that each candidate gets; a whole number between 1 and 1,000,000. Not given: the
+            plan's.
+        share: share of the training part that each pass sees; a number more than 0, at most 1. Not given: the plan's.
+        finalists: how many of the best are trained fully; a whole number between 1 and 10,000. Not given: the plan's.
+        final_epochs: most epochs of final training; a whole number between 1 and 1,000,000. Not given: the plan's.
+        world_size: side of the world; a whole number between 3 and 1,000. Not given: the plan's.
+        rounds: most rounds of evolution; a whole number between 0 and 10,000,000. Not given: as many as there is time
+            for, 150 without limit.
+        batch_size: samples in a training step; a whole number between 2 and 1,000,000. Not given: the recipe's, less
+            where data are few.
+        retrain: retrainings of the winner on all but the test part, reported beside it; a whole number between 0 and
+            10,000. Not given: the preset's.
+        max_parameters: most trainable numbers of a network; a whole number at least 1. Not given: the preset's.
+        max_size_mb: most megabytes of a network's weights; a number more than 0. Not given: no such cap.
+        max_latency_ms: most milliseconds in which a network answers about one sample on this device; a number more
+            than 0. Not given: no such cap.
+        image_size: side in pixels of the squares to which files of pictures are resized; a whole number between 4 and
+            2,048. Not given: the size that most of them have.
+        text: column of a table with the texts. Not given: found by its name.
+        image: column of a table with paths of pictures, or of a data set with pictures. Not given: found by its name.
+        target: column of a table with the labels. Not given: found by its name.
+        options: further settings of run, strategy and space by name, as `neuralfinder list settings` shows them.
         run: folder for the record and the model; the same fit with the same folder resumes. A temporary one when not
             given.
         verbose: 1 shows the run on standard output, 0 shows nothing.
@@ -71,13 +91,25 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         preset: str = "fast",
         strategy: str | None = None,
         seed: int = 0,
-        epochs: int | None = None,
-        finalists: int | None = None,
-        final_epochs: int | None = None,
-        options: Mapping[str, Any] | None = None,
         device: str = "auto",
         workers: int | None = None,
         ray: str | None = None,
+        epochs: int | None = None,
+        share: float | None = None,
+        finalists: int | None = None,
+        final_epochs: int | None = None,
+        world_size: int | None = None,
+        rounds: int | None = None,
+        batch_size: int | None = None,
+        retrain: int | None = None,
+        max_parameters: int | None = None,
+        max_size_mb: float | None = None,
+        max_latency_ms: float | None = None,
+        image_size: int | None = None,
+        text: str | None = None,
+        image: str | None = None,
+        target: str | None = None,
+        options: Mapping[str, Any] | None = None,
         run: str | Path | None = None,
         verbose: int = 1,
     ) -> None:
@@ -86,13 +118,25 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.preset = preset
         self.strategy = strategy
         self.seed = seed
-        self.epochs = epochs
-        self.finalists = finalists
-        self.final_epochs = final_epochs
-        self.options = options
         self.device = device
         self.workers = workers
         self.ray = ray
+        self.epochs = epochs
+        self.share = share
+        self.finalists = finalists
+        self.final_epochs = final_epochs
+        self.world_size = world_size
+        self.rounds = rounds
+        self.batch_size = batch_size
+        self.retrain = retrain
+        self.max_parameters = max_parameters
+        self.max_size_mb = max_size_mb
+        self.max_latency_ms = max_latency_ms
+        self.image_size = image_size
+        self.text = text
+        self.image = image
+        self.target = target
+        self.options = options
         self.run = run
         self.verbose = verbose
 
@@ -115,7 +159,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """
         status = Status()
         settings = self._settings()
-        source = source_of(X, labels=y, test=X_test, test_labels=y_test)
+        chosen = {setting.name: getattr(self, setting.name) for setting in DATA}
+        source = source_of(X, labels=y, test=X_test, test_labels=y_test, **chosen)
         with ExitStack() as stack:
             folder = as_path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
             status.say(f"NeuralFinder: {source}, seed {self.seed}, preset {self.preset}")
@@ -180,32 +225,5 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return tags
 
     def _settings(self) -> Settings:
-        minutes = default_minutes(self.preset, self.candidates) if self.minutes is None else self.minutes
-        counts: dict[str, Any] = {name: _whole(name, n) for name, n in self._counts().items() if n is not None}
-        return Settings(
-            minutes=None if minutes is None else _number("minutes", minutes),
-            preset=self.preset,
-            strategy=self.strategy,
-            seed=_whole("seed", self.seed),
-            options=dict(self.options or {}),
-            device=self.device,
-            ray=self.ray,
-            **counts,
-        )
-
-    def _counts(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("candidates", "epochs", "finalists", "final_epochs", "workers")}
-
-
-def _whole(name: str, given: Any) -> int:
-    """A whole number as a plain int: grids of settings hold NumPy's, which cannot be written to the record."""
-    try:
-        return operator.index(given)
-    except TypeError:
-        raise InputError(name, given=repr(given), expected="a whole number", mend="change it") from None
-
-
-def _number(name: str, given: Any) -> float:
-    if not isinstance(given, Real):
-        raise InputError(name, given=repr(given), expected="a number", mend="change it")
-    return float(given)
+        own = {setting.name: getattr(self, setting.name) for setting in (*RUN, *CAPS) if setting.option}
+        return Settings.of(once(own, self.options or {}))

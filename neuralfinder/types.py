@@ -30,8 +30,8 @@ class Range:
         return ", ".join(filter(None, (least, most)))
 
 
-Allowed = Range | tuple[str, ...]
-"""What a setting may be: a number of a range, or one of some words; of a list, each of its items."""
+Allowed = Range | tuple[str, ...] | tuple[int, ...]
+"""What a setting may be: a number of a range, or one of those listed; of a list, each of its items."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -173,11 +174,22 @@ def test_show_a_candidate(digits_run):
     call("show", folder, "best").refused("'best'", "integer")
 
 
-@pytest.mark.parametrize("what", ["strategies", "presets", "genes", "datasets", "settings"])
+@pytest.mark.parametrize("what", ["strategies", "presets", "recipes", "genes", "datasets", "settings"])
 def test_lists(what):
     lines = call("list", what).out.splitlines()
-    known = {"strategies": "artificial-life", "presets": "fast", "genes": "M", "datasets": "digits", "settings": "r"}
-    assert lines[0].split() == ["name", "meaning"]
+    known = {
+        "recipes": "text-final",
+        "strategies": "artificial-life",
+        "presets": "fast",
+        "genes": "M",
+        "datasets": "digits",
+        "settings": "r",
+    }
+    assert (
+        lines[0].split() == ["name", "owner", "values", "default", "meaning"]
+        if what == "settings"
+        else ["name", "meaning"]
+    )
     assert known[what] in [line.split()[0] for line in lines[1:]]
     assert all(line.split()[1:] for line in lines)
 
@@ -540,11 +552,21 @@ def test_there_is_a_limit_of_time_unless_another_is_given(settings_of):
     assert settings_of("--preset", "seed-2017").minutes is None
 
 
-def test_settings_are_listed_with_their_value_in_each_preset():
-    lines = dict(line.split(maxsplit=1) for line in call("list", "settings").out.splitlines())
-    assert lines["early_stop"] == "fast: True, rich: True, seed-2017: False"
-    assert lines["alphabet"] == "fast: fast, rich: fast, seed-2017: 2017"
-    assert lines["r"] == "fast: 0.0, rich: 0.0, seed-2017: 0.02"
+def test_settings_are_listed_with_meaning_values_and_default():
+    rows = [re.split(r" {2,}", line) for line in call("list", "settings").out.splitlines()]
+    assert rows[0] == ["name", "owner", "values", "default", "meaning"]
+    lines = {(row[0], row[1]): row[2:] for row in rows[1:]}
+    on, r, share = lines["early_stop", "run"], lines["r", "strategy artificial-life"], lines["share", "plan"]
+    assert on[:2] == ["on or off", "fast: on; rich: on; seed-2017: off"]
+    assert lines["alphabet", "space"][1] == "fast: fast; rich: fast; seed-2017: 2017"
+    assert r == ["a number at least 0", "fast: 0; rich: 0; seed-2017: 0.02",
+                 "ratio by which the better must be better, 0 or more"]  # fmt: skip
+    assert share == ["a number more than 0, at most 1", "the plan's", "share of the training part that each pass sees"]
+    assert lines["kernels", "space"][0] == "some of 1, 3, 5, 7"
+    assert {
+        ("population", "strategy aging-evolution"),
+        ("population", "strategy large-scale-evolution"),
+    } <= lines.keys()
 
 
 LEAST = {
@@ -559,7 +581,7 @@ def test_whole_numbers_have_a_least_value(settings_of, option):
     assert getattr(settings_of(option, str(least)), name) == least
     for given in (least - 1, -5):
         refusal = settings_of(option, str(given))
-        assert f"{name} is {given}; expected a number" in refusal.err
+        assert f"{name} is {given}; expected a whole number" in refusal.err
     for given in ("1.5", "nan", "inf", "many", "", "1e3"):
         assert f"'{given}' is not a valid integer" in settings_of(option, given).err
 
@@ -571,7 +593,7 @@ def test_minutes_out_of_range(settings_of, given):
 
 @pytest.mark.parametrize("given", ["0", "-0.5", "nan", "inf", "1.01", "1e308"])
 def test_share_out_of_range(settings_of, given):
-    assert f"share is {float(given)}; expected more than 0, at most 1" in settings_of("--share", given).err
+    assert f"share is {float(given)}; expected a number more than 0, at most 1" in settings_of("--share", given).err
 
 
 @pytest.mark.parametrize("option", sorted(LEAST.keys() - {"--seed"}))
@@ -579,7 +601,7 @@ def test_share_out_of_range(settings_of, given):
 def test_huge_numbers_are_refused(settings_of, option, given):
     """A world of that side would not fit into the memory of any machine."""
     name = option.strip("-").replace("-", "_")
-    assert f"{name} is {given}; expected a number between {LEAST[option]} and " in settings_of(option, given).err
+    assert f"{name} is {given}; expected a whole number between {LEAST[option]} and " in settings_of(option, given).err
 
 
 @pytest.mark.thorough
@@ -595,7 +617,7 @@ def test_unknown_names_suggest_the_nearest(settings_of):
     assert "did you mean 'artificial-life'?" in refused("--strategy", "artificial_life").err
     assert "did you mean 'boundary'?" in refused("--set", "boundery=clip").err
     assert "expected NAME=VALUE; as in --set boundary=clip" in refused("--set", "boundary").err
-    assert "setting r is 'much'; expected a float" in refused("--set", "r=much").err
+    assert "r is 'much'; expected a number at least 0" in refused("--set", "r=much").err
     assert "No such option" in refused("--candidate", "5").err
     assert "choose one of these" in refused("--preset", "zzzz").err
 
@@ -606,18 +628,18 @@ BAD_OPTIONS = [
     ("window=-3", ["window"]),
     ("window=99", ["world size is 3; expected a number at least 99"]),
     ("r=-1", ["r is -1"]),
-    ("r=nan", ["r is nan"]),
-    ("r_end=nan", ["r_end is nan"]),
+    ("r=nan", ["r is 'nan'"]),
+    ("r_end=nan", ["r_end is 'nan'"]),
     ("reevaluate=0", ["reevaluate is 0"]),
     ("mutation_points=0", ["mutation_points is 0"]),
     ("measure=loss", ["measure is 'loss'"]),
     ("repair=yes", ["repair is 'yes'"]),
     ("alphabet=greek", ["alphabet is 'greek'"]),
-    ("max_genes=-1", ["the space is empty", "raise the caps"]),
-    ("max_convolutions=0", ["the space is empty", "raise the caps"]),
+    ("max_genes=-1", ["max_genes is -1; expected a whole number at least 1"]),
+    ("max_convolutions=0", ["max_convolutions is 0", "at least 1"]),
     ("max_parameters=1", ["the space is empty", "raise the caps"]),
     ("max_parameters=nan", ["max_parameters"]),
-    ("max_macs=-1", ["the space is empty", "raise the caps"]),
+    ("max_macs=1", ["the space is empty", "raise the caps"]),
 ]
 
 

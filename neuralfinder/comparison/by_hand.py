@@ -18,7 +18,7 @@ from neuralfinder.job.baselines import majority
 from neuralfinder.job.figures import judged, with_views
 from neuralfinder.job.forecast import SAFETY, WRITING_SECONDS, epochs_within, measuring_seconds, views_fit
 from neuralfinder.job.prepare import make_setup, open_test
-from neuralfinder.job.presets import PRESETS, Settings
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds, torch_seed
@@ -75,7 +75,7 @@ def _measure(name: str, data: Divided, settings: Settings) -> dict[str, Any]:
     device = find_device(settings.device)
     setup = make_setup(data, settings, device, Status())
     deadline = started + 60 * (settings.minutes or 1.0) - WRITING_SECONDS
-    recipe = PRESETS[settings.preset].recipes(pictures.shape)[1]
+    recipe = settings.recipes(pictures.shape)[1]
     setup = dataclasses.replace(setup, recipe=recipe, clock=Clock(deadline))
     smallest = REFERENCES[name].smallest
     small = min(pictures.shape.height, pictures.shape.width) < smallest

@@ -14,7 +14,7 @@ from typing import Any
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.data import Divided, Source, source_of
 from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
-from neuralfinder.job.presets import Settings
+from neuralfinder.job.settings import Settings
 from neuralfinder.search.record import Record
 from neuralfinder.strategies import STRATEGIES
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from neuralfinder.data import Source
 from neuralfinder.errors import RunFolderError
+from neuralfinder.job.factories import make_space
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.prepare import divided, make_setup
-from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.search.record import Record

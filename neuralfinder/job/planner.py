@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from neuralfinder.job.factories import make_space
 from neuralfinder.job.forecast import BASELINE_SHARE, LINEAR_SECONDS, SAFETY, retrained_share, views_fit
 from neuralfinder.job.plan import (
     FinishStage,
@@ -18,7 +19,8 @@ from neuralfinder.job.plan import (
     TrainingStage,
     WorldStage,
 )
-from neuralfinder.job.presets import PRESETS, Settings, make_space
+from neuralfinder.job.presets import PRESETS
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import small_network
 from neuralfinder.networks.genome import Genome
 from neuralfinder.seeds import Seeds
@@ -128,7 +130,7 @@ class _Draft:
         self.space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward)
         self.by_hand = small_network(self.space)
         self.preset = PRESETS[settings.preset]
-        self.recipe, self.final = self.preset.recipes(task.shape)
+        self.recipe, self.final = self.settings.recipes(task.shape)
         self.steps = steps_of_epoch(task.train, 1.0, training.batch_size)
         rungs = len(RUNGS) if settings.switch("early_stop") else 0
         self.beside = steps_beside(task.validation, training.batch_size, 1, rungs)

@@ -11,7 +11,7 @@ from neuralfinder.data import Dataset, Divided
 from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
 from neuralfinder.data.splits import Split
 from neuralfinder.job.planner import batch_size_for
-from neuralfinder.job.presets import PRESETS, Settings
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Part, Scaling
@@ -26,7 +26,7 @@ def divided(data: Dataset, settings: Settings) -> Divided:
 
 def grown(data: Divided, settings: Settings) -> Divided:
     """With the words of the validation part for the last training, where the network may grow by them."""
-    limited = settings.limit("max_size_mb") or "max_parameters" in settings.options
+    limited = settings.cap("max_size_mb") or "max_parameters" in settings.options
     return data if limited else data.grown()
 
 
@@ -39,7 +39,7 @@ def make_setup(data: Divided, settings: Settings, device: torch.device, status: 
     """What all trainings on these data share, with the recipe of the search; the clock has no end yet."""
     coded = data.coded
     train, validation = _parts(coded, data.split, device)
-    recipe = PRESETS[settings.preset].recipes(coded.shape)[0]
+    recipe = settings.recipes(coded.shape)[0]
     batch_size = batch_size_for(len(train), recipe, settings.batch_size)
     flip = recipe.flip and _may_mirror(coded, data.split.train, settings, status)
     bf16 = recipe.mixed_precision and has_bf16(device)

@@ -23,6 +23,7 @@ from neuralfinder.data import Source
 from neuralfinder.data.doctor import report
 from neuralfinder.errors import RunFolderError, lacking
 from neuralfinder.job.answers import for_people
+from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
 from neuralfinder.job.forecast import WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
@@ -30,7 +31,8 @@ from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, in_words
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, grown, make_setup, make_whole, open_test
-from neuralfinder.job.presets import PRESETS, Settings, make_space, make_strategy
+from neuralfinder.job.presets import PRESETS
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
@@ -143,7 +145,7 @@ class _Run:
             setup = compute(executor, make_setup, data, settings, device, status)
             plan, setup = self._plan(task, setup, executor)
             status.aim, status.about = plan.search.candidates, not plan.search.fixed
-            forecast = Forecast(plan, self._space(plan), *self.preset.recipes(task.shape))
+            forecast = Forecast(plan, self._space(plan), *self.settings.recipes(task.shape))
 
             started = time.monotonic()
             with self._workers(executor, device) as (workers, slots):
@@ -236,7 +238,7 @@ class _Run:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
         rates = compute(executor, measure, setup, free, None if left is None else measuring_seconds(left))
-        limited = self.settings.limit("max_latency_ms") is not None
+        limited = self.settings.cap("max_latency_ms") is not None
         forward = compute(executor, measure_forward, setup, free) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
         training = TrainingStage(setup.batch_size, setup.flip, setup.bf16)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, check_allowed
 from neuralfinder.networks.cost import (
     Cost,
     Rates,
@@ -25,7 +25,12 @@ from neuralfinder.networks.cost import (
     slid,
 )
 from neuralfinder.networks.genome import (
+    ACTIVATIONS,
+    BORDERS,
+    INITIALISATIONS,
+    KERNELS,
     RISING,
+    STRIDES,
     AvgPool,
     Conv,
     DenseHead,
@@ -40,7 +45,7 @@ from neuralfinder.networks.genome import (
     halvings,
 )
 from neuralfinder.networks.space import Space
-from neuralfinder.types import Shape
+from neuralfinder.types import Allowed, Range, Shape
 
 ALPHABETS: dict[str, tuple[int, ...]] = {
     "2017": (16, 32, 64, 96, 128, 192, 224, 256, 512),
@@ -71,9 +76,13 @@ class ChainSpace(Space):
         classes: number of classes, 2 or more.
         filters: the filter counts a convolution may have, ascending.
         norm: whether convolutions carry batch normalisation.
-        kernels, strides, activations, groups, borders: what else a convolution may have; the usual one is that of
+        kernels: the sides that kernels of convolutions may have; the usual one here, and of what follows, is that of
             `Conv` where it is among them, else the first.
-        initialisations: the same of its first weights; empty for those of the recipe.
+        strides: the strides that convolutions may have.
+        activations: what may follow a convolution.
+        groups: the groups of channels that a convolution may have.
+        borders: `same` where zeros round the map keep its size, `valid` where there are none.
+        initialisations: first weights that a convolution may have; none for those of the recipe.
         separable: whether it may be depthwise-separable.
         longest_skip: the most genes a skip may reach back; 0 for no skips.
         pools: the pools there are, the usual one first.
@@ -84,12 +93,22 @@ class ChainSpace(Space):
             stages whose widths never shrink; `layer` - one convolution of any width and kernel. Of some chains or
             layers the one with most multiply-adds: what the caps allow is there to be used.
         pool_first: whether a network may begin with a pool.
-        max_convolutions, max_genes, max_parameters, max_macs: caps; a network beyond one is `infeasible:cap`.
+        max_convolutions: most convolutions of a network; beyond this cap and the next ones it is `infeasible:cap`.
+        max_genes: most genes of a network.
+        max_parameters: most trainable numbers of a network.
+        max_macs: most multiply-adds of a network for one sample.
         rates: speed of the machine, for `max_step_seconds`.
         max_step_seconds: cap on the predicted seconds of one training step.
         forward: speed of the machine in a forward pass of one picture, for `max_forward_seconds`.
         max_forward_seconds: cap on the predicted seconds of such a pass.
     """
+
+    ranges: ClassVar[Mapping[str, Allowed]] = {
+        "filters": Range(1), "kernels": KERNELS, "strides": STRIDES, "activations": ACTIVATIONS, "groups": Range(1),
+        "borders": BORDERS, "initialisations": INITIALISATIONS,
+        "longest_skip": Range(0, 100), "dropouts": Range(1, 99), "founders_are": ("single", "chain", "layer"),
+        "max_convolutions": Range(1), "max_genes": Range(1), "max_parameters": Range(1), "max_macs": Range(1),
+    }  # fmt: skip
 
     shape: Shape
     classes: int
@@ -118,6 +137,21 @@ class ChainSpace(Space):
     forward: Rates = Rates()
     max_forward_seconds: float = math.inf
     _alternatives: dict[Gene, Sequence[Gene]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what users may set.
+
+        Raises:
+            InputError: a value that is not in `ranges`, nothing of what a convolution needs, or filter counts that do
+                not ascend.
+        """
+        for name, allowed in self.ranges.items():
+            check_allowed(name, getattr(self, name), allowed)
+        for name in ("filters", "kernels", "strides", "activations", "groups", "borders"):
+            if not getattr(self, name):
+                raise InputError(name, given="none", expected="one or more", mend="change it, or leave it out")
+        if list(self.filters) != sorted(set(self.filters)):
+            raise InputError("filters", given=self.filters, expected="some counts, ascending", mend="sort them")
 
     @property
     def max_pools(self) -> int:

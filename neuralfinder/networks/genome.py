@@ -21,6 +21,9 @@ BORDERS = ("same", "valid")
 INITIALISATIONS = ("glorot", "he", "dirac")
 """How fresh kernels are drawn, see `Recipe.initialisation`."""
 
+KERNELS, STRIDES = (1, 3, 5, 7), (1, 2, 4)
+"""Sides of kernels, and strides of convolutions."""
+
 JOINS = ("add", "cat", "in")
 """How skips come in: added to the output, put beside it as further channels, or, side by side, as the input."""
 
@@ -283,7 +286,7 @@ def parse(text: str) -> Genome:
     return Genome(genes, parse_head(tail.strip(), text)) if arrow else Genome(genes)
 
 
-_MODIFIERS = {"k": ("kernel", (1, 3, 5, 7)), "s": ("stride", (1, 2, 4)), "g": ("groups", None)}
+_MODIFIERS = {"k": ("kernel", KERNELS), "s": ("stride", STRIDES), "g": ("groups", None)}
 """Letter before a number -> attribute of a convolution, and the numbers it may be; `None` for any from 1."""
 
 _WORDS: dict[str, tuple[str, Any]] = {

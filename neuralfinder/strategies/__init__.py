@@ -11,6 +11,7 @@ or time, and has no saved state: the same asks and tells from the same seed make
 
 from __future__ import annotations
 
+from neuralfinder.plugins import Registry
 from neuralfinder.strategies.aging_evolution import AgingEvolution
 from neuralfinder.strategies.artificial_life.evolution import ArtificialLife
 from neuralfinder.strategies.base import Strategy
@@ -21,7 +22,7 @@ from neuralfinder.strategies.metaqnn import MetaQNN
 from neuralfinder.strategies.nas_rl import NasRl
 from neuralfinder.strategies.random import Random
 
-STRATEGIES: dict[str, type[Strategy]] = {
+_OWN: dict[str, type[Strategy]] = {
     "aging-evolution": AgingEvolution,
     "artificial-life": ArtificialLife,
     "hill-climbing": HillClimbing,
@@ -31,6 +32,13 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "nas-rl": NasRl,
     "random": Random,
 }
+
+STRATEGIES = Registry(
+    "strategies",
+    _OWN,
+    lambda found: isinstance(found, type) and issubclass(found, Strategy),
+    "a class derived from strategies.Strategy",
+)
 
 __all__ = [
     "STRATEGIES",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+
+from neuralfinder.plugins import Registry
 
 MOST_VIEWS = 6
 """Views of a picture that a network may answer with at most: as it is and moved two ways, each mirrored too; see
@@ -74,6 +76,12 @@ class Recipe:
     views: bool = False
     mixed_precision: bool = True
 
+    @property
+    def in_words(self) -> str:
+        """What is not as usual, in a line."""
+        own = [entry for entry in fields(self) if entry.name != "name" and getattr(self, entry.name) != entry.default]
+        return ", ".join(f"{entry.name} {getattr(self, entry.name)}" for entry in own)
+
     def times(self, rate: float) -> Recipe:
         """The recipe with its learning rates multiplied."""
         return replace(self, learning_rate=rate * self.learning_rate, kernel_rate=rate * self.kernel_rate)
@@ -106,7 +114,7 @@ _TEXT = Recipe(
 """Found by cross-validation on questions; word dropout, label smoothing and averaged weights gained nothing there
 (docs/LOG.md)."""
 
-RECIPES: dict[str, Recipe] = {
+_OWN = {
     "fast": _FAST,
     "final": replace(_FAST, name="final", views=True),
     "text": _TEXT,
@@ -130,3 +138,5 @@ RECIPES: dict[str, Recipe] = {
         mixed_precision=False,
     ),
 }
+
+RECIPES = Registry("recipes", _OWN, lambda found: isinstance(found, Recipe), "a training.recipes.Recipe")

@@ -22,7 +22,7 @@ from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.data import Divided, source_of
 from neuralfinder.data.splits import limited, split
 from neuralfinder.errors import InputError, RunFolderError
-from neuralfinder.job.presets import Settings
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
 from neuralfinder.search.archive import candidate_row
 from neuralfinder.search.record import Record

@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
+from neuralfinder.job.factories import make_space
 from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
 from neuralfinder.job.forecast import BASELINE_SHARE, Forecast
@@ -29,7 +30,7 @@ from neuralfinder.job.plan import (
     TrainingStage,
     WorldStage,
 )
-from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace, small_network

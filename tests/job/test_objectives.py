@@ -13,8 +13,9 @@ import pytest
 from neuralfinder.cli import cli
 from neuralfinder.data import Source, from_arrays, source_of
 from neuralfinder.errors import InputError
-from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.factories import make_space
 from neuralfinder.job.run import run
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.networks.cost import Rates
 from neuralfinder.search.archive import read_archive, read_trainings

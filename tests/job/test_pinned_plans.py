@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from neuralfinder.job.factories import make_space
 from neuralfinder.job.forecast import Forecast
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage
 from neuralfinder.job.planner import batch_size_for, make_plan
-from neuralfinder.job.presets import PRESETS, Settings, make_space
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Rates
 from neuralfinder.search.archive import Archive
 from neuralfinder.seeds import Seeds
@@ -54,7 +55,7 @@ CASES: dict[str, tuple[Task, float | None, Rates, dict[str, Any]]] = {
 def plan_of(name: str) -> Plan:
     task, minutes, rates, chosen = CASES[name]
     given = Settings(minutes=minutes, **chosen)
-    recipe = PRESETS[given.preset].recipes(task.shape)[0]
+    recipe = given.recipes(task.shape)[0]
     training = TrainingStage(batch_size_for(task.train, recipe, given.batch_size))
     return make_plan(task, given, training, Speed(rates, SLOW_MACHINE), minutes and 60 * minutes - 2.5)
 
@@ -87,7 +88,7 @@ def forecasts(name: str, plan: Plan) -> dict[str, Any]:
     """What is foreseen for three networks of the space: their short and full trainings, and the finish."""
     task, minutes, rates, chosen = CASES[name]
     given = Settings(minutes=minutes, **chosen)
-    recipes = PRESETS[given.preset].recipes(task.shape)
+    recipes = given.recipes(task.shape)
     space = make_space(given, task.shape, task.classes, rates, plan.search.max_step_seconds, SLOW_MACHINE)
     archive = Archive()
     for id_, genome in enumerate(dict.fromkeys(space.founders(3, Seeds(1).stream("pins")))):

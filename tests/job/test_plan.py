@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuralfinder.errors import InputError
+from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.forecast import BASELINE_SHARE
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, WorldStage, in_words
 from neuralfinder.job.planner import SHORTEST_FINAL, batch_size_for, make_plan
-from neuralfinder.job.presets import Settings, make_space, make_strategy, read_option
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import small_network
 from neuralfinder.networks.cost import Cost, Rates
 from neuralfinder.seeds import Seeds
@@ -165,12 +166,12 @@ def test_small_data_get_small_batches(train: int, batch: int) -> None:
 @pytest.mark.parametrize(
     ("chosen", "match"),
     [
-        ({"minutes": 0}, "minutes is 0; expected more than 0, at most 1,000,000; give some minutes"),
-        ({"minutes": math.nan}, "minutes is nan"),
+        ({"minutes": 0}, "minutes is 0; expected a number more than 0, at most 1,000,000; change it"),
+        ({"minutes": math.nan}, "minutes is nan; expected a number more than 0"),
         ({"minutes": math.inf}, "minutes is inf"),
-        ({"candidates": 0}, "candidates is 0; expected a number between 1 and 10,000,000"),
-        ({"seed": -1}, "seed is -1; expected a number at least 0"),
-        ({"share": 1.5}, "share is 1.5; expected more than 0, at most 1"),
+        ({"candidates": 0}, "candidates is 0; expected a whole number between 1 and 10,000,000"),
+        ({"seed": -1}, "seed is -1; expected a whole number at least 0"),
+        ({"share": 1.5}, "share is 1.5; expected a number more than 0, at most 1"),
         ({"preset": "fats"}, "did you mean 'fast'"),
         ({"strategy": "artifical-life"}, "did you mean 'artificial-life'"),
         ({"options": {"boundry": "clip"}}, "did you mean 'boundary'"),
@@ -179,17 +180,6 @@ def test_small_data_get_small_batches(train: int, batch: int) -> None:
 def test_wrong_settings_are_refused(chosen: dict[str, object], match: str) -> None:
     with pytest.raises(InputError, match=match):
         Settings(**chosen)  # type: ignore[arg-type]
-
-
-def test_options_are_read_with_the_type_of_their_default() -> None:
-    assert read_option("boundary=clip") == ("boundary", "clip")
-    assert read_option("r_end=0.002") == ("r_end", 0.002)
-    assert read_option("pool_first=true") == ("pool_first", True)
-    assert read_option("max_parameters=270000000") == ("max_parameters", 270_000_000)
-    with pytest.raises(InputError, match="expected a int"):
-        read_option("reevaluate=often")
-    with pytest.raises(InputError, match="expected NAME=VALUE"):
-        read_option("boundary")
 
 
 def test_options_reach_strategy_and_space() -> None:

@@ -8,7 +8,7 @@ from sentences import sentences
 from neuralfinder.data import Divided
 from neuralfinder.data.texts import from_texts
 from neuralfinder.job.prepare import grown
-from neuralfinder.job.presets import Settings
+from neuralfinder.job.settings import Settings
 
 
 def test_retrainings_know_the_words_of_the_validation_part_too():

@@ -19,8 +19,8 @@ from neuralfinder.data import from_arrays, source_of
 from neuralfinder.errors import RunFolderError
 from neuralfinder.job.forecast import SAFETY
 from neuralfinder.job.interrupts import Interrupts
-from neuralfinder.job.presets import Settings
 from neuralfinder.job.run import run
+from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.networks.cost import Rates, cost
 from neuralfinder.search.archive import read_trainings

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuralfinder.errors import InputError
-from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.factories import make_space
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace, small_network
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import (

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from synthetic import made_events
 
+from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.plan import Plan
-from neuralfinder.job.presets import Settings, make_space, make_strategy
+from neuralfinder.job.settings import Settings
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.loop import Progress, replay

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from neuralfinder.errors import InputError
-from neuralfinder.job.presets import PRESETS, Settings, make_space, make_strategy
+from neuralfinder.job.factories import make_space, make_strategy
+from neuralfinder.job.presets import PRESETS
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import Seeds

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from neuralfinder.errors import CallOrderError, InputError
-from neuralfinder.job.presets import Settings, make_strategy
+from neuralfinder.job.factories import make_strategy
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.genome import PoolHead, parse
 from neuralfinder.search.archive import candidate_row

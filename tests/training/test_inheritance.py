@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuralfinder.job.presets import Settings, make_space
+from neuralfinder.job.factories import make_space
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import Conv, Genome, MaxPool, parse

@@ -27,6 +27,7 @@ from neuralfinder.comparison.references.resnet import preact_resnet, resnet, wid
 from neuralfinder.comparison.references.vgg import vgg
 from neuralfinder.errors import InputError, unknown_name
 from neuralfinder.networks.genome import PUBLISHED_BEST
+from neuralfinder.plugins import Registry
 from neuralfinder.training.build import build
 from neuralfinder.types import Shape
 
@@ -102,7 +103,12 @@ _ALL = (
     Reference("neuralfinder-2017", "best of 2017", _published_best, 2_447_242, 7.30, "NeuralFinder, 2017", 16),
 )
 
-REFERENCES: dict[str, Reference] = {reference.name: reference for reference in _ALL}
+REFERENCES = Registry(
+    "references",
+    {reference.name: reference for reference in _ALL},
+    lambda found: isinstance(found, Reference),
+    "a comparison.references.Reference",
+)
 
 
 def build_reference(name: str, shape: Shape, classes: int) -> nn.Module:

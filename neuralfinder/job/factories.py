@@ -1,0 +1,87 @@
+"""From settings to what a run searches in and by: the space and the strategy."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from typing import Any
+
+from neuralfinder.job.presets import PRESETS
+from neuralfinder.job.settings import OF_THE_PLAN, WORLD, Settings, of_strategy
+from neuralfinder.networks.chains import ALPHABETS, ChainSpace
+from neuralfinder.networks.cost import BYTES_EACH, Rates
+from neuralfinder.networks.genome import parse_gene, parse_head
+from neuralfinder.networks.space import Space
+from neuralfinder.seeds import Seeds
+from neuralfinder.strategies import STRATEGIES, ArtificialLife, Strategy
+from neuralfinder.types import Fidelity, Shape
+
+NOT_MEASURED = Rates()
+
+WEIGHTS_SHARE = 0.99
+"""Share of the file of a model that is parameters; a margin for what norms keep beside them, and for the header."""
+
+
+def make_space(
+    settings: Settings,
+    shape: Shape,
+    classes: int,
+    rates: Rates,
+    max_step_seconds: float,
+    forward: Rates = NOT_MEASURED,
+) -> ChainSpace:
+    """The space of a preset for a task, with the user's settings and caps and the plan's cap."""
+    preset = PRESETS[settings.preset]
+    chosen = {**preset.space, **(preset.text_space if shape.vocabulary else {})}
+    fields = {entry.name for entry in dataclasses.fields(ChainSpace)}
+    chosen |= {name: _built(name, value) for name, value in settings.options.items() if name in fields}
+    if (alphabet := settings.options.get("alphabet")) is not None:
+        chosen["filters"] = ALPHABETS[alphabet]
+    if megabytes := settings.cap("max_size_mb"):
+        fitting = int(WEIGHTS_SHARE * megabytes * 1e6 / BYTES_EACH)
+        chosen["max_parameters"] = min(chosen.get("max_parameters", math.inf), fitting)
+    if milliseconds := settings.cap("max_latency_ms"):
+        chosen["max_forward_seconds"] = milliseconds / 1000
+    return ChainSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, forward=forward, **chosen)
+
+
+def _built(name: str, value: Any) -> Any:
+    """A setting of the space, whose genes and heads are kept as text."""
+    if name == "head":
+        return parse_head(value, value)
+    if name == "heads":
+        return tuple(parse_head(text, text) for text in value)
+    return tuple(parse_gene(text, text) for text in value) if name == "pools" else value
+
+
+def make_strategy(
+    settings: Settings,
+    space: Space,
+    fidelity: Fidelity,
+    world_size: int,
+    rounds: int | None,
+    validation: int = 0,
+    candidates: int = 100,
+) -> Strategy:
+    """The strategy of a run.
+
+    Args:
+        settings: name and settings of the strategy.
+        space: what is legal.
+        fidelity: how much training every candidate gets.
+        world_size: side of the world.
+        rounds: of evolution, `None` without a limit.
+        validation: size of the validation part, 0 when not known.
+        candidates: trainings there is time for, about.
+    """
+    name = settings.strategy or WORLD
+    kind = STRATEGIES[name]
+    own = {setting.name for setting in of_strategy(name, kind)}
+    chosen = {option: value for option, value in settings.options.items() if option in own}
+    if kind is ArtificialLife:
+        chosen = {**PRESETS[settings.preset].life, **chosen}
+    of_the_plan = dict(zip(OF_THE_PLAN, (world_size, rounds, validation, candidates), strict=True))
+    taken = inspect.signature(kind).parameters
+    planned = {name: value for name, value in of_the_plan.items() if name in taken}
+    return kind(space, Seeds(settings.seed), fidelity, **planned, **chosen)

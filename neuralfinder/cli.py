@@ -335,9 +335,10 @@ def _listed(what: str) -> Sequence[tuple[str, ...]]:
 
             rows = [(name, recipe.in_words) for name, recipe in RECIPES.items()]
         case "genes":
-            from neuralfinder.networks.genome import GENES
+            from neuralfinder.networks.genome import GENES, LAYERS
 
             rows = [(form, meaning) for form, (_, meaning) in GENES.items()]
+            rows += [(kind.form, kind.meaning) for kind in LAYERS.foreign.values()]
         case "datasets":
             from neuralfinder.data.sources import SOURCES
 

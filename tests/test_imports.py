@@ -43,7 +43,8 @@ LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 """Modules of rooms that have torch which must load without it."""
 
 INSIDE_FUNCTIONS = {
-    "torch": "seeds estimator", "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
+    "torch": "seeds estimator testing.networks",
+    "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
     "datasets": "data.sources.hub",
 }  # fmt: skip
 """Who else may import it within a function."""

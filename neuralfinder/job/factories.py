@@ -52,7 +52,7 @@ def _built(name: str, value: Any) -> Any:
         return parse_head(value, value)
     if name == "heads":
         return tuple(parse_head(text, text) for text in value)
-    return tuple(parse_gene(text, text) for text in value) if name == "pools" else value
+    return tuple(parse_gene(text, text) for text in value) if name in ("pools", "layers") else value
 
 
 def make_strategy(

@@ -20,7 +20,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from neuralfinder.errors import InputError, check_allowed, unknown_name
-from neuralfinder.networks.genome import Pool, parse_gene, parse_head
+from neuralfinder.networks.genome import Layer, Pool, parse_gene, parse_head
 from neuralfinder.types import Allowed, Range, Shape
 
 if TYPE_CHECKING:
@@ -89,6 +89,13 @@ def _pool(given: Any) -> str:
     return str(gene)
 
 
+def _layer(given: Any) -> str:
+    gene = parse_gene(str(given), str(given))
+    if not isinstance(gene, Layer):
+        raise TypeError
+    return str(gene)
+
+
 def _head(given: Any) -> str:
     return str(parse_head(str(given), str(given)))
 
@@ -121,6 +128,7 @@ KINDS = {
     "tuple[int, ...]": _list_of(WHOLE, "whole numbers such as 1,3"),
     "tuple[str, ...]": _list_of(WORD, "words such as relu,gelu"),
     "tuple[Pool, ...]": _list_of(Kind("a pool", _pool), "pools such as M,A3"),
+    "tuple[Layer, ...]": _list_of(Kind("a gene of a package", _layer), "genes of packages such as SE4"),
     "Head": HEAD,
     "tuple[Head, ...]": _list_of(HEAD, "heads such as G,F512"),
 }

@@ -39,6 +39,7 @@ from neuralfinder.networks.genome import (
     Genome,
     Head,
     Identity,
+    Layer,
     MaxPool,
     Pool,
     PoolHead,
@@ -57,8 +58,8 @@ ALPHABETS: dict[str, tuple[int, ...]] = {
 """Filter counts. `2017` is the list of the experiment with 196 read as 192, which is what the published best uses."""
 
 
-POOL_SHARE, DROPOUT_SHARE = 0.25, 0.1
-"""Shares of new genes that are pools, and dropout."""
+POOL_SHARE, DROPOUT_SHARE, LAYER_SHARE = 0.25, 0.1, 0.1
+"""Shares of new genes that are pools, dropout, and layers of packages."""
 
 LONGEST_DRAW = 12
 """Convolutions of a random genome at most. The best of 2017 have 5 to 10; deeper ones are for evolution to grow."""
@@ -87,6 +88,7 @@ class ChainSpace(Space):
         longest_skip: the most genes a skip may reach back; 0 for no skips.
         pools: the pools there are, the usual one first.
         dropouts: the percents of dropout there are.
+        layers: genes of packages that networks may have, such as SE4.
         head: the head that networks have at first.
         heads: others that mutation may put in its place; where there are any, the head is inherited as genes are.
         founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random chains of
@@ -124,6 +126,7 @@ class ChainSpace(Space):
     longest_skip: int = 0
     pools: tuple[Pool, ...] = (MaxPool(),)
     dropouts: tuple[int, ...] = ()
+    layers: tuple[Layer, ...] = ()
     head: Head = DenseHead(512)
     heads: tuple[Head, ...] = ()
     founders_are: str = "single"
@@ -216,7 +219,7 @@ class ChainSpace(Space):
                 for name, values in self._values(gene).items()
                 for value in values
                 if value != _value(gene, name)
-            ) + tuple(pool for pool in self.pools if isinstance(gene, Pool) and pool != gene)
+            ) + tuple(other for other in self._kin(gene) if other != gene)
         return self._alternatives[gene]
 
     def other_heads(self, head: Head) -> Sequence[Head]:
@@ -225,7 +228,7 @@ class ChainSpace(Space):
 
     def neighbours(self, gene: Gene) -> Sequence[Gene]:
         """The gene with one attribute changed to the next lower or higher value; words and pools have no order."""
-        near: list[Gene] = list(self.alternatives(gene)) if isinstance(gene, Pool) else []
+        near: list[Gene] = [other for other in self._kin(gene) if other != gene]
         for name, values in self._values(gene).items():
             now = _value(gene, name)
             if isinstance(now, str):
@@ -237,6 +240,12 @@ class ChainSpace(Space):
                 ]
             near += [dataclasses.replace(gene, **_change(name, value)) for value in others if value != now]
         return near
+
+    def _kin(self, gene: Gene) -> Sequence[Gene]:
+        """The genes that may stand for this one as they are; none where its attributes change."""
+        if isinstance(gene, Pool):
+            return self.pools
+        return self.layers if isinstance(gene, Layer) and not isinstance(gene, Dropout) else ()
 
     def _values(self, gene: Gene) -> dict[str, Sequence[Any]]:
         """The values that each attribute of a gene may have here."""
@@ -272,6 +281,8 @@ class ChainSpace(Space):
             return dataclasses.replace(self._varied(self.conv(int(rng.choice(self.filters))), rng), stride=kind)
         if self.dropouts and POOL_SHARE <= draw < POOL_SHARE + DROPOUT_SHARE:
             return Dropout(int(rng.choice(self.dropouts)))
+        if self.layers and draw >= 1 - LAYER_SHARE:
+            return _one_of(self.layers, rng)
         return self._varied(self.conv(int(rng.choice(self.filters))), rng)
 
     @property
@@ -355,7 +366,8 @@ class ChainSpace(Space):
         """Depth, multiply-adds, parameters; what is unusual; and how many convolutions of what width at each map size.
 
         Widths and counts of numbers are logarithms to base 2. `(7 + 3 (max_pools + 1),)`, and one more where borders
-        may be left out, one for each kind of first weights and one for each head where there are several.
+        may be left out, one for each kind of first weights, one where there are layers of packages, and one for each
+        head where there are several.
         """
         size = self.cost(genome)
         levels: list[list[float]] = [[] for _ in range(self.max_pools + 1)]
@@ -378,6 +390,8 @@ class ChainSpace(Space):
             unusual.append(sum(gene.border == "valid" for gene in convolutions))
         if len(self.initialisations) > 1:
             unusual += [sum(gene.initialisation == kind for gene in convolutions) for kind in self.initialisations]
+        if self.layers:
+            unusual.append(sum(gene in self.layers for gene in genome.genes))
         if self.heads:
             unusual += [float(genome.head == head) for head in dict.fromkeys((self.head, *self.heads))]
         return np.array([*whole, *unusual, *np.ravel(widths)], dtype=float)
@@ -403,7 +417,7 @@ class ChainSpace(Space):
         genome when 1,000 draws meet no legal one.
         """
         halving: list[Pool | int] = [*(pool for pool in self.pools if halvings(pool)), *self._strides]
-        keeping = [*map(Dropout, self.dropouts), *(pool for pool in self.pools if not halvings(pool))]
+        keeping = [*map(Dropout, self.dropouts), *self.layers, *(pool for pool in self.pools if not halvings(pool))]
         for _ in range(1000):
             length = int(rng.integers(1, min(LONGEST_DRAW, self.max_convolutions) + 1))
             genes: list[Gene] = [self._varied(self.conv(int(f)), rng) for f in rng.choice(self.filters, length)]
@@ -498,6 +512,8 @@ def _keeps_or_halves(gene: Gene) -> bool:
             return border == "same"
         case MaxPool(size, stride) | AvgPool(size, stride):
             return size == 3 or size == stride == 2
+        case Layer():
+            return isinstance(gene, Dropout)
     return True
 
 

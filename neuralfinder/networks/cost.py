@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neuralfinder.networks.genome import AvgPool, Conv, Genome, Head, Identity, MaxPool, Pool, PoolHead
+from neuralfinder.networks.genome import AvgPool, Conv, Genome, Head, Identity, Layer, MaxPool, Pool, PoolHead
 from neuralfinder.types import Shape
 
 BYTES_EACH = 4
@@ -140,6 +140,8 @@ def shapes(genome: Genome, shape: Shape) -> list[Shape]:
             case MaxPool(size, stride) | AvgPool(size, stride):
                 height = 1 if picture.line else slid(shape.height, size, stride, pool_padding(gene))
                 shape = Shape(shape.channels, height, slid(shape.width, size, stride, pool_padding(gene)))
+            case Layer():
+                shape = gene.shape_after(shape)
         after.append(shape)
     return after
 
@@ -178,6 +180,8 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
                 normed = maps[place + 1] if pools_at_once(genome, place) else after
                 activations += 2 * gene.filters * normed.height * normed.width
                 layers += 1
+        if isinstance(gene, Layer):
+            macs += gene.macs(before)
         for source in skip_sources(genome, place):  # pooled to this size, then added or copied: two reads, one write
             other = maps[source] if source >= 0 else shape
             activations += other.channels * other.height * other.width + written
@@ -197,12 +201,15 @@ def layer_parameters(genome: Genome, shape: Shape, classes: int) -> list[int]:
 def _parameters(genome: Genome, maps: Sequence[Shape], shape: Shape, sizes: Sequence[int]) -> list[int]:
     counts = []
     for place, gene in enumerate(genome.genes):
-        wide = inputs(genome, place, maps, shape).channels
+        before = inputs(genome, place, maps, shape)
+        wide = before.channels
         match gene:
             case Conv(filters, norm):
                 counts.append(sum(_kernel_weights(gene, wide, shape.line)) + filters * (2 if norm else 1))
             case Identity(norm=True):
                 counts.append(2 * wide)
+            case Layer():
+                counts.append(gene.parameters(before))
             case _:
                 counts.append(0)
     return [*counts, sum(wide * outputs + outputs for wide, outputs in itertools.pairwise(sizes))]

@@ -56,6 +56,10 @@ _SEED_KINDS: dict[str, tuple[type[Gene], dict[str, str]]] = {
 """Names in the tuples of 2017, and the names of attributes that differ there: Keras 1's, where it had them."""
 
 
+LAYER = "layer"
+"""Name of a gene that a package brings: its text says all."""
+
+
 def _attributes(gene: Gene) -> dict[str, Any]:
     """The first attribute, and all others that are not as usual."""
     first, *others = dataclasses.fields(gene)
@@ -82,7 +86,10 @@ def _gene_of(kind: type[Gene], attributes: Mapping[str, Any], where: object) -> 
 def to_json(genome: Genome) -> dict[str, Any]:
     """The JSON form: plain dictionaries, lists, strings and numbers."""
     names = {kind: name for name, kind in _KINDS.items()}
-    genes = [{"kind": names[type(gene)], **_attributes(gene)} for gene in genome.genes]
+    genes = [
+        {"kind": names[type(gene)], **_attributes(gene)} if type(gene) in names else {"kind": LAYER, "text": str(gene)}
+        for gene in genome.genes
+    ]
     match genome.head:
         case DenseHead(units, second):
             return {"genes": genes, "head": {"kind": "dense", "units": units, **({"second": second} if second else {})}}
@@ -97,8 +104,11 @@ def from_json(form: Mapping[str, Any]) -> Genome:
     Raises:
         InputError: a gene or head of unknown kind.
     """
-    genes = []
+    genes: list[Gene] = []
     for gene in form["genes"]:
+        if gene.get("kind") == LAYER and isinstance(text := gene.get("text"), str):
+            genes.append(parse_gene(text, text))
+            continue
         kind = _KINDS.get(gene.get("kind"))
         if kind is None:
             raise InputError("gene", given=gene, expected=f"a kind of {', '.join(_KINDS)}", mend="see forms.py")
@@ -133,6 +143,9 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
     names = {kind: (name, renamed) for name, (kind, renamed) in _SEED_KINDS.items()}
     layers: list[tuple[str, list[tuple[str, Any]]]] = []
     for gene in genome.genes:
+        if type(gene) not in names:
+            layers.append((LAYER, [("text", str(gene))]))
+            continue
         name_there, renamed = names[type(gene)]
         layers.append((name_there, [(renamed.get(k, k), value) for k, value in _attributes(gene).items()]))
     if genome.head != PUBLISHED_HEAD:
@@ -157,6 +170,8 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
         given: dict[str, Any] = dict(pairs)
         if kind == "head" and isinstance(given.get("text"), str):
             head = parse_head(given["text"], given["text"])
+        elif kind == LAYER and isinstance(given.get("text"), str):
+            genes.append(parse_gene(given["text"], given["text"]))
         elif kind in _SEED_KINDS:
             type_, renamed = _SEED_KINDS[kind]
             back = {there: here for here, there in renamed.items()}

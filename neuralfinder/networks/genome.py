@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from neuralfinder.errors import InputError
+from neuralfinder.plugins import Registry
+from neuralfinder.types import Shape
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ACTIVATIONS = ("relu", "leaky", "elu", "gelu", "silu", "tanh", "sigmoid", "linear")
 """What may follow a convolution; `linear` is nothing."""
@@ -145,11 +151,62 @@ USUAL_STRIDES = {2: 2, 3: 2, 5: 3}
 """Sides of pools, and the stride of each that is not written: 5x5 at stride 3 is MetaQNN's."""
 
 
+class Layer(ABC):
+    """A gene that needs to know of nothing but the map that comes in: what packages bring, and our own of that kind.
+
+    A subclass is a frozen dataclass with an entry point in the group `neuralfinder.genes`; `testing.GeneContract` is
+    what it has to keep. Its text, `str(gene)`, is one word without `>` and comma, says all of it, and is read as
+    nothing else. A space has such genes where its setting `layers` names them.
+
+    Attributes:
+        form: how its text is written, for `neuralfinder list genes`.
+        meaning: what it does, in a line.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+    form: ClassVar[str]
+    meaning: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def read(cls, word: str) -> Layer | None:
+        """The gene whose text a word is, `None` for the text of another kind."""
+
+    def shape_after(self, before: Shape) -> Shape:
+        """The shape of what comes out; of a line, whose height is 1, a line again. A side of 0 is not legal."""
+        return before
+
+    def parameters(self, before: Shape) -> int:
+        """Trainable numbers, where a map of this shape comes in."""
+        return 0
+
+    def macs(self, before: Shape) -> int:
+        """Multiply-adds for one sample."""
+        return 0
+
+    def module(self, before: Shape) -> nn.Module:
+        """What is trained: maps `(n, *before)` -> maps `(n, *shape_after)`; only here is torch imported.
+
+        A bare convolution or dense layer gets the first weights of the recipe; what is within a module keeps its own.
+        """
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
-class Dropout:
+class Dropout(Layer):
     """Each number is left out with a probability of so many percent while training."""
 
     percent: int = 25
+
+    form: ClassVar[str] = "D<percent>"
+    meaning: ClassVar[str] = "dropout"
+
+    @classmethod
+    def read(cls, word: str) -> Dropout | None:
+        """`D1` to `D99`."""
+        found = re.fullmatch(r"D([1-9]\d?)", word)
+        return cls(int(found[1])) if found else None
 
     def __str__(self) -> str:
         return f"D{self.percent}"
@@ -198,7 +255,7 @@ class PoolHead:
 
 
 Pool = MaxPool | AvgPool
-Gene = Conv | Identity | Pool | Dropout | Choice
+Gene = Conv | Identity | Pool | Choice | Layer
 Head = DenseHead | PoolHead
 
 GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
@@ -212,7 +269,7 @@ GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
     "I": (Identity, "nothing; .bn .relu .add<k> and so on as for a convolution"),
     "M": (MaxPool, "2x2 max-pooling, stride 2; M3 of 3x3, M5 of 5x5 with stride 3; .s1 and so on other strides"),
     "A": (AvgPool, "2x2 mean-pooling, stride 2; A3 of 3x3; .s1 and so on other strides"),
-    "D<percent>": (Dropout, "dropout"),
+    Dropout.form: (Dropout, Dropout.meaning),
     "<value>": (Choice, "operation of a tabular benchmark by its number; cannot be built"),
     "> F<units>": (
         DenseHead,
@@ -220,7 +277,15 @@ GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
     ),
     "> G": (PoolHead, "head: mean over the map, classes; GM the maximum, .d50 dropout before the classes"),
 }
-"""Text form -> (type, meaning): what `neuralfinder list genes` shows."""
+"""Text form -> (type, meaning): what `neuralfinder list genes` shows, beside those of packages."""
+
+LAYERS = Registry(
+    "genes",
+    {"dropout": Dropout},
+    lambda found: isinstance(found, type) and issubclass(found, Layer),
+    "a class derived from networks.genome.Layer",
+)
+"""Kinds of genes that know of nothing but the map that comes in."""
 
 PUBLISHED_HEAD = DenseHead(512)
 """What 2017 ended with, and a text that names no head."""
@@ -318,11 +383,14 @@ def parse_gene(word: str, text: str) -> Gene:
         return Conv(int(found[1]), **attributes)
     elif name == "I" and attributes.keys() <= {entry.name for entry in dataclasses.fields(Identity)}:
         return Identity(**attributes)
-    elif found := re.fullmatch(r"D([1-9]\d?)", word):
-        return Dropout(int(found[1]))
     elif re.fullmatch(r"0|[1-9]\d*", word):
         return Choice(int(word))
-    raise InputError(f"gene in {text!r}", given=repr(word), expected=EXPECTED, mend="as in 'C32 C64 M > G'")
+    elif layer := next((read for kind in LAYERS.values() if (read := kind.read(word))), None):
+        return layer
+    raise InputError(
+        f"gene in {text!r}", given=repr(word), expected=EXPECTED,
+        mend="install the package that it is of, or write it as in 'C32 C64 M > G'",
+    )  # fmt: skip
 
 
 def _parse_modifier(word: str) -> dict[str, Any] | None:

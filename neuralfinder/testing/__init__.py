@@ -1,6 +1,7 @@
 """For writers of plug-ins: contract suites, and a toy task.
 
     contracts   suites of tests that every strategy, space and executor must pass: a subclass supplies `make`
+    networks    the same for genes and reference networks
     sources     the same for sources of data
     toy         a task with a known optimum, for strategies without training
 
@@ -12,6 +13,7 @@ A strategy of your own is tested by a few lines::
 """
 
 from neuralfinder.testing.contracts import ExecutorContract, SpaceContract, StrategyContract
+from neuralfinder.testing.networks import GeneContract, ReferenceContract
 from neuralfinder.testing.sources import SourceContract
 from neuralfinder.testing.toy import TOY, Answer, ToyTask, drive, solve
 
@@ -19,6 +21,8 @@ __all__ = [
     "TOY",
     "Answer",
     "ExecutorContract",
+    "GeneContract",
+    "ReferenceContract",
     "SourceContract",
     "SpaceContract",
     "StrategyContract",

@@ -29,6 +29,7 @@ from neuralfinder.networks.genome import (
     Dropout,
     Genome,
     Identity,
+    Layer,
     MaxPool,
     Pool,
     PoolHead,
@@ -160,8 +161,8 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
                 layers |= _ending(place, gene)
             case MaxPool() | AvgPool() if not pools_at_once(genome, place - 1):
                 layers[f"{place}_pool"] = _pool(gene, shape.line)
-            case Dropout(percent):
-                layers[f"{place}_dropout"] = nn.Dropout(percent / 100)
+            case Layer():
+                layers |= _layer(place, gene, before)
             case Choice():
                 raise InputError(
                     "genome", given=genome.key, expected="layers", mend="a tabular benchmark's network cannot be built"
@@ -205,6 +206,13 @@ def _ending(place: int, gene: Conv | Identity) -> dict[str, nn.Module]:
             setattr(layer, "inplace", False)  # noqa: B010 - torch's stubs know no such name; the input is another's output
         layers[f"{place}_{gene.activation}"] = layer
     return layers
+
+
+def _layer(place: int, gene: Layer, before: Shape) -> dict[str, nn.Module]:
+    """What a gene makes that knows of nothing but the map before it."""
+    if isinstance(gene, Dropout):
+        return {f"{place}_dropout": nn.Dropout(gene.percent / 100)}
+    return {f"{place}_layer": gene.module(before)}
 
 
 def _pool(gene: Pool, line: bool) -> nn.Module:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from neuralfinder.networks.cost import inputs, shapes
-from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity
+from neuralfinder.networks.genome import Conv, DenseHead, Gene, Genome, Identity, Layer
 from neuralfinder.training.build import WORDS
 from neuralfinder.types import Shape
 
@@ -128,11 +128,8 @@ def inherit(network: nn.Module, child: Genome, parents: Sequence[Parent], shape:
     first = True
     for i, gene in enumerate(child.genes):
         match = matches[i]
-        if match and isinstance(gene, Conv | Identity):
-            # new channels keep scale 1 and shift 0 of a fresh normalisation, and nobody listens to them yet
-            for name in ("conv.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
-                if (source := parents[match[0]].state.get(f"{match[1]}_{name}")) is not None:
-                    _fill_vector(network.state_dict().get(f"{i}_{name}"), source)
+        if match:
+            _fill_beside_kernels(network, i, gene, parents[match[0]].state, match[1])
         if not isinstance(gene, Conv):
             continue
         if match:
@@ -164,6 +161,17 @@ def _pass_on(network: nn.Module, place: int) -> None:
             nn.init.dirac_(layer.weight, groups=layer.groups)
         elif isinstance(layer, nn.Conv2d) and layer.groups == 1:
             nn.init.dirac_(layer.weight[: layer.in_channels])
+
+
+def _fill_beside_kernels(network: nn.Module, place: int, gene: Gene, state: State, there: int) -> None:
+    """Copy what does not depend on which channels come in: biases and normalisation, or all of a layer of a package."""
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.split("_")[0] == str(place)}
+    for name, tensor in own.items():
+        source = state.get(f"{there}_{name.partition('_')[2]}")
+        if isinstance(gene, Layer) and source is not None and source.shape == tensor.shape:
+            tensor.copy_(source)
+        elif isinstance(gene, Conv | Identity) and source is not None and tensor.ndim == 1:
+            _fill_vector(tensor, source)  # new channels keep fresh ones, and nobody listens to them yet
 
 
 def _fill(weight: Tensor, source: Tensor, *, follows: bool) -> None:

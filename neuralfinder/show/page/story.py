@@ -9,7 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 from neuralfinder.networks.cost import layer_parameters, shapes
-from neuralfinder.networks.genome import AvgPool, Conv, Dropout, Gene, Genome, Identity, MaxPool, parse
+from neuralfinder.networks.genome import AvgPool, Conv, Dropout, Gene, Genome, Identity, Layer, MaxPool, parse
 from neuralfinder.search.archive import plain_result, read_trainings
 from neuralfinder.show.lineage import account, line_of
 from neuralfinder.types import Event, Shape
@@ -217,6 +217,8 @@ def _layer(gene: Gene) -> list[Any]:
             return ["dropout", 0, str(gene), []]
         case MaxPool() | AvgPool():
             return ["pool", 0, str(gene), []]
+        case Layer():
+            return ["layer", 0, str(gene), []]
         case _:
             return ["choice", 0, str(gene), []]
 

@@ -62,7 +62,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             where data are few.
         retrain: retrainings of the winner on all but the test part, reported beside it; a whole number between 0 and
             10,000. Not given: the preset's.
-        max_parameters: most trainable numbers of a network; a whole number at least 1. Not given: the preset's.
+        max_parameters: most trainable numbers of a network; a whole number at least 1. Not given: the preset's,
+            30000000 where it has none.
         max_size_mb: most megabytes of a network's weights; a number more than 0. Not given: no such cap.
         max_latency_ms: most milliseconds in which a network answers about one sample on this device; a number more
             than 0. Not given: no such cap.

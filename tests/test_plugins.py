@@ -116,8 +116,9 @@ def run(example, *arguments):
 
 @pytest.mark.thorough
 def test_the_example_is_listed(example):
-    lists = {what: run(example, "-m", "neuralfinder", "list", what) for what in ("strategies", "genes", "references",
-                                                                                "recipes", "settings")}  # fmt: skip
+    names = ("strategies", "genes", "references", "recipes", "datasets", "settings")
+    lists = {what: run(example, "-m", "neuralfinder", "list", what) for what in names}
+    assert "stripes:SIDE" in lists["datasets"]
     assert "tabu-search            Walks from network to network and remembers where it was." in lists["strategies"]
     assert "SE<reduction>" in lists["genes"]
     assert "squeezed-cnn" in lists["references"]
@@ -140,9 +141,10 @@ def test_the_example_keeps_the_contracts(example):
 @pytest.mark.timeout(600)
 def test_a_search_with_all_that_the_example_brings(example):
     home, _ = example
-    settings = ["--candidates", 12, "--epochs", 1, "--final-epochs", 1, "--finalists", 1, "--seed", 1, "--strategy",
-                "tabu-search", "--set", "layers=SE4,SE8", "--set", "tenure=5", "--set", "recipe=brief"]  # fmt: skip
-    run(example, "-m", "neuralfinder", "search", *settings, "--run", home / "run", "--quiet")
+    settings = {"layers": "SE4,SE8", "filters": "8,16", "max_convolutions": 2, "tenure": 5, "recipe": "brief"}
+    options = ["--candidates", 12, "--epochs", 1, "--final-epochs", 1, "--finalists", 1, "--seed", 7, "--quiet",
+               "--strategy", "tabu-search", *(f"--set={name}={value}" for name, value in settings.items())]  # fmt: skip
+    run(example, "-m", "neuralfinder", "search", "stripes:8", *options, "--run", home / "run")
     result = json.loads((home / "run" / "result.json").read_text("utf-8"))
     assert (result["strategy"], result["candidates"]["trained"]) == ("tabu-search", 12)
     assert result["candidates"]["failed"] == 0

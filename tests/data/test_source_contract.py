@@ -241,7 +241,7 @@ class Noise(Source):
 class TestABroughtSource(SourceContract):
     @pytest.fixture(autouse=True)
     def _registered(self, monkeypatch):
-        monkeypatch.setitem(SOURCES, "noise", Noise)
+        monkeypatch.setitem(SOURCES.own, "noise", Noise)
 
     def make(self, folder, other=False):
         return source_of("noise:1" if other else "noise:0", side=6)
@@ -285,7 +285,7 @@ class Fresh(Noise):
     ],
 )
 def test_the_contract_finds_a_bad_source(bad, test, tmp_path, monkeypatch):
-    monkeypatch.setitem(SOURCES, "noise", bad)
+    monkeypatch.setitem(SOURCES.own, "noise", bad)
 
     class Suite(SourceContract):
         def make(self, folder, other=False):

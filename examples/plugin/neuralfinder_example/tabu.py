@@ -53,7 +53,7 @@ class TabuSearch(Strategy):
 
     def _learn(self, proposal: Proposal, result: Result) -> None:
         self._out -= 1
-        self._scored.append((result.score or 0.0, proposal.genome))
+        self._scored.append((result.worth, proposal.genome))
 
     def _step(self) -> None:
         """Go to the best of the neighbours, and propose those of the new place."""

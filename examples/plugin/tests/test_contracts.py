@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from neuralfinder_example.reference import SQUEEZED_CNN
 from neuralfinder_example.squeeze import Squeeze
+from neuralfinder_example.stripes import Stripes
 from neuralfinder_example.tabu import TabuSearch
 
 from neuralfinder.comparison.references import Reference
+from neuralfinder.data import Source
 from neuralfinder.networks.genome import Layer
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
@@ -18,6 +21,7 @@ from neuralfinder.testing import (
     TOY,
     GeneContract,
     ReferenceContract,
+    SourceContract,
     SpaceContract,
     StrategyContract,
 )
@@ -38,6 +42,11 @@ class TestSqueeze(GeneContract):
 class TestSpaceWithSqueeze(SpaceContract):
     def make(self) -> Space:
         return dataclasses.replace(TOY.space, layers=(Squeeze(4), Squeeze(8)))
+
+
+class TestStripes(SourceContract):
+    def make(self, folder: Path, other: bool = False) -> Source:
+        return Stripes("stripes:9" if other else "stripes:8")
 
 
 class TestReference(ReferenceContract):

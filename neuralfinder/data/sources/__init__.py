@@ -16,9 +16,16 @@ from neuralfinder.data.sources.in_memory import InMemory
 from neuralfinder.data.sources.table import Table
 from neuralfinder.data.tables import SUFFIXES
 from neuralfinder.errors import InputError, unknown_name
+from neuralfinder.plugins import Registry
 
-SOURCES: dict[str, type[Source]] = {source.kind: source for source in (Bundled, Hub, Folder, npz.Npz, Table, InMemory)}
-"""By kind, in the order in which they are asked whether they take what a user names: the last takes all objects."""
+SOURCES = Registry(
+    "sources",
+    {source.kind: source for source in (Bundled, Hub, Folder, npz.Npz, Table, InMemory)},
+    lambda found: isinstance(found, type) and issubclass(found, Source),
+    "a class derived from data.Source",
+)
+"""By kind, in the order in which they are asked whether they take what a user names: `InMemory` takes all but names and
+paths, so sources of packages, which are asked last and whose entry point has the name of their `kind`, take such."""
 
 USES = {
     "test": "no test part, for it has its own or a fifth of it becomes it",

@@ -99,6 +99,7 @@ def _levels(pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
 def picture(counts: Mapping[tuple[str, str], int]) -> str:
     """The picture as SVG."""
     levels = _levels(counts)
+    levels[FACES] = 1 + max(levels[room] for room in COLUMNS)
     highest = max(levels.values())
     width = 2 * EDGE + BOX[0] + max(COLUMNS.values()) * (BOX[0] + GAP)
     height = 2 * EDGE + highest * ROW + BAR + 26
@@ -172,8 +173,9 @@ def _arrow(places: Mapping[str, Box], counts: Mapping[tuple[str, str], int], upp
     head = 4 + 1.6 * width
     y0, y1 = start.y + start.height, end.y - 2 * head + 2
     bend = (y1 - y0) / 2
+    curve = f"M{x0:.0f},{y0:.0f} C{x0:.0f},{y0 + bend:.0f} {x1:.0f},{y1 - bend:.0f} {x1:.0f},{y1:.0f}"
     return (
-        f'<path d="M{x0:.0f},{y0:.0f} C{x0:.0f},{y0 + bend:.0f} {x1:.0f},{y1 - bend:.0f} {x1:.0f},{y1:.0f}" '
+        f'<path data-arrow="{upper} {lower}" d="{curve}" '
         f'fill="none" stroke="{ink}" stroke-opacity="0.75" stroke-width="{width}"/>'
         f'<path d="M{x1 - head:.1f},{y1:.1f} h{2 * head:.1f} L{x1:.1f},{end.y:.1f} Z" fill="{ink}"/>'
     )

@@ -8,6 +8,15 @@ import architecture
 from test_imports import GROUND, ROOMS
 
 
+def test_the_picture_shows_the_arrows_as_they_are():
+    """How broad they are may lag behind."""
+    drawn = re.findall(r'data-arrow="(\w+) (\w+)"', architecture.PICTURE.read_text(encoding="utf-8"))
+    pairs = {
+        pair for pair in architecture.arrows() if architecture.FACES not in pair and architecture.GROUND not in pair
+    }
+    assert set(drawn) == pairs, "run `python docs/architecture.py`, and look at it"
+
+
 def test_every_room_and_every_arrow_is_drawn():
     counts = {("job", "networks"): 2, ("job", "data"): 12, ("show", "job"): 1}
     counts |= {(room, architecture.GROUND): 1 for room in ROOMS}

@@ -139,7 +139,7 @@ def check(source: Source, form: str) -> None:
 
 @cli.command()
 @click.argument("data")
-@click.option("--methods", required=True, metavar="A,B,...", help="Names from `list strategies` and `list references`.")
+@click.option("--methods", required=True, metavar="A,B,...", help="From `list methods`; genomes too.")
 @click.option(
     "--minutes", type=float, default=5.0, show_default=True, help="Wall-clock budget of each method and seed."
 )
@@ -158,7 +158,9 @@ def compare(
     folder: Path | None,
     **chosen: Any,
 ) -> None:
-    """Run strategies and hand-made networks on DATA under the same budget, and say which differences are real.
+    """Run strategies and networks by hand on DATA under the same budget, and say which differences are real.
+
+    A network by hand is one of the literature, a rule of thumb, or any genome such as "C32.bn M C64.bn > G".
 
     The same command again goes on; more seeds or methods are added to what the folder has.
     """
@@ -302,7 +304,7 @@ def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, i
         click.echo(report.as_table(columns, lines, left=(0, 1)))
 
 
-LISTS = ("strategies", "references", "presets", "recipes", "genes", "datasets", "settings")
+LISTS = ("strategies", "references", "methods", "presets", "recipes", "genes", "datasets", "settings")
 
 
 @cli.command("list")
@@ -326,6 +328,11 @@ def _listed(what: str) -> Sequence[tuple[str, ...]]:
             from neuralfinder.comparison.references import REFERENCES  # needs torch, which takes a moment to load
 
             rows = [(name, reference.summary) for name, reference in REFERENCES.items()]
+        case "methods":
+            from neuralfinder.comparison.rules import RULES
+
+            rows = [*_listed("strategies"), *((name, rule.summary) for name, rule in RULES.items())]
+            rows += [*_listed("references"), ("a genome", "such as C32.bn M C64.bn > G; see list genes")]
         case "presets":
             from neuralfinder.job.presets import PRESETS
 

@@ -1,31 +1,42 @@
-"""A hand-made network trained as finalists are, within the same minutes."""
+"""A network by hand, by rule or by its genome, trained as finalists are, within the same minutes."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.comparison.references import REFERENCES, build_reference
+from neuralfinder.comparison.rules import RULES, Terms
 from neuralfinder.data import Divided
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
+from neuralfinder.job.factories import NOT_MEASURED, make_space
 from neuralfinder.job.figures import judged, with_views
 from neuralfinder.job.forecast import SAFETY, WRITING_SECONDS, epochs_within, measuring_seconds, views_fit
-from neuralfinder.job.prepare import make_setup, open_test
-from neuralfinder.job.settings import Settings
+from neuralfinder.job.plan import Task
+from neuralfinder.job.prepare import grown, make_setup, make_whole, open_test
+from neuralfinder.job.settings import DEFAULT_MINUTES, Settings
 from neuralfinder.job.status import Status
+from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.cost import Rates, cost, shapes
+from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds, torch_seed
+from neuralfinder.training.build import build
 from neuralfinder.training.clock import Clock, steps_in_all
-from neuralfinder.training.machine import find_device, keep_memory
+from neuralfinder.training.machine import find_device, keep_memory, measure
+from neuralfinder.training.memory import check_memory
 from neuralfinder.training.model import Predictor
-from neuralfinder.training.recipes import MOST_VIEWS
+from neuralfinder.training.recipes import MOST_VIEWS, Recipe
 from neuralfinder.training.train import EVALUATION_BATCH, Diverged, Setup, forward_seconds, step_seconds, train
 from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
@@ -48,65 +59,174 @@ class Enlarged(nn.Module):
         return logits
 
 
-def measure_reference(name: str, data: Divided, settings: Settings) -> dict[str, Any]:
-    """Train the hand-made network `name` for the settings' minutes, from now, and test it.
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What one network is trained and tested with.
+
+    Attributes:
+        data: divided as for a search with this seed.
+        settings: minutes, preset and seed.
+        setup: of full trainings; its clock ends everything.
+        device: where the test part goes.
+        began: when the minutes began, in seconds of `time.monotonic`.
+    """
+
+    data: Divided
+    settings: Settings
+    setup: Setup
+    device: torch.device
+    began: float
+
+    @classmethod
+    def of(cls, data: Divided, settings: Settings) -> Bench:
+        """The minutes of the settings begin now."""
+        began = time.monotonic()
+        data, device = grown(data, settings), find_device(settings.device)
+        setup = make_setup(data, settings, device, Status())
+        recipe = settings.recipes(data.coded.shape)[1]
+        clock = Clock(began + 60 * (settings.minutes or DEFAULT_MINUTES) - WRITING_SECONDS)
+        return cls(data, settings, dataclasses.replace(setup, recipe=recipe, clock=clock), device, began)
+
+    @property
+    def task(self) -> Task:
+        """What plans and rules know of the data."""
+        parts, coded = self.data.split, self.data.coded
+        counts = len(parts.train), len(parts.validation), len(parts.test)
+        return Task(*counts, coded.shape, len(coded.classes))
+
+    def rates(self, recipe: Recipe) -> Rates:
+        """How fast this machine trains with this recipe."""
+        space, setup = self.space(), dataclasses.replace(self.setup, recipe=recipe)
+        return measure(setup, space, measuring_seconds(self.setup.clock.left()))
+
+    def space(self, rates: Rates = NOT_MEASURED, max_step_seconds: float = math.inf) -> ChainSpace:
+        """The space of the preset for these data."""
+        return make_space(self.settings, self.task.shape, self.task.classes, rates, max_step_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A network to be trained.
+
+    Attributes:
+        build: shape of a sample -> network.
+        genome: what it is made of, where it has one.
+        enlarged: the side that pictures are scaled up to, `None` for as they are.
+    """
+
+    build: Callable[[Shape], nn.Module]
+    genome: Genome | None = None
+    enlarged: int | None = None
+
+
+def measure_by_hand(method: str, data: Divided, settings: Settings) -> dict[str, Any]:
+    """Train one network for the settings' minutes, from now, and test it.
 
     The data are divided as for a search with this seed; the recipe is that of finalists. The number of epochs follows
     from the time, less what testing takes, and is at most that of finalists. A network that diverges, or knows no more
     than the commonest class after a quarter or half of its training, begins again at a lower rate.
 
+    Args:
+        method: name of a hand-made network or a rule of thumb, or a genome.
+        data: loaded and divided.
+        settings: minutes, preset and whatever else all methods share.
+
     Returns:
-        Figures as in a search's `result.json`: accuracies, `parameters`, `epochs`, `seconds`, `improvements`, and
-        `enlarged`, the side that pictures were scaled up to, or `None`.
+        Figures as in a search's `result.json`: accuracies, `parameters`, `epochs`, `seconds`, `improvements`, the
+        `genome` where there is one, and `enlarged`, the side that pictures were scaled up to, or `None`.
 
     Raises:
-        NothingTrainedError: it does not learn at any of the rates.
+        InputError: it cannot take such data.
+        NothingTrainedError: it does not learn at any of the rates, or does not fit into memory.
     """
     keep_memory()
     with in_process() as executor:
-        return compute(executor, _measure, name, data, settings)
+        return compute(executor, _measure, method, data, settings)
 
 
-def _measure(name: str, data: Divided, settings: Settings) -> dict[str, Any]:
-    started = time.monotonic()
-    pictures, parts = data.coded, data.split
-    if pictures.is_text:
-        raise InputError(name, given="used on texts", expected="pictures", mend="compare strategies on texts")
-    device = find_device(settings.device)
-    setup = make_setup(data, settings, device, Status())
-    deadline = started + 60 * (settings.minutes or 1.0) - WRITING_SECONDS
-    recipe = settings.recipes(pictures.shape)[1]
-    setup = dataclasses.replace(setup, recipe=recipe, clock=Clock(deadline))
-    smallest = REFERENCES[name].smallest
-    small = min(pictures.shape.height, pictures.shape.width) < smallest
-    build = partial(_build, name, pictures.shape, len(pictures.classes), smallest if small else None)
+def _measure(method: str, data: Divided, settings: Settings) -> dict[str, Any]:
+    bench = Bench.of(data, settings)
+    return train_and_test(method, _blueprint(method, bench), bench)
+
+
+def _blueprint(method: str, bench: Bench) -> Blueprint:
+    shape, classes = bench.task.shape, bench.task.classes
+    if method in REFERENCES:
+        if shape.vocabulary:
+            raise InputError(
+                method,
+                given="used on texts",
+                expected="pictures",
+                mend="compare strategies, rules and genomes on texts",
+            )
+        smallest = REFERENCES[method].smallest
+        side = smallest if min(shape.height, shape.width) < smallest else None
+        return Blueprint(partial(_build, method, classes, side), enlarged=side)
+    return of_genome(_by_rule(method, bench) if method in RULES else parse(method), bench)
+
+
+def _by_rule(method: str, bench: Bench) -> Genome:
+    recipe = bench.setup.recipe
+    rates = bench.rates(recipe)
+    left = bench.setup.clock.left()
+    terms = Terms(bench.task, bench.space(), recipe, bench.setup.batch_size, rates, left)
+    return RULES[method].genome(terms)
+
+
+def of_genome(genome: Genome, bench: Bench) -> Blueprint:
+    """A genome as it is trained.
+
+    Raises:
+        InputError: nothing is left of the samples on their way through it.
+        NothingTrainedError: there is less memory than training needs.
+    """
+    shape, classes = bench.task.shape, bench.task.classes
+    if any(min(after.height, after.width) < 1 for after in shapes(genome, shape)):
+        raise InputError(
+            genome.key, given=f"used on samples of {shape}", expected="fewer pools, strides or kernels without border",
+            mend="leave some out",
+        )  # fmt: skip
+    try:
+        check_memory(cost(genome, shape, classes), bench.setup.batch_size, bench.device)
+    except MemoryError as error:
+        raise NothingTrainedError(f"{genome.key}: {error}") from error
+    usual = bench.setup.recipe.initialisation
+    return Blueprint(lambda shape: build(genome, shape, classes, usual), genome)
+
+
+def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str, Any]:
+    """Train one network for the time that the bench has left, and test it: see `measure_by_hand`."""
+    setup, parts, data = bench.setup, bench.data.split, bench.data
+    recipe, seed = setup.recipe, Seeds(bench.settings.seed).number("reference", method)
     looks = len(parts.validation) + len(parts.test)
     for rate in (1.0, *SLOWER):
         slower = dataclasses.replace(setup, recipe=recipe.times(rate))
         try:
-            figures = _train(build, slower, looks, Seeds(settings.seed).number("reference", name))
+            figures = _train(blueprint.build, slower, looks, seed, data)
         except Diverged:
             continue
         if figures:
             break
     else:
-        raise NothingTrainedError(f"{name} is at chance after a quarter of its training, at three learning rates")
-    predictor, epochs, improvements, views = figures
+        raise NothingTrainedError(f"{method} is at chance after a quarter of its training, at three learning rates")
+    predictor, whole, epochs, improvements, views = figures
     predictor, validation = with_views(setup, predictor, views)
-    test = open_test(data, device, whole=False)
+    test = open_test(data, bench.device, whole=whole is not None)
+    predictor = predictor if whole is None else whole
     return {
         **judged(test.labels.cpu().numpy(), predictor.answers(test, setup.bf16)),
         "validation_accuracy": validation,
         "parameters": sum(p.numel() for p in predictor.network.parameters()),
+        "genome": blueprint.genome and blueprint.genome.key,
         "epochs": epochs,
         "rate": rate,
-        "enlarged": smallest if small else None,
-        "seconds": time.monotonic() - started,
-        "improvements": [(round(moment - started, 1), score) for moment, score in improvements],
+        "enlarged": blueprint.enlarged,
+        "seconds": time.monotonic() - bench.began,
+        "improvements": [(round(moment - bench.began, 1), score) for moment, score in improvements],
     }
 
 
-def _build(name: str, shape: Shape, classes: int, side: int | None) -> nn.Module:
+def _build(name: str, classes: int, side: int | None, shape: Shape) -> nn.Module:
     if side is None:
         return build_reference(name, shape, classes)
     scale = side / min(shape.height, shape.width)
@@ -115,37 +235,43 @@ def _build(name: str, shape: Shape, classes: int, side: int | None) -> nn.Module
 
 
 def _train(
-    build: partial[nn.Module], setup: Setup, looks: int, seed: int
-) -> tuple[Predictor, float, list[tuple[float, float]], bool] | None:
-    """The trained network, its epochs, for each improvement on validation the moment and the accuracy, and `views`.
+    build: Callable[[Shape], nn.Module], setup: Setup, looks: int, seed: int, data: Divided
+) -> tuple[Predictor, Predictor | None, float, list[tuple[float, float]], bool] | None:
+    """The trained network, one of training and validation part, epochs, improvements, and whether there are views.
 
-    `None` for one that was stopped because it knew no more than the commonest class. Time for so many `looks` at a
-    picture is left, and for several views of each where these take little of it. Looks in training are taken to lie
+    The second is `None` where the recipe has no such training; improvements are moments and accuracies on validation.
+
+    `None` in all for one that was stopped because it knew no more than the commonest class. Time for so many `looks` at
+    a picture is left, and for several views of each where these take little of it. Looks in training are taken to lie
     evenly in its time.
 
     Raises:
         Diverged: as `train`.
     """
     with torch_seed(seed):
-        network = build()
+        network = build(setup.shape)
         each = step_seconds(network, setup, measuring_seconds(setup.clock.left()))
         testing = forward_seconds(network, setup, EVALUATION_BATCH, 2) * looks / EVALUATION_BATCH
         views = setup.recipe.views and views_fit(MOST_VIEWS * testing, setup.clock.left())
         testing *= MOST_VIEWS if views else 1
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
         parts = len(setup.train), len(setup.validation)
+        again = (parts[0] + parts[1]) / parts[0] if setup.recipe.refit else 0.0
 
         def seconds_of(epochs: float) -> float:
-            """What a training of so many epochs takes."""
+            """What a training of so many epochs takes, and the one after it."""
             fidelity, measures = Fidelity.of(epochs), setup.recipe.measures
-            return each * steps_in_all(*parts, setup.batch_size, fidelity, measures, len(RUNGS))
+            return (1 + again) * each * steps_in_all(*parts, setup.batch_size, fidelity, measures, len(RUNGS))
 
         epochs = epochs_within(seconds_of, SAFETY * setup.clock.left(), setup.recipe.longest)
-        network, began = build(), time.monotonic()
-        training = train(network, setup, Fidelity.of(epochs), seed, [_chance(setup)] * len(RUNGS))
+        first = setup.clock.until(time.monotonic() + setup.clock.left() / (1 + again))
+        network, began = build(setup.shape), time.monotonic()
+        first_setup = dataclasses.replace(setup, clock=first)
+        training = train(network, first_setup, Fidelity.of(epochs), seed, [_chance(setup)] * len(RUNGS))
         took = time.monotonic() - began
-    if training.ended == BEHIND:
-        return None
+        if training.ended == BEHIND:
+            return None
+        refitted = _refitted(build, setup, epochs * training.done, seed, data) if again else None
     curve = training.curve
     improvements = [
         (began + took * (place + 1) / len(curve), score)
@@ -154,10 +280,30 @@ def _train(
     ]
     return (
         Predictor(network=network.cpu().eval(), preparation=setup.preparation),
+        refitted,
         epochs * training.done,
         improvements,
         views,
     )
+
+
+def _refitted(
+    build: Callable[[Shape], nn.Module], setup: Setup, epochs: float, seed: int, data: Divided
+) -> Predictor | None:
+    """The network trained afresh for as long on training and validation part, as the winner of a search is.
+
+    `None` where the clock cut it short or it diverged: as in a search, it is not handed over then.
+    """
+    unguarded = dataclasses.replace(setup.recipe, patience=None, chance_epochs=None, score="last")
+    whole = make_whole(dataclasses.replace(setup, recipe=unguarded), data)
+    network = build(whole.shape)
+    try:
+        training = train(network, whole, Fidelity.of(max(1, round(epochs))), seed)
+    except Diverged:
+        return None
+    if training.ended == "deadline":
+        return None
+    return Predictor(network=network.cpu().eval(), preparation=whole.preparation)
 
 
 def _chance(setup: Setup) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import multiprocessing
 import os
@@ -12,14 +13,38 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.comparison.references import REFERENCES
+from neuralfinder.comparison.rules import RULES
 from neuralfinder.data import Divided, Source, source_of
 from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
 from neuralfinder.job.settings import Settings
+from neuralfinder.networks.genome import parse
 from neuralfinder.search.record import Record
 from neuralfinder.strategies import STRATEGIES
 
 Row = dict[str, Any]
 """What one method reached with one seed."""
+
+Measure = Callable[[str, Divided, Settings, Path], Row]
+"""Method, data, settings and an empty folder -> the figures of a row."""
+
+
+def known_methods() -> list[str]:
+    """Names of all methods; beside these, any genome is one."""
+    return [*STRATEGIES, *REFERENCES, *RULES]
+
+
+def method_of(text: str) -> str:
+    """The name of a method, or a genome as it is always written.
+
+    Raises:
+        InputError: an unknown name, or no genome.
+    """
+    known = known_methods()
+    if text in known:
+        return text
+    if text[:1].islower():  # genes begin with capitals, and networks without any with the arrow before the head
+        raise unknown_name("method", text, known)
+    return parse(text).key
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +54,7 @@ class Comparison:
     Attributes:
         source: where the data come from.
         limit: most pictures beside the test part, `None` for all.
-        methods: names of strategies and hand-made networks.
+        methods: names of strategies, hand-made networks and rules of thumb, and genomes.
         seeds: each method is run with each; the same seed splits the data alike for all methods.
         settings: minutes, preset, device and whatever else all methods share.
     """
@@ -41,15 +66,12 @@ class Comparison:
     settings: Settings
 
     def __post_init__(self) -> None:
-        """Check the names.
+        """Check the methods; genomes are kept as they are always written.
 
         Raises:
             InputError: an unknown method, one twice, or none.
         """
-        known = [*STRATEGIES, *REFERENCES]
-        for name in self.methods:
-            if name not in known:
-                raise unknown_name("method", name, known)
+        object.__setattr__(self, "methods", tuple(map(method_of, self.methods)))
         twice = [name for name in dict.fromkeys(self.methods) if self.methods.count(name) > 1]
         if twice or not self.methods or not self.seeds:
             raise InputError(
@@ -99,7 +121,7 @@ def compare(comparison: Comparison, folder: Path, say: Callable[[str], None]) ->
         for seed in comparison.seeds:
             for method in comparison.methods:
                 if (method, seed) not in rows:
-                    row = rows[method, seed] = _in_a_process(comparison, method, seed, folder)
+                    row = rows[method, seed] = in_a_process(comparison, method, seed, folder)
                     record.append("measured", [row])
                 say(_line(rows[method, seed]))
     return [rows[method, seed] for method in comparison.methods for seed in comparison.seeds]
@@ -117,13 +139,37 @@ def _line(row: Row) -> str:
     return f"{name}: {row['test_accuracy']:.2%} test, {row['parameters']:,} parameters, {row['seconds']:.0f} s"
 
 
-def _in_a_process(comparison: Comparison, method: str, seed: int, folder: Path) -> Row:
-    """One row, made by a fresh process: no method inherits threads, memory or random numbers of another."""
-    own = folder / f"{method}-{seed}"
-    own.mkdir(exist_ok=True)
+def _folder_of(method: str, seed: int) -> str:
+    """A name for the folder of a row; genomes have characters that not all systems allow in names, and are long."""
+    known = all(letter.isalnum() or letter in "-_." for letter in method)
+    name = method if known else f"genome-{hashlib.blake2b(method.encode(), digest_size=6).hexdigest()}"
+    return f"{name}-{seed}"
+
+
+def figures(method: str, data: Divided, settings: Settings, folder: Path) -> Row:
+    """The figures of a row: of a whole search, or of one network trained for all the minutes."""
+    if method in STRATEGIES:
+        return _search(data, dataclasses.replace(settings, strategy=method), folder)
+    from neuralfinder.comparison.by_hand import measure_by_hand
+
+    return measure_by_hand(method, data, settings)
+
+
+def in_a_process(comparison: Comparison, method: str, seed: int, folder: Path, measure: Measure = figures) -> Row:
+    """One row, made by a fresh process: no method inherits threads, memory or random numbers of another.
+
+    Args:
+        comparison: data and settings.
+        method: what is measured; any name that `measure` knows.
+        seed: of the row.
+        folder: in which the row has a folder of its own.
+        measure: makes the figures; a function at the top of a module.
+    """
+    own = folder / _folder_of(method, seed)
+    own.mkdir(parents=True, exist_ok=True)
     answer = own / "row.json"
     process = multiprocessing.get_context("spawn").Process(
-        target=_measure, args=(comparison, method, seed, own, answer)
+        target=_measure, args=(comparison, method, seed, own, answer, measure)
     )
     process.start()
     try:
@@ -138,7 +184,7 @@ def _in_a_process(comparison: Comparison, method: str, seed: int, folder: Path) 
     return row
 
 
-def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answer: Path) -> None:
+def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answer: Path, measure: Measure) -> None:
     """Run one method and write its row; the minutes begin when the data are in memory."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
@@ -162,12 +208,7 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
             "device": describe(find_device(settings.device)),
             "torch": version("torch"),
         }
-        if method in STRATEGIES:
-            row |= _search(data, dataclasses.replace(settings, strategy=method), folder)
-        else:
-            from neuralfinder.comparison.by_hand import measure_reference
-
-            row |= measure_reference(method, data, settings)
+        row |= measure(method, data, settings, folder)
     except NeuralFinderError as error:
         row["failure"] = str(error)
     answer.write_text(json.dumps(row), encoding="utf-8")

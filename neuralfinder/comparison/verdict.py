@@ -17,6 +17,7 @@ from neuralfinder.comparison.published import ERROR_TABLES, PROTOCOL, STRATEGY_E
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.show.report import as_table
+from neuralfinder.strategies import STRATEGIES
 from neuralfinder.training.recipes import RECIPES
 
 LEVEL = 0.95
@@ -35,7 +36,7 @@ class Method:
     @property
     def searches(self) -> bool:
         """Whether it is a strategy."""
-        return self.name not in REFERENCES
+        return self.name in STRATEGIES
 
     @property
     def accuracy(self) -> float:

@@ -198,7 +198,7 @@ def instant(monkeypatch):
         made.append((method, seed))
         return row(method, seed, 0.5)
 
-    monkeypatch.setattr(comparing, "_in_a_process", quick)
+    monkeypatch.setattr(comparing, "in_a_process", quick)
     return made
 
 
@@ -261,7 +261,7 @@ def test_a_network_that_does_not_learn_is_trained_at_a_lower_rate(monkeypatch, t
     monkeypatch.setattr("neuralfinder.job.forecast.TESTING_SHARE", share)
     data = Divided.of(limited(load("digits"), 300), 0)
     began = time.monotonic()
-    figures = by_hand.measure_reference("lenet-5", data, Settings(minutes=0.2))
+    figures = by_hand.measure_by_hand("lenet-5", data, Settings(minutes=0.2))
     assert rates[1] == pytest.approx(0.2 * rates[0])
     assert figures["rate"] == 0.2
     kept = began + 12 - 1 - deadlines[0]

@@ -58,7 +58,7 @@ def measure(count: int) -> dict[str, Any]:
         started = time.perf_counter()
         again = fresh(count)
         with Record(path) as record:
-            replay(again, record.read())
+            replay(again, record.events())
         resume = time.perf_counter() - started
         if again.strategy.view() != progress.strategy.view():
             raise AssertionError("the resumed search is another")

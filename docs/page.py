@@ -34,7 +34,7 @@ def main() -> None:
     """Read the record, open the page, take the pictures."""
     run, out = map(Path, sys.argv[1:3])
     with Record(run / "run.sqlite", readonly=True) as record:
-        page_text = offline_page(told(record.read()))
+        page_text = offline_page(told(record.events()))
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         address = Path(folder) / "report.html"

@@ -242,9 +242,9 @@ def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
     from neuralfinder.show.report import beginning
 
     began = beginning(record)
-    if not began["address"]:
+    if not began.address:
         raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
-    return source_at(began["address"]), Settings(**began["settings"])
+    return source_at(began.address), Settings(**began.settings)
 
 
 @cli.command("report")
@@ -260,7 +260,7 @@ def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
     from neuralfinder.show.page.story import told
 
     with _record(folder) as record:
-        story = told(record.read())
+        story = told(record.events())
     out = out or folder / "report.html"
     out.write_text(offline_page(story), encoding="utf-8")
     files = save_figures(story, figures) if figures else []

@@ -170,7 +170,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
                 self.model_, self.result_ = run(source, settings, folder, status)
             with Record(folder / "run.sqlite", readonly=True) as record:
-                self.leaderboard_ = leaderboard(read_archive(record.read()).best(LEADERBOARD))
+                self.leaderboard_ = leaderboard(read_archive(record.events()).best(LEADERBOARD))
         for warning in self.result_["warnings"]:
             warnings.warn(warning, UserWarning, stacklevel=2)
         self.classes_ = np.array(self.model_.classes)

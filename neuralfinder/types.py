@@ -193,7 +193,7 @@ def worth_of(results: Sequence[Result]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Line:
     """One line of the record: `number` counts from 1, `time` is seconds since the epoch (UTC)."""
 
     number: int

@@ -157,7 +157,7 @@ def test_h05_out_of_memory_is_learned_from(
     smallest_failed: float = float("inf")
     failures = 0
     with Record(tmp_path / "run" / "run.sqlite", readonly=True) as record:
-        trainings = read_trainings(record.read())
+        trainings = read_trainings(record.events())
     assert len(trainings) == 20
     for candidate, result in trainings:
         assert result is not None
@@ -207,7 +207,7 @@ def test_h05_no_memory_at_all_is_an_error_with_the_reasons_recorded(
     with pytest.raises(NothingTrainedError, match="show RUN"):
         tiny(candidates=3, run=tmp_path).fit(X, y)
     with Record(tmp_path / "run.sqlite", readonly=True) as record:
-        results = [result for _, result in read_trainings(record.read())]
+        results = [result for _, result in read_trainings(record.events())]
     assert {result.failure for result in results if result} == {"out of memory"}
 
 

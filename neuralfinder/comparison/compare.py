@@ -7,7 +7,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from neuralfinder.data import Divided, Source, source_of
 from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
+from neuralfinder.search.events import Whole
 from neuralfinder.search.record import Record
 from neuralfinder.strategies import STRATEGIES
 
@@ -87,6 +88,22 @@ class Comparison:
         return plain
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Compared(Whole):
+    """A comparison began: `Comparison.plain`."""
+
+    kind = "compare"
+    comparison: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measured(Whole):
+    """A method was measured with a seed."""
+
+    kind = "measured"
+    row: Mapping[str, Any]
+
+
 def compare(comparison: Comparison, folder: Path, say: Callable[[str], None]) -> list[Row]:
     """Measure what the folder has not yet; the same call goes on after a kill.
 
@@ -106,13 +123,13 @@ def compare(comparison: Comparison, folder: Path, say: Callable[[str], None]) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Record(folder / "compare.sqlite") as record:
-        began = record.last("compare")
+        began = record.latest(Compared)
         wanted = comparison.plain()
         # more methods and seeds may be asked for later
         core = [name for name in wanted if name not in ("methods", "seeds")]
         if began is None:
-            record.append("compare", [wanted])
-        elif different := [name for name in core if began.data[name] != wanted[name]]:
+            record.write(Compared(wanted))
+        elif different := [name for name in core if began.comparison[name] != wanted[name]]:
             raise RunFolderError(
                 str(folder), given=f"a comparison with other {', '.join(different)}", expected="the same",
                 mend="give another --run",
@@ -122,14 +139,14 @@ def compare(comparison: Comparison, folder: Path, say: Callable[[str], None]) ->
             for method in comparison.methods:
                 if (method, seed) not in rows:
                     row = rows[method, seed] = in_a_process(comparison, method, seed, folder)
-                    record.append("measured", [row])
+                    record.write(Measured(row))
                 say(_line(rows[method, seed]))
     return [rows[method, seed] for method in comparison.methods for seed in comparison.seeds]
 
 
 def measured(record: Record) -> list[Row]:
     """The rows in a comparison's record."""
-    return [dict(event.data) for event in record.read() if event.kind == "measured"]
+    return [dict(Measured.of(line).row) for line in record.read() if line.kind == Measured.kind]
 
 
 def _line(row: Row) -> str:
@@ -223,7 +240,7 @@ def _search(data: Divided, settings: Settings, folder: Path) -> Row:
 
     _, result = run(source_of(data.raw), settings, folder, Status())
     with Record(folder / "run.sqlite", readonly=True) as record:
-        results = [result for _, result in read_trainings(record.read()) if result]
+        results = [result for _, result in read_trainings(record.events()) if result]
         return {
             **{name: result[name] for name in ("test_accuracy", "test_interval", "test_balanced_accuracy")},
             **{name: result[name] for name in ("validation_accuracy", "parameters", "genome")},

@@ -7,7 +7,6 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from neuralfinder.data import Source
@@ -18,6 +17,7 @@ from neuralfinder.job.prepare import divided, make_setup
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.search.events import Ablated, Finished, Planned, Removal
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.clock import Clock
@@ -25,23 +25,6 @@ from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.machine import find_device, keep_memory
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """The winner without the gene at `place`, or whole where this is `None`.
-
-    `score` is its validation accuracy after as much training as a candidate got, 0..1; without one, `why` says why.
-    `change` is the score less that of the whole winner, `noise` two standard errors of it; `None` where one is missing.
-    """
-
-    place: int | None
-    gene: str
-    genome: str
-    score: float | None
-    why: str = ""
-    change: float | None = None
-    noise: float | None = None
 
 
 def ablate(source: Source, settings: Settings, record: Record, seconds: float) -> list[Removal]:
@@ -60,10 +43,10 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
         RunFolderError: the run is not finished.
     """
     clock = Clock(time.monotonic() + seconds)
-    finished, planned = record.last("finished"), record.last("plan")
+    finished, planned = record.latest(Finished), record.latest(Planned)
     if not finished or not planned:
         raise RunFolderError("the run", given="not finished", expected="a finished one", mend="let it end first")
-    plan = Plan.read(planned.data)
+    plan = Plan.read(planned.plan)
     keep_memory()
     with tempfile.TemporaryDirectory() as scratch:
         data = divided(source.load(Path(scratch)), settings)
@@ -71,7 +54,7 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
         setup = dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
         task, speed = plan.task, plan.speed
         space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward)
-        winner = parse(finished.data["genome"])
+        winner = parse(finished.outcome["genome"])
         seed = Seeds(settings.seed).number("ablation", winner.key)
         removals = []
         for place, genome in [(None, winner), *((place, without(winner, place)) for place in range(len(winner)))]:
@@ -110,10 +93,10 @@ def keep(removals: Sequence[Removal], folder: Path) -> None:
     if removals[0].score is None:
         return
     with Record(folder / "run.sqlite") as record:
-        before = record.last("ablation")
-        known = sum(row["score"] is not None for row in before.data["rows"]) if before else 0
+        before = record.latest(Ablated)
+        known = sum(removal.score is not None for removal in before.rows) if before else 0
         if sum(removal.score is not None for removal in removals) >= known:
-            record.append("ablation", [{"rows": [dataclasses.asdict(removal) for removal in removals]}])
+            record.write(Ablated(tuple(removals)))
 
 
 def without(genome: Genome, place: int) -> Genome:

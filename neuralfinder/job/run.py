@@ -39,6 +39,16 @@ from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.search.archive import pareto_front
 from neuralfinder.search.early_stopping import EarlyStopping
+from neuralfinder.search.events import (
+    Answered,
+    Begun,
+    DataRead,
+    Evaluated,
+    Finished,
+    FullyTrained,
+    Planned,
+    Stopped,
+)
 from neuralfinder.search.executors import Executor, compute, in_process
 from neuralfinder.search.loop import Progress, replay, search
 from neuralfinder.search.record import Record
@@ -101,11 +111,11 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
     try:
         with Record(folder / "run.sqlite") as record:
             _check_same_run(record, source, settings, folder)
-            if finished := record.last("finished"):
+            if finished := record.latest(Finished):
                 _delete_images(folder)
                 status.say(f"{folder} is finished; this is what it found")
                 status.enter("done")
-                return Model.load(folder), dict(finished.data)
+                return Model.load(folder), dict(finished.outcome)
             return _Run(source, settings, folder, status, record).go()
     finally:
         lock.release()
@@ -122,9 +132,11 @@ class _Run:
         self.store = WeightStore(folder.absolute() / "weights")
         self.last: tuple[Candidate, Result] | None = None
         self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
-        spent = [event.data for event in record.read() if event.kind == "result"]
-        self.searched_before: float = sum(row["seconds"] for row in spent)
-        self.finished_before: float = sum(e.data["result"]["seconds"] for e in record.read() if e.kind == "final")
+        spent = {
+            kind: sum(event.result.seconds for event in record.events() if isinstance(event, kind))
+            for kind in (Evaluated, FullyTrained)
+        }
+        self.searched_before, self.finished_before = spent[Evaluated], spent[FullyTrained]
 
     def go(self) -> tuple[Model, dict[str, Any]]:
         """Read, measure, plan, search, finish, write."""
@@ -136,8 +148,8 @@ class _Run:
             data = divided(self.source.load(self.folder, status.progress), settings)
             seen, parts = data.coded, data.split
             status.say(*seen.notes)
-            if not self.record.last("data"):
-                self.record.append("data", [report(seen)])
+            if not self.record.latest(DataRead):
+                self.record.write(DataRead(report(seen)))
             data = grown(data, settings)
             task = Task(len(parts.train), len(parts.validation), len(parts.test), seen.shape, len(seen.classes))
 
@@ -153,18 +165,18 @@ class _Run:
             search_seconds = time.monotonic() - started + self.searched_before
 
             started = time.monotonic()
-            stop = self.record.last("stop")
-            interrupted = self.interrupts.first.is_set() or (stop and stop.data["reason"]) == "interrupted"
+            stop = self.record.latest(Stopped)
+            interrupted = self.interrupts.first.is_set() or (stop and stop.reason) == "interrupted"
             clock = clock_of_finish(Clock(setup.clock.deadline, self.interrupts.second), started)
             model, figures = finish(
                 Trainer(executor, self.store, self.record, self.seeds, status),
-                forecast.after(progress, stop.data["slots"] if stop else slots, interrupted),
+                forecast.after(progress, stop.slots if stop else slots, interrupted),
                 dataclasses.replace(setup, recipe=forecast.final, clock=clock),
                 Samples(seen.classes, partial(make_whole, data=data), partial(open_test, data, device)),
                 progress.archive,
                 settings.switch("inherit"),
             )
-            self.record.append("answers", [for_people(figures.pop("answers"), seen, parts.test)])
+            self.record.write(Answered(**for_people(figures.pop("answers"), seen, parts.test)))
             finish_seconds = time.monotonic() - started + self.finished_before
         result = {
             "status": "done",
@@ -185,7 +197,7 @@ class _Run:
         }
         model.save(self.folder / "model")
         self._write_result(result)
-        self.record.append("finished", [result])
+        self.record.write(Finished(result))
         _delete_images(self.folder)
         status.enter("done")
         return model, result
@@ -221,11 +233,11 @@ class _Run:
 
     def _plan(self, task: Task, setup: Setup, executor: Executor) -> tuple[Plan, Setup]:
         """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
-        if recorded := self.record.last("plan"):
-            plan = Plan.read(recorded.data)
+        if recorded := self.record.latest(Planned):
+            plan = Plan.read(recorded.plan)
         else:
             plan = self._new_plan(task, setup, executor)
-            self.record.append("plan", [plan.plain()])
+            self.record.write(Planned(plan.plain()))
         self.status.say(*in_words(plan, with_world=self.settings.strategy in (None, "artificial-life")))
         deadline = math.inf
         if self.status.left is not None:
@@ -266,9 +278,9 @@ class _Run:
             early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,
             leaders=plan.finish.finalists,
         )
-        replay(progress, self.record.read())
+        replay(progress, self.record.events())
         self._show(progress)
-        if self.record.last("stop"):
+        if self.record.latest(Stopped):
             return progress
         began = time.monotonic() - self.searched_before
         limits = forecast.limits(setup.clock, began, self.interrupts.first.is_set)
@@ -334,25 +346,24 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
 
     Before there is a plan nothing rests on data and settings: whoever mends them there begins again.
     """
-    wanted = {
+    values = {
         "data": source.title,
         "fingerprint": source.fingerprint(),
         "settings": settings.plain(),
         "address": source.address,
         "version": neuralfinder.__version__,
     }
-    wanted = json.loads(json.dumps(wanted))
-    event = record.last("run")
-    if event is None or (event.data != wanted and record.last("plan") is None):
-        record.append("run", [wanted])
+    wanted = Begun(**json.loads(json.dumps(values)))
+    began = record.latest(Begun)
+    if began is None or (began != wanted and record.latest(Planned) is None):
+        record.write(wanted)
         return
-    began = event.data
-    if began["fingerprint"] != wanted["fingerprint"]:
+    if began.fingerprint != wanted.fingerprint:
         raise RunFolderError(
-            str(folder), given=f"a run on other data ({began['data']})", expected=f"a run on {source.title} as it is",
+            str(folder), given=f"a run on other data ({began.data})", expected=f"a run on {source.title} as it is",
             mend="give another --run, or the same data",
         )  # fmt: skip
-    asked, before = ({**row["settings"], "image_size": row["address"].get("image_size")} for row in (wanted, began))
+    asked, before = ({**each.settings, "image_size": each.address.get("image_size")} for each in (wanted, began))
     for name, value in asked.items():
         if name not in WHERE and before.get(name) != value:
             raise RunFolderError(

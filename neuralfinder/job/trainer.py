@@ -11,7 +11,8 @@ from functools import partial
 
 from neuralfinder.job.status import Status
 from neuralfinder.networks.genome import Genome
-from neuralfinder.search.archive import Entry, plain_result
+from neuralfinder.search.archive import Entry
+from neuralfinder.search.events import FullyTrained
 from neuralfinder.search.executors import Executor, outcome
 from neuralfinder.search.loop import HEARTBEAT
 from neuralfinder.search.record import Record
@@ -85,11 +86,11 @@ class Trainer:
 
         Others are there when it was done again, since they were gone, and a kill came before that was written down.
         """
-        rows = [event.data for event in self.record.read() if event.kind == "final" and event.data["name"] == name]
-        for row in reversed(rows):
-            whole = row["result"]["failure"] or row["weights"] == self.store.fingerprint(name)
-            if whole and row["genome"] == genome.key:
-                return row["epochs"], plain_result(row["result"])
+        before = [event for event in self.record.events() if isinstance(event, FullyTrained) and event.name == name]
+        for event in reversed(before):
+            whole = event.result.failure or event.weights == self.store.fingerprint(name)
+            if whole and event.genome == genome.key:
+                return event.epochs, event.result
         return None
 
     def _new(
@@ -103,12 +104,6 @@ class Trainer:
         while not future.done():
             wait([future], timeout=HEARTBEAT)
         result = outcome(candidate.id, future)
-        row = {
-            "name": name,
-            "genome": genome.key,
-            "epochs": epochs,
-            "weights": None if result.failure else self.store.fingerprint(name),
-            "result": dataclasses.asdict(result),
-        }
-        self.record.append("final", [row])
+        weights = None if result.failure else self.store.fingerprint(name)
+        self.record.write(FullyTrained(name, genome.key, epochs, weights, result))
         return epochs, result

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from neuralfinder.errors import RunFolderError
-from neuralfinder.networks.genome import Genome, parse
-from neuralfinder.types import Candidate, Event, Fidelity, Result, score_of
+from neuralfinder.networks.genome import Genome
+from neuralfinder.search.events import Asked, Evaluated, Event
+from neuralfinder.types import Candidate, Result, score_of
 
 
 @dataclass(slots=True)
@@ -89,76 +88,17 @@ class Archive:
         return len(self._entries)
 
 
-def candidate_row(candidate: Candidate) -> dict[str, object]:
-    """A candidate as plain values for the record."""
-    return {
-        "id": candidate.id,
-        "genome": candidate.genome.key,
-        "operator": candidate.operator,
-        "parents": list(candidate.parents),
-        "seed": candidate.seed,
-        "epochs": candidate.fidelity.epochs,
-        "share": candidate.fidelity.share,
-        "repeat": candidate.repeat,
-        **({"rate": candidate.rate} if candidate.rate != 1 else {}),
-        "inherits": list(candidate.inherits),
-        "bars": list(candidate.bars),
-    }
-
-
 def read_trainings(events: Iterable[Event]) -> list[tuple[Candidate, Result | None]]:
-    """The candidates of a record in the order asked, each with its result or `None` while there is none.
-
-    Raises:
-        RunFolderError: an event lacks what its kind has.
-    """
+    """The candidates of a record in the order asked, each with its result or `None` while there is none."""
     candidates: dict[int, Candidate] = {}
     results: dict[int, Result] = {}
     for event in events:
-        with _understood(event):
-            if event.kind == "asked":
-                candidates |= {row["id"]: _read_candidate(row) for row in event.data["candidates"]}
-            elif event.kind == "result":
-                results[event.data["id"]] = read_result(event)
+        match event:
+            case Asked():
+                candidates |= {candidate.id: candidate for candidate in event.candidates}
+            case Evaluated():
+                results[event.result.id] = event.result
     return [(candidate, results.get(id_)) for id_, candidate in candidates.items()]
-
-
-def _read_candidate(row: Mapping[str, Any]) -> Candidate:
-    return Candidate(
-        id=row["id"],
-        genome=parse(row["genome"]),
-        operator=row["operator"],
-        parents=tuple(row["parents"]),
-        seed=row["seed"],
-        fidelity=Fidelity(row["epochs"], row["share"]),
-        repeat=row["repeat"],
-        rate=row.get("rate", 1.0),
-        inherits=tuple(row["inherits"]),
-        bars=tuple(row["bars"]),
-    )
-
-
-def read_result(event: Event) -> Result:
-    """The result in an event of kind `result`."""
-    with _understood(event):
-        return plain_result(event.data)
-
-
-def plain_result(values: Mapping[str, Any]) -> Result:
-    """The result that `dataclasses.asdict` made plain."""
-    lists = {name: tuple(values[name]) for name in ("curve", "rungs", "milliseconds")}
-    return Result(**{**values, **lists})
-
-
-@contextmanager
-def _understood(event: Event) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError) as error:
-        raise RunFolderError(
-            f"event {event.number} of the record", given=f"spoilt ({error!r})", expected=f"an event `{event.kind}`",
-            mend="restore the record, or name another run folder",
-        ) from error  # fmt: skip
 
 
 Trainings = Sequence[tuple[Candidate, Result | None]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -13,12 +12,13 @@ from dataclasses import dataclass, field
 
 from neuralfinder.errors import RunFolderError
 from neuralfinder.networks.cost import BYTES_EACH
-from neuralfinder.search.archive import Archive, candidate_row, read_result
+from neuralfinder.search.archive import Archive
 from neuralfinder.search.early_stopping import EarlyStopping
+from neuralfinder.search.events import Asked, Evaluated, Event, Stopped
 from neuralfinder.search.executors import Evaluation, Executor, outcome
 from neuralfinder.search.record import Record
 from neuralfinder.strategies.base import Strategy
-from neuralfinder.types import Candidate, Event, Result
+from neuralfinder.types import Candidate, Result
 
 HEARTBEAT = 0.2
 """Seconds between looks at the clock and the keyboard while trainings run."""
@@ -90,14 +90,13 @@ class Progress:
     heirs: dict[str, tuple[float, int]] = field(default_factory=dict)
     last: tuple[Candidate, Result] | None = None
 
-    def ask(self, n: int) -> dict[str, object]:
+    def ask(self, n: int) -> Asked:
         """Ask the strategy; returns the event for the record."""
         candidates = [self._prepare(candidate) for candidate in self.strategy.ask(n)]
         self.open |= {candidate.id: candidate for candidate in candidates}
         self.asked += len(candidates)
         self.work += sum(self.predict(candidate) for candidate in candidates)
-        rows = [candidate_row(candidate) for candidate in candidates]
-        return {"n": n, "candidates": rows, "notes": self.strategy.notes}
+        return Asked(n, tuple(candidates), tuple(self.strategy.notes))
 
     def _prepare(self, candidate: Candidate) -> Candidate:
         """Say whose weights it starts from and which bars it must clear."""
@@ -172,17 +171,16 @@ def replay(progress: Progress, events: Iterable[Event]) -> None:
         RunFolderError: the strategy proposes something else now than the record says: the code has changed.
     """
     for event in events:
-        if event.kind == "asked":
-            again = json.loads(json.dumps(progress.ask(event.data["n"])))
-            if again != event.data:
+        if isinstance(event, Asked):
+            if progress.ask(event.n).plain() != event.plain():
                 raise RunFolderError(
                     f"event {event.number} of the record",
                     given="another proposal than this version makes from the same seed and results",
                     expected="the same",
                     mend="resume with the version that began the run, or begin a new run",
                 )
-        elif event.kind == "result":
-            progress.tell(read_result(event))
+        elif isinstance(event, Evaluated):
+            progress.tell(event.result)
 
 
 def search(
@@ -202,8 +200,8 @@ def search(
         if not reason and len(futures) < slots:
             wanted = math.inf if limits.candidates is None else limits.candidates - progress.asked
             event = progress.ask(int(min(slots - len(futures), wanted)))
-            if event["candidates"] or event["notes"]:
-                record.append("asked", [event])
+            if event.candidates or event.notes:
+                record.write(event)
             fresh = [candidate for id_, candidate in progress.open.items() if id_ not in futures.values()]
             futures |= {executor.submit(evaluate, candidate): candidate.id for candidate in fresh}
             reason = "" if futures else "nothing left to try"
@@ -213,10 +211,10 @@ def search(
         for future in done:
             with suppress(CancelledError):  # told to stop: it is asked again when the run goes on
                 result = outcome(futures.pop(future), future)
-                record.append("result", [dataclasses.asdict(result)])
+                record.write(Evaluated(result))
                 progress.tell(result)
         yield progress
-    record.append("stop", [{"reason": reason, "slots": slots}])
+    record.write(Stopped(reason, slots))
 
 
 def _reason_to_stop(progress: Progress, limits: Limits, slots: int) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.errors import RunFolderError
-from neuralfinder.types import Event
+from neuralfinder.search.events import E, Event, understood
+from neuralfinder.types import Line
 
 FORMAT = 1
 """Version of the record's layout; a reader refuses a larger one."""
@@ -96,22 +97,43 @@ class Record:
             self._base.executemany("INSERT INTO events (time, kind, data) VALUES (?, ?, ?)", lines)
             return int(self._base.execute("SELECT max(number) FROM events").fetchone()[0] or 0)
 
-    def read(self, after: int = 0) -> Iterator[Event]:
-        """The events with a number above `after`, in order."""
+    def read(self, after: int = 0) -> Iterator[Line]:
+        """The lines with a number above `after`, in order."""
         with self._readable():
             rows = self._base.execute(
                 "SELECT number, time, kind, data FROM events WHERE number > ? ORDER BY number", (after,)
             )
             for number, when, kind, data in rows:
-                yield Event(number, when, kind, json.loads(data))
+                yield Line(number, when, kind, json.loads(data))
 
-    def last(self, kind: str) -> Event | None:
-        """The latest event of a kind."""
+    def last(self, kind: str) -> Line | None:
+        """The latest line of a kind."""
         with self._readable():
             row = self._base.execute(
                 "SELECT number, time, kind, data FROM events WHERE kind = ? ORDER BY number DESC LIMIT 1", (kind,)
             ).fetchone()
-            return Event(row[0], row[1], row[2], json.loads(row[3])) if row else None
+            return Line(row[0], row[1], row[2], json.loads(row[3])) if row else None
+
+    def write(self, *events: Event) -> int:
+        """Append events of one kind, all or none; returns the number of the last."""
+        return self.append(events[0].kind, [event.plain() for event in events])
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """The events of a run with a number above `after`, in order.
+
+        Raises:
+            RunFolderError: one that is no event of a run, or spoilt.
+        """
+        return understood(self.read(after))
+
+    def latest(self, kind: type[E]) -> E | None:
+        """The latest event of a kind.
+
+        Raises:
+            RunFolderError: it is spoilt.
+        """
+        line = self.last(kind.kind)
+        return kind.of(line) if line else None
 
     def close(self) -> None:
         """Close the file; everything appended is in it already."""

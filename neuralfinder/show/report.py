@@ -25,13 +25,14 @@ from neuralfinder.search.archive import (
     read_trainings,
     scores_by_genome,
 )
+from neuralfinder.search.events import Asked, Begun, Evaluated, Event, Finished, FullyTrained, Planned
 from neuralfinder.search.record import Record
-from neuralfinder.types import Candidate, Event, Result, Shape, worth_of
+from neuralfinder.types import Candidate, Result, Shape, worth_of
 
 
 def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
     """The leaderboard of a record, or its Pareto front, as `table`, `json`, `csv` or `seed`, the tuples of 2017."""
-    archive = read_archive(record.read())
+    archive = read_archive(record.events())
     if form == "seed":
         entries = archive.front()[:count] if pareto else archive.best(count)
         return "\n".join(str(_seed(entry)) for entry in entries)
@@ -113,57 +114,53 @@ def summary(result: Mapping[str, Any]) -> list[str]:
 def improvements(record: Record) -> list[tuple[float, float]]:
     """Seconds since the run began, and score, of every training of a candidate or finalist better than all before."""
     found: list[tuple[float, float]] = []
-    begun = record.last("run")
-    began = begun.time if begun else 0.0
-    for event in record.read():
-        score = None
-        if event.kind == "result":
-            score = event.data["score"]
-        elif event.kind == "final" and event.data["name"].startswith("final-"):
-            score = event.data["result"]["score"]
-        if score is not None and (not found or score > found[-1][1]):
-            found.append((round(event.time - began, 1), score))
+    began = beginning(record).time
+    for event in record.events():
+        if isinstance(event, Evaluated) or (isinstance(event, FullyTrained) and event.finalist):
+            score = event.result.score
+            if score is not None and (not found or score > found[-1][1]):
+                found.append((round(event.time - began, 1), score))
     return found
 
 
 def trained_epochs(record: Record) -> float:
     """Epochs of all trainings of candidates and finalists, parts of the data and of a training counted as parts."""
-    pairs = ((candidate, result) for candidate, result in read_trainings(record.read()) if result)
+    pairs = ((candidate, result) for candidate, result in read_trainings(record.events()) if result)
     epochs = sum(candidate.fidelity.epochs * candidate.fidelity.share * result.done for candidate, result in pairs)
-    finals = (event.data for event in record.read() if event.kind == "final")
-    return float(epochs + sum(f["epochs"] * f["result"]["done"] for f in finals if f["name"].startswith("final-")))
+    finals = (event for event in record.events() if isinstance(event, FullyTrained) and event.finalist)
+    return float(epochs + sum(final.epochs * final.result.done for final in finals))
 
 
-def beginning(record: Record) -> Mapping[str, Any]:
-    """Data, settings and version that a run was begun with.
+def beginning(record: Record) -> Begun:
+    """Data, settings and version that a run was begun with, and when: the last time, which is what came of it.
 
     Raises:
         RunFolderError: it was stopped before it had begun.
     """
-    event = record.last("run")
+    event = record.latest(Begun)
     if event is None:
         raise RunFolderError(
             "the record", given="empty", expected="one of a run that has begun", mend="give the `search` command again"
         )
-    return event.data
+    return event
 
 
 def show_run(record: Record) -> list[str]:
     """What a run is about and where it stands."""
-    began, events = beginning(record), list(record.read())
+    began, events = beginning(record), list(record.events())
     trainings = read_trainings(events)
     failures = Counter(result.failure for _, result in trainings if result and result.failure)
     impossible = Counter(
         note["kind"]
         for event in events
-        if event.kind == "asked"
-        for note in event.data["notes"]
+        if isinstance(event, Asked)
+        for note in event.notes
         if note["kind"].startswith("infeasible")
     )
-    settings = {name: value for name, value in began["settings"].items() if value not in (None, {})}
-    lines = [f"data      {began['data']}", f"settings  {', '.join(f'{k} {v}' for k, v in settings.items())}"]
-    if finished := record.last("finished"):
-        lines += summary(finished.data)
+    settings = {name: value for name, value in began.settings.items() if value not in (None, {})}
+    lines = [f"data      {began.data}", f"settings  {', '.join(f'{k} {v}' for k, v in settings.items())}"]
+    if finished := record.latest(Finished):
+        lines += summary(finished.outcome)
     else:
         lines.append(f"state     not finished: {sum(r is not None for _, r in trainings)} candidates trained so far")
     for reason, count in (failures + impossible).most_common():
@@ -189,7 +186,7 @@ def _operators(trainings: Trainings) -> list[str]:
 def _calibration(events: Sequence[Event], trainings: Trainings) -> list[str]:
     """How well foresight ranked what was trained because of it."""
     worths = _worths(trainings)
-    notes = [note for event in events if event.kind == "asked" for note in event.data["notes"]]
+    notes = [note for event in events if isinstance(event, Asked) for note in event.notes]
     pairs = [(n["mean"], worths[n["genome"]]) for n in notes if n["kind"] == "foresight" and n["genome"] in worths]
     if len({mean for mean, _ in pairs}) < 3 or len({worth for _, worth in pairs}) < 3:  # there is no correlation then
         return []
@@ -209,17 +206,17 @@ def show_candidate(record: Record, id_: int) -> list[str]:
     Raises:
         InputError: no such candidate.
     """
-    trainings = read_trainings(record.read())
+    trainings = read_trainings(record.events())
     found = next(((c, r) for c, r in trainings if c.id == id_), None)
     if found is None:
         known = f"0 to {len(trainings) - 1}" if trainings else "none yet"
         raise InputError("candidate", given=id_, expected=f"an id of this run ({known})", mend="see `neuralfinder top`")
     candidate, result = found
-    plan = record.last("plan")
+    plan = record.latest(Planned)
     lines = [f"candidate {candidate.id}, {candidate.operator}", f"genome    {candidate.genome.key}"]
     lines += _fate(candidate, result)
     if plan:
-        task = plan.data["task"]
+        task = plan.plan["task"]
         lines += structure(candidate.genome, Shape(**task["shape"]), task["classes"])
     return lines + _family(candidate, trainings)
 

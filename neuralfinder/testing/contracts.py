@@ -18,7 +18,7 @@ from neuralfinder.errors import CallOrderError
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import vary
-from neuralfinder.search.archive import candidate_row
+from neuralfinder.search.events import candidate_row
 from neuralfinder.search.executors import Executor
 from neuralfinder.strategies.base import Strategy
 from neuralfinder.testing.toy import TOY, Answer, ToyTask, drive

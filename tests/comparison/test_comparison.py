@@ -24,7 +24,7 @@ from neuralfinder.data.splits import limited, split
 from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
-from neuralfinder.search.archive import candidate_row
+from neuralfinder.search.events import Begun, candidate_row
 from neuralfinder.search.record import Record
 from neuralfinder.strategies import STRATEGIES
 from neuralfinder.training.train import Diverged
@@ -42,6 +42,7 @@ def test_a_score_of_nothing_is_a_score(tmp_path, monkeypatch):
 
     def run(source, settings, folder, status):
         with Record(folder / "run.sqlite") as record:
+            record.write(Begun("toys", "f", {}, {}, "0"))
             for result in results:
                 candidate = Candidate(result.id, parse(f"C{result.id + 1} > G"), "init", (), 0, Fidelity(1))
                 record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": []}])

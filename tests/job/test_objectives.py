@@ -51,7 +51,7 @@ def test_candidates_keep_the_limit_of_latency(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("neuralfinder.training.evaluate.forward_seconds", lambda *_: 1e-4)
     run(source(), settings(max_latency_ms=1.0), tmp_path, Status())
     with Record(tmp_path / "run.sqlite", readonly=True) as record:
-        trainings = read_trainings(record.read())
+        trainings = read_trainings(record.events())
     macs = [result.macs for _, result in trainings if result]
     assert len(macs) > 3
     assert max(macs) <= 100_000
@@ -64,7 +64,7 @@ def test_what_was_measured_to_be_too_slow_cannot_win(tmp_path: Path, monkeypatch
     """The prediction allowed all of them; measured, the larger half is too slow."""
     run(source(), settings(), tmp_path / "free", Status())
     with Record(tmp_path / "free" / "run.sqlite", readonly=True) as record:
-        middle = float(np.median([result.parameters for _, result in read_trainings(record.read()) if result]))
+        middle = float(np.median([result.parameters for _, result in read_trainings(record.events()) if result]))
     monkeypatch.setattr("neuralfinder.job.run.measure_forward", lambda *_: Rates(mac=1e-12))
 
     def seconds(network: object, *_: object) -> float:
@@ -76,7 +76,7 @@ def test_what_was_measured_to_be_too_slow_cannot_win(tmp_path: Path, monkeypatch
     monkeypatch.setattr(status, "say", lambda *lines: said.extend(lines))
     _, result = run(source(), settings(max_latency_ms=1.0), tmp_path / "limited", status)
     with Record(tmp_path / "limited" / "run.sqlite", readonly=True) as record:
-        archive = read_archive(record.read())
+        archive = read_archive(record.events())
     slow = [entry for entry in archive.best(100) if entry.milliseconds > 1]
     assert slow
     assert result["parameters"] <= middle

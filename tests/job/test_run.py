@@ -63,7 +63,7 @@ def contents(folder):
 def outcome(folder):
     """What must not depend on kills: candidates, scores, winner, figures and weights."""
     with Record(folder / "run.sqlite", readonly=True) as record:
-        trainings = [(c, r and (r.score, r.failure, r.curve)) for c, r in read_trainings(record.read())]
+        trainings = [(c, r and (r.score, r.failure, r.curve)) for c, r in read_trainings(record.events())]
     result = json.loads((folder / "result.json").read_text())
     # not the hand-made network, whose share of the time depends on the measured speed of the machine
     figures = ("genome", "validation_accuracy", "test_accuracy", "curve", "parameters", "candidates")
@@ -233,7 +233,7 @@ def test_the_sweep_keeps_the_weights_of_the_leaders(tmp_path):
     with Record(folder / "run.sqlite", readonly=True) as record:
         from neuralfinder.search.archive import read_archive
 
-        leaders = {str(entry.candidates[0].id) for entry in read_archive(record.read()).best(2)}
+        leaders = {str(entry.candidates[0].id) for entry in read_archive(record.events()).best(2)}
     kept = {path.stem for path in (folder / "weights").iterdir()}
     assert leaders <= kept
     assert {name for name in kept if name.startswith("final-")} == {"final-0", "final-1"}

@@ -119,7 +119,7 @@ def test_a_worker_that_dies_each_time_is_one_failure(tmp_path: Path):
     with ray_workers(2, None, cuda=False) as (executor, slots), Record(tmp_path / "run.sqlite") as record:
         for _ in search(progress(), executor, dies_sometimes, record, Limits(8), slots):
             pass
-        trainings = read_trainings(record.read())
+        trainings = read_trainings(record.events())
     failures = {candidate.id: result.failure for candidate, result in trainings if result and result.failure}
     assert failures == {3: "lost worker"}
     assert len(trainings) == 8
@@ -136,7 +136,7 @@ def test_results_do_not_depend_on_who_trained(tmp_path: Path):
         ):
             for _ in search(progress(), executor, TOY.answer, record, Limits(30), slots):
                 pass
-            trainings = read_trainings(record.read())
+            trainings = read_trainings(record.events())
         found.append({c.genome.key: (c.seed, r and r.score) for c, r in trainings})
     assert found[0] == found[1]
     assert len(found[0]) == 30
@@ -178,7 +178,7 @@ def test_a_node_killed_half_way_loses_no_candidate(tmp_path: Path):
                 if other and now.strategy.counts["trained"] >= 100:
                     cluster.remove_node(other)
                     other = None
-            trainings = read_trainings(record.read())
+            trainings = read_trainings(record.events())
         assert other is None
         assert len(trainings) == 200
         assert all(result is not None for _, result in trainings)

@@ -1,10 +1,10 @@
-"""A run that nobody made, as quickly as one likes."""
+"""A run that nobody made, as quickly as one likes: lines of a record."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from neuralfinder.types import Event
+from neuralfinder.types import Line
 
 
 def made_events(count, seed=0):
@@ -24,11 +24,11 @@ def made_events(count, seed=0):
         "finish": {"finalists": 1},
         "budget_seconds": None,
     }
-    run = {"data": "made", "settings": {"seed": 0}, "version": "0"}
+    run = {"data": "made", "fingerprint": "", "settings": {"seed": 0}, "address": {}, "version": "0"}
     number, keys = 0, [f"C{8 * n}.bn M C{8 * n + 8} > G" for n in range(1, 400)]
     for kind, data in (("run", run), ("plan", plan)):
         number += 1
-        yield Event(number, float(number), kind, data)
+        yield Line(number, float(number), kind, data)
     for id_ in range(count):
         key = keys[int(rng.integers(len(keys)))]
         notes = []
@@ -77,4 +77,4 @@ def made_events(count, seed=0):
         }
         for kind, data in (("asked", {"n": 1, "candidates": [row], "notes": notes}), ("result", result)):
             number += 1
-            yield Event(number, float(number), kind, data)
+            yield Line(number, float(number), kind, data)

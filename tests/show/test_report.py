@@ -12,7 +12,7 @@ import pytest
 from neuralfinder.errors import InputError, RunFolderError
 from neuralfinder.networks.forms import from_seed
 from neuralfinder.networks.genome import parse
-from neuralfinder.search.archive import candidate_row
+from neuralfinder.search.events import candidate_row
 from neuralfinder.search.record import Record
 from neuralfinder.show.report import (
     as_csv,
@@ -42,6 +42,8 @@ FIGURES = {
     "seconds": {"search": 10.0, "finish": 4.6, "total": 15.2},
 }
 
+RUN = {"data": "toys", "fingerprint": "f", "settings": {"seed": 0}, "address": {}, "version": "0"}
+
 LIVES = [  # id, genome, operator, parents, score, macs
     (0, "C16 M > G", "init", (), 0.8, 20),
     (1, "C32 M > G", "init", (), 0.9, 40),
@@ -56,7 +58,7 @@ def record(tmp_path):
     """Four networks; the first was trained twice, with the mean score 0.85; the last is still in training."""
     with Record(tmp_path / "run.sqlite") as record:
         settings = {"seed": 0, "preset": "fast", "minutes": None, "options": {}}
-        record.append("run", [{"data": "toys", "settings": settings, "address": {}}])
+        record.append("run", [{**RUN, "settings": settings}])
         record.append("plan", [{"task": {"shape": {"channels": 1, "height": 8, "width": 8}, "classes": 10}}])
         for id_, key, operator, parents, score, macs in [*LIVES, (5, "C128 M > G", "init", (), None, 0)]:
             candidate = Candidate(id_, parse(key), operator, parents, 7, Fidelity(1), repeat=int(id_ == 4))
@@ -164,7 +166,7 @@ def test_show_a_finished_run(record):
 def test_operators_and_foresight_are_shown_against_what_came(tmp_path):
     """Six children of one parent of 0.5: four mutants, three of them better, two crossings, none better."""
     with Record(tmp_path / "run.sqlite") as record:
-        record.append("run", [{"data": "toys", "settings": {"seed": 0}, "address": {}}])
+        record.append("run", [RUN])
         rows = [
             ("init", 0.5, 0.0),
             *[("mutate", s, s) for s in (0.6, 0.7, 0.4, 0.8)],
@@ -208,7 +210,7 @@ def test_improvements_begin_where_the_run_began_at_last(tmp_path, monkeypatch):
     monkeypatch.setattr("neuralfinder.search.record.time.time", lambda: next(moments))
     with Record(tmp_path / "run.sqlite") as record:
         for name in ("toys", "mended toys"):
-            record.append("run", [{"data": name}])
+            record.append("run", [{**RUN, "data": name}])
         record.append("result", [dataclasses.asdict(Result(0, 0.5))])
         assert improvements(record) == [(7.0, 0.5)]
 
@@ -227,9 +229,9 @@ def test_what_was_stopped_early_is_shown_without_a_score(record):
 
 
 def test_the_last_beginning_counts(record, tmp_path):
-    assert beginning(record)["data"] == "toys"
-    record.append("run", [{"data": "mended toys"}])
-    assert beginning(record)["data"] == "mended toys"
+    assert beginning(record).data == "toys"
+    record.append("run", [{**RUN, "data": "mended toys"}])
+    assert beginning(record).data == "mended toys"
     with (
         Record(tmp_path / "empty.sqlite") as empty,
         pytest.raises(RunFolderError, match="the record is empty; .*give the `search` command again"),

@@ -15,10 +15,16 @@ from neuralfinder.job.plan import Plan
 from neuralfinder.job.settings import Settings
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.early_stopping import EarlyStopping
+from neuralfinder.search.events import KINDS, understood
 from neuralfinder.search.loop import Progress, replay
+from neuralfinder.show.page import story as stories
 from neuralfinder.show.page.document import offline_page
-from neuralfinder.show.page.story import MOST_LIVES, Story, told
-from neuralfinder.types import Event
+from neuralfinder.show.page.story import MOST_LIVES, Story
+from neuralfinder.types import Line
+
+
+def told(lines):
+    return stories.told(understood(lines))
 
 
 def test_the_story_has_every_candidate_with_its_result(finished):
@@ -26,7 +32,7 @@ def test_the_story_has_every_candidate_with_its_result(finished):
     story = told(events)
     keys = {number: key for number, key, _ in story["genomes"]}
     lives = {life["id"]: life for life in story["lives"]}
-    trainings = read_trainings(events)
+    trainings = read_trainings(understood(events))
     assert len(lives) == len(trainings) == 30
     for candidate, result in trainings:
         life = lives[candidate.id]
@@ -54,7 +60,7 @@ def test_the_film_ends_with_the_world_of_the_replayed_strategy(finished):
     strategy = make_strategy(
         settings, space, search.fidelity, world.side, world.rounds, task.validation, search.candidates
     )
-    replay(Progress(strategy, early_stopping=EarlyStopping()), events)
+    replay(Progress(strategy, early_stopping=EarlyStopping()), understood(events))
     world = strategy.view()["world"]
     assert {(r, c): life["genome"] for r, row in enumerate(world) for c, life in enumerate(row) if life} == cells
     assert len(cells) == 9
@@ -65,7 +71,7 @@ def test_news_piece_by_piece_are_the_whole_story(finished):
     whole, story = told(events), Story()
     lives, scenes, finals, genomes, single = {}, [], [], [], {}
     for event in events:
-        story.add(event)
+        story.add(KINDS[event.kind].of(event))
         news = story.news()
         lives |= {life["id"]: life for life in news.pop("lives", ())}
         scenes += news.pop("scenes", [])
@@ -94,8 +100,9 @@ def test_who_is_trained_again_counts_once_in_the_calibration(finished):
 def test_totals_count_what_is_not_told_and_a_score_of_nothing_is_a_score(finished):
     _, events = finished
     results = [event for event in events if event.kind == "result"]
-    nothing = Event(0, results[0].time, "result", {**results[0].data, "score": 0.0})
-    lost = Event(0, results[1].time, "result", {**results[1].data, "score": None, "failure": "diverged"})
+    whole = {**results[0].data, "ended": "complete"}
+    nothing = Line(0, results[0].time, "result", {**whole, "score": 0.0})
+    lost = Line(0, results[1].time, "result", {**results[1].data, "score": None, "failure": "diverged"})
     story = told([nothing if event is results[0] else lost if event is results[1] else event for event in events])
     assert story["lives"][0]["score"] == 0.0
     seconds = sum(event.data["seconds"] for event in results)
@@ -105,7 +112,7 @@ def test_totals_count_what_is_not_told_and_a_score_of_nothing_is_a_score(finishe
 def test_what_comes_later_does_not_stretch_the_time(finished):
     _, events = finished
     early = dataclasses.replace(next(event for event in events if event.kind == "run"), time=events[0].time - 1000)
-    late = Event(events[-1].number + 1, events[-1].time + 90_000, "ablation", {"rows": []})
+    late = Line(events[-1].number + 1, events[-1].time + 90_000, "ablation", {"rows": []})
     story = told([early, *events, late])
     assert story["now"] == told(events)["now"]
     assert story["ablation"] == {"rows": []}
@@ -115,7 +122,7 @@ def test_a_winner_that_the_search_did_not_train_is_told(finished):
     _, events = finished
     *others, last = events
     assert last.kind == "finished"
-    by_hand = Event(last.number, last.time, "finished", {**last.data, "genome": "C32.bn M C64.bn > G"})
+    by_hand = Line(last.number, last.time, "finished", {**last.data, "genome": "C32.bn M C64.bn > G"})
     assert "C32.bn M C64.bn > G" in [key for _, key, _ in told([*others, by_hand])["genomes"]]
 
 

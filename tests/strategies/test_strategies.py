@@ -25,7 +25,7 @@ from neuralfinder.job.factories import make_strategy
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.genome import PoolHead, parse
-from neuralfinder.search.archive import candidate_row
+from neuralfinder.search.events import candidate_row
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import STRATEGIES, AgingEvolution, ArtificialLife, Random, Strategy
 from neuralfinder.strategies.base import Proposal

@@ -149,7 +149,7 @@ def _tell(story: Story, path: Path, after: int) -> tuple[int, str]:
     """Add the events that came after this number; returns the number of the last, and what is new as JSON."""
     number = after
     with Record(path, readonly=True) as record:
-        for event in record.read(after):
+        for event in record.events(after):
             story.add(event)
             number = event.number
     if number == after:

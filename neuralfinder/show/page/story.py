@@ -10,9 +10,22 @@ from typing import Any
 
 from neuralfinder.networks.cost import layer_parameters, shapes
 from neuralfinder.networks.genome import AvgPool, Conv, Dropout, Gene, Genome, Identity, Layer, MaxPool, parse
-from neuralfinder.search.archive import plain_result, read_trainings
+from neuralfinder.search.archive import read_trainings
+from neuralfinder.search.events import (
+    Ablated,
+    Answered,
+    Asked,
+    Begun,
+    DataRead,
+    Evaluated,
+    Event,
+    Finished,
+    FullyTrained,
+    Planned,
+    Stopped,
+)
 from neuralfinder.show.lineage import account, line_of
-from neuralfinder.types import Event, Shape
+from neuralfinder.types import Candidate, Result, Shape
 
 MOST_LIVES = 6_000
 """Lives beyond which a page gets a selection: browsers draw so many at once."""
@@ -20,7 +33,7 @@ MOST_LIVES = 6_000
 MOST_SCENES = 2_000
 """Changes of the world beyond which neighbouring ones are told as one."""
 
-SINGLE = ("run", "data", "plan", "stop", "answers", "finished", "ablation")
+SINGLE = (Begun, DataRead, Planned, Stopped, Answered, Finished, Ablated)
 """Kinds of event of which the last one counts."""
 
 
@@ -65,29 +78,28 @@ class Story:
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
-        if event.kind == "run":  # there may be several: the last one is what came of it
+        if isinstance(event, Begun):  # there may be several: the last one is what came of it
             self._began = event.time
-        if event.kind != "ablation":  # may come days later
+        if not isinstance(event, Ablated):  # may come days later
             self._now = round(event.time - self._began, 2)
-        if event.kind in SINGLE:
-            self._single[event.kind] = event.data
-        match event.kind:
-            case "plan":
-                self._shape = Shape(**event.data["task"]["shape"])
-                self._classes = event.data["task"]["classes"]
-            case "asked":
+        if isinstance(event, SINGLE):
+            self._single[event.kind] = event.plain()
+        match event:
+            case Planned(plan):
+                self._shape = Shape(**plan["task"]["shape"])
+                self._classes = plan["task"]["classes"]
+            case Asked():
                 self._events.append(event)
-                for note in event.data["notes"]:
+                for note in event.notes:
                     self._note(note)
-                for row in event.data["candidates"]:
-                    self._ask(row)
-            case "result":
+                for candidate in event.candidates:
+                    self._ask(candidate)
+            case Evaluated(result):
                 self._events.append(event)
-                self._answer(event.data)
-            case "final":
-                result = event.data["result"]
-                kept = {name: event.data[name] for name in ("name", "genome", "epochs")}
-                self._finals.append({**kept, **_short(result), "ended": self._now})
+                self._answer(result)
+            case FullyTrained(name, genome, epochs):
+                kept = {"name": name, "genome": genome, "epochs": epochs}
+                self._finals.append({**kept, **_short(event.result), "ended": self._now})
 
     def news(self) -> dict[str, Any]:
         """What is new since the last call; a long history comes as a selection."""
@@ -123,35 +135,35 @@ class Story:
                 scene |= {"round": note["round"], "main": note["main"], "outcome": note["outcome"]}
             self._scenes.append(scene)
 
-    def _ask(self, row: Mapping[str, Any]) -> None:
-        id_ = row["id"]
+    def _ask(self, candidate: Candidate) -> None:
+        id_, key = candidate.id, candidate.genome.key
         life = {
             "id": id_,
-            "genome": self._number(row["genome"]),
-            "parents": [self._number(parent) for parent in row["parents"]],
-            "operator": row["operator"],
+            "genome": self._number(key),
+            "parents": [self._number(parent) for parent in candidate.parents],
+            "operator": candidate.operator,
             "asked": self._now,
-            "inherits": row["inherits"],
+            "inherits": list(candidate.inherits),
         }
         # popped: who is trained again was expected once
-        if (expected := self._expected.pop(row["genome"], None)) is not None:
+        if (expected := self._expected.pop(key, None)) is not None:
             life["expected"] = round(expected, 5)
         self._lives[id_] = life
         self._changed[id_] = None
 
-    def _answer(self, data: Mapping[str, Any]) -> None:
-        self._totals["failed" if data["failure"] else "trained"] += 1
-        self._totals["seconds"] += data["seconds"]
-        life = self._lives[data["id"]]
-        life |= {**_short(data), "ended": self._now}
-        if not data["failure"] and life["genome"] not in self._ranked:
+    def _answer(self, result: Result) -> None:
+        self._totals["failed" if result.failure else "trained"] += 1
+        self._totals["seconds"] += result.seconds
+        life = self._lives[result.id]
+        life |= {**_short(result), "ended": self._now}
+        if not result.failure and life["genome"] not in self._ranked:
             self._ranked.add(life["genome"])
-            worth, worths = plain_result(data).worth, self._worths
+            worth, worths = result.worth, self._worths
             if "expected" in life and worths:
                 ties = bisect_left(worths, worth) + bisect_right(worths, worth)
                 life["beaten"] = round(ties / 2 / len(worths), 5)
             insort(worths, worth)
-        self._changed[data["id"]] = None
+        self._changed[result.id] = None
 
     def _number(self, key: str) -> int:
         if key not in self._numbers:
@@ -223,19 +235,19 @@ def _layer(gene: Gene) -> list[Any]:
             return ["choice", 0, str(gene), []]
 
 
-def _short(result: Mapping[str, Any]) -> dict[str, Any]:
+def _short(result: Result) -> dict[str, Any]:
     """What the page shows of a result, numbers rounded; what is empty is left out."""
     kept = {
-        "score": result["score"],
-        "failure": result["failure"],
-        "detail": result["detail"],
-        "curve": [round(point, 4) for point in result["curve"]],
-        "done": round(result["done"], 3),
-        "why": result["ended"],
-        "seconds": round(result["seconds"], 2),
-        "parameters": result["parameters"],
-        "macs": result["macs"],
-        "milliseconds": [round(each, 3) for each in result["milliseconds"]],
+        "score": result.score,
+        "failure": result.failure,
+        "detail": result.detail,
+        "curve": [round(point, 4) for point in result.curve],
+        "done": round(result.done, 3),
+        "why": result.ended,
+        "seconds": round(result.seconds, 2),
+        "parameters": result.parameters,
+        "macs": result.macs,
+        "milliseconds": [round(each, 3) for each in result.milliseconds],
     }
     return {
         name: value for name, value in kept.items() if value not in (None, "", [], 0) or (name, value) == ("score", 0)

@@ -1,0 +1,306 @@
+"""The events of a run: one frozen class a kind, the only place that knows the names and the fields of kinds.
+
+What a room above owns - the report on the data, the plan, the outcome - stands here as the plain values that this room
+writes and reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, TypeVar
+
+from neuralfinder.errors import RunFolderError
+from neuralfinder.networks.genome import parse
+from neuralfinder.types import Candidate, Fidelity, Line, Result
+
+Values = Mapping[str, Any]
+"""Plain values: what JSON can hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in a run.
+
+    Attributes:
+        kind: its name in the record.
+        number: counts the events of a record from 1; 0 before it is written.
+        time: when it was written, in seconds since the epoch (UTC).
+    """
+
+    kind: ClassVar[str]
+    number: int = field(default=0, compare=False)
+    time: float = field(default=0.0, compare=False)
+
+    def plain(self) -> dict[str, Any]:
+        """Its fields as plain values for the record."""
+        return {name: _plain(getattr(self, name)) for name in _fields(type(self))}
+
+    @classmethod
+    def of(cls, line: Line) -> Self:
+        """The event that a line of a record holds.
+
+        Raises:
+            RunFolderError: the line lacks what the kind has, or has what it lacks.
+        """
+        try:
+            values = {name: _read(cls, name, line.data[name]) for name in _fields(cls)}
+            if strange := line.data.keys() - values.keys():
+                raise KeyError(min(strange))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunFolderError(
+                f"event {line.number} of the record", given=f"spoilt ({error!r})", expected=f"an event `{cls.kind}`",
+                mend="restore the record, or name another run folder",
+            ) from error  # fmt: skip
+        return cls(**values, number=line.number, time=line.time)
+
+
+class Whole(Event):
+    """An event whose line is one mapping, that of its only field."""
+
+    __slots__ = ()
+
+    def plain(self) -> dict[str, Any]:
+        """The mapping itself."""
+        (name,) = _fields(type(self))
+        return dict(getattr(self, name))
+
+    @classmethod
+    def of(cls, line: Line) -> Self:
+        """The event that a line of a record holds."""
+        (name,) = _fields(cls)
+        return cls(**{name: line.data}, number=line.number, time=line.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Event):
+    """A run began; where there are several, data or settings were mended before anything rested on them.
+
+    `data` is the name of the data, `address` where they are, empty for arrays.
+    """
+
+    kind = "run"
+    data: str
+    fingerprint: str
+    settings: Values
+    address: Values
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataRead(Whole):
+    """The data were read and examined: `data.doctor.report`."""
+
+    kind = "data"
+    report: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Whole):
+    """The machine was measured and the run planned: `job.plan.Plan.plain`."""
+
+    kind = "plan"
+    plan: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Event):
+    """The strategy was asked for `n` candidates; `notes` say what it decided without training."""
+
+    kind = "asked"
+    n: int
+    candidates: tuple[Candidate, ...]
+    notes: tuple[Values, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated(Event):
+    """A candidate was trained, or failed."""
+
+    kind = "result"
+    result: Result
+
+    def plain(self) -> dict[str, Any]:
+        """The result itself."""
+        return _plain_result(self.result)
+
+    @classmethod
+    def of(cls, line: Line) -> Self:
+        """As `Event.of`."""
+        return super(Evaluated, cls).of(dataclasses.replace(line, data={"result": line.data}))
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Event):
+    """The search stopped: why, and how many candidates it trained at once."""
+
+    kind = "stop"
+    reason: str
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class FullyTrained(Event):
+    """A training of the finish, planned for so many epochs; its weights are in the store under `name`.
+
+    `weights` is their fingerprint, `None` where the training failed.
+    """
+
+    kind = "final"
+    name: str
+    genome: str
+    epochs: float
+    weights: str | None
+    result: Result
+
+    @property
+    def finalist(self) -> bool:
+        """Whether it was of a network that the search found, and not one by hand or a retraining."""
+        return self.name.startswith("final-")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """The winner answered about the test part: `confusion` has a row for each true class, see `job.answers`."""
+
+    kind = "answers"
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    mistakes: tuple[Values, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Whole):
+    """The run is over: the contents of `result.json`."""
+
+    kind = "finished"
+    outcome: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The winner without the gene at `place`, or whole where this is `None`.
+
+    `score` is its validation accuracy after as much training as a candidate got, 0..1; without one, `why` says why.
+    `change` is the score less that of the whole winner, `noise` two standard errors of it; `None` where one is missing.
+    """
+
+    place: int | None
+    gene: str
+    genome: str
+    score: float | None
+    why: str = ""
+    change: float | None = None
+    noise: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ablated(Event):
+    """The winner was trained again without each of its genes; may come days after the end."""
+
+    kind = "ablation"
+    rows: tuple[Removal, ...]
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.kind: kind
+    for kind in (
+        Begun, DataRead, Planned, Asked, Evaluated, Stopped, FullyTrained, Answered, Finished, Ablated,
+    )
+}  # fmt: skip
+"""The kinds of event that a run has."""
+
+E = TypeVar("E", bound=Event)
+
+
+def understood(lines: Iterable[Line]) -> Iterator[Event]:
+    """The events in lines of a run's record.
+
+    Raises:
+        RunFolderError: as `Event.of`, or of a kind that no run has.
+    """
+    for line in lines:
+        if line.kind not in KINDS:
+            raise RunFolderError(
+                f"event {line.number} of the record", given=f"of kind `{line.kind}`",
+                expected=", ".join(KINDS), mend="update NeuralFinder, or name another run folder",
+            )  # fmt: skip
+        yield KINDS[line.kind].of(line)
+
+
+def candidate_row(candidate: Candidate) -> dict[str, object]:
+    """A candidate as plain values for the record."""
+    return {
+        "id": candidate.id,
+        "genome": candidate.genome.key,
+        "operator": candidate.operator,
+        "parents": list(candidate.parents),
+        "seed": candidate.seed,
+        "epochs": candidate.fidelity.epochs,
+        "share": candidate.fidelity.share,
+        "repeat": candidate.repeat,
+        **({"rate": candidate.rate} if candidate.rate != 1 else {}),
+        "inherits": list(candidate.inherits),
+        "bars": list(candidate.bars),
+    }
+
+
+def _read_candidate(row: Values) -> Candidate:
+    return Candidate(
+        id=row["id"],
+        genome=parse(row["genome"]),
+        operator=row["operator"],
+        parents=tuple(row["parents"]),
+        seed=row["seed"],
+        fidelity=Fidelity(row["epochs"], row["share"]),
+        repeat=row["repeat"],
+        rate=row.get("rate", 1.0),
+        inherits=tuple(row["inherits"]),
+        bars=tuple(row["bars"]),
+    )
+
+
+def _plain_result(result: Result) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in dataclasses.asdict(result).items()}
+
+
+def _read_result(values: Values) -> Result:
+    lists = {name: tuple(values[name]) for name in ("curve", "rungs", "milliseconds")}
+    return Result(**{**values, **lists})
+
+
+_READERS: dict[tuple[type[Event], str], Callable[[Any], Any]] = {
+    (Asked, "candidates"): lambda rows: tuple(map(_read_candidate, rows)),
+    (Evaluated, "result"): _read_result,
+    (FullyTrained, "result"): _read_result,
+    (Ablated, "rows"): lambda rows: tuple(Removal(**row) for row in rows),
+}
+"""How fields are read whose values are classes; all others are plain."""
+
+
+def _read(kind: type[Event], name: str, value: Any) -> Any:
+    if reader := _READERS.get((kind, name)):
+        return reader(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Candidate():
+            return candidate_row(value)
+        case Result():
+            return _plain_result(value)
+        case Removal():
+            return dataclasses.asdict(value)
+        case tuple() | list():
+            return [_plain(each) for each in value]
+        case Mapping():
+            return {name: _plain(each) for name, each in value.items()}
+        case _:
+            return value
+
+
+def _fields(kind: type[Event]) -> list[str]:
+    """The names of a kind's own fields."""
+    return [each.name for each in dataclasses.fields(kind) if each.name not in ("number", "time")]

@@ -12,6 +12,7 @@ from runs import searched
 from neuralfinder.cli import cli
 from neuralfinder.job.ablation import Removal, in_words, keep, without
 from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.search.events import understood
 from neuralfinder.search.record import Record
 from neuralfinder.show.page.story import told
 
@@ -37,7 +38,7 @@ def test_every_gene_is_accounted_for_and_recorded(run):
     assert others == before
     removals = [Removal(**row) for row in last.data["rows"]]
     assert "\n".join(in_words(removals)) in outcome.output
-    story = told([*others, last])
+    story = told(understood([*others, last]))
     assert story["ablation"] == last.data
     genome = parse(re.search(r"found +(.*)", outcome.output).group(1))
     lines = outcome.output.splitlines()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import neuralfinder.show.page
+from neuralfinder.search.events import understood
 from neuralfinder.search.record import Record
 from neuralfinder.show.page.document import SCRIPTS, offline_page, script
 from neuralfinder.show.page.story import told
@@ -18,7 +19,7 @@ from neuralfinder.show.page.story import told
 
 def test_the_file_lets_nothing_else_in(finished):
     _, events = finished
-    page = offline_page(told(events))
+    page = offline_page(told(understood(events)))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page).group(1)
     for tag, rule in (("script", "script-src"), ("style", "style-src")):
         inside = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL).group(1)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from synthetic import made_events
 
+from neuralfinder.search.events import understood
 from neuralfinder.search.record import Record
 from neuralfinder.show.page.document import offline_page
 from neuralfinder.show.page.server import serve
@@ -64,7 +65,7 @@ def opened(browser, address, width=1280, height=900, **options):
 def report(finished, tmp_path_factory):
     """The file about a run, and its story."""
     _, events = finished
-    story = told(events)
+    story = told(understood(events))
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(offline_page(story), encoding="utf-8")
     return path, story
@@ -214,7 +215,7 @@ def test_nothing_serious_stands_in_anybody_s_way(browser, report, scheme, width)
 
 def test_a_thousand_candidates_are_painted_fast(browser, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(offline_page(told(made_events(1000))), encoding="utf-8")
+    path.write_text(offline_page(told(understood(made_events(1000)))), encoding="utf-8")
     assert path.stat().st_size < 6e6
     with opened(browser, path.as_uri()) as page:
         entries = page.evaluate("performance.getEntriesByType('paint').map(entry => entry.startTime)")
@@ -247,7 +248,7 @@ def test_a_long_search_stays_fluid(browser, tmp_path):
 @pytest.mark.slow
 def test_a_hundred_thousand_candidates_are_painted(browser, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(offline_page(told(made_events(100_000))), encoding="utf-8")
+    path.write_text(offline_page(told(understood(made_events(100_000)))), encoding="utf-8")
     started = time.monotonic()
     with opened(browser, path.as_uri()) as page:
         assert time.monotonic() - started < 5

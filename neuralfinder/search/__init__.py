@@ -3,6 +3,7 @@
     loop            ask the strategy, record, hand out, record what came back, tell the strategy
     events          one frozen class for each kind of event: the only place that knows names and fields
     record          the journal in SQLite: one writer, any number of readers
+    events          one class a kind of event: the names and fields of what the journal holds
     archive         every genome ever scored, best first
     early_stopping  how far a training must have come to go on
     executors       where candidates are trained; `ray_executor`: in many processes, on cards, on a cluster

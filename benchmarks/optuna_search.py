@@ -18,7 +18,6 @@ import optuna
 from neuralfinder.comparison.by_hand import Bench, of_genome, train_and_test
 from neuralfinder.data import Divided
 from neuralfinder.errors import NothingTrainedError
-from neuralfinder.job.forecast import WRITING_SECONDS
 from neuralfinder.job.plan import Speed, TrainingStage
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.settings import Settings
@@ -77,7 +76,7 @@ def search(bench: Bench, folder: Path) -> tuple[Genome, int]:
     setup = dataclasses.replace(setup, recipe=settings.recipes(bench.task.shape)[0])
     speed = Speed(bench.rates(setup.recipe))
     training = TrainingStage(setup.batch_size, setup.flip, setup.bf16)
-    plan = make_plan(bench.task, settings, training, speed, setup.clock.left() - WRITING_SECONDS)
+    plan = make_plan(bench.task, settings, training, speed, max(0.0, setup.clock.left()))
     space = bench.space(speed.rates, plan.search.max_step_seconds)
     end = time.monotonic() + (plan.search.seconds or 0.0)
     setup = dataclasses.replace(setup, clock=setup.clock.until(end))

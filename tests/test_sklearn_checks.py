@@ -51,6 +51,9 @@ class TableFinder(NeuralFinder):
         super().fit(as_pictures(X), y)
         return self
 
+    def predict(self, X: Any) -> np.ndarray:
+        return super().predict(as_pictures(X))
+
     def predict_proba(self, X: Any) -> np.ndarray:
         return super().predict_proba(as_pictures(X))
 
@@ -220,13 +223,13 @@ def test_failed_fit_leaves_it_unfitted() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"candidates": 0}, r"candidates is 0; expected a number between 1 and 10,000,000"),
+        ({"candidates": 0}, r"candidates is 0; expected a whole number between 1 and 10,000,000"),
         ({"candidates": 2.5}, r"candidates is 2.5; expected a whole number"),
         ({"epochs": "three"}, r"epochs is 'three'; expected a whole number"),
-        ({"seed": None}, r"seed is None; expected a whole number"),
-        ({"seed": -1}, r"seed is -1; expected a number at least 0"),
-        ({"minutes": "5"}, r"minutes is '5'; expected a number"),
-        ({"minutes": float("nan")}, r"minutes is nan; expected more than 0"),
+        ({"seed": "zero"}, r"seed is 'zero'; expected a whole number"),
+        ({"seed": -1}, r"seed is -1; expected a whole number at least 0"),
+        ({"minutes": "five"}, r"minutes is 'five'; expected a number"),
+        ({"minutes": float("nan")}, r"minutes is nan; expected a number more than 0"),
         ({"preset": "fats"}, r"'fats'.*did you mean 'fast'"),
         ({"strategy": "randm"}, r"'randm'.*did you mean 'random'"),
         ({"options": {"boundry": "clip"}}, r"'boundry'.*did you mean 'boundary'"),

@@ -21,7 +21,14 @@ from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
 from neuralfinder.job.factories import NOT_MEASURED, make_space
 from neuralfinder.job.figures import judged, with_views
-from neuralfinder.job.forecast import SAFETY, WRITING_SECONDS, epochs_within, measuring_seconds, views_fit
+from neuralfinder.job.forecast import (
+    FORWARD_SHARE,
+    SAFETY,
+    WRITING_SECONDS,
+    epochs_within,
+    measuring_seconds,
+    views_fit,
+)
 from neuralfinder.job.plan import Task
 from neuralfinder.job.prepare import grown, make_setup, make_whole, open_test
 from neuralfinder.job.settings import DEFAULT_MINUTES, Settings
@@ -250,8 +257,10 @@ def _train(
     """
     with torch_seed(seed):
         network = build(setup.shape)
-        each = step_seconds(network, setup, measuring_seconds(setup.clock.left()))
-        testing = forward_seconds(network, setup, EVALUATION_BATCH, 2) * looks / EVALUATION_BATCH
+        measuring = measuring_seconds(setup.clock.left())
+        each = step_seconds(network, setup, (1 - FORWARD_SHARE) * measuring)
+        testing = forward_seconds(network, setup, EVALUATION_BATCH, 2, FORWARD_SHARE * measuring)
+        testing *= looks / EVALUATION_BATCH
         views = setup.recipe.views and views_fit(MOST_VIEWS * testing, setup.clock.left())
         testing *= MOST_VIEWS if views else 1
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))

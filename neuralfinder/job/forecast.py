@@ -58,6 +58,10 @@ GAVE_ALL = ("patience", "chance")
 """Ends of a training that more epochs would not have changed."""
 
 
+FORWARD_SHARE = 0.2
+"""Share of the time for measuring that forward passes have, where they are asked for: a step lasts as long as three."""
+
+
 def measuring_seconds(left: float) -> float:
     """How long to measure the machine when so many seconds are left."""
     return min(MOST_MEASURING, max(LEAST_MEASURING, MEASURING_SHARE * left))

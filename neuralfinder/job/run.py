@@ -26,7 +26,7 @@ from neuralfinder.job.answers import for_people
 from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
-from neuralfinder.job.forecast import WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
+from neuralfinder.job.forecast import FORWARD_SHARE, WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, in_words
 from neuralfinder.job.planner import make_plan
@@ -249,9 +249,11 @@ class _Run:
     def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
-        rates = compute(executor, measure, setup, free, None if left is None else measuring_seconds(left))
         limited = self.settings.cap("max_latency_ms") is not None
-        forward = compute(executor, measure_forward, setup, free) if limited else Rates()
+        share = FORWARD_SHARE if limited else 0.0
+        measuring = None if left is None else measuring_seconds(left)
+        rates = compute(executor, measure, setup, free, measuring and (1 - share) * measuring)
+        forward = compute(executor, measure_forward, setup, free, share * (measuring or 0.5)) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
         training = TrainingStage(setup.batch_size, setup.flip, setup.bf16)
         plan = make_plan(task, self.settings, training, Speed(rates, forward), left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from neuralfinder.types import RUNG_SAMPLES, Fidelity
@@ -137,27 +137,32 @@ def steps_in_all(
     return steps + steps_beside(validation, batch_size, looks, rungs)
 
 
-def seconds_each(
-    act: Callable[[], object], least: int, most: int, seconds: float = math.inf, warm_up: int = WARM_UP
-) -> float:
-    """How long `act` takes, more than 0: the median of its times, in seconds.
+def usual(times: Sequence[float]) -> float:
+    """The lower quartile, of up to three the fastest; where the clock is too coarse to tell single ones, the mean.
 
-    Where the clock is too coarse to tell single ones the mean, of as many as it takes to see the clock move.
+    The load of other processes only ever adds time, so the low end is the machine's own, however busy it was for a
+    moment; not the very fastest of many, which slips through on a machine that is busy all the time.
+    """
+    return sorted(times)[len(times) // 4] if min(times) > 0 else sum(times) / len(times)
+
+
+def seconds_each(act: Callable[[], object], most: int, seconds: float = math.inf, warm_up: int = WARM_UP) -> float:
+    """How long `act` usually takes, in seconds, more than 0.
 
     Args:
         act: returns when its work is done.
-        least: times that count, at least.
-        most: times that count, at most.
-        seconds: after which it is not begun again, warming up included.
-        warm_up: times before, that do not count.
+        most: times that count, at most, unless the clock has not moved.
+        seconds: for all of it. `act` is done once however long that takes, and again as often as it ends in time if it
+            takes as long as the shortest before.
+        warm_up: times before, that count only when there was no time for others.
     """
-    until = time.perf_counter() + seconds
-    for _ in range(warm_up):
-        act()
     times: list[float] = []
     began = now = time.perf_counter()
-    while now == began or len(times) < least or (len(times) < most and now < until):
+    while not any(times[warm_up:]) or len(times) < warm_up + most:
+        if any(times) and now + min(times) > began + seconds:
+            break
         act()
         before, now = now, time.perf_counter()
         times.append(now - before)
-    return sorted(times)[len(times) // 2] if min(times) > 0 else sum(times) / len(times)
+    counted = times[warm_up:]
+    return usual(counted if any(counted) else times)

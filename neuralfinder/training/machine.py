@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from neuralfinder.networks.cost import Rates, cost
 from neuralfinder.networks.genome import Conv, Gene, Genome
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
-from neuralfinder.training.train import Setup, forward_seconds, step_seconds
+from neuralfinder.training.clock import usual
+from neuralfinder.training.train import Setup, forward_pass, training_step
 
 # names and values of <malloc.h>
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -91,37 +93,98 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
     Args:
         setup: the run's data, recipe and batch size.
         space: gives shape, widths and head.
-        seconds: time to take, about; `None`, when nothing rests on it, takes the last measurement of this machine, and
-            2 seconds where there is none.
+        seconds: for all of it; a step of two samples and one of the smallest network are done however long they take.
+            `None`, when nothing rests on it, takes the last measurement of this machine, and half a second where
+            there is none.
     """
-    if seconds is None and (kept := _kept(setup)):
+    kept = _kept(setup)
+    if seconds is None and kept:
         return kept
+    until = time.perf_counter() + (0.5 if seconds is None else seconds)
     probes = _probes(space)
-    seconds = seconds or 2.0
-    new, matrix = _fit(probes, space, lambda network: step_seconds(network, setup, seconds / len(probes)))
+    with torch_seed(0):  # loading the libraries is no part of a step
+        network = build(probes[0], space.shape, space.classes)
+        training_step(network, dataclasses.replace(setup, batch_size=min(2, setup.batch_size)))()
+    prior = kept or _typical(setup.batch_size)
+    new, matrix = _fit(probes, space, prior, lambda network: training_step(network, setup), until)
     return _steady(new, setup, matrix)
 
 
-def measure_forward(setup: Setup, space: ChainSpace) -> Rates:
-    """Time forward passes of one picture through the same networks; takes about a tenth of a second."""
-    return _fit(_probes(space), space, lambda network: forward_seconds(network, setup, 1, 15))[0]
+def measure_forward(setup: Setup, space: ChainSpace, seconds: float = 0.3) -> Rates:
+    """Time forward passes of one picture through the same networks, of which the first is done in any case."""
+    until = time.perf_counter() + seconds
+    return _fit(_probes(space), space, _typical(1), lambda network: forward_pass(network, setup, 1), until)[0]
+
+
+def _typical(batch_size: int) -> Rates:
+    """Rates of a processor, of which only the ratios count: for what there was no time to measure."""
+    return Rates(step=1e-3, layer=4e-4, mac=5e-11 * batch_size, activation=2e-9 * batch_size, update=1e-10)
 
 
 def _fit(
-    probes: Sequence[Genome], space: ChainSpace, time_of: Callable[[nn.Module], float]
+    probes: Sequence[Genome],
+    space: ChainSpace,
+    prior: Rates,
+    act_of: Callable[[nn.Module], Callable[[], object]],
+    until: float,
 ) -> tuple[Rates, np.ndarray]:
-    """Rates that explain the times of the probes, and the matrix of what these spend."""
-    rows, times = [], []
+    """Rates that explain the times of the probes, and the matrix of what these spend.
+
+    Probes there was no time for count as `prior` has them, at the speed of those that were measured.
+
+    Args:
+        probes: the networks.
+        space: that they are of.
+        prior: rates whose ratios are believed.
+        act_of: what is timed of a network.
+        until: when all must be over, by `time.perf_counter`.
+    """
+    sizes = [cost(genome, space.shape, space.classes) for genome in probes]
+    matrix = np.array([[1.0, size.layers, size.macs, size.activations, size.updates] for size in sizes])
+    expected = matrix @ dataclasses.astuple(prior)
+
+    def make(place: int) -> Callable[[], object]:
+        return act_of(build(probes[place], space.shape, space.classes))
+
     with torch_seed(0):
-        for genome in probes:
-            times.append(time_of(build(genome, space.shape, space.classes)))
-            size = cost(genome, space.shape, space.classes)
-            rows.append([1.0, size.layers, size.macs, size.activations, size.updates])
-    matrix, target = np.array(rows), np.array(times)
+        times = _times(make, expected, until)
+    measured = {place: usual(own[1:] or own) for place, own in enumerate(times) if any(own[1:] or own)}
+    speed = float(np.median([seconds / expected[place] for place, seconds in measured.items()])) if measured else 1.0
+    target = np.array([measured.get(place, speed * seconds) for place, seconds in enumerate(expected)])
     relative = matrix / target[:, None]  # a probe of 1 ms counts as much as one of 100 ms
     scale = np.maximum(relative.max(axis=0), 1e-30)  # without normalisation there are no such updates
     solution, _ = nnls(relative / scale, np.ones(len(target)))
     return Rates(*(solution / scale).tolist()), matrix
+
+
+def _times(make: Callable[[int], Callable[[], object]], expected: np.ndarray, until: float) -> list[list[float]]:
+    """Seconds of each of these acts in turn, round by round to the end: a busy moment meets a few rounds of them all.
+
+    Nothing is begun that would not end in time by its own fastest or, the first time, by what is expected at the speed
+    of the others; the shortest is done once in any case.
+
+    Args:
+        make: gives the act of this place, when its turn comes.
+        expected: seconds of each, of which only the ratios count.
+        until: when all must be over, by `time.perf_counter`.
+    """
+    acts: dict[int, Callable[[], object]] = {}
+    times: list[list[float]] = [[] for _ in expected]
+    order = [int(place) for place in np.argsort(expected, kind="stable")]
+    done = -1
+    while done:
+        done = 0
+        for place in order:
+            speeds = [min(own) / expected[other] for other, own in enumerate(times) if own]
+            soon = min(times[place], default=min(speeds, default=0.0) * expected[place])
+            if speeds and time.perf_counter() + soon > until:
+                continue
+            act = acts[place] = acts.get(place) or make(place)
+            began = time.perf_counter()
+            act()
+            times[place].append(time.perf_counter() - began)
+            done += 1
+    return times
 
 
 def _probes(space: ChainSpace) -> list[Genome]:

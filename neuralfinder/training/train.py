@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
@@ -24,10 +24,6 @@ PLAIN = Views()
 
 EVALUATION_BATCH = 256
 """Samples per forward pass without gradients: large enough for speed, small enough for the processor's cache."""
-
-
-LEAST_TIMED = 3
-"""Steps that are timed at least, however little time there is for them: a median of fewer is none."""
 
 
 class Cancelled(CancelledError):  # noqa: N818 - no error, a request
@@ -290,33 +286,46 @@ def _majority_share(labels: Tensor, classes: int) -> float:
     return float(torch.bincount(labels, minlength=classes).max()) / len(labels)
 
 
-@torch.no_grad()
-def forward_seconds(network: nn.Module, setup: Setup, samples: int, passes: int) -> float:
-    """Median seconds of so many forward passes of so many samples, after one for warming up."""
-    network.to(setup.device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
-    pictures = next(iter(plain_batches(setup.train.first(samples), samples, setup.preparation)))
-    network.eval()
+def forward_seconds(network: nn.Module, setup: Setup, samples: int, passes: int, seconds: float = math.inf) -> float:
+    """Usual seconds of a forward pass of so many samples, from at most so many passes after one for warming up.
 
-    def look() -> None:
-        with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
-            float(network(pictures).sum())  # waits for the device
-
-    return seconds_each(look, passes, passes, warm_up=1)
+    All together they take about `seconds` at most, but one is always done.
+    """
+    return seconds_each(forward_pass(network, setup, samples), passes, seconds, warm_up=1)
 
 
 def step_seconds(network: nn.Module, setup: Setup, seconds: float) -> float:
-    """Median seconds of one training step, from some that take about `seconds` together with the warming up."""
+    """Usual seconds of a training step, from one or more that take about `seconds` at most with the warming up."""
+    return seconds_each(training_step(network, setup), TIMED_STEPS, seconds)
+
+
+def forward_pass(network: nn.Module, setup: Setup, samples: int) -> Callable[[], None]:
+    """One forward pass of so many samples, which returns when the device is done."""
+    network.to(setup.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+    pictures = next(iter(plain_batches(setup.train.first(samples), samples, setup.preparation)))
+
+    @torch.no_grad()
+    def look() -> None:
+        network.eval()
+        with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
+            float(network(pictures).sum())  # waits for the device
+
+    return look
+
+
+def training_step(network: nn.Module, setup: Setup) -> Callable[[], None]:
+    """One training step with its batch, which returns when the device is done."""
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
     optimizer, pace = Optimizer(network, setup.recipe, setup.bf16), Pace(TIMED_STEPS, Clock(), 0)
     batches = _batches(setup, setup.steps(), sys.maxsize, torch.Generator().manual_seed(0))
-    network.train()
 
     def step() -> None:
+        network.train()
         pictures, labels = next(batches)
         loss = gradients(network, setup, pictures, labels)
         optimizer.step(_rate_share(setup.recipe, pace))
         float(loss)  # waits for the device
 
-    return seconds_each(step, LEAST_TIMED, TIMED_STEPS, seconds)
+    return step

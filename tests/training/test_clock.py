@@ -15,7 +15,7 @@ from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.genome import PoolHead, parse
 from neuralfinder.training.batches import Part, Scaling, Views
 from neuralfinder.training.build import build
-from neuralfinder.training.clock import Clock, Pace, seconds_each, steps_in_all, steps_of_epoch
+from neuralfinder.training.clock import Clock, Pace, seconds_each, steps_in_all, steps_of_epoch, usual
 from neuralfinder.training.machine import measure, measure_forward
 from neuralfinder.training.recipes import MOST_VIEWS, RECIPES
 from neuralfinder.training.train import Setup, forward_seconds, step_seconds, train
@@ -97,19 +97,37 @@ def test_coarse_ticks_give_about_the_time_it_takes(each: float, monkeypatch: pyt
     def act() -> None:
         clock.now += each
 
-    found = seconds_each(act, least=16, most=64, seconds=10.0)
+    found = seconds_each(act, most=64, seconds=10.0)
     assert found == pytest.approx(each, rel=0.5)
 
 
-def test_fine_ticks_give_the_median(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_moment_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Ticking(0.0, 1e-9)
-    takes = iter([9.0, 9.0, 1.0, 2.0, 50.0])
+    takes = iter([9.0, 9.0, 50.0, 2.0, 50.0])
     monkeypatch.setattr("time.perf_counter", clock)
 
     def act() -> None:
         clock.now += next(takes)
 
-    assert seconds_each(act, least=3, most=3, warm_up=2) == pytest.approx(2.0)
+    assert seconds_each(act, most=3, warm_up=2) == pytest.approx(2.0)
+
+
+def test_a_machine_that_is_always_busy_is_not_taken_for_its_one_free_step() -> None:
+    assert usual([1.0] + [5.0] * 20) == 5.0
+
+
+@pytest.mark.parametrize(("each", "times"), [(10.0, 1), (2.0, 1), (1.0, 3), (0.1, 9)])
+def test_timing_ends_by_its_ceiling(each: float, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is done once however long that takes; warming up has no time of its own."""
+    clock, done = Ticking(0.0, 1e-9), []
+    monkeypatch.setattr("time.perf_counter", clock)
+
+    def act() -> None:
+        done.append(each)
+        clock.now += each
+
+    assert seconds_each(act, most=6, seconds=3.5, warm_up=3) == pytest.approx(each)
+    assert len(done) == times
 
 
 def test_what_a_training_takes_beside_its_steps() -> None:

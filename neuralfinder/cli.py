@@ -228,7 +228,7 @@ def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
 
     source, settings = _recorded(record, folder)
     removals = ablation.ablate(source, settings, record, seconds)
-    lines = ablation.in_words(removals)
+    lines = ablation.ablation_lines(removals)
     try:
         ablation.keep(removals, folder)
     except RunFolderError as error:
@@ -340,7 +340,7 @@ def _listed(what: str) -> Sequence[tuple[str, ...]]:
         case "recipes":
             from neuralfinder.training.recipes import RECIPES
 
-            rows = [(name, recipe.in_words) for name, recipe in RECIPES.items()]
+            rows = [(name, recipe.summary) for name, recipe in RECIPES.items()]
         case "genes":
             from neuralfinder.networks.genome import GENES, LAYERS
 

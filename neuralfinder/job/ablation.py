@@ -104,7 +104,7 @@ def without(genome: Genome, place: int) -> Genome:
     return Genome(genome.genes[:place] + genome.genes[place + 1 :], genome.head)
 
 
-def in_words(removals: list[Removal]) -> list[str]:
+def ablation_lines(removals: list[Removal]) -> list[str]:
     """One line for each removal; differences within two standard errors are called noise."""
     whole = removals[0]
     if whole.score is None:

@@ -157,7 +157,7 @@ class Plan:
         return cls(**{**values, **stages, "warnings": tuple(values["warnings"])})
 
 
-def in_words(plan: Plan, with_world: bool = True) -> list[str]:
+def plan_lines(plan: Plan, with_world: bool = True) -> list[str]:
     """The plan as lines for people; the world only for strategies that have one."""
     task, search, finish = plan.task, plan.search, plan.finish
     kind = "texts" if task.shape.vocabulary else "pictures"

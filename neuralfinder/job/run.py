@@ -28,7 +28,7 @@ from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
 from neuralfinder.job.forecast import FORWARD_SHARE, WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
 from neuralfinder.job.interrupts import Interrupts
-from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, in_words
+from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, grown, make_setup, make_whole, open_test
 from neuralfinder.job.presets import PRESETS
@@ -238,7 +238,7 @@ class _Run:
         else:
             plan = self._new_plan(task, setup, executor)
             self.record.write(Planned(plan.plain()))
-        self.status.say(*in_words(plan, with_world=self.settings.strategy in (None, "artificial-life")))
+        self.status.say(*plan_lines(plan, with_world=self.settings.strategy in (None, "artificial-life")))
         deadline = math.inf
         if self.status.left is not None:
             spent = self.searched_before + self.finished_before

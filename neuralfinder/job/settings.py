@@ -174,7 +174,7 @@ class Setting:
     @property
     def described(self) -> str:
         """Meaning, values and what holds when not given, as a docstring says it."""
-        unset = self.unset or in_words(self.default)
+        unset = self.unset or as_text(self.default)
         values = f"; {self.expected}" if self.allowed else ""
         return f"{self.meaning}{values}. Not given: {unset}."
 
@@ -525,7 +525,7 @@ def once(*groups: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def in_words(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value as `--set` takes it."""
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -550,6 +550,6 @@ def _in_preset(setting: Setting, preset: Preset) -> str:
     else:
         value = None if setting.owner.startswith("strategy ") else preset.values.get(setting.name)
     value = setting.default if value is None else value
-    text = setting.unset if value is None else in_words(value)
+    text = setting.unset if value is None else as_text(value)
     texts = preset.for_texts.get(setting.name, value) if setting.owner in OWNERS else value
-    return text if texts == value else f"{text} (texts: {in_words(texts)})"
+    return text if texts == value else f"{text} (texts: {as_text(texts)})"

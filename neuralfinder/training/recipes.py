@@ -77,7 +77,7 @@ class Recipe:
     mixed_precision: bool = True
 
     @property
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """What is not as usual, in a line."""
         own = [entry for entry in fields(self) if entry.name != "name" and getattr(self, entry.name) != entry.default]
         return ", ".join(f"{entry.name} {getattr(self, entry.name)}" for entry in own)

@@ -10,7 +10,7 @@ from hypothesis import given
 from runs import searched
 
 from neuralfinder.cli import cli
-from neuralfinder.job.ablation import Removal, in_words, keep, without
+from neuralfinder.job.ablation import Removal, ablation_lines, keep, without
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.search.events import understood
 from neuralfinder.search.record import Record
@@ -37,7 +37,7 @@ def test_every_gene_is_accounted_for_and_recorded(run):
         *others, last = record.read()
     assert others == before
     removals = [Removal(**row) for row in last.data["rows"]]
-    assert "\n".join(in_words(removals)) in outcome.output
+    assert "\n".join(ablation_lines(removals)) in outcome.output
     story = told(understood([*others, last]))
     assert story["ablation"] == last.data
     genome = parse(re.search(r"found +(.*)", outcome.output).group(1))
@@ -77,7 +77,7 @@ def test_noise_is_called_noise():
         Removal(1, "M", "C8 > G", 0.89, "", -0.01, 0.02),
         Removal(2, "C9", "C8 M > G", 0.6, "", -0.3, 0.03),
     ]
-    assert in_words(removals) == [
+    assert ablation_lines(removals) == [
         "ablation  90.00% whole, trained as candidates were; without",
         "  gene 0 C8: not possible (pool-first)",
         "  gene 1 M: 89.00%, -1.00 points, within the noise",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from neuralfinder.errors import InputError
 from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.forecast import BASELINE_SHARE
-from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, WorldStage, in_words
+from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, WorldStage, plan_lines
 from neuralfinder.job.planner import SHORTEST_FINAL, batch_size_for, make_plan
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import small_network
@@ -141,7 +141,7 @@ def test_users_numbers_win() -> None:
 
 def test_too_little_time_is_said() -> None:
     assert "very little time" in plan_for(CIFAR, 20.0).warnings[0]
-    assert any("warning" in line for line in in_words(plan_for(CIFAR, 20.0)))
+    assert any("warning" in line for line in plan_lines(plan_for(CIFAR, 20.0)))
     assert not plan_for(DIGITS, 120.0).warnings
 
 

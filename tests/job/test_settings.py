@@ -22,7 +22,7 @@ from neuralfinder.errors import InputError
 from neuralfinder.estimator import NeuralFinder
 from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.presets import PRESETS
-from neuralfinder.job.settings import CAPS, DATA, OWN, OWNERS, RUN, Settings, in_words, once, read_options, table
+from neuralfinder.job.settings import CAPS, DATA, OWN, OWNERS, RUN, Settings, as_text, once, read_options, table
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import AvgPool, DenseHead, MaxPool, PoolHead
@@ -69,7 +69,7 @@ def test_the_defaults_of_settings_are_legal():
     for row in table():
         if row.default is not None:
             assert row.read(row.default) == row.default
-            assert row.read(in_words(row.default)) == row.default
+            assert row.read(as_text(row.default)) == row.default
 
 
 def test_presets_set_what_there_is_to_legal_values():

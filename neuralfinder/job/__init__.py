@@ -8,6 +8,7 @@
     finish      finalists -> winner; trainer: full trainings, each once, recorded
     figures     the one look at the test part
     baselines   what the winner must beat
+    outcome     what `result.json` holds, and its writing
     answers     what the winner takes for what, and its most confident mistakes
     ablation    what each gene of the winner is worth
     status      what a run is doing right now

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
@@ -22,6 +20,7 @@ import neuralfinder
 from neuralfinder.data import Source
 from neuralfinder.data.doctor import report
 from neuralfinder.errors import RunFolderError, lacking
+from neuralfinder.job import outcome
 from neuralfinder.job.answers import for_people
 from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.figures import Samples
@@ -37,7 +36,6 @@ from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
-from neuralfinder.search.archive import pareto_front
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import (
     Answered,
@@ -178,25 +176,22 @@ class _Run:
             )
             self.record.write(Answered(**for_people(figures.pop("answers"), seen, parts.test)))
             finish_seconds = time.monotonic() - started + self.finished_before
-        result = {
-            "status": "done",
-            **self._common(progress, plan),
-            **figures,
-            "pareto": pareto_front(progress.archive),
-            "data": {"name": self.source.title, "notes": list(seen.notes), **dataclasses.asdict(task)},
-            "device": describe(device),
-            "seconds": {
+        result = outcome.done(
+            settings,
+            plan,
+            progress,
+            figures,
+            data=(self.source.title, seen.notes),
+            device=describe(device),
+            seconds={
                 "search": search_seconds,
                 "finish": finish_seconds,
-                "training": progress.spent,
-                "training_predicted": progress.told,
                 "total": status.elapsed + self.searched_before + self.finished_before,
             },
-            "interrupted": interrupted,
-            "warnings": list(plan.warnings),
-        }
+            interrupted=interrupted,
+        )
         model.save(self.folder / "model")
-        self._write_result(result)
+        outcome.write(self.folder, result)
         self.record.write(Finished(result))
         _delete_images(self.folder)
         status.enter("done")
@@ -292,7 +287,7 @@ class _Run:
         for _ in search(progress, executor, train_one, self.record, limits, slots):
             self.store.sweep({str(id_) for id_ in progress.needed()})
             if self._show(progress):
-                self._write_improvement(progress, plan)
+                outcome.write(self.folder, outcome.so_far(self.settings, plan, progress))
         return progress
 
     def _show(self, progress: Progress) -> bool:
@@ -310,32 +305,6 @@ class _Run:
             return False
         status.best, status.best_genome = leader.score, leader.genome.key
         return True
-
-    def _write_improvement(self, progress: Progress, plan: Plan) -> None:
-        leader = progress.archive.best(1)[0]
-        row = {"status": "searching", "validation_accuracy": leader.score, "genome": leader.genome.key}
-        self._write_result({**self._common(progress, plan), **row})
-
-    def _common(self, progress: Progress, plan: Plan) -> dict[str, Any]:
-        return {
-            "candidates": {**progress.strategy.counts, "stopped": progress.stopped},
-            "budget_seconds": plan.budget_seconds,
-            "seed": self.settings.seed,
-            "preset": self.settings.preset,
-            "strategy": self.settings.strategy or "artificial-life",
-            "versions": {
-                "neuralfinder": neuralfinder.__version__,
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-            },
-        }
-
-    def _write_result(self, result: dict[str, Any]) -> None:
-        """Write `result.json` whole or not at all."""
-        part = self.folder / "result.json.part"
-        part.write_text(json.dumps(result, indent=1), encoding="utf-8")
-        part.replace(self.folder / "result.json")
 
 
 def _delete_images(folder: Path) -> None:

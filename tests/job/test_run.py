@@ -193,7 +193,7 @@ def killing(monkeypatch, name, at):
     [
         *[("neuralfinder.search.record.Record.append", at) for at in (2, 3, 4, 9, 11, 12, 13, 14)],
         ("neuralfinder.training.model.Model.save", 1),
-        ("neuralfinder.job.run._Run._write_result", 1),
+        ("neuralfinder.job.outcome.write", 1),
         ("neuralfinder.search.loop.Progress.tell", 2),
     ],
 )
@@ -242,13 +242,13 @@ def test_the_sweep_keeps_the_weights_of_the_leaders(tmp_path):
 @pytest.mark.thorough
 def test_every_improvement_is_written(tmp_path, monkeypatch):
     written = []
-    real = sys.modules["neuralfinder.job.run"]._Run._write_result
+    real = sys.modules["neuralfinder.job.outcome"].write
 
-    def watched(self, result):
+    def watched(folder, result):
         written.append(result)
-        real(self, result)
+        real(folder, result)
 
-    monkeypatch.setattr("neuralfinder.job.run._Run._write_result", watched)
+    monkeypatch.setattr("neuralfinder.job.outcome.write", watched)
     run(source(), small(candidates=9), tmp_path / "run", Status())
     *improvements, last = written
     assert last["status"] == "done"

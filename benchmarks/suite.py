@@ -140,7 +140,7 @@ def linear(data: Divided, settings: Settings) -> Row:
         rng = Seeds(settings.seed).stream("linear")
         model = fit_linear(setup.train, setup.classes, setup.preparation, setup.clock.left(), rng)
     else:
-        model = fit_words(setup.train)
+        model = fit_words(setup.train, setup.classes, setup.clock.left())
     if model is None:
         raise NothingTrainedError("too little time or memory, or a class without samples")
     test = open_test(data, bench.device, whole=False)

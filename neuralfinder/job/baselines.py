@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,26 +90,70 @@ class WordCounts:
         return np.asarray(self.model.predict(_lines(part)))
 
 
-def fit_words(part: Part) -> WordCounts:
-    """Fit logistic regression to the TF-IDF of tokens and pairs of neighbours, in a second or two."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
+HASHED = 1 << 18
+"""Columns that tokens and pairs are hashed into: some collide, which costs nothing that can be measured here."""
+
+MOST_NUMBERS = 1 << 22
+"""Columns times classes at most: three copies of 8 bytes each make 100 MB."""
+
+PASSES = 10
+"""Over the texts: as good as logistic regression fitted by 50 iterations over all of them at once, on questions and on
+docstrings, in a small part of the time (docs/LOG.md)."""
+
+TEXTS_AT_ONCE = 1024
+"""Read between two looks at the clock: some hundredths of a second."""
+
+
+def fit_words(part: Part, classes: int, seconds: float) -> WordCounts | None:
+    """Fit logistic regression to the TF-IDF of tokens and pairs of neighbours, by averaged stochastic gradient descent.
+
+    It reads as many texts, in a random order, as a third of the time allows, and passes over them as often as the
+    rest does, up to `PASSES` times.
+
+    Args:
+        part: the texts.
+        classes: how many there are, 2 or more.
+        seconds: for all of it; some texts and one pass over them are done however long they take.
+
+    Returns:
+        The model; `None` where there is no time at all.
+    """
+    from scipy.sparse import vstack
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.linear_model import SGDClassifier
     from sklearn.pipeline import make_pipeline
 
-    features = TfidfVectorizer(analyzer=_tokens_and_pairs, sublinear_tf=True)
-    model = make_pipeline(features, LogisticRegression(C=10.0, max_iter=LINEAR_ITERATIONS))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few texts each
-        model.fit(_lines(part), part.labels.cpu().numpy())
-    return WordCounts(model, len(part))
+    if seconds <= 0:
+        return None
+    began = time.monotonic()
+    columns = min(HASHED, 1 << int(math.log2(MOST_NUMBERS // classes)))
+    hashing = HashingVectorizer(n_features=columns, analyzer=_tokens_and_pairs, norm=None, alternate_sign=False)
+    order = np.random.default_rng(0).permutation(len(part))
+    counts = []
+    for start in range(0, len(order), TEXTS_AT_ONCE):
+        texts = torch.from_numpy(order[start : start + TEXTS_AT_ONCE])
+        counts.append(hashing.transform(_lines(part.subset(texts))))
+        if (time.monotonic() - began) * (len(counts) + 1) / len(counts) > seconds / 3:
+            break
+    weighting = TfidfTransformer(sublinear_tf=True)
+    rows = weighting.fit_transform(vstack(counts, format="csr"))
+    labels = part.labels.cpu().numpy()[order[: rows.shape[0]]]
+    model = SGDClassifier(loss="log_loss", alpha=1e-5, average=True, random_state=0)
+    for _ in range(PASSES):
+        pass_began = time.monotonic()
+        model.partial_fit(rows, labels, classes=np.arange(classes))
+        now = time.monotonic()
+        if now - began + (now - pass_began) > seconds:
+            break
+    return WordCounts(make_pipeline(hashing, weighting, model), rows.shape[0])
 
 
 def _lines(part: Part) -> list[list[int]]:
     return [row[row > 0].tolist() for chunk in part.chunks(1024) for row in chunk[:, 0, 0].cpu().numpy()]
 
 
-def _tokens_and_pairs(line: list[int]) -> list[tuple[int, ...]]:
-    return [*((token,) for token in line), *itertools.pairwise(line)] or [()]
+def _tokens_and_pairs(line: list[int]) -> list[str]:
+    return [*map(str, line), *(f"{first} {second}" for first, second in itertools.pairwise(line))]
 
 
 def _flat(part: Part, scaling: Scaling) -> Iterator[np.ndarray]:

@@ -128,7 +128,7 @@ def _retrain(trainer: Trainer, count: int, winner: Trained, whole: Setup) -> lis
 
 
 def _linear(setup: Setup, seeds: Seeds) -> Linear | WordCounts | None:
-    if not isinstance(setup.preparation, Scaling):
-        return fit_words(setup.train)
     seconds = linear_seconds(setup.clock)
+    if not isinstance(setup.preparation, Scaling):
+        return fit_words(setup.train, setup.classes, seconds)
     return fit_linear(setup.train, setup.classes, setup.preparation, seconds, seeds.stream("linear"))

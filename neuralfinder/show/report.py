@@ -93,8 +93,11 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     ]
     for name, figures in result["baselines"].items():
         reached = f"{figures['test_accuracy']:.2%}" if figures else "not run"
-        epochs = f", {figures['epochs']:.3g} epochs" if figures and "epochs" in figures else ""
-        lines.append(f"  against {reached:>7}  {name}{epochs}")
+        means = f", {figures['epochs']:.3g} epochs" if figures and "epochs" in figures else ""
+        whole = result["data"]["train"]
+        some = figures.get("samples", whole) if figures else whole
+        means += f", fitted to {some:,} of {whole:,} samples" if some < whole else ""
+        lines.append(f"  against {reached:>7}  {name}{means}")
     if result["refit"]:
         lines.append("refit     the test figures are of a last training, on training and validation part")
     if len(again := result["retrained"]) > result["refit"]:

@@ -35,6 +35,7 @@ FIGURES = {
     "test_accuracy": 0.9,
     "test_interval": [0.85, 0.94],
     "test_balanced_accuracy": 0.89,
+    "data": {"train": 1200},
     "baselines": {"majority class": {"test_accuracy": 0.1}, "logistic regression": None},
     "refit": False,
     "retrained": [],
@@ -197,6 +198,12 @@ def test_the_summary_of_a_run():
         "work      5 candidates trained (2 stopped early), 2 failed, 1 cached, 1 not possible; "
         "15 s in all, 5 s for finishing",
     ]
+
+
+def test_the_summary_says_when_a_rival_had_fewer_samples():
+    rivals = {"logistic regression": {"test_accuracy": 0.8, "samples": 1000}}
+    lines = summary({**FIGURES, "baselines": rivals})
+    assert "  against  80.00%  logistic regression, fitted to 1,000 of 1,200 samples" in lines
 
 
 def test_the_summary_gives_mean_and_spread_of_retrainings():

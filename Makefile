@@ -12,7 +12,7 @@ test: .venv/ready browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow' --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow'
 
 # Tests of the page need Chromium, which is a package of the system; without it they are skipped.
 browser:
@@ -20,7 +20,7 @@ browser:
 		|| echo "no Chromium here: tests of the page are skipped"
 
 slow: .venv/ready browser
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --numprocesses 0
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 
 import pytest
 import torch
@@ -24,6 +24,10 @@ from neuralfinder.networks.genome import (
     MaxPool,
     PoolHead,
 )
+
+# As many tests at once as there are cores, each on one: the networks here are too small for two.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Derandomised: a failure in CI is the same failure at home.
 settings.register_profile("neuralfinder", deadline=None, derandomize=True, database=None, max_examples=100)
@@ -75,10 +79,6 @@ st.register_type_strategy(
 
 
 @pytest.fixture
-def quick_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No measuring of the machine, and one thread: the networks here are too small for two."""
+def quick_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No measuring of the machine."""
     monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

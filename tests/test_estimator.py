@@ -448,6 +448,7 @@ def test_ctrl_c_twice_leaves_and_the_same_fit_goes_on(tmp_path: Path, monkeypatc
     assert finder.result_["candidates"] == whole.result_["candidates"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("station", ["search", "finish"])
 def test_killed_run_goes_on_to_the_same_end(station: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nothing expects stands for a kill: it leaves the folder as it was."""

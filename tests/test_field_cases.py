@@ -139,6 +139,7 @@ CUDA = lambda: torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocat
 CPU = lambda: RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")  # noqa: E731
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize("strategy", ["artificial-life", "random"])
 @pytest.mark.parametrize(

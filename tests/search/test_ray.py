@@ -27,7 +27,7 @@ from neuralfinder.testing import TOY, ExecutorContract
 from neuralfinder.training.clock import Clock
 from neuralfinder.types import Candidate, Fidelity, Result
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.thorough]  # warnings are Ray's own
 
 
 @pytest.fixture(scope="module", autouse=True)

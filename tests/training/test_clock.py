@@ -78,6 +78,7 @@ def test_forward_passes_and_steps_take_time_by_a_coarse_clock(coarse: Ticking) -
     assert step_seconds(network, setup, 1e-3) > 0
 
 
+@pytest.mark.thorough
 def test_rates_are_numbers_by_a_coarse_clock(
     coarse: Ticking, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

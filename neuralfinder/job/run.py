@@ -291,7 +291,7 @@ class _Run:
         return progress
 
     def _show(self, progress: Progress) -> bool:
-        """Bring the status up to date; says whether there is a new best."""
+        """Bring the status up to date; says whether the best score has changed."""
         status = self.status
         status.counts, status.view = dict(progress.strategy.counts), progress.strategy.view()
         leader = next(iter(progress.archive.best(1)), None)
@@ -301,8 +301,9 @@ class _Run:
             fate = f"{answer.score:.2%}" if answer.score is not None else answer.failure or "stopped early"
             status.recent.append(f"{candidate.operator} {fate}  {candidate.genome.key}")
             status.bests += [leader.score] if leader else []
-        if leader is None or (status.best is not None and leader.score <= status.best):
+        if leader is None or leader.score == status.best:
             return False
+        # lower than before where a second training did not confirm the first: the figure is the one that `top` shows
         status.best, status.best_genome = leader.score, leader.genome.key
         return True
 

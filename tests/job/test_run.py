@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,13 +20,14 @@ from neuralfinder.data import from_arrays, source_of
 from neuralfinder.errors import RunFolderError
 from neuralfinder.job.forecast import SAFETY
 from neuralfinder.job.interrupts import Interrupts
-from neuralfinder.job.run import run
+from neuralfinder.job.run import _Run, run
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.networks.cost import Rates, cost
-from neuralfinder.search.archive import read_trainings
+from neuralfinder.networks.genome import parse
+from neuralfinder.search.archive import Archive, read_trainings
 from neuralfinder.search.record import Record
-from neuralfinder.types import Result
+from neuralfinder.types import Candidate, Fidelity, Result
 
 PROMISED = {
     "status", "validation_accuracy", "test_accuracy", "test_interval", "parameters", "candidates", "seconds",
@@ -522,3 +524,15 @@ def test_twenty_kills_change_nothing(tmp_path):
         kills += kill_and_resume(folder, KILLED, moments)
         assert outcome(folder) == expected
         assert not [path for path in Path(folder).rglob("*.part") if path.parent.name == "model"]
+
+
+def test_the_best_shown_falls_with_its_mean_as_in_the_leaderboard():
+    station = object.__new__(_Run)
+    station.status, station.last = Status(), None
+    archive, genome = Archive(), parse("C8 > G")
+    seen = SimpleNamespace(strategy=SimpleNamespace(counts={}, view=dict), archive=archive, last=None)
+    for id_, (score, best) in enumerate([(0.9, 0.9), (0.5, 0.7)]):
+        archive.add(Candidate(id_, genome, "cross", (), id_, Fidelity(1), repeat=id_), Result(id_, score))
+        assert station._show(seen)
+        assert station.status.best == pytest.approx(best)
+    assert not station._show(seen)

@@ -82,3 +82,11 @@ st.register_type_strategy(
 def quick_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """No measuring of the machine."""
     monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes seconds in the contracts, which know no marks of ours."""
+    for item in items:
+        if item.name == "test_a_fresh_process_gives_the_same_proposals":
+            item.add_marker("thorough")

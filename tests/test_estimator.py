@@ -81,6 +81,7 @@ def test_result_and_leaderboard_say_what_was_found() -> None:
     assert (result["data"]["train"], result["data"]["validation"], result["data"]["test"]) == (38, 10, 12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "names",
     [
@@ -144,6 +145,7 @@ def test_score_of_a_given_test_part_is_the_one_in_the_result() -> None:
     assert finder.result_["test_accuracy"] == finder.score(X_test, y_test)
 
 
+@pytest.mark.thorough
 def test_search_never_sees_the_test_part() -> None:
     X, y = bars(60)
     X_test, y_test = bars(45, seed=2)
@@ -159,6 +161,7 @@ def test_search_never_sees_the_test_part() -> None:
     assert shifted.result_["test_accuracy"] != honest.result_["test_accuracy"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lacking", [[2], [1, 2]], ids=["a class", "all classes but one"])
 def test_test_part_may_lack_classes(lacking: list[int]) -> None:
     X, y = bars(60)
@@ -213,6 +216,7 @@ def test_refit_forgets_the_first_fit() -> None:
     assert same_run(finder, tiny().fit(*bars(classes=2, shape=(6, 6))))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_channel_order_makes_no_difference(channels: int) -> None:
     X, y = bars(shape=(8, 9, channels))
@@ -236,6 +240,7 @@ def test_colour_that_only_colour_tells_is_learned() -> None:
         finder.predict(X[..., 0])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", [np.float32, np.float64, np.int64, np.uint16, list], ids=str)
 def test_type_of_equal_pixels_makes_no_difference(form: Any) -> None:
     X, y = bars(60)
@@ -245,6 +250,7 @@ def test_type_of_equal_pixels_makes_no_difference(form: Any) -> None:
     np.testing.assert_array_equal(first.predict_proba(other), second.predict_proba(X))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("exponent", [-60, -30, 10, 100])
 def test_scale_of_floats_makes_no_difference(exponent: int) -> None:
     X, y = bars(90)  # enough for the look at mirrored pictures
@@ -271,6 +277,7 @@ def test_bool_pictures_are_pictures() -> None:
     assert finder.score(X > 100, y) > 0.9
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("value", [0, 255, 0.1, -1e30])
 def test_constant_pictures_give_a_model_at_chance(value: float) -> None:
     y = np.arange(90) % 2
@@ -287,6 +294,7 @@ def test_constant_channel_beside_a_telling_one() -> None:
     assert finder.result_["validation_accuracy"] > 0.8
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", [(1, 20), (20, 1), (1, 64), (3, 50), (40, 2), (1, 2)], ids=str)
 def test_thin_pictures(shape: tuple[int, int]) -> None:
     X, y = bars(90, classes=2, shape=shape)

@@ -72,6 +72,7 @@ def test_h01_fits_within_the_budget(axis: int | None) -> None:
     assert set(finder.predict(X).tolist()) <= {0.0, 1.0, 2.0}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize("shape", [(100, 28, 28), (90, 12, 20), (90, 9, 9)], ids=str)
 def test_h01_both_shapes_give_the_same_answers_and_labels_stay_floats(shape: tuple[int, int, int]) -> None:
@@ -94,6 +95,7 @@ def test_h01_both_shapes_give_the_same_answers_and_labels_stay_floats(shape: tup
 # H03: two classes as one-hot rows, as strings and as 0 and 1
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize(
     ("names", "kind"),
@@ -378,6 +380,7 @@ def test_h12_quiet_prints_the_outcome_only_and_verbose_0_nothing(
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
 def test_h12_estimator_writes_the_same_lines(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -102,6 +102,7 @@ def test_tests_have_the_same_rooms():
     assert not [path for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 900]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("package", sorted(HOMES))
 def test_heavy_packages_have_few_homes(package):
     def users(top_only):

@@ -97,6 +97,7 @@ def test_looks_on_the_way_leave_the_trunk_as_it_is(pictures: Prepared, monkeypat
     assert [(p[1], p[5]) for p in unlooked["points"]] == [(p[1], p[5]) for p in row["points"]]
 
 
+@pytest.mark.thorough
 def test_training_learns_and_other_recipes_differ(pictures: Prepared):
     usual = Job("digits", "C16.bn M C16.bn > GM", shift=False)
     last = trained(usual, pictures)["points"][-1]

@@ -48,6 +48,7 @@ def test_parameters_of_metaqnn_as_the_paper_counts_them():
     assert [count(number) for number in range(5)] == [11_263_754, 2_193_354, 2_456_586, 1_126_154, 1_617_930]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", REFERENCES)
 @pytest.mark.parametrize("shape", [Shape(1, 40, 36), Shape(2, 64, 33)], ids=str)
 def test_other_sizes_channels_and_classes(name, shape):
@@ -56,6 +57,7 @@ def test_other_sizes_channels_and_classes(name, shape):
     assert isinstance(network.head, nn.Linear | nn.Conv2d)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", REFERENCES)
 def test_the_smallest_picture(name):
     side = REFERENCES[name].smallest

@@ -330,6 +330,7 @@ def test_every_picture_is_decoded_once(tmp_path, monkeypatch):
     assert sorted(loads) == sorted(map(str, tmp_path.glob("*/*.png")))
 
 
+@pytest.mark.thorough
 def test_torch_is_not_imported_by_sources():
     code = "import sys, neuralfinder.data as d; d.source_of('digits').load(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -52,6 +52,7 @@ def test_every_gene_is_accounted_for_and_recorded(run):
     assert again.output == outcome.output
 
 
+@pytest.mark.thorough
 def test_without_time_all_say_so(run):
     outcome = show(run, "--ablate", "--minutes", "0.0001")
     assert outcome.exit_code == 0, outcome.output

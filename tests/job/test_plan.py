@@ -102,6 +102,7 @@ def test_looks_of_early_judgement_are_predicted() -> None:
     assert with_ - without == pytest.approx(2 * 200 / plan.training.batch_size / 3 * RATES.step_seconds(size))
 
 
+@pytest.mark.thorough
 def test_last_looks_are_kept_time_for_and_a_heavy_network_by_hand_gets_one_view() -> None:
     slow = dataclasses.replace(RATES, mac=1e-8)
     for seconds, several in ((60.0, False), (3600.0, True)):

@@ -190,6 +190,7 @@ def killing(monkeypatch, name, at):
     monkeypatch.setattr(owner, method, dying)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "at"),
     [

@@ -396,6 +396,7 @@ def test_founders_for_texts_are_layers_of_all_kernels_and_no_two_alike():
     assert {gene.kernel for gene in genes} == {1, 3, 5, 7}
 
 
+@pytest.mark.thorough
 def test_chain_founders_keep_to_a_tight_cap():
     tight = replace(FAST, max_parameters=20_000)
     assert all(tight.infeasible(genome) is None for genome in tight.founders(9, rng()))

@@ -95,6 +95,7 @@ def test_depth_grows_from_6_to_20_over_the_trainings():
     assert depths == [6, 8, 10, 12, 14, 16, 18, 20, 20, 20]
 
 
+@pytest.mark.thorough
 def test_where_deep_networks_are_beyond_the_caps_shallower_ones_are_written():
     """Twenty layers have over 90,000 parameters each; the run's cap leaves room for a few."""
     space = dataclasses.replace(CIFAR, max_parameters=60_000)

@@ -22,6 +22,7 @@ from neuralfinder.training.train import Setup
 from neuralfinder.types import Shape
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("side", [1, 8, 32])
 @pytest.mark.parametrize("pools", [(MaxPool(),), (MaxPool(5, 3),), (AvgPool(3, 1),), ()])
 def test_probes_can_be_built_and_differ(pools: tuple[Pool, ...], side: int):
@@ -101,6 +102,7 @@ def test_measuring_ends_by_its_ceiling(on: Callable[..., Machine]) -> None:
     assert predicted(found) == pytest.approx(predicted(slow), rel=0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 3.0])
 @pytest.mark.parametrize("factor", [1.0, 10.0, 100.0])
 def test_what_was_not_measured_is_as_usual(seconds: float, factor: float, on: Callable[..., Machine]) -> None:

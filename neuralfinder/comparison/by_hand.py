@@ -23,6 +23,7 @@ from neuralfinder.job.factories import NOT_MEASURED, make_space
 from neuralfinder.job.figures import judged, with_views
 from neuralfinder.job.forecast import (
     FORWARD_SHARE,
+    LAST_SHARE,
     SAFETY,
     WRITING_SECONDS,
     epochs_within,
@@ -30,7 +31,7 @@ from neuralfinder.job.forecast import (
     views_fit,
 )
 from neuralfinder.job.plan import Task
-from neuralfinder.job.prepare import grown, make_setup, make_whole, open_test
+from neuralfinder.job.prepare import make_setup, open_test
 from neuralfinder.job.settings import DEFAULT_MINUTES, Settings
 from neuralfinder.job.status import Status
 from neuralfinder.networks.chains import ChainSpace
@@ -88,7 +89,7 @@ class Bench:
     def of(cls, data: Divided, settings: Settings) -> Bench:
         """The minutes of the settings begin now."""
         began = time.monotonic()
-        data, device = grown(data, settings), find_device(settings.device)
+        device = find_device(settings.device)
         setup = make_setup(data, settings, device, Status())
         recipe = settings.recipes(data.coded.shape)[1]
         clock = Clock(began + 60 * (settings.minutes or DEFAULT_MINUTES) - WRITING_SECONDS)
@@ -209,7 +210,7 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
     for rate in (1.0, *SLOWER):
         slower = dataclasses.replace(setup, recipe=recipe.times(rate))
         try:
-            figures = _train(blueprint.build, slower, looks, seed, data)
+            figures = _train(blueprint.build, slower, looks, seed)
         except Diverged:
             continue
         if figures:
@@ -218,8 +219,8 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
         raise NothingTrainedError(f"{method} is at chance after a quarter of its training, at three learning rates")
     predictor, whole, epochs, improvements, views = figures
     predictor, validation = with_views(setup, predictor, views)
-    test = open_test(data, bench.device, whole=whole is not None)
-    predictor = predictor if whole is None else whole
+    test = open_test(data, bench.device)
+    predictor = predictor if whole is None else dataclasses.replace(whole, views=predictor.views)
     return {
         **judged(test.labels.cpu().numpy(), predictor.answers(test, setup.bf16)),
         "validation_accuracy": validation,
@@ -242,11 +243,12 @@ def _build(name: str, classes: int, side: int | None, shape: Shape) -> nn.Module
 
 
 def _train(
-    build: Callable[[Shape], nn.Module], setup: Setup, looks: int, seed: int, data: Divided
+    build: Callable[[Shape], nn.Module], setup: Setup, looks: int, seed: int
 ) -> tuple[Predictor, Predictor | None, float, list[tuple[float, float]], bool] | None:
     """The trained network, one of training and validation part, epochs, improvements, and whether there are views.
 
-    The second is `None` where the recipe has no such training; improvements are moments and accuracies on validation.
+    The second is the same after its last training, on training and validation part, as the winner of a search has it;
+    `None` where the recipe has none. Improvements are moments and accuracies on validation.
 
     `None` in all for one that was stopped because it knew no more than the commonest class. Time for so many `looks` at
     a picture is left, and for several views of each where these take little of it. Looks in training are taken to lie
@@ -265,22 +267,27 @@ def _train(
         testing *= MOST_VIEWS if views else 1
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
         parts = len(setup.train), len(setup.validation)
-        again = (parts[0] + parts[1]) / parts[0] if setup.recipe.refit else 0.0
+        last = LAST_SHARE if setup.recipe.refit else 0.0
 
         def seconds_of(epochs: float) -> float:
-            """What a training of so many epochs takes, and the one after it."""
+            """What a training of so many epochs takes, the last of them on the whole."""
             fidelity, measures = Fidelity.of(epochs), setup.recipe.measures
-            return (1 + again) * each * steps_in_all(*parts, setup.batch_size, fidelity, measures, len(RUNGS))
+            longer = 1 + last * parts[1] / parts[0]
+            return longer * each * steps_in_all(*parts, setup.batch_size, fidelity, measures, len(RUNGS))
 
         epochs = epochs_within(seconds_of, SAFETY * setup.clock.left(), setup.recipe.longest)
-        first = setup.clock.until(time.monotonic() + setup.clock.left() / (1 + again))
+        first = setup.clock.until(time.monotonic() + (1 - last) * setup.clock.left())
         network, began = build(setup.shape), time.monotonic()
-        first_setup = dataclasses.replace(setup, clock=first)
-        training = train(network, first_setup, Fidelity.of(epochs), seed, [_chance(setup)] * len(RUNGS))
+        first_setup, fidelity = dataclasses.replace(setup, clock=first), Fidelity.of((1 - last) * epochs)
+        training = train(network, first_setup, fidelity, seed, [_chance(setup)] * len(RUNGS), falls=not last)
         took = time.monotonic() - began
         if training.ended == BEHIND:
             return None
-        refitted = _refitted(build, setup, epochs * training.done, seed, data) if again else None
+        refitted = None
+        if last:
+            whole = build(setup.shape)
+            train(whole, setup.whole(), Fidelity.of(last * epochs), seed + 1, trunk=training.trunk)
+            refitted = Predictor(network=whole.cpu().eval(), preparation=setup.preparation)
     curve = training.curve
     improvements = [
         (began + took * (place + 1) / len(curve), score)
@@ -294,25 +301,6 @@ def _train(
         improvements,
         views,
     )
-
-
-def _refitted(
-    build: Callable[[Shape], nn.Module], setup: Setup, epochs: float, seed: int, data: Divided
-) -> Predictor | None:
-    """The network trained afresh for as long on training and validation part, as the winner of a search is.
-
-    `None` where the clock cut it short or it diverged: as in a search, it is not handed over then.
-    """
-    unguarded = dataclasses.replace(setup.recipe, patience=None, chance_epochs=None, score="last")
-    whole = make_whole(dataclasses.replace(setup, recipe=unguarded), data)
-    network = build(whole.shape)
-    try:
-        training = train(network, whole, Fidelity.of(max(1, round(epochs))), seed)
-    except Diverged:
-        return None
-    if training.ended == "deadline":
-        return None
-    return Predictor(network=network.cpu().eval(), preparation=whole.preparation)
 
 
 def _chance(setup: Setup) -> float:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-
-import numpy as np
 
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.doctor import examined
@@ -19,14 +16,12 @@ class Divided:
 
     Attributes:
         raw: as loaded and examined.
-        coded: for the search: texts as tokens learned from the training part.
-        whole: for trainings on training and validation part: texts as tokens of both, or as in the search.
+        coded: for networks: texts as tokens learned from the training part.
         split: the parts, the same rows in every form.
     """
 
     raw: Dataset
     coded: Dataset
-    whole: Dataset
     split: Split
 
     @classmethod
@@ -44,14 +39,4 @@ class Divided:
         raw = examined(data, together)
         parts = split(raw.labels, raw.given_test, seed, groups=raw.groups)
         coded = tokenized(raw, parts.train)
-        return cls(raw, coded, coded, parts)
-
-    def grown(self) -> Divided:
-        """The same, where trainings on training and validation part know the words of both.
-
-        Lines stay as long as in the search, so that the networks found there fit.
-        """
-        if not self.raw.is_text:
-            return self
-        both = np.concatenate([self.split.train, self.split.validation])
-        return dataclasses.replace(self, whole=tokenized(self.raw, both, self.coded.shape.width))
+        return cls(raw, coded, parts)

@@ -30,15 +30,11 @@ class Samples:
 
     Attributes:
         classes: labels as the user gave them.
-        make_whole: gives the setup of trainings on training and validation part that belongs to one on the training
-            part alone.
-        open_test: gives the test part, as the search's networks take it or, where it is told so, as those trained on
-            training and validation part do; called after everything is decided.
+        open_test: gives the test part; called after everything is decided.
     """
 
     classes: tuple[Any, ...]
-    make_whole: Callable[[Setup], Setup]
-    open_test: Callable[[bool], Part]
+    open_test: Callable[[], Part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +42,19 @@ class Decided:
     """What the finish came to, before the test part is looked at.
 
     Attributes:
-        winner: the best network.
-        baseline: the network by hand, `None` where its training failed.
+        winner: the network chosen, as it was then.
+        last: the same after its last training, `None` where there was none.
+        by_hand: the network by hand as it left the race, `None` where its training failed.
+        beside: the winner when it had been trained for as long as that, as far as it gained.
         linear: logistic regression, `None` where there was no time for it.
         retrained: trainings of the winner on training and validation part.
-        whole: the setup of these.
+        whole: the setup of these, and of `last` where the recipe has a refit.
     """
 
     winner: Trained
-    baseline: Trained | None
+    last: Trained | None
+    by_hand: Trained | None
+    beside: Trained | None
     linear: Linear | WordCounts | None
     retrained: list[Trained]
     whole: Setup
@@ -75,23 +75,25 @@ def measure(
     Raises:
         NothingTrainedError: the weights are gone.
     """
-    winner, baseline, whole = decided.winner, decided.baseline, decided.whole
+    winner, last, whole, classes = decided.winner, decided.last, decided.whole, samples.classes
+    refit = setup.recipe.refit and last is not None
 
     def load(trained: Trained, setup: Setup = setup) -> Model:
-        return _load(store, setup, samples.classes, trained)
+        return _load(store, setup, classes, trained)
 
-    model, measured = with_views(setup, load(winner), setup.recipe.views)
-    by_hand, by_hand_measured = with_views(setup, load(baseline), baseline_views) if baseline else (None, None)
-    again = [dataclasses.replace(load(each, whole), views=model.views) for each in decided.retrained]
-    refit = setup.recipe.refit and bool(again)
-    if refit:
-        model = again[0]
-    test = samples.open_test(False)
-    whole_test = samples.open_test(True) if again and whole.preparation != setup.preparation else test
+    # what has learned from the validation part cannot be judged by it: the views are those of the network chosen
+    trained = winner if refit or last is None else last
+    model, measured = with_views(setup, load(trained), setup.recipe.views)
+    if refit and last:
+        model = dataclasses.replace(load(last, whole), views=model.views)
+    test = samples.open_test()
     labels = test.labels.cpu().numpy()
-    logits = model.logits(whole_test if refit else test, setup.bf16)
-    guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(samples.classes)))
-    size, linear = cost(winner.genome, model.shape, len(samples.classes)), decided.linear
+    logits = model.logits(test, setup.bf16)
+    guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
+    size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
+    by_hand, beside = decided.by_hand, decided.beside
+    if by_hand and not store.path(by_hand.name).exists():
+        by_hand = None  # left behind in the search, and its weights were not kept
     figures = {
         "validation_accuracy": measured,
         **judged(labels, logits.argmax(1)),
@@ -99,27 +101,46 @@ def measure(
         "parameters": size.parameters,
         "macs": size.macs,
         "genome": winner.genome.key,
-        "epochs": winner.epochs,
-        "curve": list(winner.curve),
+        "epochs": (last or winner).epochs,
+        "curve": list((winner if refit else last or winner).curve),
         "views": dataclasses.asdict(model.views),
         "baselines": {
             "majority class": {"test_accuracy": _accuracy(labels, guess)},
             "logistic regression": linear
             and {"test_accuracy": _accuracy(labels, linear.predict(test)), "samples": linear.samples},
-            "small network": baseline
-            and by_hand
-            and {
-                "test_accuracy": _accuracy(labels, by_hand.answers(test, setup.bf16)),
-                "validation_accuracy": by_hand_measured,
-                "genome": baseline.genome.key,
-                "epochs": baseline.epochs,
-                "views": dataclasses.asdict(by_hand.views),
-            },
+            "small network": by_hand and _by_hand(by_hand, beside, load, setup, test, baseline_views),
         },
         "refit": refit,
-        "retrained": [_accuracy(labels, each.answers(whole_test, setup.bf16)) for each in again],
+        "retrained": [_accuracy(labels, load(each, whole).answers(test, setup.bf16)) for each in decided.retrained],
     }
     return model, figures
+
+
+def _by_hand(
+    by_hand: Trained,
+    beside: Trained | None,
+    load: Callable[[Trained], Model],
+    setup: Setup,
+    test: Part,
+    views: bool,
+) -> dict[str, Any]:
+    """Figures of the network by hand, and the accuracy of the winner when it had been trained for as long."""
+    model, validation = with_views(setup, load(by_hand), views)
+    labels = test.labels.cpu().numpy()
+    figures = {
+        "test_accuracy": _accuracy(labels, model.answers(test, setup.bf16)),
+        "validation_accuracy": validation,
+        "genome": by_hand.genome.key,
+        "epochs": by_hand.epochs,
+        "views": dataclasses.asdict(model.views),
+    }
+    if beside:
+        rival, _ = with_views(setup, load(beside), views)
+        figures["winner_then"] = {
+            "test_accuracy": _accuracy(labels, rival.answers(test, setup.bf16)),
+            "epochs": beside.epochs,
+        }
+    return figures
 
 
 def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: Trained) -> Model:

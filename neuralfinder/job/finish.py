@@ -11,7 +11,8 @@ import numpy as np
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.baselines import Linear, WordCounts, fit_linear, fit_words
 from neuralfinder.job.figures import Decided, Samples, measure
-from neuralfinder.job.forecast import Forecast, gains, linear_seconds
+from neuralfinder.job.forecast import Forecast, linear_seconds, rounds
+from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, last_training, noise, race
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.executors import compute
@@ -44,23 +45,27 @@ def finish(
     leaders = forecast.leaders(archive)
     if slow := len(archive) - len(forecast.leaders(archive, len(archive))):
         status.say(f"{slow} networks took more than {_limit(forecast)} ms a sample and cannot win")
+    status.enter("finishing", len(rounds(len(leaders) + 1)) + 2)
     training = dataclasses.replace(setup, clock=forecast.clock_of_trainings(setup.clock))
-    status.enter("finishing", len(leaders) + 2)
-    rivals = _train_finalists(trainer, forecast, training, leaders, inherit)
-
-    if setup.recipe.views and not plan.looks.baseline_views:
-        status.say("the network by hand is tested with one view of each picture: several would take too long")
-    best = _best(rivals)
-    epochs = forecast.epochs_by_hand(best.genome, best.epochs) if best else 1
-    baseline = trainer.train("baseline", forecast.by_hand, epochs, training, forecast.by_hand_share)
-    winner = best or _within_limits(baseline, forecast)
-    status.progress(len(leaders) + 1, len(leaders) + 2)
+    whole = compute(executor, training.whole)
+    by_hand = _by_hand(forecast, archive)
+    entrants = _entrants(forecast, leaders, by_hand, len(setup.validation))
+    if setup.recipe.schedule == "trunk":
+        standing, left = race(trainer, forecast, training, entrants)
+        winner = _within_limits(standing[0].trained, forecast)
+        last = last_training(trainer, forecast, whole if setup.recipe.refit else training, standing[0], left)
+        if last and not setup.recipe.refit and last.score < winner.score - noise(winner.score, len(setup.validation)):
+            last = None
+    else:
+        standing = _train_each(trainer, forecast, training, entrants, inherit)
+        winner = _within_limits(standing[0].trained, forecast)
+        last = None
     linear = compute(executor, _linear, setup, trainer.seeds)
-    whole = compute(executor, samples.make_whole, training) if plan.finish.retrainings else training
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)
-    decided = Decided(winner, baseline, linear, retrained, whole)
+    by_hand = next((each for each in standing if each.genome == forecast.by_hand), by_hand)
+    decided = Decided(winner, last, by_hand.trained, standing[0].beside(by_hand), linear, retrained, whole)
     model, figures = compute(executor, measure, decided, trainer.store, setup, samples, plan.looks.baseline_views)
-    status.progress(len(leaders) + 2, len(leaders) + 2)
+    status.progress(1, 1)
     return model, figures
 
 
@@ -69,44 +74,59 @@ def _limit(forecast: Forecast) -> str:
     return f"{1000 * forecast.space.max_forward_seconds:g}"
 
 
-def _best(rivals: Sequence[Trained]) -> Trained | None:
-    """The most accurate on the validation part; of equals the one with fewer multiply-adds."""
-    return min(rivals, key=lambda trained: (-trained.score, trained.macs), default=None)
-
-
-def _within_limits(baseline: Trained | None, forecast: Forecast) -> Trained:
-    """The network by hand, where there is nothing else to hand over."""
-    if baseline is None:
+def _within_limits(winner: Trained | None, forecast: Forecast) -> Trained:
+    if winner is None:
         raise NothingTrainedError("no network could be trained; `neuralfinder show RUN` lists the reasons")
-    if forecast.is_slow(baseline.milliseconds):
+    if forecast.is_slow(winner.milliseconds):
         raise NothingTrainedError(
-            f"the only network trained is {baseline.genome.key}, which takes {baseline.milliseconds:g} ms a sample; "
+            f"the only network trained is {winner.genome.key}, which takes {winner.milliseconds:g} ms a sample; "
             f"expected {_limit(forecast)} ms at most; allow more, or give the search more minutes"
         )
-    return baseline
+    return winner
 
 
-def _train_finalists(
-    trainer: Trainer, forecast: Forecast, setup: Setup, leaders: list[Entry], inherit: bool
-) -> list[Trained]:
-    """Those that may win: every leader trained fully, or as the search left it where that was a full training."""
-    store = trainer.store
-    found = [Trained.as_found(leader) for leader in leaders]
-    searched = [each for each in found if store.path(each.name).exists()]
-    rivals: list[Trained] = []
-    for place, (leader, given) in enumerate(zip(leaders, forecast.allot(leaders), strict=True)):
-        if gains(leader, given.epochs):
-            heir = (leader.candidates[0].id,) if inherit else ()
-            trained = trainer.train(f"final-{place}", leader.genome, given.epochs, setup, given.share, heir)
-            rivals += [trained] if trained else []
-        elif found[place] in searched:
-            rivals.append(found[place])
-        trainer.status.progress(place + 1, len(leaders) + 2)
+def _by_hand(forecast: Forecast, archive: Archive) -> Entrant:
+    """The network by hand, as the search left it where it was among its candidates."""
+    found = archive.find(forecast.by_hand.key)
+    return Entrant("by-hand", forecast.by_hand, {AS_FOUND: Trained.as_found(found)} if found else {})
+
+
+def _entrants(forecast: Forecast, leaders: Sequence[Entry], by_hand: Entrant, samples: int) -> list[Entrant]:
+    """The search's leaders, and the network by hand while it is not clearly behind, in a run that has a plan."""
+    entrants = [
+        Entrant(f"final-{place}", leader.genome, {AS_FOUND: Trained.as_found(leader)})
+        for place, leader in enumerate(leaders)
+    ]
+    if not leaders:
+        return [by_hand]
+    best = leaders[0].score
+    behind = by_hand.trained is not None and by_hand.trained.score < best - noise(best, samples)
+    known = any(entrant.genome == by_hand.genome for entrant in entrants)
+    return entrants if known or behind or forecast.plan.work is None else [*entrants, by_hand]
+
+
+def _train_each(
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrants: Sequence[Entrant], inherit: bool
+) -> list[Entrant]:
+    """Best first, each trained fully from the start, or as the search left it where that was a full training."""
+    full, found = list[Entrant](), list[Entrant]()
+    for place, entrant in enumerate(entrants):
+        before, share = entrant.trained, 1 / (len(entrants) - place)
+        seconds, longest = forecast.racing / len(entrants), forecast.plan.finish.epochs
+        epochs = forecast.epochs_within(entrant.genome, seconds, longest, setup.recipe)
+        found += [entrant] if before and trainer.store.path(before.name).exists() else []
+        if before is None or (epochs > before.epochs and before.ended not in GAVE_ALL):
+            heir = (int(before.name),) if before and inherit else ()
+            trained = trainer.train(entrant.name, entrant.genome, epochs, setup, share, heir)
+            full += [dataclasses.replace(entrant, rounds={**entrant.rounds, 0: trained})] if trained else []
+        elif entrant in found:
+            full.append(entrant)
+        trainer.status.progress(place + 1, len(entrants) + 2)
     # the search's best score is the luckiest of many: it wins only where full training fell clearly behind it
-    noise = 2 * (0.25 / len(setup.validation)) ** 0.5
-    if not rivals or max(r.score for r in rivals) < max((s.score for s in searched), default=0.0) - noise:
-        rivals += searched
-    return rivals
+    best = max((each.trained.score for each in found if each.trained), default=0.0)
+    if not any(each.trained and each.trained.score >= best - noise(best, len(setup.validation)) for each in full):
+        full += found
+    return sorted(full, key=lambda entrant: entrant.rank) or [entrants[0]]
 
 
 def _retrain(trainer: Trainer, count: int, winner: Trained, whole: Setup) -> list[Trained]:

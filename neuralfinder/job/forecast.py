@@ -10,10 +10,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from scipy.optimize import brentq
 
 from neuralfinder.job.plan import Plan, Task
 from neuralfinder.networks.chains import ChainSpace, small_network
@@ -32,9 +30,13 @@ PATIENCE = 1.25
 """How much longer than planned the search and each full training may take before the clock ends them: one step of the
 pace, so that on pace the plan and not the clock ends them, and equal seeds give equal runs."""
 
-BASELINE_SHARE = 0.25
-"""How long the network by hand is trained at most, as a share of a finalist's time. It is small, so this is seldom less
-than as many epochs; with all of a finalist's time it had half of the finish (docs/LOG.md, 2026-11-25)."""
+LAST_SHARE = 0.5
+"""Share of a race's time for the last training of who wins it. The rounds before have equal times, so that of four
+finalists the winner trains for 69 % of the time."""
+
+LEAST_LAST = 0.25
+"""Last training at least, as a share of the training before: the rate has to fall. That is within the last fifth of all
+steps."""
 
 TESTING_SHARE = 0.15
 """Share of the time that the last looks may take with several views of each picture; else networks by hand get one. Six
@@ -53,10 +55,6 @@ LEAST_FINISH_SECONDS = 2.0
 MEASURING_SHARE, LEAST_MEASURING, MOST_MEASURING = 0.04, 0.3, 3.0
 """How long the machine is measured, as a share of the time left, and in seconds. Rates of 1.5 s predicted networks
 not seen mostly within 0.83 to 1.46 (docs/LOG.md); twice that for the load of other processes, and no more."""
-
-GAVE_ALL = ("patience", "chance")
-"""Ends of a training that more epochs would not have changed."""
-
 
 FORWARD_SHARE = 0.2
 """Share of the time for measuring that forward passes have, where they are asked for: a step lasts as long as three."""
@@ -87,30 +85,30 @@ def retrained_share(count: int, task: Task) -> float:
     return count * (task.train + task.validation) / task.train
 
 
-def epochs_within(seconds_of: Callable[[float], float], seconds: float, most: int) -> float:
-    """The most epochs, from 1 to `most` and in tenths, that take at most `seconds`.
+def epochs_within(seconds_of: Callable[[float], float], seconds: float, most: float) -> float:
+    """The most epochs, from 0.1 to `most` and in tenths, that take at most `seconds`.
 
     Args:
         seconds_of: what so many epochs take; it never falls.
         seconds: that there are.
         most: epochs.
     """
-    tenths = bisect_right(range(10, 10 * most + 1), seconds, key=lambda tenth: seconds_of(tenth / 10))
-    return max(10, 9 + tenths) / 10
+    tenths = bisect_right(range(1, round(10 * most) + 1), seconds, key=lambda tenth: seconds_of(tenth / 10))
+    return max(1, tenths) / 10
 
 
-def gains(entry: Entry, epochs: float) -> bool:
-    """Whether a training of so many epochs may be better than what the search left of this network."""
-    fidelity, result = entry.candidates[0].fidelity, entry.results[0]
-    return epochs > fidelity.epochs * fidelity.share * result.done and result.ended not in GAVE_ALL
+def rounds(entrants: int) -> list[int]:
+    """How many train in each round of a race before the last training of its winner: half of them go on."""
+    field = [entrants]
+    while field[-1] > 2:
+        field.append((field[-1] + 1) // 2)
+    return field
 
 
-@dataclass(frozen=True, slots=True)
-class Allotment:
-    """What a finalist gets: `epochs`, and the `share` of the time left then at which the clock ends its training."""
-
-    epochs: float
-    share: float
+def winners_share(entrants: int) -> float:
+    """Share of a race's time that its winner trains for."""
+    field = rounds(entrants)
+    return LAST_SHARE + sum((1 - LAST_SHARE) / len(field) / count for count in field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +139,21 @@ class Forecast:
 
     def full(self, genome: Genome, epochs: float) -> float:
         """Seconds of a full training of so many epochs."""
-        return self._seconds(genome, Fidelity.of(epochs), self.final)
+        return self.seconds(genome, epochs, self.final)
+
+    def seconds(self, genome: Genome, epochs: float, recipe: Recipe) -> float:
+        """Seconds of a training of so many epochs by this recipe."""
+        return self._seconds(genome, Fidelity.of(epochs), recipe)
+
+    def epochs_within(self, genome: Genome, seconds: float, most: float, recipe: Recipe) -> float:
+        """The most epochs of a training, from 0.1 to `most` and in tenths, that take at most `seconds`."""
+        return epochs_within(lambda epochs: self.seconds(genome, epochs, recipe), seconds, most)
 
     def _seconds(self, genome: Genome, fidelity: Fidelity, recipe: Recipe, rungs: int = 0) -> float:
         task, batch_size = self.plan.task, self.plan.training.batch_size
         steps = steps_in_all(task.train, task.validation, batch_size, fidelity, recipe.measures, rungs)
         step = self.plan.speed.rates.step_seconds(self.space.cost(genome))
         return self.pace * (steps * step + AROUND_SECONDS)
-
-    def epochs_within(self, genome: Genome, seconds: float, most: int) -> float:
-        """The most epochs of a full training, from 1 to `most` and in tenths, that take at most `seconds`."""
-        return epochs_within(lambda epochs: self.full(genome, epochs), seconds, most)
 
     # the search
 
@@ -188,7 +190,7 @@ class Forecast:
             if len(leaders) < finish.finalists:
                 return planned_finish
             at_pace = dataclasses.replace(self, pace=progress.pace)
-            return min(planned_finish, max(at_pace.finish([leader] * finish.finalists) for leader in leaders))
+            return min(planned_finish, max(at_pace.finish(leader.genome) for leader in leaders))
 
         def work(progress: Progress) -> float:
             each = progress.work_at_pace / max(1, progress.asked)  # one more is asked while there is any left
@@ -227,59 +229,14 @@ class Forecast:
         """The network by hand."""
         return small_network(self.space)
 
-    @property
-    def by_hand_share(self) -> float:
-        """The share of the time of all trainings that the network by hand has when it is the only one."""
-        return 1 / (1 + self._retraining)
+    def finish(self, genome: Genome) -> float:
+        """Seconds of the finish that a network needs to be trained for as long as it gains, should it win the race."""
+        full = self.full(genome, self.plan.finish.epochs)
+        again = retrained_share(self.plan.finish.retrainings, self.plan.task)
+        return full / winners_share(self.plan.finish.finalists + 1) + again * full
 
     @property
-    def _retraining(self) -> float:
-        return retrained_share(self.plan.finish.retrainings, self.plan.task)
-
-    def finish(self, leaders: Sequence[Entry], most: float = math.inf) -> float:
-        """Seconds of all trainings of the finish with these finalists, of which each gets `most` seconds at most."""
-        return sum(self._finalist(leader, most) for leader in leaders) + self.others(leaders, most)
-
-    def _finalist(self, leader: Entry, most: float) -> float:
-        epochs = self.plan.finish.epochs
-        return min(most, self.full(leader.genome, epochs)) if gains(leader, epochs) else 0.0
-
-    def others(self, leaders: Sequence[Entry], most: float = math.inf) -> float:
-        """Seconds of the network by hand and the retrainings at most, whoever of the finalists wins."""
-        shares = {leader.genome: self._retraining + self.share_by_hand(leader.genome) for leader in leaders}
-        epochs = self.plan.finish.epochs
-        return max((share * min(most, self.full(genome, epochs)) for genome, share in shares.items()), default=0.0)
-
-    def share_by_hand(self, genome: Genome) -> float:
-        """How long the network by hand is trained as a share of the time of `genome`: for as many epochs at most."""
-        return min(BASELINE_SHARE, self.full(self.by_hand, 1) / self.full(genome, 1))
-
-    def longest(self, leaders: Sequence[Entry]) -> float:
-        """Seconds for each finalist at most, so that all trainings fill the time: large ones get what small ones leave.
-
-        What lacks so little that the time kept in reserve has it is given in full; an epoch there is time for in any
-        case.
-        """
-        least = sum(self.full(leader.genome, 1) for leader in leaders)
-        wanted, given = self.finish(leaders), max(least, self.left)
-        if wanted <= given / SAFETY:
-            return math.inf
-        return float(brentq(lambda most: self.finish(leaders, most) - given, 0.0, wanted))
-
-    def allot(self, leaders: Sequence[Entry]) -> list[Allotment]:
-        """What each finalist gets; no share where the search left it as good as a full training would."""
-        most = self.longest(leaders)
-        others = self.others(leaders, most)
-        takes = [self._finalist(leader, most) for leader in leaders]
-        given = []
-        for place, leader in enumerate(leaders):
-            left = sum(takes[place:]) + others
-            # not so late that the others have nothing
-            share = min(PATIENCE * takes[place] / left, 1 - others / left) if takes[place] else 0.0
-            given.append(Allotment(self.epochs_within(leader.genome, most, self.plan.finish.epochs), share))
-        return given
-
-    def epochs_by_hand(self, best: Genome, epochs: float) -> float:
-        """As many epochs of the network by hand as the best had, or what `BASELINE_SHARE` of its time allows."""
-        most = max(1, round(epochs))
-        return self.epochs_within(self.by_hand, BASELINE_SHARE * self.full(best, most), most)
+    def racing(self) -> float:
+        """Seconds of the race: what is left, less the time of retrainings, which take as long as the winner trained."""
+        again = retrained_share(self.plan.finish.retrainings, self.plan.task)
+        return self.left / (1 + again * winners_share(self.plan.finish.finalists + 1))

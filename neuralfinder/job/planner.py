@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from neuralfinder.job.factories import make_space
-from neuralfinder.job.forecast import BASELINE_SHARE, LINEAR_SECONDS, SAFETY, retrained_share, views_fit
+from neuralfinder.job.forecast import LINEAR_SECONDS, SAFETY, retrained_share, views_fit, winners_share
 from neuralfinder.job.plan import (
     FinishStage,
     LooksStage,
@@ -55,11 +55,15 @@ FINISH_SHARE = 0.7
 on CIFAR-10 0.6 gave 82.5 and 0.5 gave 81.6 % (n = 1; docs/LOG.md); the rest is for network by hand and retrainings."""
 
 LEADING = 1.5
-"""How much larger than typical the finalists are planned. A margin: the more it is, the less the search has, and it
-gets the time back where small networks lead."""
+"""How much larger than typical the winner is planned. A margin: the more it is, the less the search has, and it gets
+the time back where small networks lead."""
 
 MOST_FINALISTS = 3
-"""Finalists at most. More would divide the time among networks that the search cannot tell apart; a guess."""
+"""Finalists at most, beside the network by hand. Four trained for a twelfth of a full training each have the best of
+them among their better half mostly, and leave the winner 69 % of the time; a guess."""
+
+EPOCHS_OF_A_RACE = 4
+"""Epochs that the winner must have time for, or the best of the search runs against the network by hand alone."""
 
 LOOKING_SHARE = 0.25
 """Share of the time that is kept for the last looks and the logistic regression at most. A margin for minutes that are
@@ -74,9 +78,13 @@ one gives it hours or no limit."""
 
 # the candidates
 
-CANDIDATES_A_MINUTE, LEAST_CANDIDATES, MOST_CANDIDATES = 40, 8, 400
-"""Candidates aimed at: so many in one minute, growing with the root of the minutes, so that more time makes more of
-them and longer trainings. A guess; what each is given in time then says how many there are."""
+CANDIDATE_SHARE = 1 / 12
+"""How long a candidate is trained, as a share of what the winner will have: what is seen at a sixteenth of a training
+ranks as full trainings do with a rho of 0.44, at an eighth 0.58, at a quarter 0.71, by averaged weights and over 13
+tasks (docs/LOG.md); between the first two as many are tried as can be ranked."""
+
+MOST_CANDIDATES = 400
+"""Candidates at most; more time makes their trainings longer. A guess."""
 
 SMALLEST_SIDE, LARGEST_SIDE = 3, 7
 """Of the world: less has no neighbourhood, and the largest is the published one."""
@@ -135,9 +143,7 @@ class _Draft:
         rungs = len(RUNGS) if settings.switch("early_stop") else 0
         self.beside = steps_beside(task.validation, training.batch_size, 1, rungs)
         wanted = self.preset.retrain if settings.retrain is None else settings.retrain
-        self.retrainings = max(wanted, int(self.final.refit))
-        # how long all trainings beside those of the finalists take, in trainings of a finalist
-        self.others = BASELINE_SHARE + retrained_share(self.retrainings, task)
+        self.retrainings = wanted
 
     def published(self, seconds: float | None) -> Plan:
         """Numbers of the recipe, no caps; the clock alone ends the search when `seconds` are given."""
@@ -157,19 +163,21 @@ class _Draft:
     def timed(self, seconds: float) -> Plan:
         """Numbers that fit into `seconds`."""
         s = self.settings
-        cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 + self.others))
+        share = winners_share(1 + (s.finalists or MOST_FINALISTS))
+        again = retrained_share(self.retrainings, self.task)
+        cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 / share + again))
         looks = self._looks(cap, seconds)
         left = seconds - looks.seconds
 
         longest = s.final_epochs or self.final.longest
-        typical_final = longest * self.steps * typical / SAFETY
-        fitting = int(FINISH_SHARE * left / typical_final - self.others)
-        finalists = s.finalists or min(MOST_FINALISTS, max(1, fitting))
-        trainings = finalists + self.others
-        finish_seconds = max(0.0, min(FINISH_SHARE * left, trainings * LEADING * typical_final))
+        epoch = self.steps * typical / SAFETY
+        trainings = 1 / share + again
+        finish_seconds = max(0.0, min(FINISH_SHARE * left, trainings * LEADING * longest * epoch))
+        winners = min(longest, finish_seconds / trainings / epoch)
+        finalists = s.finalists or (MOST_FINALISTS if winners >= EPOCHS_OF_A_RACE else 1)
         finish = FinishStage(finalists, longest, finish_seconds, self.retrainings)
 
-        search = self._search(seconds, max(0.0, left - finish_seconds), typical, cap)
+        search = self._search(winners, max(0.0, left - finish_seconds), typical, cap)
         world = WorldStage(s.world_size or _side(search.candidates), s.rounds)
         work = SAFETY * ((search.seconds or 0.0) + finish_seconds)
         plan = self._plan(search, world, finish, looks, work)
@@ -183,23 +191,20 @@ class _Draft:
         budget = self.settings.minutes and self.settings.minutes * 60
         return Plan(self.task, self.speed, self.training, search, world, finish, looks, budget, work)
 
-    def _search(self, whole: float, seconds: float, typical: float, cap: float) -> SearchStage:
-        """As many candidates as fit into `seconds` of the `whole`, each trained as long as lets there be enough."""
+    def _search(self, winners: float, seconds: float, typical: float, cap: float) -> SearchStage:
+        """As many candidates as fit into `seconds`, each trained for a share of the `winners` epochs, or longer."""
         s = self.settings
-        most = round(CANDIDATES_A_MINUTE * math.sqrt(whole / 60))
-        aim = s.candidates or min(MOST_CANDIDATES, max(LEAST_CANDIDATES, most))
-        fidelity = self._fidelity(SAFETY * seconds / aim, typical)
+        fidelity = self._fidelity(winners, SAFETY * seconds / (s.candidates or MOST_CANDIDATES), typical)
         each = (fidelity.epochs * fidelity.share * self.steps + self.beside) * typical + AROUND_SECONDS
         candidates = s.candidates or max(1, int(SAFETY * seconds / each))
         return SearchStage(candidates, s.candidates is not None, fidelity, seconds, cap)
 
-    def _fidelity(self, seconds: float, typical: float) -> Fidelity:
-        """Epochs and share that a candidate has `seconds` for; from the recipe's `least` to half a final training."""
+    def _fidelity(self, winners: float, seconds: float, typical: float) -> Fidelity:
+        """Epochs and share of a candidate: a share of the winner's, or what there are `seconds` for, up to half."""
         s = self.settings
-        affordable = (seconds - AROUND_SECONDS) / typical - self.beside
-        passes = max(self.recipe.least, affordable / self.steps)
-        longest = (s.final_epochs or self.final.longest) / 2
-        epochs = s.epochs or max(1, int(min(passes, longest)))
+        affordable = ((seconds - AROUND_SECONDS) / typical - self.beside) / self.steps
+        passes = max(self.recipe.least, CANDIDATE_SHARE * winners, min(affordable, winners / 2))
+        epochs = s.epochs or max(1, int(passes))
         return Fidelity(epochs, s.share or min(1.0, max(self.recipe.least, round(passes / epochs, 2))))
 
     def _is_short(self, plan: Plan, epoch: float, trainings: float) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import torch
 
@@ -24,15 +22,9 @@ def divided(data: Dataset, settings: Settings) -> Divided:
     return Divided.of(data, settings.seed, settings.switch("duplicates_together"))
 
 
-def grown(data: Divided, settings: Settings) -> Divided:
-    """With the words of the validation part for the last training, where the network may grow by them."""
-    limited = settings.cap("max_size_mb") or "max_parameters" in settings.options
-    return data if limited else data.grown()
-
-
-def open_test(data: Divided, device: torch.device, whole: bool) -> Part:
-    """The test part, as the search's networks take it or as those trained on training and validation part do."""
-    return _part(data.whole if whole else data.coded, data.split.test, device)
+def open_test(data: Divided, device: torch.device) -> Part:
+    """The test part."""
+    return _part(data.coded, data.split.test, device)
 
 
 def make_setup(data: Divided, settings: Settings, device: torch.device, status: Status) -> Setup:
@@ -46,15 +38,6 @@ def make_setup(data: Divided, settings: Settings, device: torch.device, status: 
     preparation = coded.tokens or Scaling.of(train)
     weights = class_weights(train.labels, len(coded.classes)) if settings.switch("class_weights") else None
     return Setup(train, validation, len(coded.classes), preparation, recipe, batch_size, flip, bf16, weights)
-
-
-def make_whole(setup: Setup, data: Divided) -> Setup:
-    """What trainings on training and validation part share."""
-    if data.whole is data.coded:
-        return dataclasses.replace(setup, train=setup.train.joined(setup.validation))
-    train, validation = _parts(data.whole, data.split, setup.device)
-    preparation = data.whole.tokens or setup.preparation
-    return dataclasses.replace(setup, train=train.joined(validation), validation=validation, preparation=preparation)
 
 
 def _parts(data: Dataset, parts: Split, device: torch.device) -> tuple[Part, Part]:

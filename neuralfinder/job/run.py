@@ -29,7 +29,7 @@ from neuralfinder.job.forecast import FORWARD_SHARE, WRITING_SECONDS, Forecast, 
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
-from neuralfinder.job.prepare import divided, grown, make_setup, make_whole, open_test
+from neuralfinder.job.prepare import divided, make_setup, open_test
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
@@ -148,7 +148,6 @@ class _Run:
             status.say(*seen.notes)
             if not self.record.latest(DataRead):
                 self.record.write(DataRead(report(seen)))
-            data = grown(data, settings)
             task = Task(len(parts.train), len(parts.validation), len(parts.test), seen.shape, len(seen.classes))
 
             status.enter("measuring")
@@ -170,7 +169,7 @@ class _Run:
                 Trainer(executor, self.store, self.record, self.seeds, status),
                 forecast.after(progress, stop.slots if stop else slots, interrupted),
                 dataclasses.replace(setup, recipe=forecast.final, clock=clock),
-                Samples(seen.classes, partial(make_whole, data=data), partial(open_test, data, device)),
+                Samples(seen.classes, partial(open_test, data, device)),
                 progress.archive,
                 settings.switch("inherit"),
             )
@@ -274,6 +273,7 @@ class _Run:
             inherit=self.settings.switch("inherit"),
             early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,
             leaders=plan.finish.finalists,
+            rival=forecast.by_hand.key,
         )
         replay(progress, self.record.events())
         self._show(progress)
@@ -283,7 +283,7 @@ class _Run:
         limits = forecast.limits(setup.clock, began, self.interrupts.first.is_set)
         setup = dataclasses.replace(setup, clock=setup.clock.until(forecast.end_of_search(setup.clock, began)))
         self.status.enter("searching")
-        train_one = partial(evaluate, setup=setup, store=self.store)
+        train_one = partial(evaluate, setup=setup, store=self.store, falls=False)
         for _ in search(progress, executor, train_one, self.record, limits, slots):
             self.store.sweep({str(id_) for id_ in progress.needed()})
             if self._show(progress):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
@@ -73,13 +74,37 @@ class Trainer:
         setup: Setup,
         share: float = 1.0,
         inherits: tuple[int, ...] = (),
+        goes_on: Trained | None = None,
+        *,
+        falls: bool = True,
     ) -> Trained | None:
-        """Train a network in at most this share of the time left; `None` when it fails. A whole training is reused."""
-        epochs, result = self._recorded(name, genome) or self._new(name, genome, epochs, setup, share, inherits)
+        """Train a network in at most this share of the time left; `None` when it fails. A whole training is reused.
+
+        Args:
+            name: of the training.
+            genome: the network.
+            epochs: to train.
+            setup: data, recipe and clock.
+            share: of the time left.
+            inherits: ids of trainings whose weights it starts from.
+            goes_on: the training that this one goes on from; what comes back is both together.
+            falls: whether it is the network's last, see `train`.
+        """
+        if goes_on and not self.store.trunk_path(goes_on.name).exists():
+            goes_on = None  # a recipe whose trainings cannot go on, or weights that were not among the best
+        seed = self.seeds.number("final", name, genome.key)
+        plan = Candidate(-1, genome, "final", (), seed, Fidelity.of(epochs), inherits=inherits)
+        before = goes_on.name if goes_on else None
+        train = partial(evaluate, store=self.store, name=name, goes_on=before, falls=falls)
+        epochs, result = self._recorded(name, genome) or self._new(train, name, plan, setup, share)
         if result.score is None:
             self.status.say(f"{name} {genome.key} failed: {result.failure}: {result.detail}")
             return None
-        return Trained.of(name, genome, result.score, epochs, result)
+        trained = Trained.of(name, genome, result.score, epochs, result)
+        if goes_on is None:
+            return trained
+        epochs, curve = goes_on.epochs + trained.epochs, goes_on.curve + trained.curve
+        return dataclasses.replace(trained, epochs=epochs, curve=curve)
 
     def _recorded(self, name: str, genome: Genome) -> tuple[float, Result] | None:
         """The epochs and the result of the last training of this name, if the weights that are there are its own.
@@ -94,16 +119,14 @@ class Trainer:
         return None
 
     def _new(
-        self, name: str, genome: Genome, epochs: float, setup: Setup, share: float, inherits: tuple[int, ...]
+        self, train: Callable[..., Result], name: str, candidate: Candidate, setup: Setup, share: float
     ) -> tuple[float, Result]:
         clock = setup.clock.until(time.monotonic() + share * max(0.0, setup.clock.left()))
-        setup = dataclasses.replace(setup, clock=clock)
-        seed = self.seeds.number("final", name, genome.key)
-        candidate = Candidate(-1, genome, "final", (), seed, Fidelity.of(epochs), inherits=inherits)
-        future = self.executor.submit(partial(evaluate, setup=setup, store=self.store, name=name), candidate)
+        future = self.executor.submit(partial(train, setup=dataclasses.replace(setup, clock=clock)), candidate)
         while not future.done():
             wait([future], timeout=HEARTBEAT)
         result = outcome(candidate.id, future)
         weights = None if result.failure else self.store.fingerprint(name)
-        self.record.write(FullyTrained(name, genome.key, epochs, weights, result))
+        epochs = candidate.fidelity.epochs * candidate.fidelity.share
+        self.record.write(FullyTrained(name, candidate.genome.key, epochs, weights, result))
         return epochs, result

@@ -29,8 +29,11 @@ LEAST_FOR_PACE = 5
 PACE_STEP = 1.25
 """Ratio between two corrections of the prediction that differ: less is within the noise of equal runs."""
 
-WEIGHTS_CAP = 2 << 30
-"""Bytes of weights kept on disk during a search: more than enough for a world of networks of some million numbers."""
+WEIGHTS_CAP = 8 << 30
+"""Bytes kept on disk during a search: more than enough for a world of networks of some million numbers."""
+
+COPIES = 5
+"""Of all weights that a training leaves: averaged twice, as they are, and what the optimiser knows, at most two."""
 
 
 @dataclass
@@ -61,6 +64,7 @@ class Progress:
         inherit: whether children start from the weights of their parents.
         early_stopping: sets the bars that trainings must clear; `None` lets all of them run to the end.
         leaders: how many of the best keep their weights, dead or alive.
+        rival: key of a genome that keeps its weights beside them.
         archive: all results.
         open: candidates without a result, by id.
         asked: candidates so far.
@@ -79,6 +83,7 @@ class Progress:
     inherit: bool = False
     early_stopping: EarlyStopping | None = None
     leaders: int = 1
+    rival: str = ""
     archive: Archive = field(default_factory=Archive)
     open: dict[int, Candidate] = field(default_factory=dict)
     asked: int = 0
@@ -150,8 +155,9 @@ class Progress:
     def _choose_stored(self, result: Result) -> None:
         """Weights are kept of leaders first, then of living networks from the best down, up to the cap."""
         if result.failure is None:
-            self.stored[result.id] = BYTES_EACH * result.parameters
-        wanted = [entry.candidates[0].id for entry in self.archive.best(self.leaders)]
+            self.stored[result.id] = COPIES * BYTES_EACH * result.parameters
+        rival = self.archive.find(self.rival)
+        wanted = [entry.candidates[0].id for entry in [*self.archive.best(self.leaders), *([rival] if rival else [])]]
         if self.inherit:
             living = [self.heirs[key] for key in self.strategy.living() if key in self.heirs]
             wanted += [id_ for _, id_ in sorted(living, key=lambda heir: (-heir[0], heir[1]))]

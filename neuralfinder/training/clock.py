@@ -74,6 +74,16 @@ class Pace:
         return self._left <= 0
 
     @property
+    def planned(self) -> int:
+        """Steps planned."""
+        return self._steps
+
+    @property
+    def left(self) -> int:
+        """Steps left, as far as there is time for them."""
+        return max(0, self._left)
+
+    @property
     def share(self) -> float:
         """Share of the planned steps done, 0..1."""
         return self.done / self._steps

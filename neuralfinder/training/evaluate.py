@@ -27,8 +27,24 @@ OF_SHAPES = (
 """What torch says when a layer cannot take the map before it: too small, of other channels, or pooled away."""
 
 
-def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str | None = None) -> Result:
+def evaluate(
+    candidate: Candidate,
+    setup: Setup,
+    store: WeightStore,
+    name: str | None = None,
+    goes_on: str | None = None,
+    *,
+    falls: bool = True,
+) -> Result:
     """Build, train and measure one candidate; its weights go to the store under `name`, or else its id.
+
+    Args:
+        candidate: what to train.
+        setup: data, recipe and clock.
+        store: has the weights of its parents, and the training that it goes on from.
+        name: of the weights.
+        goes_on: name of the training of the same genome that this one goes on from.
+        falls: whether this is the last training of the network, see `train`.
 
     Raises:
         Cancelled: the clock's flag was set; nothing is known about the candidate then.
@@ -49,12 +65,13 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
                 inherit(network, candidate.genome, parents, setup.shape)
             recipe = setup.recipe.times(candidate.rate)
             own = dataclasses.replace(setup, recipe=recipe)
-            training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars)
+            trunk = store.trunk(goes_on) if goes_on else None
+            training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars, trunk, falls=falls)
             milliseconds = tuple(
                 round(1000 * forward_seconds(network, setup, samples, passes), 4)
                 for samples, passes in ((1, PASSES_ALONE), (setup.batch_size, PASSES_TOGETHER))
             )
-        store.save(name or str(candidate.id), candidate.genome, training.state)
+        store.save(name or str(candidate.id), candidate.genome, training.state, training.trunk)
         done = training.done
         if gone := len(candidate.inherits) - len(parents):
             detail = f"weights of {gone} of {len(candidate.inherits)} parents were gone"

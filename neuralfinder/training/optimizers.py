@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -130,6 +131,26 @@ class Optimizer:
         self._parts: list[tuple[torch.optim.Optimizer, float]] = [(others, rate)]
         if kernels:
             self._parts.append((Muon(kernels, recipe.kernel_rate, bf16=bf16), recipe.kernel_rate))
+
+    def state(self) -> dict[str, Tensor]:
+        """What it knows beside the weights, by name: momenta and the like, as they are and not copied."""
+        return {
+            f"{part}.{place}.{name}": value
+            for part, (optimizer, _) in enumerate(self._parts)
+            for place, known in optimizer.state_dict()["state"].items()
+            for name, value in known.items()
+            if value is not None
+        }
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from the `state` of an optimiser of the same network and recipe."""
+        for part, (optimizer, _) in enumerate(self._parts):
+            known = defaultdict[int, dict[str, Tensor]](dict)
+            for key, value in state.items():
+                of, place, name = key.split(".")
+                if int(of) == part:
+                    known[int(place)][name] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(known)})
 
     def step(self, share: float) -> None:
         """Update at `share` of the recipe's rates, 0..1, and forget the gradients."""

@@ -22,7 +22,8 @@ class Recipe:
         longest: passes of a final training beyond which it gains little.
         batch_size: samples per step; the plan may take less where data are few.
         learning_rate: the peak of the schedule.
-        schedule: `one-cycle` - linear rise over the first fifth of the training, linear fall to zero;
+        schedule: `trunk` - a short rise, then constant, so that a training can go on from where it ended; the last one
+            falls to zero at its end, see `train.rate_share`;
             `inverse-time` - learning_rate / (1 + decay t) with t the number of updates done.
         decay: per update, for `inverse-time`.
         optimizer: `sgd` with Nesterov's correction, or `adam` with decoupled weight decay (Loshchilov & Hutter 2019).
@@ -43,7 +44,7 @@ class Recipe:
         cutout: side of the square blotted out of every picture, as a share of the side.
         initialisation: `glorot` uniform, `he` normal, or `dirac`: convolutions that pass on as many channels as come
             in, further ones as `he`; biases zero.
-        refit: whether the winner is trained once more on training and validation part, and handed over so.
+        refit: whether the winner's last training is on training and validation part.
         views: whether finished networks may answer with the mean over several views of a picture, see `Views`.
         mixed_precision: bf16 with channels-last where the machine is faster with it.
     """
@@ -55,7 +56,7 @@ class Recipe:
     least: float = 0.25
     longest: int = 60
     optimizer: str = "sgd"
-    schedule: str = "one-cycle"
+    schedule: str = "trunk"
     decay: float = 0.0
     momentum: float = 0.9
     kernel_rate: float = 0.0
@@ -116,7 +117,7 @@ _TEXT = Recipe(
 
 _OWN = {
     "fast": _FAST,
-    "final": replace(_FAST, name="final", views=True),
+    "final": replace(_FAST, name="final", views=True, refit=True),
     "text": _TEXT,
     "text-final": replace(_TEXT, name="text-final", refit=True),
     # Keras 1.x, as the text of 2017 used it: docs/seed-2017.md says where each value comes from.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.training.inheritance import Parent, State
+from neuralfinder.training.trunk import Tensors, Trunk
 
 
 class WeightStore:
@@ -28,16 +30,31 @@ class WeightStore:
         """Where the weights of this name are or would be."""
         return self.folder / f"{name}.safetensors"
 
-    def save(self, name: str, genome: Genome, state: State) -> None:
-        """Write the weights of a network under a name; a reader never sees half a file."""
+    def trunk_path(self, name: str) -> Path:
+        """Where it is or would be from where the training of this name can go on."""
+        return self.folder / f"{name}.trunk.safetensors"
+
+    def save(self, name: str, genome: Genome, state: State, trunk: Trunk | None = None) -> None:
+        """Write the weights of a network under a name, and from where its training can go on; never half a file."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        whole = self.path(name)
-        part = whole.with_suffix(".part")
-        try:
-            save_file({key: tensor.contiguous() for key, tensor in state.items()}, part, {"genome": genome.key})
-        except SafetensorError as error:  # the disk is full, mostly
-            raise OSError(f"{part} cannot be written: {error}") from error
-        part.replace(whole)
+        if trunk:
+            parts = {"network": trunk.network, "mean": trunk.mean, "optimizer": trunk.optimizer}
+            tensors = {f"{part}.{key}": tensor for part, held in parts.items() for key, tensor in held.items()}
+            _write(self.trunk_path(name), tensors, {"steps": str(trunk.steps)})
+        _write(self.path(name), state, {"genome": genome.key})
+
+    def trunk(self, name: str) -> Trunk:
+        """From where the training of this name can go on.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        parts = defaultdict[str, State](dict)
+        with safe_open(self.trunk_path(name), "pt") as file:
+            for key in file.keys():  # noqa: SIM118 - not a dict
+                part, _, name = key.partition(".")
+                parts[part][name] = file.get_tensor(key)
+            return Trunk(int(file.metadata()["steps"]), parts["network"], parts["mean"], parts["optimizer"])
 
     def load(self, name: str) -> Parent | None:
         """The network of this name, weights on the CPU; `None` when there is none."""
@@ -60,5 +77,15 @@ class WeightStore:
             return
         self._kept = kept
         for path in self.folder.glob("*.safetensors"):
-            if path.stem not in keep:
+            if path.name.partition(".")[0] not in keep:
                 path.unlink()
+
+
+def _write(whole: Path, tensors: Tensors, about: dict[str, str]) -> None:
+    """Write a file that a reader never sees half of."""
+    part = whole.with_suffix(".part")
+    try:
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, part, about)
+    except SafetensorError as error:  # the disk is full, mostly
+        raise OSError(f"{part} cannot be written: {error}") from error
+    part.replace(whole)

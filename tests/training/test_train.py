@@ -16,12 +16,14 @@ from neuralfinder.training.build import build
 from neuralfinder.training.clock import Clock, Pace
 from neuralfinder.training.recipes import RECIPES, Recipe
 from neuralfinder.training.train import (
+    LEVEL,
     Cancelled,
     Diverged,
     Setup,
     Training,
     accuracy,
     predict_logits,
+    rate_share,
     train,
 )
 from neuralfinder.types import Fidelity, Shape
@@ -102,7 +104,49 @@ def test_divergence_before_any_measurement_is_raised() -> None:
         run(setup_of_digits(dataclasses.replace(RECIPES["seed-2017"], learning_rate=1e12)), Fidelity(2))
 
 
-def test_one_cycle_rises_falls_and_is_run_through_when_time_is_short() -> None:
+def shares(steps: int, before: int = 0, falls: bool = True) -> list[float]:
+    pace, found = Pace(steps, Clock(), 0), []
+    while not pace.over:
+        found.append(rate_share(RECIPES["fast"], pace, before, falls))
+        pace.step()
+    return found
+
+
+def test_a_trunk_rises_once_and_falls_where_it_is_told_so() -> None:
+    first, second, last = shares(100, 0, False), shares(100, 100, False), shares(200, 200)
+    assert first == sorted(first)
+    assert set(second) == {first[-1]} == {LEVEL}
+    assert last == sorted(last, reverse=True)
+    assert last[: 200 - round(0.2 * 400)] == [LEVEL] * 120
+    assert last[-1] < 0.02
+    few = shares(12)
+    assert max(few) == pytest.approx(LEVEL)
+    assert few[-1] < 0.5 * LEVEL
+
+
+def test_a_training_that_goes_on_is_as_good_as_one_in_one_piece() -> None:
+    setup = setup_of_digits()
+    pieces, trunk = [], None
+    for seed in range(4):
+        network = build(NETWORK, Shape(1, 8, 8), 10)
+        pieces.append(train(network, setup, Fidelity(3), seed, trunk=trunk, falls=seed == 3))
+        trunk = pieces[-1].trunk
+    assert [piece.trunk and piece.trunk.steps // setup.steps() for piece in pieces] == [3, 6, 9, None]
+    whole = train(build(NETWORK, Shape(1, 8, 8), 10), setup, Fidelity(12), 0)
+    assert pieces[-1].score == pytest.approx(whole.score, abs=0.02)
+    assert pieces[0].score < pieces[1].score < pieces[-1].score
+
+
+def test_averaged_weights_are_better_than_those_on_the_way() -> None:
+    setup = setup_of_digits()
+    network = build(NETWORK, Shape(1, 8, 8), 10)
+    training = train(network, setup, Fidelity(6), 3, falls=False)
+    raw = build(NETWORK, Shape(1, 8, 8), 10)
+    raw.load_state_dict(training.trunk.network)
+    assert training.score > accuracy(raw, setup.validation, setup)
+
+
+def test_a_schedule_is_run_through_when_time_is_short() -> None:
     pace = Pace(1000, Clock(), 0)
     for _ in range(1000):
         pace.step()

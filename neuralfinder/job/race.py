@@ -1,0 +1,121 @@
+"""The race of the finalists: all train on from where the search left them, and the worse half leaves after each round.
+
+Successive halving (Jamieson & Talwalkar 2016, algorithm 1) in which nothing begins anew: what was trained to choose the
+winner is part of the winner's training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, Forecast, rounds
+from neuralfinder.job.trainer import Trained, Trainer
+from neuralfinder.networks.genome import Genome
+from neuralfinder.training.train import Setup
+
+AS_FOUND = -1
+"""The round of what an entrant comes with."""
+
+GAVE_ALL = ("patience", "chance")
+"""Ends of a training that more epochs would not have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A network in the race: its name there, and its training so far after each round in which it trained."""
+
+    name: str
+    genome: Genome
+    rounds: dict[int, Trained] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> Trained | None:
+        """As it is now; `None` when it has not begun, or always failed."""
+        return next(reversed(self.rounds.values()), None)
+
+    @property
+    def epochs(self) -> float:
+        """Trained so far."""
+        return self.trained.epochs if self.trained else 0.0
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Smaller is better: by validation accuracy, then fewer multiply-adds; what has none is last."""
+        return (-self.trained.score, self.trained.macs) if self.trained else (math.inf, 0)
+
+    def beside(self, other: Entrant) -> Trained | None:
+        """This network as it was when the other trained last: both had had the same seconds, as far as they gain."""
+        last = max(other.rounds, default=AS_FOUND)
+        return next((trained for number, trained in reversed(self.rounds.items()) if number <= last), None)
+
+
+def race(
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrants: Sequence[Entrant]
+) -> tuple[list[Entrant], float]:
+    """Train until one is left: in each round all get equal seconds, for the user's minutes are what is scarce.
+
+    Args:
+        trainer: where they are trained and written down.
+        forecast: what there is time for.
+        setup: of full trainings, on the training part; its clock ends the race.
+        entrants: one or more.
+
+    Returns:
+        All of them, best first, as they were when they left; and the seconds left for the first's last training.
+    """
+    running, gone = list(entrants), list[Entrant]()
+    left, budget = forecast.racing, (1 - LAST_SHARE) * forecast.racing
+    one_look = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, measures=1))
+    number = 0
+    while number == 0 or len(running) > 1:
+        seconds = budget / len(rounds(len(running))) / len(running)
+        for place, entrant in enumerate(running):
+            share = min(1.0, PATIENCE * seconds / left)
+            running[place], took = _go_on(trainer, forecast, one_look, entrant, number, seconds, share)
+            left, budget = left - took, budget - seconds
+        running.sort(key=lambda entrant: entrant.rank)
+        best = running[0].trained
+        bar = best.score - noise(best.score, len(setup.validation)) if best else 0.0
+        half = (len(running) + 1) // 2
+        kept = [each for each in running[:half] if each.trained and each.trained.score >= bar] or running[:1]
+        gone = running[len(kept) :] + gone
+        running, number = kept, number + 1
+    return running + gone, left
+
+
+def _go_on(
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrant: Entrant, number: int, seconds: float, share: float
+) -> tuple[Entrant, float]:
+    """The entrant after so many seconds more, at most this share of those left, and the seconds it takes.
+
+    As it was where that failed, or would gain nothing.
+    """
+    most = forecast.plan.finish.epochs - entrant.epochs
+    if most < 0.1 or (entrant.trained and entrant.trained.ended in GAVE_ALL):
+        return entrant, 0.0
+    epochs = forecast.epochs_within(entrant.genome, seconds, most, setup.recipe)
+    name = f"{entrant.name}-{number}"
+    trained = trainer.train(name, entrant.genome, epochs, setup, share, goes_on=entrant.trained, falls=False)
+    entrant = dataclasses.replace(entrant, rounds={**entrant.rounds, number: trained}) if trained else entrant
+    return entrant, forecast.seconds(entrant.genome, epochs, setup.recipe)
+
+
+def last_training(
+    trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant, seconds: float
+) -> Trained | None:
+    """The winner trained for so many seconds more, until its rate has fallen to zero; `None` where that failed.
+
+    `setup` may have more samples than the race had.
+    """
+    wanted = max(LEAST_LAST * winner.epochs, forecast.plan.finish.epochs - winner.epochs)
+    longer = len(setup.train) / forecast.plan.task.train
+    epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
+    return trainer.train("last", winner.genome, epochs, setup, 1.0, goes_on=winner.trained)
+
+
+def noise(score: float, samples: int) -> float:
+    """Two standard errors of an accuracy measured on so many samples: what is further behind is clearly behind."""
+    return 2 * math.sqrt(max(score * (1 - score), 1 / samples) / samples)

@@ -11,7 +11,7 @@ import numpy as np
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.baselines import Linear, WordCounts, fit_linear, fit_words
 from neuralfinder.job.figures import Decided, Samples, measure
-from neuralfinder.job.forecast import Forecast, linear_seconds, rounds
+from neuralfinder.job.forecast import EPOCHS_OF_A_RACE, Forecast, linear_seconds, rounds, winners_share
 from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, last_training, noise, race
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.search.archive import Archive, Entry
@@ -50,10 +50,10 @@ def finish(
     whole = compute(executor, training.whole)
     by_hand = _by_hand(forecast, archive)
     entrants = _entrants(forecast, leaders, by_hand, len(setup.validation))
-    if setup.recipe.schedule == "trunk":
-        standing, left = race(trainer, forecast, training, entrants)
+    if setup.recipe.goes_on:
+        standing, forecast = race(trainer, forecast, training, entrants)
         winner = _within_limits(standing[0].trained, forecast)
-        last = last_training(trainer, forecast, whole if setup.recipe.refit else training, standing[0], left)
+        last = last_training(trainer, forecast, whole if setup.recipe.refit else training, standing[0])
         if last and not setup.recipe.refit and last.score < winner.score - noise(winner.score, len(setup.validation)):
             last = None
     else:
@@ -92,7 +92,7 @@ def _by_hand(forecast: Forecast, archive: Archive) -> Entrant:
 
 
 def _entrants(forecast: Forecast, leaders: Sequence[Entry], by_hand: Entrant, samples: int) -> list[Entrant]:
-    """The search's leaders, and the network by hand while it is not clearly behind, in a run that has a plan."""
+    """The search's leaders, and where trainings can go on the network by hand while it is not clearly behind."""
     entrants = [
         Entrant(f"final-{place}", leader.genome, {AS_FOUND: Trained.as_found(leader)})
         for place, leader in enumerate(leaders)
@@ -101,8 +101,11 @@ def _entrants(forecast: Forecast, leaders: Sequence[Entry], by_hand: Entrant, sa
         return [by_hand]
     best = leaders[0].score
     behind = by_hand.trained is not None and by_hand.trained.score < best - noise(best, samples)
+    longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.racing
+    if forecast.epochs_within(leaders[0].genome, seconds, longest, forecast.final) < min(EPOCHS_OF_A_RACE, longest):
+        entrants = entrants[:1]
     known = any(entrant.genome == by_hand.genome for entrant in entrants)
-    return entrants if known or behind or forecast.plan.work is None else [*entrants, by_hand]
+    return entrants if known or behind or not forecast.final.goes_on else [*entrants, by_hand]
 
 
 def _train_each(

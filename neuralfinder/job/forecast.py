@@ -11,14 +11,14 @@ import dataclasses
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from neuralfinder.job.plan import Plan, Task
 from neuralfinder.networks.chains import ChainSpace, small_network
 from neuralfinder.networks.genome import Genome
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
-from neuralfinder.training.clock import AROUND_SECONDS, Clock, steps_in_all
+from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, steps_in_all
 from neuralfinder.training.recipes import Recipe
 from neuralfinder.types import Candidate, Fidelity
 
@@ -33,6 +33,9 @@ pace, so that on pace the plan and not the clock ends them, and equal seeds give
 LAST_SHARE = 0.5
 """Share of a race's time for the last training of who wins it. The rounds before have equal times, so that of four
 finalists the winner trains for 69 % of the time."""
+
+EPOCHS_OF_A_RACE = 4
+"""Epochs that a race's winner must have time for, or the best of the search runs against the network by hand alone."""
 
 LEAST_LAST = 0.25
 """Last training at least, as a share of the training before: the rate has to fall. That is within the last fifth of all
@@ -120,16 +123,33 @@ class Forecast:
         space: what is legal; gives the cost of networks, the network by hand and the limit on milliseconds.
         recipe: of candidates.
         final: recipe of full trainings.
-        pace: real seconds for each predicted one.
-        left: seconds for all trainings of the finish together.
+        tally: of the trainings so far; says at which pace they go.
+        work: seconds for all trainings that `done` counts, and all that are to come.
+        done: predicted seconds of trainings so far.
     """
 
     plan: Plan
     space: ChainSpace
     recipe: Recipe
     final: Recipe
-    pace: float = 1.0
-    left: float = math.inf
+    tally: Tally = field(default_factory=Tally)
+    work: float = math.inf
+    done: float = 0.0
+
+    @property
+    def pace(self) -> float:
+        """Real seconds for each predicted one."""
+        return self.tally.pace
+
+    @property
+    def left(self) -> float:
+        """Seconds for all trainings to come."""
+        return self.work - self.pace * self.done
+
+    def plus(self, predicted: float, took: float) -> Forecast:
+        """After one training more, predicted at pace to take so many seconds, and what it took."""
+        predicted /= self.pace
+        return dataclasses.replace(self, tally=self.tally.plus(predicted, took), done=self.done + predicted)
 
     # one training
 
@@ -189,7 +209,7 @@ class Forecast:
             leaders = self.leaders(progress.archive)
             if len(leaders) < finish.finalists:
                 return planned_finish
-            at_pace = dataclasses.replace(self, pace=progress.pace)
+            at_pace = dataclasses.replace(self, tally=progress.tally)
             return min(planned_finish, max(at_pace.finish(leader.genome) for leader in leaders))
 
         def work(progress: Progress) -> float:
@@ -217,8 +237,11 @@ class Forecast:
         `slots` is how many candidates the search trained at once.
         """
         planned = math.inf if self.plan.finish.seconds is None else SAFETY * self.plan.finish.seconds
-        left = planned if self.plan.work is None else self.plan.work - progress.work_at_pace / slots
-        return dataclasses.replace(self, pace=progress.pace, left=min(planned, left) if interrupted else left)
+        known = dataclasses.replace(self, tally=progress.tally, work=planned)
+        if self.plan.work is None:
+            return known
+        searched = dataclasses.replace(known, work=self.plan.work, done=progress.work / slots)
+        return dataclasses.replace(known, work=min(planned, searched.left)) if interrupted else searched
 
     def clock_of_trainings(self, clock: Clock) -> Clock:
         """The clock of what is trained: the run's, less what the last looks take."""

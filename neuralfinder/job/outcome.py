@@ -57,7 +57,7 @@ def done(
         "pareto": pareto_front(progress.archive),
         "data": {"name": name, "notes": list(notes), **dataclasses.asdict(plan.task)},
         "device": device,
-        "seconds": {**seconds, "training": progress.spent, "training_predicted": progress.told},
+        "seconds": {**seconds, "training": progress.tally.took, "training_predicted": progress.tally.predicted},
         "interrupted": interrupted,
         "warnings": list(plan.warnings),
     }

@@ -62,9 +62,6 @@ MOST_FINALISTS = 3
 """Finalists at most, beside the network by hand. Four trained for a twelfth of a full training each have the best of
 them among their better half mostly, and leave the winner 69 % of the time; a guess."""
 
-EPOCHS_OF_A_RACE = 4
-"""Epochs that the winner must have time for, or the best of the search runs against the network by hand alone."""
-
 LOOKING_SHARE = 0.25
 """Share of the time that is kept for the last looks and the logistic regression at most. A margin for minutes that are
 few for so much data: the trainings get the rest in any case."""
@@ -174,8 +171,7 @@ class _Draft:
         trainings = 1 / share + again
         finish_seconds = max(0.0, min(FINISH_SHARE * left, trainings * LEADING * longest * epoch))
         winners = min(longest, finish_seconds / trainings / epoch)
-        finalists = s.finalists or (MOST_FINALISTS if winners >= EPOCHS_OF_A_RACE else 1)
-        finish = FinishStage(finalists, longest, finish_seconds, self.retrainings)
+        finish = FinishStage(s.finalists or MOST_FINALISTS, longest, finish_seconds, self.retrainings)
 
         search = self._search(winners, max(0.0, left - finish_seconds), typical, cap)
         world = WorldStage(s.world_size or _side(search.candidates), s.rounds)

@@ -54,7 +54,7 @@ class Entrant:
 
 def race(
     trainer: Trainer, forecast: Forecast, setup: Setup, entrants: Sequence[Entrant]
-) -> tuple[list[Entrant], float]:
+) -> tuple[list[Entrant], Forecast]:
     """Train until one is left: in each round all get equal seconds, for the user's minutes are what is scarce.
 
     Args:
@@ -64,18 +64,17 @@ def race(
         entrants: one or more.
 
     Returns:
-        All of them, best first, as they were when they left; and the seconds left for the first's last training.
+        All of them, best first, as they were when they left; and what there is time for then.
     """
     running, gone = list(entrants), list[Entrant]()
-    left, budget = forecast.racing, (1 - LAST_SHARE) * forecast.racing
-    one_look = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, measures=1))
+    setup = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, measures=1))
+    share = (1 - LAST_SHARE) / len(rounds(len(entrants)))
     number = 0
     while number == 0 or len(running) > 1:
-        seconds = budget / len(rounds(len(running))) / len(running)
+        seconds = forecast.racing * share / (1 - number * share) / len(running)
+        epochs = (number + 1) * share * forecast.plan.finish.epochs
         for place, entrant in enumerate(running):
-            share = min(1.0, PATIENCE * seconds / left)
-            running[place], took = _go_on(trainer, forecast, one_look, entrant, number, seconds, share)
-            left, budget = left - took, budget - seconds
+            running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs))
         running.sort(key=lambda entrant: entrant.rank)
         best = running[0].trained
         bar = best.score - noise(best.score, len(setup.validation)) if best else 0.0
@@ -83,36 +82,39 @@ def race(
         kept = [each for each in running[:half] if each.trained and each.trained.score >= bar] or running[:1]
         gone = running[len(kept) :] + gone
         running, number = kept, number + 1
-    return running + gone, left
+    return running + gone, forecast
 
 
 def _go_on(
-    trainer: Trainer, forecast: Forecast, setup: Setup, entrant: Entrant, number: int, seconds: float, share: float
-) -> tuple[Entrant, float]:
-    """The entrant after so many seconds more, at most this share of those left, and the seconds it takes.
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrant: Entrant, number: int, most: tuple[float, float]
+) -> tuple[Entrant, Forecast]:
+    """The entrant after at most so many seconds more, with at most so many epochs in all; and the time after that.
 
     As it was where that failed, or would gain nothing.
     """
-    most = forecast.plan.finish.epochs - entrant.epochs
-    if most < 0.1 or (entrant.trained and entrant.trained.ended in GAVE_ALL):
-        return entrant, 0.0
-    epochs = forecast.epochs_within(entrant.genome, seconds, most, setup.recipe)
-    name = f"{entrant.name}-{number}"
-    trained = trainer.train(name, entrant.genome, epochs, setup, share, goes_on=entrant.trained, falls=False)
-    entrant = dataclasses.replace(entrant, rounds={**entrant.rounds, number: trained}) if trained else entrant
-    return entrant, forecast.seconds(entrant.genome, epochs, setup.recipe)
+    seconds, longest = most
+    before, genome = entrant.trained, entrant.genome
+    if longest - entrant.epochs < 0.1 or (before and before.ended in GAVE_ALL):
+        return entrant, forecast
+    epochs = forecast.epochs_within(genome, seconds, longest - entrant.epochs, setup.recipe)
+    # not so long that the others have nothing
+    share = min(1.0, PATIENCE * seconds / forecast.left) if forecast.left > 0 else 1.0
+    name, predicted = f"{entrant.name}-{number}", forecast.seconds(genome, epochs, setup.recipe)
+    trained = trainer.train(name, genome, epochs, setup, share, goes_on=before, falls=False)
+    if trained is None:
+        return entrant, forecast.plus(predicted, forecast.pace * predicted)
+    entrant = dataclasses.replace(entrant, rounds={**entrant.rounds, number: trained})
+    return entrant, forecast.plus(predicted, trained.seconds)
 
 
-def last_training(
-    trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant, seconds: float
-) -> Trained | None:
-    """The winner trained for so many seconds more, until its rate has fallen to zero; `None` where that failed.
+def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant) -> Trained | None:
+    """The winner trained for the rest of the time, until its rate has fallen to zero; `None` where that failed.
 
     `setup` may have more samples than the race had.
     """
     wanted = max(LEAST_LAST * winner.epochs, forecast.plan.finish.epochs - winner.epochs)
     longer = len(setup.train) / forecast.plan.task.train
-    epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
+    epochs = forecast.epochs_within(winner.genome, forecast.racing / longer, wanted, setup.recipe)
     return trainer.train("last", winner.genome, epochs, setup, 1.0, goes_on=winner.trained)
 
 

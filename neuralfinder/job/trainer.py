@@ -29,7 +29,7 @@ class Trained:
     """A network with weights in the store under `name`, trained for `epochs` (fractions of an epoch count).
 
     `ended` says why training ended, as in `Training.ended`; `milliseconds` are of a forward pass of one sample, NaN
-    where nobody measured them.
+    where nobody measured them; `seconds` of the last training alone.
     """
 
     name: str
@@ -40,13 +40,14 @@ class Trained:
     curve: tuple[float, ...]
     ended: str
     milliseconds: float
+    seconds: float
 
     @classmethod
     def of(cls, name: str, genome: Genome, score: float, planned_epochs: float, result: Result) -> Trained:
         """What a successful training of so many planned epochs left."""
         epochs = planned_epochs * result.done
         milliseconds = result.milliseconds[0] if result.milliseconds else math.nan
-        return cls(name, genome, score, result.macs, epochs, result.curve, result.ended, milliseconds)
+        return cls(name, genome, score, result.macs, epochs, result.curve, result.ended, milliseconds, result.seconds)
 
     @classmethod
     def as_found(cls, entry: Entry) -> Trained:

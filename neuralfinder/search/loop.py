@@ -18,16 +18,11 @@ from neuralfinder.search.events import Asked, Evaluated, Event, Stopped
 from neuralfinder.search.executors import Evaluation, Executor, outcome
 from neuralfinder.search.record import Record
 from neuralfinder.strategies.base import Strategy
+from neuralfinder.training.clock import Tally
 from neuralfinder.types import Candidate, Result
 
 HEARTBEAT = 0.2
 """Seconds between looks at the clock and the keyboard while trainings run."""
-
-LEAST_FOR_PACE = 5
-"""Trainings after which the prediction of their time is corrected."""
-
-PACE_STEP = 1.25
-"""Ratio between two corrections of the prediction that differ: less is within the noise of equal runs."""
 
 WEIGHTS_CAP = 8 << 30
 """Bytes kept on disk during a search: more than enough for a world of networks of some million numbers."""
@@ -43,7 +38,7 @@ class Limits:
     Attributes:
         candidates: trainings, `None` without a limit.
         work: seconds of training that there are for all candidates asked, as predicted and corrected by
-            `Progress.pace`, of each of the slots; may depend on what has been found.
+            `Tally.pace`, of each of the slots; may depend on what has been found.
         deadline: in seconds of `time.monotonic`; may depend on it too.
         interrupted: whether the user asked to stop.
     """
@@ -69,8 +64,7 @@ class Progress:
         open: candidates without a result, by id.
         asked: candidates so far.
         work: predicted seconds of training so far; what was stopped early counts by the share that was done.
-        told: of these, the seconds of candidates with a result.
-        spent: seconds that these really took.
+        tally: of these, the seconds of candidates with a result, and what they really took.
         stopped: trainings that ended early because they were behind.
         stored: ids of the trainings whose weights are kept, and their bytes.
         heirs: by genome, worth and id of the training whose weights its children start from: the first that has a
@@ -88,8 +82,7 @@ class Progress:
     open: dict[int, Candidate] = field(default_factory=dict)
     asked: int = 0
     work: float = 0.0
-    told: float = 0.0
-    spent: float = 0.0
+    tally: Tally = field(default_factory=Tally)
     stopped: int = 0
     stored: dict[int, int] = field(default_factory=dict)
     heirs: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -120,8 +113,7 @@ class Progress:
         candidate = self.open.pop(result.id)
         predicted = self.predict(candidate)
         self.work -= (1 - result.done) * predicted
-        self.told += result.done * predicted
-        self.spent += result.seconds
+        self.tally = self.tally.plus(result.done * predicted, result.seconds)
         self.stopped += result.stopped
         self.archive.add(candidate, result)
         key = candidate.genome.key
@@ -134,19 +126,9 @@ class Progress:
         self.last = candidate, result
 
     @property
-    def pace(self) -> float:
-        """Real seconds for each predicted one, in steps of 1.25: 1 while the prediction is right within a tenth.
-
-        So runs whose trainings take a little more or less time are the same runs.
-        """
-        if self.strategy.counts["trained"] < LEAST_FOR_PACE or not self.told:
-            return 1.0
-        return float(PACE_STEP ** round(math.log(self.spent / self.told, PACE_STEP))) if self.spent else 1.0
-
-    @property
     def work_at_pace(self) -> float:
         """Seconds that all candidates asked are expected to take."""
-        return self.work * self.pace
+        return self.work * self.tally.pace
 
     def needed(self) -> set[int]:
         """Ids of the trainings whose weights must not be deleted now."""

@@ -28,6 +28,36 @@ AROUND_SECONDS = 0.03
 0.1 to 0.2 s were found (docs/LOG.md, 2026-11-28)."""
 
 
+LEAST_FOR_PACE, PACE_STEP, FIRST_STEP = 5, 1.25, 2.0
+"""Ratio between two corrections of a prediction that differ, once there are so many trainings, and before. Less is
+within the noise of equal runs; what is wrong by more, as where the machine was busy when it was measured, is known at
+once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What trainings were predicted to take and what they took, in seconds, and how many there were."""
+
+    predicted: float = 0.0
+    took: float = 0.0
+    trainings: int = 0
+
+    def plus(self, predicted: float, took: float) -> Tally:
+        """With one training more."""
+        return Tally(self.predicted + predicted, self.took + took, self.trainings + 1)
+
+    @property
+    def pace(self) -> float:
+        """Real seconds for each predicted one, in steps: 1 while the prediction is right within a tenth.
+
+        So runs whose trainings take a little more or less time are the same runs.
+        """
+        if not self.predicted or not self.took:
+            return 1.0
+        step = FIRST_STEP if self.trainings < LEAST_FOR_PACE else PACE_STEP
+        return float(step ** round(math.log(self.took / self.predicted, step)))
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """When training must end: `deadline` in seconds of `time.monotonic`, and a flag another thread may set."""

@@ -78,6 +78,11 @@ class Recipe:
     mixed_precision: bool = True
 
     @property
+    def goes_on(self) -> bool:
+        """Whether a training can go on from where it ended."""
+        return self.schedule == "trunk"
+
+    @property
     def summary(self) -> str:
         """What is not as usual, in a line."""
         own = [entry for entry in fields(self) if entry.name != "name" and getattr(self, entry.name) != entry.default]

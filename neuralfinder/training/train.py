@@ -145,7 +145,7 @@ def train(
     if trunk:
         network.load_state_dict(trunk.network)
         optimizer.load(trunk.optimizer)
-    average = Average(network, trunk.mean if trunk else None) if setup.recipe.schedule == "trunk" else None
+    average = Average(network, trunk.mean if trunk else None) if setup.recipe.goes_on else None
     norm_batches = partial(_norm_batches, setup, seed)
     judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)

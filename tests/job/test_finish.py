@@ -19,7 +19,7 @@ from neuralfinder.job.baselines import majority
 from neuralfinder.job.factories import make_space
 from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
-from neuralfinder.job.forecast import BASELINE_SHARE, Forecast
+from neuralfinder.job.forecast import LAST_SHARE, PATIENCE, Forecast
 from neuralfinder.job.plan import (
     FinishStage,
     LooksStage,
@@ -42,11 +42,12 @@ from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Part, Scaling, Views
 from neuralfinder.training.build import build
-from neuralfinder.training.clock import Clock
+from neuralfinder.training.clock import Clock, Tally
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.model import Model
 from neuralfinder.training.recipes import RECIPES
 from neuralfinder.training.train import Setup
+from neuralfinder.training.trunk import Trunk
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
@@ -87,18 +88,16 @@ class Bench:
         """With other numbers of the plan's finish, another speed and other knowledge of the time."""
         plan = self.forecast.plan
         plan = dataclasses.replace(plan, speed=Speed(Rates(mac=mac)), finish=dataclasses.replace(plan.finish, **finish))
-        return dataclasses.replace(self, forecast=dataclasses.replace(self.forecast, plan=plan, pace=pace, left=left))
+        known = dataclasses.replace(self.forecast, plan=plan, tally=Tally(1.0, pace, 5), work=left)
+        return dataclasses.replace(self, forecast=known)
 
     def finish(
         self,
         archive: Archive,
-        look: Callable[[Any], Part] = lambda _: part(TEST_ROWS),
+        look: Callable[[], Part] = lambda: part(TEST_ROWS),
         classes: tuple[Any, ...] = CLASSES,
     ) -> tuple[Model, dict[str, Any]]:
-        def whole(setup: Setup) -> Setup:
-            return dataclasses.replace(setup, train=setup.train.joined(setup.validation))
-
-        return finish(self.trainer, self.forecast, self.setup, Samples(classes, whole, look), archive)
+        return finish(self.trainer, self.forecast, self.setup, Samples(classes, look), archive)
 
 
 @pytest.fixture
@@ -125,24 +124,26 @@ def archive_of(bench: Bench, *genomes: str) -> Archive:
     archive = Archive()
     for id_, text in enumerate(genomes):
         candidate = Candidate(id_, parse(text), "init", (), id_, Fidelity(1))
-        archive.add(candidate, evaluate(candidate, bench.setup, bench.store))
+        archive.add(candidate, evaluate(candidate, bench.setup, bench.store, falls=False))
     return archive
 
 
 def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_right(bench: Bench, tmp_path: Path) -> None:
     archive = archive_of(bench, "C8.bn M > G", "C16.bn C16.bn M C32.bn > G")
-    looks = []
+    bench = bench.with_(epochs=12)
+    looks: list[list[str]] = []
 
-    def look(_: object) -> Part:  # comes from another thread
+    def look() -> Part:  # comes from another thread
         with Record(tmp_path / "run.sqlite", readonly=True) as record:
             looks.append([event.data["name"] for event in record.read() if event.kind == "final"])
         return part(TEST_ROWS)
 
     model, figures = bench.finish(archive, look)
-    assert looks == [["final-0", "final-1", "baseline"]]  # once, when everything was decided
-    finals = {e.data["genome"]: e.data["result"]["score"] for e in bench.record.read() if e.data["name"] != "baseline"}
-    assert figures["genome"] == max(finals, key=lambda genome: finals[genome])
-    assert figures["validation_accuracy"] >= max(finals.values())  # more when several views of a picture help
+    assert [names[:3] + names[-1:] for names in looks] == [["final-0-0", "final-1-0", "by-hand-0", "last"]]  # once
+    *rounds, last = [event.data for event in bench.record.read()]
+    scores = {row["genome"]: row["result"]["score"] for row in rounds}
+    assert figures["genome"] == max(scores, key=scores.__getitem__) == last["genome"]
+    assert figures["validation_accuracy"] == last["result"]["score"]
 
     test = part(TEST_ROWS)
     answers = model.probabilities(test.pictures.numpy()).argmax(1)
@@ -160,13 +161,19 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
     baselines = figures["baselines"]
     assert baselines["majority class"]["test_accuracy"] == int((test.labels == guess).sum()) / 597
     assert 0.8 < baselines["logistic regression"]["test_accuracy"] < 0.99
-    assert baselines["small network"]["genome"] == "C32.bn M C64.bn M C128.bn > G"
+    by_hand = baselines["small network"]
+    assert by_hand["genome"] == "C32.bn M C64.bn M C128.bn > G"
+    assert by_hand["winner_then"]["epochs"] == pytest.approx(by_hand["epochs"], abs=0.2)
 
 
 def test_finish_is_not_done_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = archive_of(bench, "C8.bn M > G")
     first = bench.finish(archive)[1]
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", None)  # training again would fail
+
+    def fail(*_: object, **__: object) -> Result:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fail)
     assert bench.finish(archive)[1] == first
 
 
@@ -203,11 +210,11 @@ def test_weights_of_another_training_are_not_taken_for_those_of_the_recorded_one
     """The weights of a recorded training go; a first kill comes when new ones are there and nothing says so."""
     archive = archive_of(bench, "C8.bn M > G")
     first = bench.finish(archive)[1]
-    row = next(event.data for event in bench.record.read() if event.data["name"] == "final-0")
+    row = next(event.data for event in bench.record.read() if event.data["name"] == "final-0-0")
     other = Candidate(-1, parse("C8.bn M > G"), "final", (), 5, Fidelity(1))
-    evaluate(other, bench.setup, bench.store, "final-0")  # has other weights, and as many of them
+    evaluate(other, bench.setup, bench.store, "final-0-0")  # has other weights, and as many of them
     again = bench.finish(archive)[1]
-    rows = [event.data for event in bench.record.read() if event.data["name"] == "final-0"]
+    rows = [event.data for event in bench.record.read() if event.data["name"] == "final-0-0"]
     assert len(rows) == 2
     assert rows[1]["result"]["score"] == row["result"]["score"]
     assert again == first
@@ -215,12 +222,13 @@ def test_weights_of_another_training_are_not_taken_for_those_of_the_recorded_one
 
 def test_a_recorded_training_of_another_genome_is_not_taken(bench: Bench) -> None:
     bench.finish(archive_of(bench, "C8.bn M > G"))
-    _, figures = bench.finish(archive_of(bench, "C16.bn M > G"))
-    assert figures["genome"] == "C16.bn M > G"
+    bench.finish(archive_of(bench, "C16.bn M > G"))
+    rows = [event.data["genome"] for event in bench.record.read() if event.data["name"] == "final-0-0"]
+    assert rows == ["C8.bn M > G", "C16.bn M > G"]
 
 
 def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
@@ -228,177 +236,219 @@ def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytes
         bench.finish(Archive())
 
 
-def fake_finals(scores: dict[str, float]) -> Callable[..., Result]:
-    """Trainings that end with given scores, weights and all."""
+def fake_trainings(
+    scores: dict[str, float],
+    taken: list[tuple[str, float]] | None = None,
+    seconds: Callable[[Candidate], float] = lambda _: 0.0,
+) -> Callable[..., Result]:
+    """Trainings that end with given scores, weights and all; `taken` gets their names and the time left to each."""
 
-    def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
+    def train(
+        candidate: Candidate, setup: Setup, store: WeightStore, name: str, goes_on: str | None, falls: bool
+    ) -> Result:
+        assert goes_on is None or store.trunk_path(goes_on).exists()
+        assert falls == (name == "last")
+        with torch.random.fork_rng():
+            state = build(candidate.genome, SHAPE, 10).state_dict()
+        store.save(name, candidate.genome, state, None if falls else Trunk(1, {}, {}, {}))
+        if taken is not None:
+            taken.append((name, setup.clock.left()))
+        return Result(-1, scores.get(name, 0.5), seconds=seconds(candidate))
+
+    return train
+
+
+def epochs_of(bench: Bench) -> dict[str, float]:
+    return {event.data["name"]: event.data["epochs"] for event in bench.record.read() if event.kind == "final"}
+
+
+def found(*networks: tuple[str, float]) -> Archive:
+    """What a search found: genomes and scores, trained for a quarter of an epoch."""
+    archive = Archive()
+    for id_, (text, score) in enumerate(networks):
+        archive.add(Candidate(id_, parse(text), "init", (), 0, Fidelity(1, 0.25)), Result(id_, score))
+    return archive
+
+
+def test_the_worse_half_leaves_after_each_round_and_what_is_clearly_behind_with_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = found(("C8.bn M > G", 0.9), ("C16.bn M > G", 0.89), ("C24.bn M > G", 0.88))
+    scores = {"final-0-0": 0.9, "final-1-0": 0.93, "final-2-0": 0.91, "by-hand-0": 0.94, "final-1-1": 0.95}
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({**scores, "by-hand-1": 0.94}))
+    _, figures = bench.with_(finalists=3, epochs=12).finish(archive)
+    assert [*epochs_of(bench)][4:] == ["by-hand-1", "final-1-1", "last"]
+    assert figures["genome"] == "C16.bn M > G"
+
+
+def test_one_that_is_far_ahead_has_the_rest_of_the_time_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = found(("C8.bn M > G", 0.9), ("C16.bn M > G", 0.89), ("C24.bn M > G", 0.88))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({"final-2-0": 0.95}))
+    bench.with_(finalists=3, epochs=12).finish(archive)
+    assert [*epochs_of(bench)][4:] == ["last"]
+
+
+@pytest.mark.parametrize(("behind", "enters"), [(0.02, True), (0.2, False)])
+def test_the_network_by_hand_runs_while_it_is_not_clearly_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, behind: float, enters: bool
+) -> None:
+    archive = found(("C8.bn M > G", 0.9), (bench.forecast.by_hand.key, 0.9 - behind))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({}))
+    bench.with_(finalists=1, epochs=12).finish(archive)
+    assert ("by-hand-0" in epochs_of(bench)) == enters
+
+
+def test_a_race_goes_on_from_what_the_search_trained(bench: Bench) -> None:
+    candidate = Candidate(0, bench.forecast.by_hand, "init", (), 0, Fidelity(2))
+    recipe = dataclasses.replace(bench.setup.recipe, measures=1)
+    setup = dataclasses.replace(bench.setup, recipe=recipe)
+    result = evaluate(candidate, setup, bench.store, falls=False)
+    archive = Archive()
+    archive.add(candidate, result)
+    bench = bench.with_(finalists=1, epochs=12)
+    _, figures = bench.finish(archive)
+    assert epochs_of(bench)["final-0-0"] == pytest.approx((1 - LAST_SHARE) * 12 - 2)
+    assert figures["epochs"] == pytest.approx(12)
+    assert figures["genome"] == candidate.genome.key
+    assert figures["curve"][0] == result.score < figures["validation_accuracy"]
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_the_last_training_learns_from_all_data_where_the_recipe_says_so(bench: Bench, refit: bool) -> None:
+    recipe = dataclasses.replace(bench.setup.recipe, refit=refit)
+    bench = dataclasses.replace(bench, setup=dataclasses.replace(bench.setup, recipe=recipe)).with_(epochs=12)
+    _, figures = bench.finish(archive_of(bench, "C16.bn M C32.bn > G"))
+    *rounds, last = [event.data for event in bench.record.read()]
+    of_winner = [row["result"]["score"] for row in rounds if row["genome"] == last["genome"]]
+    # what has learned from the validation part says nothing by it
+    assert figures["refit"] == refit
+    assert figures["validation_accuracy"] == (of_winner[-1] if refit else last["result"]["score"])
+
+
+@pytest.mark.parametrize(("last", "taken"), [(0.88, True), (0.5, False)])
+def test_a_last_training_that_ends_clearly_worse_is_not_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, last: float, taken: bool
+) -> None:
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({"final-0-0": 0.9, "last": last}))
+    _, figures = bench.with_(finalists=1, epochs=12).finish(found(("C8.bn M > G", 0.9)))
+    assert figures["epochs"] == pytest.approx(12 if taken else 6, abs=0.25)
+
+
+def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(bench, "C8.bn M > G", "C16.bn M > G")
+    save = WeightStore.save
+
+    def full_once(store: WeightStore, name: str, *rest: Any) -> None:
+        if name == "final-0-0":
+            raise OSError(28, "No space left on device")
+        save(store, name, *rest)
+
+    monkeypatch.setattr(WeightStore, "save", full_once)
+    bench.with_(epochs=12).finish(archive)
+    reasons = {e.data["name"]: e.data["result"]["failure"] for e in bench.record.read() if e.kind == "final"}
+    assert reasons.pop("final-0-0") == "error"
+    assert set(reasons.values()) == {None}
+    assert any("final-0-0" in said and "No space left on device" in said for said in bench.trainer.status.lines)
+
+
+@pytest.mark.parametrize("pace", [1.0, 2.0])
+def test_a_race_fills_the_time_at_the_pace_of_the_search(
+    pace: float, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All trainings together are predicted to take the time there is, equal seconds for all in a round."""
+    archive = found(("C8.bn M > G", 0.5), ("C256.bn C256.bn M > G", 0.5), ("C384.bn C256.bn M > G", 0.5))
+    bench = bench.with_(pace, 2000.0, 1e-7, finalists=3, epochs=10**6)
+
+    def seconds(candidate: Candidate) -> float:
+        return bench.forecast.full(candidate.genome, candidate.fidelity.epochs * candidate.fidelity.share)
+
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({}, seconds=seconds))
+    bench.finish(archive)
+    rows = [event.data for event in bench.record.read()]
+    seconds = {row["name"]: bench.forecast.full(parse(row["genome"]), row["epochs"]) for row in rows}
+    assert seconds["final-1-0"] == pytest.approx(seconds["final-2-0"], rel=0.2)
+    assert seconds["last"] == pytest.approx(LAST_SHARE * 2000, rel=0.2)
+    assert sum(seconds.values()) == pytest.approx(2000, rel=0.1)
+
+
+def test_without_time_left_the_least_is_trained(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search may have used up all that was planned."""
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({}))
+    bench.with_(left=-1.0).finish(found(("C8.bn M > G", 0.9)))
+    assert set(epochs_of(bench).values()) == {0.1}
+
+
+def test_a_slow_finalist_leaves_the_others_their_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[str, float]] = []
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({}, taken))
+    setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 1000))
+    bench = dataclasses.replace(bench, setup=setup).with_(left=900.0, mac=1e-6, finalists=1, epochs=10**6)
+    bench.finish(found(("C8.bn M > G", 0.5)))
+    allowed = dict(taken)
+    assert allowed["final-0-0"] == pytest.approx(1000 * PATIENCE * (1 - LAST_SHARE) / 2, rel=0.01)
+    assert allowed["last"] == pytest.approx(1000, rel=0.01)
+
+
+class TestAsPublished:
+    """A recipe whose trainings cannot go on: every finalist is trained fully from the start."""
+
+    @pytest.fixture
+    def bench(self, bench: Bench) -> Bench:
+        recipe = dataclasses.replace(RECIPES["seed-2017"], patience=None, chance_epochs=None)
+        forecast = dataclasses.replace(bench.forecast, final=recipe)
+        return dataclasses.replace(bench, setup=dataclasses.replace(bench.setup, recipe=recipe), forecast=forecast)
+
+    @pytest.mark.parametrize(("final", "epochs"), [(0.93, 4), (0.5, 0.25)])
+    def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, final: float, epochs: float
+    ) -> None:
+        candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1, 0.25))
+        evaluate(candidate, bench.setup, bench.store)
+        archive = Archive()
+        archive.add(candidate, Result(0, 0.95))
+        monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fully_trained({"final-0": final}))
+        assert bench.finish(archive)[1]["epochs"] == epochs
+
+    def test_a_candidate_that_the_clock_cut_short_is_trained_fully(self, bench: Bench) -> None:
+        candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(4))  # as long as the final training
+        archive = Archive()
+        result = evaluate(candidate, bench.setup, bench.store)
+        archive.add(candidate, dataclasses.replace(result, done=0.25, ended="deadline"))
+        bench.finish(archive)
+        assert "final-0" in epochs_of(bench)
+
+    def test_fully_trained_candidates_are_not_trained_again(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        archive = archive_of(bench, "C8.bn M > G")
+        bench = bench.with_(epochs=1, retrainings=2)
+        monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fully_trained({}))
+        _, figures = bench.finish(archive)
+        assert [*epochs_of(bench)] == ["retrain-0", "retrain-1"]
+        assert figures["genome"] == "C8.bn M > G"
+        assert len(figures["retrained"]) == 2
+
+    def test_what_the_search_trained_to_the_end_may_win(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A leader that needs no further training stands beside one trained fully, and wins by its score."""
+        archive = Archive()
+        for id_, (text, score, epochs) in enumerate([("C8.bn M > G", 0.95, 4), ("C16.bn M > G", 0.9, 1)]):
+            candidate = Candidate(id_, parse(text), "init", (), 0, Fidelity(epochs))
+            evaluate(candidate, bench.setup, bench.store)
+            archive.add(candidate, Result(id_, score, ended="complete"))
+        monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fully_trained({"final-1": 0.93}))
+        _, figures = bench.finish(archive)
+        assert figures["genome"] == "C8.bn M > G"
+
+
+def fully_trained(scores: dict[str, float]) -> Callable[..., Result]:
+    """Trainings from the start to the end that end with given scores, weights and all."""
+
+    def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str, **_: object) -> Result:
         with torch.random.fork_rng():
             store.save(name, candidate.genome, build(candidate.genome, SHAPE, 10).state_dict())
         return Result(-1, scores.get(name, 0.5))
 
     return train
-
-
-@pytest.mark.parametrize(("final", "winner"), [(0.93, "final"), (0.5, "search")])
-def test_lucky_search_score_wins_only_over_a_clearly_worse_final(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, final: float, winner: str
-) -> None:
-    candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1))
-    evaluate(candidate, bench.setup, bench.store)
-    archive = Archive()
-    archive.add(candidate, Result(0, 0.95))
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": final}))
-    _, figures = bench.finish(archive)
-    assert figures["epochs"] == (4 if winner == "final" else 1.0)
-
-
-def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = archive_of(bench, "C8.bn M > G", "C16.bn M > G")
-    second = archive.best(2)[1].genome
-    save = WeightStore.save
-
-    def full_once(store: WeightStore, name: str, *rest: Any) -> None:
-        if name == "final-0":
-            raise OSError(28, "No space left on device")
-        save(store, name, *rest)
-
-    monkeypatch.setattr(WeightStore, "save", full_once)
-    _, figures = bench.finish(archive)
-    assert figures["genome"] == second.key
-    reasons = [(e.data["name"], e.data["result"]["failure"]) for e in bench.record.read() if e.kind == "final"]
-    assert reasons == [("final-0", "error"), ("final-1", None), ("baseline", None)]
-    assert any("final-0" in said and "No space left on device" in said for said in bench.trainer.status.lines)
-
-
-def test_a_candidate_that_the_clock_cut_short_is_trained_fully(bench: Bench) -> None:
-    candidate = Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(4))  # as long as the final training
-    archive = Archive()
-    result = evaluate(candidate, bench.setup, bench.store)
-    archive.add(candidate, dataclasses.replace(result, done=0.25, ended="deadline"))
-    bench.finish(archive)
-    assert "final-0" in {event.data["name"] for event in bench.record.read() if event.kind == "final"}
-
-
-def test_fully_trained_candidates_are_not_trained_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = archive_of(bench, "C8.bn M > G")
-    bench = bench.with_(epochs=1, retrainings=2)
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({}))
-    _, figures = bench.finish(archive)
-    names = [event.data["name"] for event in bench.record.read()]
-    assert names == ["baseline", "retrain-0", "retrain-1"]
-    assert figures["genome"] == "C8.bn M > G"
-    assert len(figures["retrained"]) == 2
-
-
-@pytest.mark.parametrize("text", ["C64.bn C64.bn C64.bn > G", "C8.bn > G"])
-def test_hand_made_network_trains_as_many_epochs_but_no_longer_than_its_share(
-    text: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    candidate = Candidate(0, parse(text), "init", (), 0, Fidelity(1))
-    archive = Archive()
-    archive.add(candidate, Result(0, 0.9))
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": 0.95}))
-    bench = bench.with_(mac=1e-6, epochs=40)
-    bench.finish(archive)
-    epochs = {event.data["name"]: event.data["epochs"] for event in bench.record.read()}
-    macs = [bench.space.cost(g).macs for g in (candidate.genome, small_network(bench.space))]
-    assert epochs["final-0"] == 40
-    affordable = 40 * BASELINE_SHARE * macs[0] / macs[1]
-    assert epochs["baseline"] == pytest.approx(max(1, min(40, affordable)), rel=0.15)
-
-
-@pytest.mark.parametrize(
-    ("pace", "text"), [(1.0, "C64.bn C64.bn M > G"), (2.0, "C64.bn C64.bn M > G"), (1.0, "C8.bn > G")]
-)
-def test_finals_fill_the_time_at_the_pace_of_the_search(
-    pace: float, text: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Finalist and network by hand together are predicted to take the time there is, whatever each one needs of it."""
-    archive = Archive()
-    archive.add(Candidate(0, parse(text), "init", (), 0, Fidelity(1)), Result(0, 0.9))
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": 0.95}))
-    bench = bench.with_(pace, 1250.0, 1e-7, finalists=1, epochs=10**6)
-    bench.finish(archive)
-    seconds = [
-        bench.forecast.full(parse(e.data["genome"]), e.data["epochs"])
-        for e in bench.record.read()
-        if e.data["name"] in ("final-0", "baseline")
-    ]
-    assert len(seconds) == 2
-    assert sum(seconds) == pytest.approx(1250, rel=0.02)
-
-
-def test_part_of_an_epoch_is_used(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = Archive()
-    archive.add(Candidate(0, parse("C64.bn C64.bn M > G"), "init", (), 0, Fidelity(1, 0.25)), Result(0, 0.9))
-    given: list[Fidelity] = []
-    train = fake_finals({"final-0": 0.95})
-
-    def note(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
-        given.append(candidate.fidelity)
-        return train(candidate, setup, store, name)
-
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", note)
-    bench = bench.with_(mac=1e-7, finalists=1, epochs=60)
-    left = 0.9 * bench.forecast.full(parse("C64.bn C64.bn M > G"), 2) * (1 + BASELINE_SHARE)
-    bench = bench.with_(left=left, mac=1e-7, finalists=1, epochs=60)
-    bench.finish(archive)
-    assert given[0].epochs == 2
-    assert 0.75 < given[0].share < 1
-
-
-def test_large_finalists_get_what_small_ones_leave(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All trainings together are predicted to fill the time, and only what needs less gets less than the others."""
-    archive = Archive()
-    for id_, text in enumerate(["C8.bn M > G", "C256.bn C256.bn M > G", "C384.bn C256.bn M > G"]):
-        archive.add(Candidate(id_, parse(text), "init", (), 0, Fidelity(1)), Result(id_, 0.9 - 0.1 * id_))
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-1": 0.95}))
-    bench = bench.with_(left=20_000.0, mac=1e-7, finalists=3, epochs=200)
-    bench.finish(archive)
-    rows = [event.data for event in bench.record.read()]
-    epochs = {row["name"]: row["epochs"] for row in rows}
-    seconds = {row["name"]: bench.forecast.full(parse(row["genome"]), row["epochs"]) for row in rows}
-    assert epochs["final-0"] == 200
-    assert epochs["final-2"] < epochs["final-1"] < 200
-    assert seconds["final-1"] == pytest.approx(seconds["final-2"], rel=0.05)
-    assert sum(seconds.values()) == pytest.approx(20_000, rel=0.05)
-
-
-def test_without_time_left_finalists_get_an_epoch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search may have used up all that was planned; what is found with less than an epoch is trained for one."""
-    archive = Archive()
-    archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1, 0.25)), Result(0, 0.9))
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-0": 0.95}))
-    bench.with_(left=-1.0).finish(archive)
-    assert [event.data["epochs"] for event in bench.record.read() if event.data["name"] == "final-0"] == [1]
-
-
-def test_a_slow_finalist_leaves_the_network_by_hand_its_share(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    allowed: dict[str, float] = {}
-
-    def train(candidate: Candidate, setup: Setup, store: WeightStore, name: str) -> Result:
-        allowed[name] = setup.clock.left()
-        return fake_finals({})(candidate, setup, store, name)
-
-    archive = Archive()
-    archive.add(Candidate(0, parse("C8.bn M > G"), "init", (), 0, Fidelity(1)), Result(0, 0.9))
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", train)
-    setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 1000))
-    dataclasses.replace(bench, setup=setup).finish(archive)
-    assert allowed["final-0"] == pytest.approx(1000 / (1 + BASELINE_SHARE), rel=0.01)
-    assert allowed["baseline"] == pytest.approx(1000, rel=0.01)
-
-
-def test_what_the_search_trained_to_the_end_may_win(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A leader that needs no further training stands beside one that was trained fully, and wins by its score."""
-    archive = Archive()
-    for id_, (text, score, epochs) in enumerate([("C8.bn M > G", 0.95, 4), ("C16.bn M > G", 0.9, 1)]):
-        candidate = Candidate(id_, parse(text), "init", (), 0, Fidelity(epochs))
-        evaluate(candidate, bench.setup, bench.store)
-        archive.add(candidate, Result(id_, score, ended="complete"))
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_finals({"final-1": 0.93}))
-    _, figures = bench.finish(archive)
-    assert figures["genome"] == "C8.bn M > G"
 
 
 def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from neuralfinder.networks.genome import Conv, Gene, Genome
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
 from neuralfinder.training.clock import usual
+from neuralfinder.training.threads import THREADS, TRIED
 from neuralfinder.training.train import Setup, forward_pass, training_step
 
 # names and values of <malloc.h>
@@ -104,7 +105,10 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
     probes = _probes(space)
     with torch_seed(0):  # loading the libraries is no part of a step
         network = build(probes[0], space.shape, space.classes)
-        training_step(network, dataclasses.replace(setup, batch_size=min(2, setup.batch_size)))()
+        step = training_step(network, dataclasses.replace(setup, batch_size=min(2, setup.batch_size)))
+        THREADS.begin()
+        for _ in range(2 * (TRIED + 2)):
+            step()
     prior = kept or _typical(setup.batch_size)
     new, matrix = _fit(probes, space, prior, lambda network: training_step(network, setup), until)
     return _steady(new, setup, matrix)

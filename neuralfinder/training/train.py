@@ -18,6 +18,7 @@ from neuralfinder.training.build import Words
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
 from neuralfinder.training.optimizers import Optimizer
 from neuralfinder.training.recipes import Recipe
+from neuralfinder.training.threads import THREADS
 from neuralfinder.training.trunk import NORM_BATCHES, Average, Trunk
 from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
@@ -151,7 +152,9 @@ def train(
     loss_sum = torch.zeros((), device=setup.device)
 
     network.train()
+    THREADS.begin()
     for pictures, labels in _batches(setup, steps, fidelity.epochs, generator):
+        THREADS.step()
         if setup.clock.cancelled.is_set():
             raise Cancelled
         loss_sum += gradients(network, setup, pictures, labels)
@@ -164,6 +167,7 @@ def train(
             judged = average.network(norm_batches()) if average and not falling else network
             over = judge.look(judged, float(loss_sum), pace)
             network.train()
+            THREADS.pause()
             if over:
                 break
 
@@ -382,6 +386,7 @@ def training_step(network: nn.Module, setup: Setup) -> Callable[[], None]:
     batches = _batches(setup, setup.steps(), sys.maxsize, torch.Generator().manual_seed(0))
 
     def step() -> None:
+        THREADS.step()
         network.train()
         pictures, labels = next(batches)
         loss = gradients(network, setup, pictures, labels)

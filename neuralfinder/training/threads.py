@@ -1,0 +1,83 @@
+"""How many threads compute: all, or one while other processes want the cores."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+TRIED = 3
+"""Steps in a row with a number of threads by which it is judged, after one that has the change in it; the fastest
+counts."""
+
+CLEARLY = 1.5
+"""How much faster one thread must be to be preferred: on a quiet machine it never is, so that equal seeds there give
+equal weights, whose last digits depend on the number of threads."""
+
+SLOWED = 3.0
+"""How much longer than it should a step takes that makes the number be judged anew. Threads wait for each other after
+every operation: where another process has the core of one of them, steps of 30 ms take 600 (docs/LOG.md)."""
+
+AGAIN_SECONDS = 10.0
+"""How long one thread is kept before all are tried again: a step of these may last as long as twenty."""
+
+
+@dataclass(slots=True)
+class Threads:
+    """Told of every training step, it sets torch's number of threads, alone in its process.
+
+    Attributes:
+        most: threads that there are.
+    """
+
+    most: int = field(default_factory=torch.get_num_threads)
+    _count: int = 0
+    _row: int = 0
+    _slow: int = 0
+    _fastest: dict[int, float] = field(default_factory=dict)
+    _began: float = math.nan
+    _kept_until: float = -math.inf
+
+    def begin(self) -> None:
+        """The steps of another network follow: both numbers are tried, but where one thread was just found better."""
+        self._began, self._fastest = math.nan, {}
+        if self.most > 1 and time.perf_counter() > self._kept_until:
+            self._use(1)
+
+    def pause(self) -> None:
+        """Something else is done before the next step."""
+        self._began = math.nan
+
+    def step(self) -> None:
+        """A training step begins."""
+        if self.most == 1:
+            return
+        now = time.perf_counter()
+        took, self._began = now - self._began, now
+        if math.isnan(took):
+            return
+        known = self._fastest.get(self._count, math.inf)
+        self._row += 1
+        if self._row > 1:
+            self._fastest[self._count] = min(known, took)
+        if self._count == 1 and now > self._kept_until and self._row > TRIED:
+            self._use(self.most)
+        elif self._count == self.most:
+            one = self._fastest.get(1, math.inf)
+            self._slow = self._slow + 1 if took > SLOWED * min(one, known) else 0
+            hopeless = self._slow > 1 or (
+                self._slow and self._row == 1
+            )  # a single one may be the beginning of an epoch
+            if hopeless or (self._row == TRIED + 1 and self._fastest[self.most] > CLEARLY * one):
+                self._use(1)
+                self._kept_until = now + AGAIN_SECONDS
+
+    def _use(self, count: int) -> None:
+        self._count, self._row, self._slow = count, 0, 0
+        torch.set_num_threads(count)
+
+
+THREADS = Threads()
+"""Of this process; torch's number is one of the whole process too."""

@@ -1,0 +1,83 @@
+"""One thread where others want the cores, all where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from neuralfinder.training.threads import AGAIN_SECONDS, Threads
+
+
+class Machine:
+    """A clock that steps move on, and the number of threads that torch was told."""
+
+    def __init__(self, seconds: Callable[[int, float], float]) -> None:
+        self.now, self.count, self.seconds = 100.0, 2, seconds
+        self.threads = Threads(2)
+        self.history: list[int] = []
+
+    def train(self, steps: int) -> list[int]:
+        self.threads.begin()
+        counts = []
+        for _ in range(steps):
+            self.threads.step()
+            counts.append(self.count)
+            self.now += self.seconds(self.count, self.now)
+        return counts
+
+
+@pytest.fixture
+def machine_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Machine]]:
+    def make(seconds: Callable[[int, float], float]) -> Machine:
+        machine = Machine(seconds)
+        monkeypatch.setattr("neuralfinder.training.threads.time.perf_counter", lambda: machine.now)
+        monkeypatch.setattr("torch.set_num_threads", lambda count: setattr(machine, "count", count))
+        return machine
+
+    return make
+
+
+@pytest.mark.parametrize("one", [0.5, 1.0, 1.4, 2.0])
+def test_on_a_quiet_machine_all_threads_compute_after_the_same_steps(machine_of, one: float) -> None:
+    """Also where a small network is a little faster with one: equal seeds are to give equal weights."""
+    machine = machine_of(lambda count, _: 0.02 * (one if count == 1 else 0.7))
+    counts = [machine.train(200) for _ in range(3)]
+    assert counts[0] == counts[1] == counts[2]
+    assert counts[0][8:] == [2] * 192
+
+
+def test_where_others_want_the_cores_one_thread_computes(machine_of) -> None:
+    machine = machine_of(lambda count, _: 0.03 if count == 1 else 0.6)
+    began = machine.now
+    counts = [count for _ in range(20) for count in machine.train(50)]
+    assert counts.count(2) <= 2 + (machine.now - began) / AGAIN_SECONDS
+    assert machine.now - began < 1000 * 0.03 * 1.1
+
+
+def test_it_notices_when_they_come_and_when_they_go(machine_of) -> None:
+    machine = machine_of(lambda count, now: 0.6 if 110 < now < 150 and count == 2 else 0.03 if count == 1 else 0.02)
+    moments = []
+    machine.threads.begin()
+    while machine.now < 180:
+        machine.threads.step()
+        moments.append((machine.now, machine.count))
+        machine.now += machine.seconds(machine.count, machine.now)
+    assert {count for now, count in moments if 101 < now < 110} == {2}
+    assert sum(count == 1 for now, count in moments if 112 < now < 150) > 0.9 * sum(
+        112 < now < 150 for now, _ in moments
+    )
+    assert {count for now, count in moments if now > 150 + AGAIN_SECONDS + 1} == {2}
+
+
+def test_one_core_is_left_alone(machine_of) -> None:
+    machine = machine_of(lambda *_: 0.1)
+    machine.threads = Threads(1)
+    machine.count = 1
+    assert set(machine.train(30)) == {1}
+
+
+def test_the_first_step_of_an_epoch_and_what_is_done_between_do_not_count(machine_of) -> None:
+    steps = iter(range(10**6))
+    machine = machine_of(lambda count, _: 0.5 if next(steps) % 20 == 19 else 0.02)
+    assert machine.train(300)[8:] == [2] * 292

@@ -24,9 +24,8 @@ from neuralfinder.job.figures import judged, with_views
 from neuralfinder.job.forecast import (
     FORWARD_SHARE,
     LAST_SHARE,
-    SAFETY,
+    LEAST_LAST,
     WRITING_SECONDS,
-    epochs_within,
     measuring_seconds,
     views_fit,
 )
@@ -40,7 +39,7 @@ from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.training.build import build
-from neuralfinder.training.clock import Clock, steps_in_all
+from neuralfinder.training.clock import Clock
 from neuralfinder.training.machine import find_device, keep_memory, measure
 from neuralfinder.training.memory import check_memory
 from neuralfinder.training.model import Predictor
@@ -50,6 +49,9 @@ from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 SLOWER = 0.2, 0.04
 """Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
+
+SLACK = 1.5
+"""Epochs planned for one there is time for, as steps were measured: with other processes about these are often wrong."""
 
 
 class Enlarged(nn.Module):
@@ -266,28 +268,24 @@ def _train(
         views = setup.recipe.views and views_fit(MOST_VIEWS * testing, setup.clock.left())
         testing *= MOST_VIEWS if views else 1
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
-        parts = len(setup.train), len(setup.validation)
         last = LAST_SHARE if setup.recipe.refit else 0.0
-
-        def seconds_of(epochs: float) -> float:
-            """What a training of so many epochs takes, the last of them on the whole."""
-            fidelity, measures = Fidelity.of(epochs), setup.recipe.measures
-            longer = 1 + last * parts[1] / parts[0]
-            return longer * each * steps_in_all(*parts, setup.batch_size, fidelity, measures, len(RUNGS))
-
-        epochs = epochs_within(seconds_of, SAFETY * setup.clock.left(), setup.recipe.longest)
-        first = setup.clock.until(time.monotonic() + (1 - last) * setup.clock.left())
+        # more than there seems to be time for: the clock ends it, and nothing is left over where steps are faster
+        longest = min(setup.recipe.longest, SLACK * max(0.0, setup.clock.left()) / each / setup.steps())
+        longest = max(longest, 1 / setup.steps())
         network, began = build(setup.shape), time.monotonic()
-        first_setup, fidelity = dataclasses.replace(setup, clock=first), Fidelity.of((1 - last) * epochs)
-        training = train(network, first_setup, fidelity, seed, [_chance(setup)] * len(RUNGS), falls=not last)
-        took = time.monotonic() - began
+        first = dataclasses.replace(setup, clock=setup.clock.until(began + (1 - last) * setup.clock.left()))
+        fidelity = Fidelity.of((1 - last) * longest)
+        training = train(network, first, fidelity, seed, [_chance(setup)] * len(RUNGS), falls=not last)
+        epochs, took = (1 - last) * longest * training.done, time.monotonic() - began
         if training.ended == BEHIND:
             return None
         refitted = None
         if last:
+            wanted = max(LEAST_LAST * epochs, longest - epochs)
             whole = build(setup.shape)
-            train(whole, setup.whole(), Fidelity.of(last * epochs), seed + 1, trunk=training.trunk)
+            again = train(whole, setup.whole(), Fidelity.of(wanted), seed + 1, trunk=training.trunk)
             refitted = Predictor(network=whole.cpu().eval(), preparation=setup.preparation)
+            epochs += wanted * again.done
     curve = training.curve
     improvements = [
         (began + took * (place + 1) / len(curve), score)
@@ -297,7 +295,7 @@ def _train(
     return (
         Predictor(network=network.cpu().eval(), preparation=setup.preparation),
         refitted,
-        epochs * training.done,
+        epochs,
         improvements,
         views,
     )

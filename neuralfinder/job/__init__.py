@@ -5,7 +5,7 @@
     forecast    what will take how long, and how long that leaves: every answer about the time of a run
     prepare     data -> parts, and what all trainings on them share
     run         one run from data to model: the order of the stations
-    finish      finalists -> winner; trainer: full trainings, each once, recorded
+    finish      finalists -> winner; race: all train on, the worse half leaves; trainer: each training once, recorded
     figures     the one look at the test part
     baselines   what the winner must beat
     outcome     what `result.json` holds, and its writing

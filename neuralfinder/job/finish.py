@@ -11,7 +11,7 @@ import numpy as np
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.baselines import Linear, WordCounts, fit_linear, fit_words
 from neuralfinder.job.figures import Decided, Samples, measure
-from neuralfinder.job.forecast import EPOCHS_OF_A_RACE, Forecast, linear_seconds, rounds, winners_share
+from neuralfinder.job.forecast import Forecast, linear_seconds, winners_share
 from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, last_training, noise, race
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.search.archive import Archive, Entry
@@ -45,7 +45,7 @@ def finish(
     leaders = forecast.leaders(archive)
     if slow := len(archive) - len(forecast.leaders(archive, len(archive))):
         status.say(f"{slow} networks took more than {_limit(forecast)} ms a sample and cannot win")
-    status.enter("finishing", len(rounds(len(leaders) + 1)) + 2)
+    status.enter("finishing", 1)
     training = dataclasses.replace(setup, clock=forecast.clock_of_trainings(setup.clock))
     whole = compute(executor, training.whole)
     by_hand = _by_hand(forecast, archive)
@@ -102,8 +102,8 @@ def _entrants(forecast: Forecast, leaders: Sequence[Entry], by_hand: Entrant, sa
     best = leaders[0].score
     behind = by_hand.trained is not None and by_hand.trained.score < best - noise(best, samples)
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.racing
-    if forecast.epochs_within(leaders[0].genome, seconds, longest, forecast.final) < min(EPOCHS_OF_A_RACE, longest):
-        entrants = entrants[:1]
+    if forecast.full(leaders[0].genome, longest) > seconds:
+        entrants = entrants[:1]  # all that others get is taken from a winner that still gains
     known = any(entrant.genome == by_hand.genome for entrant in entrants)
     return entrants if known or behind or not forecast.final.goes_on else [*entrants, by_hand]
 

@@ -50,17 +50,20 @@ GROWTH = 1.3
 
 # shares of the time
 
+WINNERS_SHARE = 0.75
+"""Share of the time that who wins trains for, as long as more training gains: half of a training costs 4 points where
+time is short (better half of the networks, mean over 13 tasks; docs/LOG.md)."""
+
 FINISH_SHARE = 0.7
-"""Share of the time that is kept for the finish at most; the search gets what the finish has no use for. Of 10 minutes
-on CIFAR-10 0.6 gave 82.5 and 0.5 gave 81.6 % (n = 1; docs/LOG.md); the rest is for network by hand and retrainings."""
+"""Share of the time that a race of several may take: the search has the rest for finding something better."""
 
 LEADING = 1.5
 """How much larger than typical the winner is planned. A margin: the more it is, the less the search has, and it gets
 the time back where small networks lead."""
 
 MOST_FINALISTS = 3
-"""Finalists at most, beside the network by hand. Four trained for a twelfth of a full training each have the best of
-them among their better half mostly, and leave the winner 69 % of the time; a guess."""
+"""Finalists at most, beside the network by hand, and only where the winner still has time for all that it gains from:
+else the best of the search runs against the network by hand alone. A guess."""
 
 LOOKING_SHARE = 0.25
 """Share of the time that is kept for the last looks and the logistic regression at most. A margin for minutes that are
@@ -75,10 +78,14 @@ one gives it hours or no limit."""
 
 # the candidates
 
-CANDIDATE_SHARE = 1 / 12
-"""How long a candidate is trained, as a share of what the winner will have: what is seen at a sixteenth of a training
-ranks as full trainings do with a rho of 0.44, at an eighth 0.58, at a quarter 0.71, by averaged weights and over 13
-tasks (docs/LOG.md); between the first two as many are tried as can be ranked."""
+CANDIDATE_SHARE = 1 / 24
+"""How long a candidate is trained, as a share of what the winner will have. What is seen at a sixteenth of a training
+ranks as full trainings do with a rho of 0.44, at an eighth 0.58, at a quarter 0.71 (averaged weights, 13 tasks;
+docs/LOG.md): the search tells kinds of networks and recipes apart, the race does the rest."""
+
+LEAST_STEPS = 48
+"""Steps of a candidate at least: after fewer nearly all are at chance. Of trainings of 256 steps those of 16 rank
+nothing on half of the tasks, those of 32 something on all but two (docs/LOG.md)."""
 
 MOST_CANDIDATES = 400
 """Candidates at most; more time makes their trainings longer. A guess."""
@@ -96,6 +103,9 @@ PUBLISHED_ROUNDS, BIRTHS = 150, 5
 TIMES_LONGER = 3
 """How much longer than a candidate's a full training is where no minutes are given."""
 
+
+FEWEST_EPOCHS = 3
+"""Epochs of a winner below which a user is warned."""
 
 TOO_SHORT = "this is very little time for so much data: expect a weak network, or give more minutes"
 
@@ -160,24 +170,29 @@ class _Draft:
     def timed(self, seconds: float) -> Plan:
         """Numbers that fit into `seconds`."""
         s = self.settings
-        share = winners_share(1 + (s.finalists or MOST_FINALISTS))
         again = retrained_share(self.retrainings, self.task)
-        cap, typical = self._step_cap(FINISH_SHARE * seconds / (1 / share + again))
+        share = 1 / (1 / winners_share(2) + again)
+        cap, typical = self._step_cap(WINNERS_SHARE * seconds * share)
         looks = self._looks(cap, seconds)
         left = seconds - looks.seconds
 
         longest = s.final_epochs or self.final.longest
         epoch = self.steps * typical / SAFETY
-        trainings = 1 / share + again
-        finish_seconds = max(0.0, min(FINISH_SHARE * left, trainings * LEADING * longest * epoch))
-        winners = min(longest, finish_seconds / trainings / epoch)
-        finish = FinishStage(s.finalists or MOST_FINALISTS, longest, finish_seconds, self.retrainings)
+        gaining = LEADING * longest * epoch  # seconds of training from which a winner may gain
+        trainings = 1 / winners_share(1 + (s.finalists or MOST_FINALISTS)) + again
+        if s.finalists or trainings * gaining <= FINISH_SHARE * left:
+            finalists, finish_seconds = s.finalists or MOST_FINALISTS, min(WINNERS_SHARE * left, trainings * gaining)
+        else:
+            finalists, finish_seconds = 1, min(WINNERS_SHARE * left, gaining) / share
+        finish_seconds = max(0.0, finish_seconds)
+        finish = FinishStage(finalists, longest, finish_seconds, self.retrainings)
+        winners = min(longest, finish_seconds / (1 / winners_share(1 + finalists) + again) / epoch)
 
         search = self._search(winners, max(0.0, left - finish_seconds), typical, cap)
         world = WorldStage(s.world_size or _side(search.candidates), s.rounds)
         work = SAFETY * ((search.seconds or 0.0) + finish_seconds)
         plan = self._plan(search, world, finish, looks, work)
-        if self._is_short(plan, self.steps * typical, trainings):
+        if self._is_short(plan, self.steps * typical):
             plan = dataclasses.replace(plan, warnings=(TOO_SHORT,))
         return plan
 
@@ -199,16 +214,14 @@ class _Draft:
         """Epochs and share of a candidate: a share of the winner's, or what there are `seconds` for, up to half."""
         s = self.settings
         affordable = ((seconds - AROUND_SECONDS) / typical - self.beside) / self.steps
-        passes = max(self.recipe.least, CANDIDATE_SHARE * winners, min(affordable, winners / 2))
+        least = max(self.recipe.least, LEAST_STEPS / self.steps)
+        passes = min(max(least, CANDIDATE_SHARE * winners, affordable), max(winners / 2, self.recipe.least))
         epochs = s.epochs or max(1, int(passes))
         return Fidelity(epochs, s.share or min(1.0, max(self.recipe.least, round(passes / epochs, 2))))
 
-    def _is_short(self, plan: Plan, epoch: float, trainings: float) -> bool:
-        """Whether a typical network's `epoch` is much for the time: for the world, a candidate or so many trainings."""
-        search, finish = plan.search, plan.finish
-        unsettled = not search.fixed and search.candidates < SMALLEST_SIDE**2
-        candidate = search.fidelity.epochs * search.fidelity.share * epoch
-        return unsettled or candidate > (search.seconds or 0.0) / 4 or (finish.seconds or 0.0) < trainings * epoch
+    def _is_short(self, plan: Plan, epoch: float) -> bool:
+        """Whether there is time for fewer than two candidates of a typical network, or for none to be trained well."""
+        return plan.search.candidates < 2 or (plan.finish.seconds or 0.0) < FEWEST_EPOCHS * epoch
 
     def _step_cap(self, final_seconds: float) -> tuple[float, float]:
         """The cap on a training step, and the mean step of candidates under it; both in seconds."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, Forecast, rounds
+from neuralfinder.job.forecast import FIRST_ROUND, LAST_SHARE, LEAST_LAST, PATIENCE, Forecast, rounds
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup
@@ -55,7 +55,7 @@ class Entrant:
 def race(
     trainer: Trainer, forecast: Forecast, setup: Setup, entrants: Sequence[Entrant]
 ) -> tuple[list[Entrant], Forecast]:
-    """Train until one is left: in each round all get equal seconds, for the user's minutes are what is scarce.
+    """Train until one is left, and that one on: in a round all get equal seconds, for these are what is scarce.
 
     Args:
         trainer: where they are trained and written down.
@@ -64,15 +64,16 @@ def race(
         entrants: one or more.
 
     Returns:
-        All of them, best first, as they were when they left; and what there is time for then.
+        All of them, best first, as they were when they left; and what there is time for then: the last training.
     """
-    running, gone = list(entrants), list[Entrant]()
+    running, gone, left = list(entrants), list[Entrant](), 1.0
     setup = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, measures=1))
-    share = (1 - LAST_SHARE) / len(rounds(len(entrants)))
-    number = 0
-    while number == 0 or len(running) > 1:
-        seconds = forecast.racing * share / (1 - number * share) / len(running)
-        epochs = (number + 1) * share * forecast.plan.finish.epochs
+    for number, (count, share) in enumerate(rounds(len(entrants))):
+        alone = count == 1
+        if not alone and len(running) == 1:
+            continue  # the others were clearly behind before
+        seconds, left = forecast.racing * share / left, left - count * share
+        epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else FIRST_ROUND * 2 ** (number + 1))
         for place, entrant in enumerate(running):
             running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs))
         running.sort(key=lambda entrant: entrant.rank)
@@ -80,8 +81,7 @@ def race(
         bar = best.score - noise(best.score, len(setup.validation)) if best else 0.0
         half = (len(running) + 1) // 2
         kept = [each for each in running[:half] if each.trained and each.trained.score >= bar] or running[:1]
-        gone = running[len(kept) :] + gone
-        running, number = kept, number + 1
+        gone, running = running[len(kept) :] + gone, kept
     return running + gone, forecast
 
 

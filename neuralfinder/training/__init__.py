@@ -6,10 +6,10 @@
     inheritance  what a child takes over from the weights of its parents
     optimizers   how weights are updated
     clock        until when a training may go on, and the steps that it and its looks take
-    train        the training loop, top to bottom
+    train        the training loop, top to bottom; trunk: what is kept of it, so that it can go on
     evaluate     Candidate -> Result; failures are results
     weights      weights on disk
-    machine      how fast this machine trains; memory: how much of it there is
+    machine      how fast this machine trains; memory: how much of it there is; threads: how many pay there
     model        the trained network as files, and back
     predict      a model's answers about files
 

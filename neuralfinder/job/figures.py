@@ -61,7 +61,7 @@ class Decided:
 
 
 def measure(
-    decided: Decided, store: WeightStore, setup: Setup, samples: Samples, baseline_views: bool
+    decided: Decided, store: WeightStore, setup: Setup, samples: Samples, views: bool
 ) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with.
 
@@ -70,7 +70,7 @@ def measure(
         store: has the weights.
         setup: of trainings on the training part.
         samples: the data.
-        baseline_views: whether the network by hand may answer with several views.
+        views: whether there is time for the winner to answer with several views.
 
     Raises:
         NothingTrainedError: the weights are gone.
@@ -83,7 +83,7 @@ def measure(
 
     # what has learned from the validation part cannot be judged by it: the views are those of the network chosen
     trained = winner if refit or last is None else last
-    model, measured = with_views(setup, load(trained), setup.recipe.views)
+    model, measured = with_views(setup, load(trained), views)
     if refit and last:
         model = dataclasses.replace(load(last, whole), views=model.views)
     test = samples.open_test()
@@ -108,7 +108,7 @@ def measure(
             "majority class": {"test_accuracy": _accuracy(labels, guess)},
             "logistic regression": linear
             and {"test_accuracy": _accuracy(labels, linear.predict(test)), "samples": linear.samples},
-            "small network": by_hand and _by_hand(by_hand, beside, load, setup, test, baseline_views),
+            "small network": by_hand and _beside(by_hand, beside, load, setup, test),
         },
         "refit": refit,
         "retrained": [_accuracy(labels, load(each, whole).answers(test, setup.bf16)) for each in decided.retrained],
@@ -116,30 +116,21 @@ def measure(
     return model, figures
 
 
-def _by_hand(
-    by_hand: Trained,
-    beside: Trained | None,
-    load: Callable[[Trained], Model],
-    setup: Setup,
-    test: Part,
-    views: bool,
+def _beside(
+    by_hand: Trained, beside: Trained | None, load: Callable[[Trained], Model], setup: Setup, test: Part
 ) -> dict[str, Any]:
-    """Figures of the network by hand, and the accuracy of the winner when it had been trained for as long."""
-    model, validation = with_views(setup, load(by_hand), views)
-    labels = test.labels.cpu().numpy()
+    """Figures of the network by hand, and of the winner when it had been trained for as long; one view each."""
+    labels, model = test.labels.cpu().numpy(), load(by_hand)
+    _, validation = with_views(setup, model, False)
     figures = {
         "test_accuracy": _accuracy(labels, model.answers(test, setup.bf16)),
         "validation_accuracy": validation,
         "genome": by_hand.genome.key,
         "epochs": by_hand.epochs,
-        "views": dataclasses.asdict(model.views),
     }
     if beside:
-        rival, _ = with_views(setup, load(beside), views)
-        figures["winner_then"] = {
-            "test_accuracy": _accuracy(labels, rival.answers(test, setup.bf16)),
-            "epochs": beside.epochs,
-        }
+        then = _accuracy(labels, load(beside).answers(test, setup.bf16))
+        figures["winner_then"] = {"test_accuracy": then, "epochs": beside.epochs}
     return figures
 
 

@@ -64,7 +64,7 @@ def finish(
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)
     by_hand = next((each for each in standing if each.genome == forecast.by_hand), by_hand)
     decided = Decided(winner, last, by_hand.trained, standing[0].beside(by_hand), linear, retrained, whole)
-    model, figures = compute(executor, measure, decided, trainer.store, setup, samples, plan.looks.baseline_views)
+    model, figures = compute(executor, measure, decided, trainer.store, setup, samples, plan.looks.views)
     status.progress(1, 1)
     return model, figures
 

@@ -43,9 +43,9 @@ LEAST_LAST = 0.25
 """Last training at least, as a share of the training before: the rate has to fall. That is within the last fifth of all
 steps."""
 
-TESTING_SHARE = 0.15
-"""Share of the time that the last looks may take with several views of each picture; else networks by hand get one. Six
-views of 10,000 pictures took 27 of 120 s once (docs/LOG.md)."""
+TESTING_SHARE = 0.1
+"""Share of the time that the last looks may take with several views of each picture; else one has to do. Six views of
+10,000 pictures took 27 of 120 s once (docs/LOG.md)."""
 
 LINEAR_SECONDS, LINEAR_SHARE = 20.0, 0.3
 """Seconds of fitting logistic regression at most, and as a share of what is left then: a margin for the looks, which

@@ -101,11 +101,11 @@ class LooksStage:
 
     Attributes:
         seconds: kept for them.
-        baseline_views: whether the network by hand is tested with several views of each picture, as the winner is.
+        views: whether the winner may answer with the mean over several views of each picture.
     """
 
     seconds: float = 0.0
-    baseline_views: bool = False
+    views: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,13 +235,12 @@ class _Draft:
         return self.speed.rates.step_seconds(self.space.cost(genome))
 
     def _looks(self, cap: float, seconds: float) -> LooksStage:
-        """Time for the looks of the largest network and of the one by hand, and for the logistic regression."""
-        several, own = MOST_VIEWS if self.final.views else 1, self._step(self.by_hand)
-        looking, views = self._look(several) * (cap + own), self.final.views
-        if not views_fit(looking, seconds):
-            looking, views = self._look(several) * cap + self._look(1) * own, False
+        """Time for the looks of the largest network, of the one by hand beside it, and for the logistic regression."""
+        views = self.final.views and views_fit(self._look(MOST_VIEWS) * cap, seconds)
+        looking = self._look(MOST_VIEWS if views else 1) * cap
+        beside = self._look(1) * (cap + self._step(self.by_hand))
         linear = min(LINEAR_SECONDS, LINEAR_SHARE * seconds)
-        return LooksStage(min(LOOKING_SHARE * seconds, looking + linear), views)
+        return LooksStage(min(LOOKING_SHARE * seconds, looking + beside + linear), views)
 
     def _look(self, views: int) -> float:
         """Training steps that last as long as a network's last looks: views have to be better than one, to be taken."""

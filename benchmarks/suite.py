@@ -143,7 +143,7 @@ def linear(data: Divided, settings: Settings) -> Row:
         model = fit_words(setup.train, setup.classes, setup.clock.left())
     if model is None:
         raise NothingTrainedError("too little time or memory, or a class without samples")
-    test = open_test(data, bench.device, whole=False)
+    test = open_test(data, bench.device)
     validation = float((model.predict(setup.validation) == setup.validation.labels.cpu().numpy()).mean())
     return {
         **judged(test.labels.cpu().numpy(), model.predict(test)),

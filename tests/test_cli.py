@@ -419,7 +419,7 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
 def test_nothing_could_be_trained(tmp_path, monkeypatch):
     from neuralfinder.job import run, trainer
 
-    def evaluate(candidate, setup, store, name=None):
+    def evaluate(candidate, setup, store, name=None, **_):
         return Result(candidate.id, None, "diverged", "the loss is nan in epoch 1")
 
     monkeypatch.setattr(run, "evaluate", evaluate)
@@ -439,10 +439,10 @@ def test_a_mistake_of_ours_costs_a_candidate_not_the_run(tmp_path, monkeypatch):
     from neuralfinder.job import run
     from neuralfinder.training.evaluate import evaluate
 
-    def sometimes(candidate, setup, store):
+    def sometimes(candidate, setup, store, **how):
         if candidate.id == 0:
             raise ZeroDivisionError("division by zero")
-        return evaluate(candidate, setup, store)
+        return evaluate(candidate, setup, store, **how)
 
     monkeypatch.setattr(run, "evaluate", sometimes)
     assert call("search", *SMALL, "--run", tmp_path / "run", "--quiet").code == 0

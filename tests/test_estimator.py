@@ -16,6 +16,7 @@ import torch
 import neuralfinder.training.evaluate
 from neuralfinder import InputError, NeuralFinder
 from neuralfinder.errors import RunFolderError
+from neuralfinder.search.record import Record
 from neuralfinder.training.train import train
 
 pytestmark = pytest.mark.usefixtures("quick_machine")
@@ -421,14 +422,14 @@ def interrupting(times: int, at: int) -> Any:
     """A trainer that presses Ctrl-C `times` times as training number `at` begins, and then trains."""
     count = 0
 
-    def trainer(*args: Any) -> Any:
+    def trainer(*args: Any, **how: Any) -> Any:
         nonlocal count
         count += 1
         if count == at:
             for _ in range(times):
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(0.5)
-        return train(*args)
+        return train(*args, **how)
 
     return trainer
 
@@ -464,15 +465,18 @@ def test_killed_run_goes_on_to_the_same_end(station: str, tmp_path: Path, monkey
     whole = tiny(candidates=5, finalists=2, run=tmp_path / "whole").fit(X, y)
     trained: list[int] = []
 
-    def counting(*args: Any) -> Any:
+    def counting(*args: Any, **how: Any) -> Any:
         trained.append(len(trained))
         if len(trained) == {"search": 4, "finish": 7}[station]:
             raise SystemExit
-        return train(*args)
+        return train(*args, **how)
 
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", counting)
     finder = tiny(candidates=5, finalists=2, run=tmp_path / "halves")
     with pytest.raises(SystemExit):
         finder.fit(X, y)
     assert same_run(finder.fit(X, y), whole)
-    assert len(trained) == 5 + 2 + 1 + 1  # candidates, finalists, the hand-made network, and the one that was cut off
+    with Record(tmp_path / "whole" / "run.sqlite", readonly=True) as record:
+        finals = sum(event.kind == "final" for event in record.read())
+    assert finals >= 4  # two finalists and the network by hand in the first round, and the winner's last training
+    assert len(trained) == 5 + finals + 1  # candidates, those of the race, and the one that was cut off

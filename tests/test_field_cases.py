@@ -127,12 +127,12 @@ def out_of_memory_above(limit: int, *errors: Callable[[], BaseException]) -> Any
     """A trainer without memory for networks above `limit` parameters; it raises the errors in turn."""
     raised = 0
 
-    def trainer(network: torch.nn.Module, *rest: Any) -> Any:
+    def trainer(network: torch.nn.Module, *rest: Any, **how: Any) -> Any:
         nonlocal raised
         if sum(parameter.numel() for parameter in network.parameters()) > limit:
             raised += 1
             raise errors[(raised - 1) % len(errors)]()
-        return train(network, *rest)
+        return train(network, *rest, **how)
 
     return trainer
 
@@ -186,12 +186,12 @@ def test_h05_out_of_memory_is_learned_from(
 def test_h05_no_memory_for_final_training_leaves_what_the_search_found(monkeypatch: pytest.MonkeyPatch) -> None:
     count = 0
 
-    def trainer(*args: Any) -> Any:
+    def trainer(*args: Any, **how: Any) -> Any:
         nonlocal count
         count += 1
         if count > 3:
             raise CUDA()
-        return train(*args)
+        return train(*args, **how)
 
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", trainer)
     X, y = pictures(60, 12)
@@ -385,9 +385,9 @@ def test_h12_quiet_prints_the_outcome_only_and_verbose_0_nothing(
 def test_h12_estimator_writes_the_same_lines(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def slow_train(*args: Any) -> Any:
+    def slow_train(*args: Any, **how: Any) -> Any:
         time.sleep(0.4)
-        return train(*args)
+        return train(*args, **how)
 
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", slow_train)
     monkeypatch.setattr("neuralfinder.show.terminal.LINE_EVERY", 0.0)

@@ -155,9 +155,9 @@ class FullyTrained(Event):
     result: Result
 
     @property
-    def finalist(self) -> bool:
-        """Whether it was of a network that the search found, and not one by hand or a retraining."""
-        return self.name.startswith("final-")
+    def in_race(self) -> bool:
+        """Whether it was to choose the winner: not the winner's last training, and no retraining."""
+        return self.name.startswith(("final-", "by-hand-"))
 
 
 @dataclass(frozen=True, slots=True)

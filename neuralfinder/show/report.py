@@ -93,14 +93,10 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     ]
     for name, figures in result["baselines"].items():
         reached = f"{figures['test_accuracy']:.2%}" if figures else "not run"
-        means = f", {figures['epochs']:.3g} epochs" if figures and "epochs" in figures else ""
-        whole = result["data"]["train"]
-        some = figures.get("samples", whole) if figures else whole
-        means += f", fitted to {some:,} of {whole:,} samples" if some < whole else ""
-        lines.append(f"  against {reached:>7}  {name}{means}")
+        lines.append(f"  against {reached:>7}  {name}{_terms(figures or {}, result)}")
     if result["refit"]:
         lines.append("refit     the test figures are of a last training, on training and validation part")
-    if len(again := result["retrained"]) > result["refit"]:
+    if again := result["retrained"]:
         mean = sum(again) / len(again)
         spread = (sum((x - mean) ** 2 for x in again) / max(1, len(again) - 1)) ** 0.5
         lines.append(
@@ -114,12 +110,26 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """On what terms a rival was measured, where these are not the winner's: as little as it can be read alone."""
+    whole = result["data"]["train"]
+    if (some := rival.get("samples", whole)) < whole:
+        return f", fitted to {some:,} of {whole:,} samples"
+    if "epochs" not in rival:
+        return ""
+    terms = f" after {rival['epochs']:.3g} epochs"
+    if rival["genome"] == result["genome"]:
+        return f"{terms}; it is the winner: none that was found was better"
+    then = rival.get("winner_then")
+    return f"{terms}; the winner had {then['test_accuracy']:.2%} after as many seconds" if then else terms
+
+
 def improvements(record: Record) -> list[tuple[float, float]]:
-    """Seconds since the run began, and score, of every training of a candidate or finalist better than all before."""
+    """Seconds since the run began, and score, of each training of a candidate or in the race better than all before."""
     found: list[tuple[float, float]] = []
     began = beginning(record).time
     for event in record.events():
-        if isinstance(event, Evaluated) or (isinstance(event, FullyTrained) and event.finalist):
+        if isinstance(event, Evaluated) or (isinstance(event, FullyTrained) and event.in_race):
             score = event.result.score
             if score is not None and (not found or score > found[-1][1]):
                 found.append((round(event.time - began, 1), score))
@@ -127,10 +137,10 @@ def improvements(record: Record) -> list[tuple[float, float]]:
 
 
 def trained_epochs(record: Record) -> float:
-    """Epochs of all trainings of candidates and finalists, parts of the data and of a training counted as parts."""
+    """Epochs of all trainings, those of the finish too; parts of the data and of a training counted as parts."""
     pairs = ((candidate, result) for candidate, result in read_trainings(record.events()) if result)
     epochs = sum(candidate.fidelity.epochs * candidate.fidelity.share * result.done for candidate, result in pairs)
-    finals = (event for event in record.events() if isinstance(event, FullyTrained) and event.finalist)
+    finals = (event for event in record.events() if isinstance(event, FullyTrained))
     return float(epochs + sum(final.epochs * final.result.done for final in finals))
 
 

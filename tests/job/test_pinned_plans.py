@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from neuralfinder.job.factories import make_space
-from neuralfinder.job.forecast import Forecast
+from neuralfinder.job.forecast import Forecast, winners_share
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage
 from neuralfinder.job.planner import batch_size_for, make_plan
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Rates
 from neuralfinder.search.archive import Archive
 from neuralfinder.seeds import Seeds
+from neuralfinder.training.clock import Tally
 from neuralfinder.types import Candidate, Result, Shape
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "plans" / "plans.json"
@@ -79,13 +80,13 @@ def numbers(plan: Plan) -> dict[str, Any]:
         "world_size": plan.world.side,
         "rounds": plan.world.rounds,
         "retrain": plan.finish.retrainings,
-        "baseline_views": plan.looks.baseline_views,
+        "baseline_views": plan.looks.views,
         "warnings": list(plan.warnings),
     }
 
 
 def forecasts(name: str, plan: Plan) -> dict[str, Any]:
-    """What is foreseen for three networks of the space: their short and full trainings, and the finish."""
+    """What is foreseen for three networks of the space: their short and full trainings, the finish and the race."""
     task, minutes, rates, chosen = CASES[name]
     given = Settings(minutes=minutes, **chosen)
     recipes = given.recipes(task.shape)
@@ -97,19 +98,17 @@ def forecasts(name: str, plan: Plan) -> dict[str, Any]:
     leaders = archive.best(3)
     genomes = [entry.genome for entry in leaders]
     before = Forecast(plan, space, *recipes)
-    forecast = dataclasses.replace(before, pace=1.25)
-    forecast = dataclasses.replace(forecast, left=0.4 * forecast.finish(leaders))
-    longest = forecast.longest(leaders)
+    forecast = dataclasses.replace(before, tally=Tally(1.0, 1.25, 5))
+    forecast = dataclasses.replace(forecast, work=0.4 * max(map(forecast.finish, genomes)))
+    seconds = winners_share(len(genomes) + 1) * forecast.racing
     return {
         "networks": [genome.key for genome in genomes],
         "candidates": [before.candidate(entry.candidates[0]) for entry in leaders],
         "full": [forecast.full(genome, 2.5) for genome in genomes],
-        "finish": forecast.finish(leaders),
-        "others": forecast.others(leaders),
+        "finish": [forecast.finish(genome) for genome in genomes],
         "by hand": forecast.by_hand.key,
-        "share by hand": forecast.share_by_hand(genomes[0]),
-        "longest": longest,
-        "epochs": [given.epochs for given in forecast.allot(leaders)],
+        "racing": forecast.racing,
+        "epochs": [forecast.epochs_within(each, seconds, plan.finish.epochs, forecast.final) for each in genomes],
     }
 
 

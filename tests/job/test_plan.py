@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from neuralfinder.errors import InputError
 from neuralfinder.job.factories import make_space, make_strategy
-from neuralfinder.job.forecast import BASELINE_SHARE
+from neuralfinder.job.forecast import winners_share
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, WorldStage, plan_lines
 from neuralfinder.job.planner import SHORTEST_FINAL, batch_size_for, make_plan
 from neuralfinder.job.settings import Settings
@@ -107,7 +107,7 @@ def test_last_looks_are_kept_time_for_and_a_heavy_network_by_hand_gets_one_view(
     slow = dataclasses.replace(RATES, mac=1e-8)
     for seconds, several in ((60.0, False), (3600.0, True)):
         plan = make_plan(CIFAR, Settings(minutes=seconds / 60), TrainingStage(128), Speed(slow), seconds)
-        assert plan.looks.baseline_views is several
+        assert plan.looks.views is several
         space = make_space(Settings(), CIFAR.shape, 10, slow, plan.search.max_step_seconds)
         by_hand = slow.step_seconds(space.cost(small_network(space)))
         test = CIFAR.test / 128 / 3  # steps that a look at the test part lasts as long as
@@ -118,7 +118,7 @@ def test_last_looks_are_kept_time_for_and_a_heavy_network_by_hand_gets_one_view(
 def test_largest_legal_network_has_time_for_the_shortest_final_training() -> None:
     plan = plan_for(CIFAR, 600.0)
     assert plan.finish.seconds is not None
-    final_seconds = plan.finish.seconds / (plan.finish.finalists + BASELINE_SHARE)
+    final_seconds = winners_share(plan.finish.finalists + 1) * plan.finish.seconds
     assert SHORTEST_FINAL * (CIFAR.train // plan.training.batch_size) * plan.search.max_step_seconds <= final_seconds
 
 

@@ -99,7 +99,13 @@ def test_the_files_of_a_run(finished):
         "result.json",
         "run.sqlite",
     ]
-    assert "weights/final-0.safetensors" in files
+    with Record(folder / "run.sqlite", readonly=True) as record:
+        *rounds, last = [event.data["name"] for event in record.read() if event.kind == "final"]
+    assert last == "last"
+    for name in rounds:
+        assert {f"weights/{name}.safetensors", f"weights/{name}.trunk.safetensors"} <= {*files}
+    assert "weights/last.safetensors" in files
+    assert "weights/last.trunk.safetensors" not in files
     assert not [file for file in files if file.endswith(".part")]
 
 
@@ -219,9 +225,9 @@ def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatc
     trained = []
     real = sys.modules["neuralfinder.job.run"].evaluate
 
-    def watched(candidate, setup, store):
+    def watched(candidate, setup, store, **how):
         trained.append(candidate.id)
-        return real(candidate, setup, store)
+        return real(candidate, setup, store, **how)
 
     monkeypatch.setattr("neuralfinder.job.run.evaluate", watched)
     _, result = run(source(), small(), folder, Status())
@@ -239,7 +245,7 @@ def test_the_sweep_keeps_the_weights_of_the_leaders(tmp_path):
         leaders = {str(entry.candidates[0].id) for entry in read_archive(record.events()).best(2)}
     kept = {path.stem for path in (folder / "weights").iterdir()}
     assert leaders <= kept
-    assert {name for name in kept if name.startswith("final-")} == {"final-0", "final-1"}
+    assert any(name.startswith("final-") for name in kept)
 
 
 @pytest.mark.thorough
@@ -272,27 +278,25 @@ def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, 
         reached.append((forecast, archive))
         raise AtFinish
 
-    def scored(candidate, setup, store):
+    def scored(candidate, setup, store, **_):
         size = cost(candidate.genome, setup.shape, setup.classes).macs
         return Result(candidate.id, 1 / size if small_lead else 1 - 1 / size)
 
     monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(step=1e-3, mac=1e-8))
     monkeypatch.setattr("neuralfinder.job.run.evaluate", scored)
     monkeypatch.setattr("neuralfinder.job.run.finish", stop)
-    epochs = None if small_lead else 1000
+    epochs = 300 if small_lead else 1000
     with pytest.raises(AtFinish):
         run(source(), Settings(minutes=2, strategy="random", final_epochs=epochs), tmp_path / "run", Status())
     [(forecast, archive)] = reached
     plan = forecast.plan
     leaders = archive.best(plan.finish.finalists)
-    slowest = max(leaders, key=lambda entry: forecast.finish([entry]))
-    wanted = forecast.finish([slowest] * plan.finish.finalists)
+    wanted = max(forecast.finish(entry.genome) for entry in leaders)
     searched = plan.work - forecast.left
     candidate = searched / len(archive)
     if small_lead:
         assert searched > 1.3 * plan.search.seconds
         assert wanted - candidate < forecast.left < wanted + 5 * candidate
-        assert forecast.finish(leaders) <= wanted
     else:
         assert searched == pytest.approx(SAFETY * plan.search.seconds, abs=5 * candidate)
         assert forecast.left == pytest.approx(SAFETY * plan.finish.seconds, abs=5 * candidate)
@@ -302,10 +306,10 @@ def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, 
 def test_failures_are_counted_and_the_rest_wins(tmp_path, monkeypatch):
     real = sys.modules["neuralfinder.job.run"].evaluate
 
-    def sometimes(candidate, setup, store):
+    def sometimes(candidate, setup, store, **how):
         if candidate.id % 2:
             return Result(candidate.id, None, "out of memory", "1,000 parameters: no room")
-        return real(candidate, setup, store)
+        return real(candidate, setup, store, **how)
 
     monkeypatch.setattr("neuralfinder.job.run.evaluate", sometimes)
     _, result = run(source(), small(), tmp_path / "run", Status())
@@ -363,10 +367,10 @@ def test_the_first_interrupt_is_noted_and_the_second_raises():
 def test_an_interrupt_while_searching_finishes_with_the_best_so_far(tmp_path, monkeypatch):
     real = sys.modules["neuralfinder.job.run"].evaluate
 
-    def interrupted(candidate, setup, store):
+    def interrupted(candidate, setup, store, **how):
         if candidate.id == 3:
             signal.raise_signal(signal.SIGINT)
-        return real(candidate, setup, store)
+        return real(candidate, setup, store, **how)
 
     monkeypatch.setattr("neuralfinder.job.run.evaluate", interrupted)
     status = Status()
@@ -383,13 +387,13 @@ def test_a_second_interrupt_leaves_a_run_that_goes_on(finished, tmp_path, monkey
     real = sys.modules["neuralfinder.job.run"].evaluate
     seen = []
 
-    def interrupted(candidate, setup, store):
+    def interrupted(candidate, setup, store, **how):
         seen.append(candidate.id)
         if candidate.id == 2 and seen.count(2) == 1:
             for _ in range(2):
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
                 time.sleep(0.3)  # two signals at the same moment are one
-        return real(candidate, setup, store)
+        return real(candidate, setup, store, **how)
 
     monkeypatch.setattr("neuralfinder.job.run.evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):

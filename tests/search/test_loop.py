@@ -32,7 +32,7 @@ from neuralfinder.search.events import (
     understood,
 )
 from neuralfinder.search.executors import in_process
-from neuralfinder.search.loop import Limits, Progress, replay, search
+from neuralfinder.search.loop import COPIES, Limits, Progress, replay, search
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import ArtificialLife, NasRl, Random
@@ -248,7 +248,7 @@ def test_children_inherit_from_parents_whose_weights_are_kept(record):
 
 
 def test_weights_stay_below_the_cap(record, monkeypatch):
-    monkeypatch.setattr("neuralfinder.search.loop.WEIGHTS_CAP", 12_000)
+    monkeypatch.setattr("neuralfinder.search.loop.WEIGHTS_CAP", 3 * COPIES * 4 * 1000)
     progress = Progress(life(), one_second, inherit=True, leaders=2)
 
     def evaluate(candidate):
@@ -268,11 +268,11 @@ def test_a_wrong_prediction_is_corrected(record, seconds, pace, trained):
     progress = Progress(Random(TOY.space, Seeds(0), Fidelity(1)), one_second)
     for _ in search(progress, Instant(), evaluate, record, limits(work=40.0)):
         pass
-    assert progress.pace == pytest.approx(pace)
+    assert progress.tally.pace == pytest.approx(pace)
     assert progress.asked == trained
     again = Progress(Random(TOY.space, Seeds(0), Fidelity(1)), one_second)
     replay(again, record.events())
-    assert again.pace == progress.pace
+    assert again.tally.pace == progress.tally.pace
 
 
 def test_time_saved_by_stopping_early_goes_to_others(record):

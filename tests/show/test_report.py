@@ -206,6 +206,22 @@ def test_the_summary_says_when_a_rival_had_fewer_samples():
     assert "  against  80.00%  logistic regression, fitted to 1,000 of 1,200 samples" in lines
 
 
+BY_HAND = {"test_accuracy": 0.648, "genome": "C8 > G", "epochs": 5.23}
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "terms"),
+    [
+        ({"winner_then": {"test_accuracy": 0.661, "epochs": 9.0}}, "; the winner had 66.10% after as many seconds"),
+        ({}, ""),
+        ({"genome": "C32 > G"}, "; it is the winner: none that was found was better"),
+    ],
+)
+def test_the_summary_says_like_with_like_about_the_network_by_hand(by_hand, terms):
+    lines = summary({**FIGURES, "baselines": {"small network": BY_HAND | by_hand}})
+    assert f"  against  64.80%  small network after 5.23 epochs{terms}" in lines
+
+
 def test_the_summary_gives_mean_and_spread_of_retrainings():
     lines = summary({**FIGURES, "retrained": [0.9, 0.92, 0.94]})
     assert "again     92.00% +- 2.00% test, 3 trainings on training and validation part" in lines

@@ -28,7 +28,7 @@ CANDIDATE = Candidate(7, NETWORK, "init", (), 11, Fidelity(1))
 
 
 def test_weights_that_cannot_be_stored_are_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the tensors share memory")
 
     monkeypatch.setattr(WeightStore, "save", fail)
@@ -69,7 +69,7 @@ def test_evaluate_stores_the_weights_it_measured(tmp_path: Path) -> None:
     ],
 )
 def test_failures_are_results(error: Exception, failure: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
@@ -90,7 +90,7 @@ def test_failures_are_results(error: Exception, failure: str, monkeypatch: pytes
 def test_our_own_mistakes_are_not_the_network_s(
     error: RuntimeError, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)

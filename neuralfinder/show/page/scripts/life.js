@@ -39,5 +39,5 @@ function putLife(place) {
     ]),
     architecture(number), curve("Learning curve in the search", life.curve),
     story.finals.filter((full) => full.genome === keyOf(number))
-      .map((full) => curve(`Learning curve of the full training ${full.name}, ${full.epochs} epochs`, full.curve)));
+      .map((full) => curve(`Learning curve of the training ${full.name}, ${full.epochs} epochs more`, full.curve)));
 }

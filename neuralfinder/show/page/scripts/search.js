@@ -127,7 +127,7 @@ function planTable() {
   const rows = [["candidates", `${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)}`, whole(story.totals.trained + story.totals.failed)],
     ["seconds of search", plan.search.seconds ? seconds(plan.search.seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
     ["seconds of training", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
-    ["finalists", whole(plan.finish.finalists), whole(story.finals.filter((each) => each.name.startsWith("final-")).length)],
+    ["finalists", whole(plan.finish.finalists), whole(new Set(story.finals.map((each) => /^final-\d+/.exec(each.name)?.[0]).filter(Boolean)).size)],
     ["seconds in all", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(story.now)]];
   return h("figure", {}, h("figcaption", {}, "The plan against what came"), table(["", "planned", "came"], rows));
 }

@@ -12,8 +12,14 @@ function putWinner(body) {
     return;
   }
   const [low, high] = done.test_interval;
+  const epochs = (each) => `${Number(each.epochs.toPrecision(3))} epochs`;
   const rivals = [["the winner", done.test_accuracy], ...Object.entries(done.baselines).filter(([, each]) => each)
     .map(([name, each]) => [name, each.test_accuracy])];
+  const terms = Object.entries(done.baselines).filter(([, each]) => each?.epochs !== undefined).map(([name, each]) => {
+    const said = `The ${name} has ${percent(each.test_accuracy)} after ${epochs(each)}`;
+    if (each.genome === done.genome) return `${said}; it is the winner: none that was found was better.`;
+    return each.winner_then ? `${said}; the winner had ${percent(each.winner_then.test_accuracy)} after as many seconds.` : `${said}.`;
+  });
   parts.push(h("div", {},
     facts([
       ["test accuracy", h("strong", {}, `${percent(done.test_accuracy)} (95 % interval ${percent(low)} to ${percent(high)})`)],
@@ -21,10 +27,10 @@ function putWinner(body) {
       ["parameters", whole(done.parameters)], ["size", `${(4 * done.parameters / 1e6).toPrecision(3)} MB`],
       ["multiply-adds", `${short(done.macs)} a sample`],
       ["one sample", firstLife(number)?.milliseconds && `${firstLife(number).milliseconds[0]} ms on ${done.device}`],
-      ["trained", `${Number(done.epochs.toPrecision(3))} epochs${done.refit ? ", then once more on training and validation part" : ""}`],
+      ["trained", `${epochs(done)}${done.refit ? ", the last of them on training and validation part" : ""}`],
     ]),
-    bars("Test accuracy beside plainer means", rivals, (row) => percent(row[1])),
-    curve("Learning curve of the full training", done.curve), ablation(story.single.ablation)));
+    bars("Test accuracy beside plainer means", rivals, (row) => percent(row[1]), terms.join(" ")),
+    curve(done.refit ? "Learning curve until the last training" : "Learning curve", done.curve), ablation(story.single.ablation)));
   const answers = story.single.answers;
   put(body, h("div", { class: "winner" }, parts),
     answers && [h("div", { class: "winner" }, confusion(answers)), mistakes(answers)]);

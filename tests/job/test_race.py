@@ -1,0 +1,209 @@
+"""The race of the finalists: it keeps to its time, is fair, and the best go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from setups import setup_of_digits
+
+from neuralfinder.job.factories import make_space
+from neuralfinder.job.forecast import Forecast, rounds, winners_share
+from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
+from neuralfinder.job.race import Entrant, last_training, noise, race
+from neuralfinder.job.settings import Settings
+from neuralfinder.job.trainer import Trained
+from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.training.recipes import RECIPES
+from neuralfinder.training.train import Setup
+from neuralfinder.types import Fidelity, Shape
+
+SETUP = setup_of_digits()
+GENOMES = [parse(key) for key in ("C8.bn > G", "C16.bn M C32.bn > G", "C32.bn C64.bn > G", "C64.bn C128.bn C64.bn > G")]
+LEAST = 0.1
+"""Epochs of the shortest training."""
+
+
+@dataclasses.dataclass
+class Fake:
+    """A trainer in name alone: each training takes as long as predicted, times `slower`.
+
+    Attributes:
+        forecast: what predicts.
+        scores: validation accuracy by name of entrant, one for each of its trainings in turn; `None` for a failure.
+    """
+
+    forecast: Forecast
+    scores: dict[str, list[float | None]]
+    slower: float = 1.0
+    trained: list[tuple[str, float, float]] = dataclasses.field(default_factory=list)
+
+    def train(
+        self,
+        name: str,
+        genome: Genome,
+        epochs: float,
+        setup: Setup,
+        share: float,
+        goes_on: Trained | None = None,
+        *,
+        falls: bool = True,
+    ) -> Trained | None:
+        """Name, epochs and seconds go to `trained`."""
+        seconds = self.slower * self.forecast.seconds(genome, epochs, setup.recipe)
+        self.trained.append((name, epochs, seconds))
+        assert falls is (name == "last")
+        score = 0.5 if name == "last" else self.scores[name.rpartition("-")[0]][int(name.rpartition("-")[2])]
+        macs = self.forecast.space.cost(genome).macs
+        before = goes_on.epochs if goes_on else 0.0
+        ended = "complete"
+        return score and Trained(name, genome, score, macs, before + epochs, (score,), ended, math.nan, seconds)
+
+
+def forecast_of(left: float, longest: float = 60, retrainings: int = 0) -> Forecast:
+    plan = Plan(
+        Task(len(SETUP.train), len(SETUP.validation), 100, Shape(1, 8, 8), 10),
+        Speed(Rates(step=1e-3, mac=1e-8)),
+        TrainingStage(SETUP.batch_size),
+        SearchStage(9, True, Fidelity(1)),
+        WorldStage(3, 3),
+        FinishStage(3, longest, left, retrainings),
+        LooksStage(),
+    )
+    space = make_space(Settings(), Shape(1, 8, 8), 10, plan.speed.rates, math.inf)
+    return Forecast(plan, space, RECIPES["fast"], RECIPES["final"], work=left)
+
+
+SCORES = st.lists(st.one_of(st.none(), st.floats(0.1, 0.99)), min_size=3, max_size=3)
+
+
+NONE = st.just(0)
+
+
+@st.composite
+def races(draw: st.DrawFn, retrainings: st.SearchStrategy[int] = NONE) -> tuple[Fake, Forecast, list[Entrant]]:
+    """One to four entrants of any cost and any scores, with a second to ten minutes."""
+    genomes = draw(st.lists(st.sampled_from(GENOMES), min_size=1, max_size=4))
+    entrants = [Entrant(f"final-{place}", genome) for place, genome in enumerate(genomes)]
+    forecast = forecast_of(draw(st.floats(1, 600)), draw(st.sampled_from([3, 20, 500])), draw(retrainings))
+    return Fake(forecast, {entrant.name: draw(SCORES) for entrant in entrants}), forecast, entrants
+
+
+def run(fake: Fake, forecast: Forecast, entrants: list[Entrant]) -> tuple[list[Entrant], Trained | None]:
+    standing, forecast = race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
+    if not standing[0].trained:
+        return standing, None
+    fake.forecast = forecast
+    return standing, last_training(fake, forecast, SETUP, standing[0])  # type: ignore[arg-type]
+
+
+def seconds_of(fake: Fake) -> float:
+    """Of all trainings that were not the shortest that there are."""
+    return sum(seconds for _, epochs, seconds in fake.trained if epochs > LEAST)
+
+
+@settings(max_examples=200, deadline=None)
+@given(races())
+def test_a_race_takes_no_longer_than_there_is_time(drawn: Any) -> None:
+    fake, forecast, entrants = drawn
+    run(fake, forecast, entrants)
+    assert seconds_of(fake) <= forecast.left + 1e-6
+
+
+@settings(max_examples=200, deadline=None)
+@given(races(st.integers(1, 3)))
+def test_a_race_leaves_the_retrainings_their_time(drawn: Any) -> None:
+    fake, forecast, entrants = drawn
+    run(fake, forecast, entrants)
+    assert seconds_of(fake) <= forecast.racing + 1e-6
+
+
+@settings(max_examples=200, deadline=None)
+@given(races())
+def test_no_round_takes_the_time_of_those_to_come(drawn: Any) -> None:
+    fake, forecast, entrants = drawn
+    race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
+    field = rounds(len(entrants))
+    by_round = defaultdict[int, list[float]](list)
+    for name, epochs, seconds in fake.trained:
+        if epochs > LEAST:
+            by_round[int(name.rpartition("-")[2])].append(seconds)
+    for number, each in by_round.items():
+        # what earlier rounds left over may be had in later ones
+        assert sum(each) <= sum(count * share for count, share in field[: number + 1]) * forecast.racing + 1e-6
+
+
+@settings(max_examples=200, deadline=None)
+@given(races())
+def test_the_best_go_on_and_come_out_in_order(drawn: Any) -> None:
+    fake, forecast, entrants = drawn
+    standing, _ = race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
+    assert {entrant.name for entrant in standing} == {entrant.name for entrant in entrants}
+    for number, (count, _) in enumerate(rounds(len(entrants))):
+        ran = {name.rpartition("-")[0] for name, _, _ in fake.trained if name.endswith(f"-{number}")}
+        assert len(ran) <= count
+    first, *others = standing
+    if first.trained:
+        for other in others:
+            last = max(other.rounds, default=-1)
+            then = [trained for number, trained in first.rounds.items() if number <= last]
+            assert not other.rounds or not then or then[-1].score >= other.rounds[last].score
+    else:
+        assert not any(entrant.trained for entrant in entrants)
+
+
+def test_who_is_clearly_behind_leaves_before_the_half_is_full() -> None:
+    forecast = forecast_of(100.0)
+    entrants = [Entrant(f"final-{place}", genome) for place, genome in enumerate(GENOMES)]
+    close, far = 0.9 - 0.9 * noise(0.9, len(SETUP.validation)), 0.9 - 1.1 * noise(0.9, len(SETUP.validation))
+    for second, goes_on in ((close, True), (far, False)):
+        scores = dict(zip([each.name for each in entrants], [[0.9] * 3, [second] * 3, [0.2], [0.2]], strict=True))
+        fake = Fake(forecast, scores)  # type: ignore[arg-type]
+        standing, _ = race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
+        names = [name for name, _, _ in fake.trained]
+        assert ("final-1-1" in names) is goes_on
+        assert standing[0].name == "final-0"
+        assert not {"final-2-1", "final-3-1"} & set(names)
+
+
+def test_the_winner_has_its_share_of_the_time() -> None:
+    forecast = forecast_of(100.0, longest=10_000)
+    entrants = [Entrant(f"final-{place}", GENOMES[1]) for place in range(4)]
+    fake = Fake(forecast, {entrant.name: [0.9] * 3 for entrant in entrants})
+    standing, last = run(fake, forecast, entrants)
+    names = {*(f"{standing[0].name}-{number}" for number in range(3)), "last"}
+    own = sum(seconds for name, _, seconds in fake.trained if name in names)
+    assert own == pytest.approx(winners_share(4) * 100, rel=0.03)
+    assert last
+    assert last.epochs == pytest.approx(sum(e for name, e, _ in fake.trained if name in names))
+
+
+def test_what_takes_longer_than_predicted_shortens_what_comes() -> None:
+    entrants = [Entrant(f"final-{place}", GENOMES[1]) for place in range(4)]
+    scores: dict[str, list[float | None]] = {entrant.name: [0.9] * 3 for entrant in entrants}
+    for slower in (0.5, 1.0, 2.0, 3.0):
+        forecast = forecast_of(100.0, longest=10_000)
+        fake = Fake(forecast, scores, slower)
+        _, after = race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
+        assert after.pace == pytest.approx(slower, rel=0.15)
+        epochs = after.epochs_within(GENOMES[1], after.racing, 10_000, SETUP.recipe)
+        last = slower * forecast.seconds(GENOMES[1], epochs, SETUP.recipe)
+        assert sum(seconds for *_, seconds in fake.trained) + last <= 115
+
+
+def test_what_stands_beside_each_other_had_the_same_seconds_also_in_the_search() -> None:
+    """A network that comes new into the race has not had what the search gave the others."""
+    forecast = forecast_of(1000.0, longest=4)
+    searched = Trained("7", GENOMES[1], 0.9, 1, 1.0, (0.9,), "complete", math.nan, 1.0)
+    entrants = [Entrant("final-0", GENOMES[1], {-1: searched}), Entrant("by-hand", GENOMES[1])]
+    fake = Fake(forecast, {"final-0": [0.95] * 3, "by-hand": [0.5] * 3})
+    winner, by_hand = race(fake, forecast, SETUP, entrants)[0]  # type: ignore[arg-type]
+    beside = winner.beside(by_hand)
+    assert beside
+    assert beside.epochs == pytest.approx(by_hand.epochs, abs=0.1)  # the same network: so many seconds, so many epochs

@@ -51,7 +51,7 @@ SLOWER = 0.2, 0.04
 """Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
 
 SLACK = 1.5
-"""Epochs planned for one there is time for, as steps were measured: with others on the machine these are often wrong."""
+"""Epochs planned for one there seems to be time for: beside other processes steps are often measured too slow."""
 
 
 class Enlarged(nn.Module):

@@ -66,7 +66,7 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
                 removals.append(Removal(place, gene, genome.key, None, "no time left"))
                 continue
             candidate = Candidate(-1, genome, "ablation", (), seed, plan.search.fidelity)
-            result = evaluate(candidate, setup, WeightStore(Path(scratch) / "weights"), "ablation")
+            result = evaluate(candidate, setup, WeightStore(Path(scratch) / "weights"), "ablation", falls=False)
             cut = result.ended == "deadline"
             score = None if cut else result.score
             why = "no time left" if cut else result.failure or ""

@@ -48,7 +48,7 @@ def finish(
     status.enter("finishing", 1)
     training = dataclasses.replace(setup, clock=forecast.clock_of_trainings(setup.clock))
     whole = compute(executor, training.whole)
-    by_hand = _by_hand(forecast, archive)
+    by_hand, forecast = _by_hand(forecast, archive), forecast.for_race()
     entrants = _entrants(forecast, leaders, by_hand, len(setup.validation))
     if setup.recipe.goes_on:
         standing, forecast = race(trainer, forecast, training, entrants)
@@ -101,7 +101,7 @@ def _entrants(forecast: Forecast, leaders: Sequence[Entry], by_hand: Entrant, sa
         return [by_hand]
     best = leaders[0].score
     behind = by_hand.trained is not None and by_hand.trained.score < best - noise(best, samples)
-    longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.racing
+    longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
     if forecast.full(leaders[0].genome, longest) > seconds:
         entrants = entrants[:1]  # all that others get is taken from a winner that still gains
     known = any(entrant.genome == by_hand.genome for entrant in entrants)
@@ -115,7 +115,7 @@ def _train_each(
     full, found = list[Entrant](), list[Entrant]()
     for place, entrant in enumerate(entrants):
         before, share = entrant.trained, 1 / (len(entrants) - place)
-        seconds, longest = forecast.racing / len(entrants), forecast.plan.finish.epochs
+        seconds, longest = forecast.left / len(entrants), forecast.plan.finish.epochs
         epochs = forecast.epochs_within(entrant.genome, seconds, longest, setup.recipe)
         found += [entrant] if before and trainer.store.path(before.name).exists() else []
         if before is None or (epochs > before.epochs and before.ended not in GAVE_ALL):

@@ -268,8 +268,8 @@ class Forecast:
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
         return full / winners_share(self.plan.finish.finalists + 1) + again * full
 
-    @property
-    def racing(self) -> float:
-        """Seconds of the race: what is left, less the time of retrainings, which take as long as the winner trained."""
+    def for_race(self) -> Forecast:
+        """What there is time for without the retrainings after a race, which take as long as the winner trained."""
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
-        return self.left / (1 + again * winners_share(self.plan.finish.finalists + 1))
+        racing = self.left / (1 + again * winners_share(self.plan.finish.finalists + 1))
+        return dataclasses.replace(self, work=self.work - self.left + racing) if again else self

@@ -47,7 +47,12 @@ class Entrant:
         return (-self.trained.score, self.trained.macs) if self.trained else (math.inf, 0)
 
     def beside(self, other: Entrant) -> Trained | None:
-        """This network as it was when the other trained last: both had had the same seconds, as far as they gain."""
+        """This network as it was when the other trained last: both had had the same seconds, as far as they gain.
+
+        `None` where only one of them was trained by the search.
+        """
+        if (AS_FOUND in self.rounds) != (AS_FOUND in other.rounds):
+            return None
         last = max(other.rounds, default=AS_FOUND)
         return next((trained for number, trained in reversed(self.rounds.items()) if number <= last), None)
 
@@ -72,7 +77,7 @@ def race(
         alone = count == 1
         if not alone and len(running) == 1:
             continue  # the others were clearly behind before
-        seconds, left = forecast.racing * share / left, left - count * share
+        seconds, left = forecast.left * share / left, left - count * share
         epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else FIRST_ROUND * 2 ** (number + 1))
         for place, entrant in enumerate(running):
             running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs))
@@ -114,7 +119,7 @@ def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: En
     """
     wanted = max(LEAST_LAST * winner.epochs, forecast.plan.finish.epochs - winner.epochs)
     longer = len(setup.train) / forecast.plan.task.train
-    epochs = forecast.epochs_within(winner.genome, forecast.racing / longer, wanted, setup.recipe)
+    epochs = forecast.epochs_within(winner.genome, forecast.left / longer, wanted, setup.recipe)
     return trainer.train("last", winner.genome, epochs, setup, 1.0, goes_on=winner.trained)
 
 

@@ -48,7 +48,7 @@ class Tally:
 
     @property
     def pace(self) -> float:
-        """Real seconds for each predicted one, in steps: 1 while the prediction is right within a tenth.
+        """Real seconds for each predicted one, in steps: 1 while it is right within a tenth, at first within a third.
 
         So runs whose trainings take a little more or less time are the same runs.
         """

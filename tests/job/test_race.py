@@ -120,8 +120,9 @@ def test_a_race_takes_no_longer_than_there_is_time(drawn: Any) -> None:
 @given(races(st.integers(1, 3)))
 def test_a_race_leaves_the_retrainings_their_time(drawn: Any) -> None:
     fake, forecast, entrants = drawn
+    forecast = forecast.for_race()
     run(fake, forecast, entrants)
-    assert seconds_of(fake) <= forecast.racing + 1e-6
+    assert seconds_of(fake) <= forecast.left + 1e-6
 
 
 @settings(max_examples=200, deadline=None)
@@ -136,7 +137,7 @@ def test_no_round_takes_the_time_of_those_to_come(drawn: Any) -> None:
             by_round[int(name.rpartition("-")[2])].append(seconds)
     for number, each in by_round.items():
         # what earlier rounds left over may be had in later ones
-        assert sum(each) <= sum(count * share for count, share in field[: number + 1]) * forecast.racing + 1e-6
+        assert sum(each) <= sum(count * share for count, share in field[: number + 1]) * forecast.left + 1e-6
 
 
 @settings(max_examples=200, deadline=None)
@@ -192,7 +193,7 @@ def test_what_takes_longer_than_predicted_shortens_what_comes() -> None:
         fake = Fake(forecast, scores, slower)
         _, after = race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
         assert after.pace == pytest.approx(slower, rel=0.15)
-        epochs = after.epochs_within(GENOMES[1], after.racing, 10_000, SETUP.recipe)
+        epochs = after.epochs_within(GENOMES[1], after.left, 10_000, SETUP.recipe)
         last = slower * forecast.seconds(GENOMES[1], epochs, SETUP.recipe)
         assert sum(seconds for *_, seconds in fake.trained) + last <= 115
 
@@ -204,6 +205,9 @@ def test_what_stands_beside_each_other_had_the_same_seconds_also_in_the_search()
     entrants = [Entrant("final-0", GENOMES[1], {-1: searched}), Entrant("by-hand", GENOMES[1])]
     fake = Fake(forecast, {"final-0": [0.95] * 3, "by-hand": [0.5] * 3})
     winner, by_hand = race(fake, forecast, SETUP, entrants)[0]  # type: ignore[arg-type]
+    assert winner.beside(by_hand) is None
+    both = [dataclasses.replace(entrants[1], rounds={-1: searched}), entrants[0]]
+    winner, by_hand = race(fake, forecast, SETUP, both)[0]  # type: ignore[arg-type]
     beside = winner.beside(by_hand)
     assert beside
     assert beside.epochs == pytest.approx(by_hand.epochs, abs=0.1)  # the same network: so many seconds, so many epochs

@@ -133,7 +133,7 @@ def test_a_training_that_goes_on_is_as_good_as_one_in_one_piece() -> None:
         trunk = pieces[-1].trunk
     assert [piece.trunk and piece.trunk.steps // setup.steps() for piece in pieces] == [3, 6, 9, None]
     whole = train(build(NETWORK, Shape(1, 8, 8), 10), setup, Fidelity(12), 0)
-    assert pieces[-1].score == pytest.approx(whole.score, abs=0.02)
+    assert pieces[-1].score > whole.score - 0.02
     assert pieces[0].score < pieces[1].score < pieces[-1].score
 
 

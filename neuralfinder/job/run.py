@@ -27,6 +27,7 @@ from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
 from neuralfinder.job.forecast import FORWARD_SHARE, WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
 from neuralfinder.job.interrupts import Interrupts
+from neuralfinder.job.past_runs import chosen_experience, expectation
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, grown, make_setup, make_whole, open_test
@@ -36,12 +37,14 @@ from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.experience import Expectation, Experience
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import (
     Answered,
     Begun,
     DataRead,
     Evaluated,
+    Experienced,
     Finished,
     FullyTrained,
     Planned,
@@ -231,7 +234,11 @@ class _Run:
         if recorded := self.record.latest(Planned):
             plan = Plan.read(recorded.plan)
         else:
+            experience = chosen_experience(self.settings)
             plan = self._new_plan(task, setup, executor)
+            # before the plan, on which a run rests; nothing in the place of what a run that came no farther left
+            if experience or self.record.latest(Experienced):
+                self.record.write(Experienced((experience or Experience()).plain()))
             self.record.write(Planned(plan.plain()))
         self.status.say(*plan_lines(plan, with_world=self.settings.strategy in (None, "artificial-life")))
         deadline = math.inf
@@ -259,17 +266,18 @@ class _Run:
         task, speed, cap = plan.task, plan.speed, plan.search.max_step_seconds
         return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward)
 
-    def _strategy(self, plan: Plan, space: ChainSpace) -> Strategy:
+    def _strategy(self, plan: Plan, space: ChainSpace, expectation: Expectation | None = None) -> Strategy:
         search, world = plan.search, plan.world
         return make_strategy(
-            self.settings, space, search.fidelity, world.side, world.rounds, plan.task.validation, search.candidates
-        )
+            self.settings, space, search.fidelity, world.side, world.rounds, plan.task.validation, search.candidates,
+            expectation,
+        )  # fmt: skip
 
     def _search(self, forecast: Forecast, setup: Setup, executor: Executor, slots: int) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
         plan = forecast.plan
         progress = Progress(
-            self._strategy(plan, forecast.space),
+            self._strategy(plan, forecast.space, expectation(self.record, plan, forecast.space)),
             forecast.candidate,
             inherit=self.settings.switch("inherit"),
             early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,

@@ -223,6 +223,10 @@ RUN = (
         "ray", WORD, "address of a Ray cluster that trains the candidates, `auto` to find a running one", "run",
         unset="no cluster", option=True,
     ),
+    Setting(
+        "experience", TEXT, "what is known of networks on other tasks: `default` as shipped, `off` for nothing, or a "
+        "folder of finished runs to know of as well", "run", unset="the preset's", option=True,
+    ),
     Setting("inherit", SWITCH, "whether children start from the weights of their parents", "run", default=False),
     Setting(
         "early_stop", SWITCH, "whether a training clearly behind earlier ones is stopped", "run", default=False
@@ -400,6 +404,7 @@ class Settings:
     device: str = "auto"
     workers: int | None = None
     ray: str | None = None
+    experience: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

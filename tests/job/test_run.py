@@ -126,9 +126,9 @@ def test_the_record_is_in_order(finished):
     with Record(folder / "run.sqlite", readonly=True) as record:
         kinds = [event.kind for event in record.read()]
         assert record.last("finished").data == json.loads(json.dumps(result))
-    assert kinds[:3] == ["run", "data", "plan"]
-    assert kinds[3:11] == ["asked", "result"] * 4
-    assert kinds[11:] == ["stop", *["final"] * (len(kinds) - 14), "answers", "finished"]
+    assert kinds[:4] == ["run", "data", "experience", "plan"]
+    assert kinds[4:12] == ["asked", "result"] * 4
+    assert kinds[12:] == ["stop", *["final"] * (len(kinds) - 15), "answers", "finished"]
 
 
 def test_the_model_returned_is_the_model_written(finished):
@@ -213,7 +213,7 @@ def test_a_death_at_any_station_changes_nothing(finished, tmp_path, name, at):
 def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        killing(patch, "neuralfinder.search.record.Record.append", 10)  # asked 3
+        killing(patch, "neuralfinder.search.record.Record.append", 11)  # asked 3
         with pytest.raises(Killed):
             run(source(), small(), folder, Status())
     trained = []

@@ -216,7 +216,7 @@ RUN = (
     ),
     Setting("device", WORD, "`auto`, `cpu`, `cuda` or `cuda:N`", "run", default="auto", option=True),
     Setting(
-        "workers", WHOLE, "candidates trained at once, through Ray where more than 1", "run", Range(1, 1_000_000),
+        "workers", WHOLE, "candidates trained at once, where more than 1 in a process each", "run", Range(1, 1_000_000),
         unset="1; with `ray` one a card or node", option=True,
     ),
     Setting(

@@ -6,7 +6,8 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,14 @@ class Setup:
     def shape(self) -> Shape:
         """The shape of one sample, for the network."""
         return self.preparation.shape(self.train.shape)
+
+    def filed(self, folder: Path) -> Setup:
+        """The same with the samples in files of this folder, so that several processes have them in memory once."""
+        return replace(
+            self,
+            train=self.train.filed(folder / "train.npy"),
+            validation=self.validation.filed(folder / "validation.npy"),
+        )
 
     def steps(self, share: float = 1.0) -> int:
         """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""

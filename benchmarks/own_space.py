@@ -1,11 +1,12 @@
 """A table of our own space: many networks x small tasks x amounts of training, trained once and looked up ever after.
 
-    python benchmarks/own_space.py train FOLDER ROWS [--task NAME ...] [--seconds S] [--part 0/1]
+    python benchmarks/own_space.py train FOLDER ROWS [--task NAME ...] [--seconds S] [--part 0/1] [--first GENOME ...]
 
 `train` takes the tasks that `benchmarks/own_tasks.py FOLDER` made and appends a line of JSON to the file ROWS for each
 training; what is there is not trained again, so it may be killed at any moment and goes on. Networks and their order
 follow from a fixed seed, so that any beginning is a fair sample; next is the task that has had the fewest seconds.
-`--part 1/3` takes the second of three shares of the networks, for several machines, each with ROWS of its own.
+`--part 1/3` takes the second of three shares of the networks, for several machines, each with ROWS of its own;
+`--first` puts networks of one's choice before the others, which are a fair sample without them.
 `benchmarks/own_table.py` makes one small file of them and reads it.
 
 A training is of one of two kinds. A `trunk` rises for a thirty-second of its steps and keeps its rate; at a sixteenth,
@@ -27,7 +28,7 @@ import math
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,15 @@ class Job:
     mirror: bool = False
     adversarial: bool = False
     seed: int = 0
+
+
+def chosen_jobs(task: str, prepared: Prepared, keys: Sequence[str]) -> Iterator[list[Job]]:
+    """For each of these networks that the task has room for: as it comes."""
+    text = bool(prepared.space.shape.vocabulary)
+    for key in keys:
+        genome = prepared.space.canonical(prepared.space.mend(parse(key)))
+        fits = prepared.space.infeasible(genome) is None
+        yield [Job(task, genome.key, shift=not text, mirror=prepared.mirror, adversarial=text)] if fits else []
 
 
 def jobs(task: str, prepared: Prepared) -> Iterator[list[Job]]:
@@ -539,7 +549,10 @@ def train(chosen: argparse.Namespace) -> None:
     rows = [row for path in (chosen.rows, *chosen.beside) for row in read_lines(path) if "genome" in row]
     there = {key(row) for row in rows}
     spent = {name: sum(row["seconds"][0] for row in rows if row["task"] == name) for name in tasks}
-    waiting = {name: enumerate(jobs(name, each)) for name, each in tasks.items()}
+    waiting = {
+        name: enumerate(itertools.chain(chosen_jobs(name, each, chosen.first), jobs(name, each)), -len(chosen.first))
+        for name, each in tasks.items()
+    }
     with chosen.rows.open("a", encoding="utf-8") as file:
         file.write(("\n" if file.tell() else "") + json.dumps(this_run(tasks)) + "\n")
         while waiting:
@@ -554,6 +567,7 @@ def train(chosen: argparse.Namespace) -> None:
                 if time.monotonic() > until:
                     return
                 row = trained(job, tasks[task])
+                there.add(job)
                 spent[task] += row["seconds"][0]
                 file.write(json.dumps(row) + "\n")
                 file.flush()
@@ -573,6 +587,7 @@ def main() -> None:
     command.add_argument("--seconds", type=float, default=math.inf)
     command.add_argument("--networks", type=int, default=240)
     command.add_argument("--part", default="0/1")
+    command.add_argument("--first", nargs="*", default=[], metavar="GENOME", help="networks before all others")
     command.add_argument("--beside", nargs="*", type=Path, default=[], help="files whose rows are not made again")
     chosen = parser.parse_args()
     chosen.do(chosen)

@@ -47,9 +47,11 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         seed: root of all randomness; equal seeds give equal runs on one processor; a whole number at least 0. Not
             given: 0.
         device: `auto`, `cpu`, `cuda` or `cuda:N`. Not given: auto.
-        workers: candidates trained at once, through Ray where more than 1; a whole number between 1 and 1,000,000. Not
-            given: 1; with `ray` one a card or node.
+        workers: candidates trained at once, where more than 1 in a process each; a whole number between 1 and
+            1,000,000. Not given: 1; with `ray` one a card or node.
         ray: address of a Ray cluster that trains the candidates, `auto` to find a running one. Not given: no cluster.
+        experience: what is known of networks on other tasks: `default` as shipped, `off` for nothing, or a folder of
+            finished runs to know of as well. Not given: the preset's.
         epochs: passes over the data that each candidate gets; a whole number between 1 and 1,000,000. Not given: the
             plan's.
         share: share of the training part that each pass sees; a number more than 0, at most 1. Not given: the plan's.
@@ -95,6 +97,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         device: str = "auto",
         workers: int | None = None,
         ray: str | None = None,
+        experience: str | None = None,
         epochs: int | None = None,
         share: float | None = None,
         finalists: int | None = None,
@@ -122,6 +125,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.device = device
         self.workers = workers
         self.ray = ray
+        self.experience = experience
         self.epochs = epochs
         self.share = share
         self.finalists = finalists

@@ -11,6 +11,7 @@ from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import OF_THE_PLAN, WORLD, Settings, of_strategy
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.cost import BYTES_EACH, Rates
+from neuralfinder.networks.experience import Expectation
 from neuralfinder.networks.genome import parse_gene, parse_head
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
@@ -63,6 +64,7 @@ def make_strategy(
     rounds: int | None,
     validation: int = 0,
     candidates: int = 100,
+    expectation: Expectation | None = None,
 ) -> Strategy:
     """The strategy of a run.
 
@@ -74,6 +76,7 @@ def make_strategy(
         rounds: of evolution, `None` without a limit.
         validation: size of the validation part, 0 when not known.
         candidates: trainings there is time for, about.
+        expectation: what experience of other tasks lets one expect of networks, for strategies that take it.
     """
     name = settings.strategy or WORLD
     kind = STRATEGIES[name]
@@ -83,5 +86,7 @@ def make_strategy(
         chosen = {**PRESETS[settings.preset].life, **chosen}
     of_the_plan = dict(zip(OF_THE_PLAN, (world_size, rounds, validation, candidates), strict=True))
     taken = inspect.signature(kind).parameters
-    planned = {name: value for name, value in of_the_plan.items() if name in taken}
+    planned: dict[str, Any] = {name: value for name, value in of_the_plan.items() if name in taken}
+    if expectation is not None and "expectation" in taken:
+        planned["expectation"] = expectation
     return kind(space, Seeds(settings.seed), fidelity, **planned, **chosen)

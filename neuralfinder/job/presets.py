@@ -30,6 +30,7 @@ class Preset:
         early_stop: whether a training clearly behind earlier ones is stopped.
         duplicates_together: whether copies of a sample stay on one side of every split.
         class_weights: whether all classes count alike in training and in scores, however many samples they have.
+        experience: what is known of networks on other tasks, as the setting has it.
         retrain: how many retrainings of the winner on training and validation part are reported beside it.
     """
 
@@ -43,6 +44,7 @@ class Preset:
     early_stop: bool
     duplicates_together: bool = True
     class_weights: bool = False
+    experience: str = "off"
     retrain: int = 0
     text_recipe: str = "text"
     text_final: str = "text-final"
@@ -55,7 +57,9 @@ class Preset:
     @property
     def values(self) -> dict[str, Any]:
         """What it sets, other than of the strategy, by the name of the setting."""
-        own = ("inherit", "early_stop", "duplicates_together", "class_weights", "retrain", "recipe", "final")
+        own = (
+            "inherit", "early_stop", "duplicates_together", "class_weights", "experience", "retrain", "recipe", "final"
+        )  # fmt: skip
         alphabet = next((name for name, filters in ALPHABETS.items() if filters == self.space.get("filters")), None)
         space = {name: value for name, value in self.space.items() if name != "filters" or alphabet is None}
         return {**space, **{name: getattr(self, name) for name in own}, "alphabet": alphabet}
@@ -90,6 +94,7 @@ _FAST = Preset(
     planned=True,
     inherit=False,
     early_stop=True,
+    experience="default",
     text_space={
         "norm": False,
         "head": PoolHead(largest=True, dropout=50),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
 from neuralfinder.job.forecast import FORWARD_SHARE, WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
 from neuralfinder.job.interrupts import Interrupts
+from neuralfinder.job.past_runs import chosen_experience, expectation
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, make_setup, open_test
@@ -36,12 +38,14 @@ from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.experience import Expectation, Experience
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import (
     Answered,
     Begun,
     DataRead,
     Evaluated,
+    Experienced,
     Finished,
     FullyTrained,
     Planned,
@@ -49,18 +53,22 @@ from neuralfinder.search.events import (
 )
 from neuralfinder.search.executors import Executor, compute, in_process
 from neuralfinder.search.loop import Progress, replay, search
+from neuralfinder.search.process_executor import processes
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import Strategy
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
-from neuralfinder.training.machine import describe, find_device, keep_memory, measure, measure_forward
+from neuralfinder.training.machine import describe, find_device, keep_memory, measure, measure_forward, share_cores
 from neuralfinder.training.model import Model
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Result
 
 INTERRUPTED = "interrupted: finishing with the best so far; Ctrl-C again leaves now, to be resumed"
+
+SHARED = "shared"
+"""Folder within the run's, for samples that several processes map."""
 
 WHERE = ("workers", "ray")
 """Settings that may change from one part of a run to the next: results do not depend on who trains."""
@@ -110,7 +118,7 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         with Record(folder / "run.sqlite") as record:
             _check_same_run(record, source, settings, folder)
             if finished := record.latest(Finished):
-                _delete_images(folder)
+                _delete_samples(folder)
                 status.say(f"{folder} is finished; this is what it found")
                 status.enter("done")
                 return Model.load(folder), dict(finished.outcome)
@@ -141,7 +149,11 @@ class _Run:
         status, settings = self.status, self.settings
         keep_memory()
         device = find_device(settings.device)
-        with self.interrupts.watched(), self._computing() as executor:
+        with (
+            self.interrupts.watched(),
+            self._computing() as executor,
+            self._workers(executor, device) as (workers, slots),
+        ):
             status.enter("reading")
             data = divided(self.source.load(self.folder, status.progress), settings)
             seen, parts = data.coded, data.split
@@ -157,8 +169,7 @@ class _Run:
             forecast = Forecast(plan, self._space(plan), *self.settings.recipes(task.shape))
 
             started = time.monotonic()
-            with self._workers(executor, device) as (workers, slots):
-                progress = self._search(forecast, setup, workers, slots)
+            progress = self._search(forecast, setup, workers, slots)
             search_seconds = time.monotonic() - started + self.searched_before
 
             started = time.monotonic()
@@ -192,7 +203,7 @@ class _Run:
         model.save(self.folder / "model")
         outcome.write(self.folder, result)
         self.record.write(Finished(result))
-        _delete_images(self.folder)
+        _delete_samples(self.folder)
         status.enter("done")
         return model, result
 
@@ -207,14 +218,21 @@ class _Run:
 
     @contextmanager
     def _workers(self, executor: Executor, device: torch.device) -> Iterator[tuple[Executor, int]]:
-        """Where candidates are trained, and how many at once."""
-        if self.settings.ray is None and (self.settings.workers or 1) == 1:
+        """Where candidates are trained, and how many at once: what has to start does so while the data are read."""
+        count = self.settings.workers or 1
+        if self.settings.ray is None and count == 1:
             yield executor, 1
+            return
+        if self.settings.ray is None:
+            with processes(count, partial(share_cores, count)) as beside:
+                threading.Thread(target=self._stop_on_interrupt, args=(beside.stop,), daemon=True).start()
+                self.status.say(f"training {count} candidates at once, in a process each")
+                yield beside, count
             return
         try:
             from neuralfinder.search.ray_executor import ray_workers
         except ImportError as error:
-            raise lacking("--workers and --ray", "Ray", "ray", "leave them out") from error
+            raise lacking("--ray", "Ray", "ray", "leave it out") from error
         cuda = device.type == "cuda"
         with ray_workers(self.settings.workers, self.settings.ray, cuda, keep_memory) as (ray, slots):
             threading.Thread(target=self._stop_on_interrupt, args=(ray.stop,), daemon=True).start()
@@ -230,7 +248,11 @@ class _Run:
         if recorded := self.record.latest(Planned):
             plan = Plan.read(recorded.plan)
         else:
+            experience = chosen_experience(self.settings)
             plan = self._new_plan(task, setup, executor)
+            # before the plan, on which a run rests; nothing in the place of what a run that came no farther left
+            if experience or self.record.latest(Experienced):
+                self.record.write(Experienced((experience or Experience()).plain()))
             self.record.write(Planned(plan.plain()))
         self.status.say(*plan_lines(plan, with_world=self.settings.strategy in (None, "artificial-life")))
         deadline = math.inf
@@ -258,17 +280,18 @@ class _Run:
         task, speed, cap = plan.task, plan.speed, plan.search.max_step_seconds
         return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward)
 
-    def _strategy(self, plan: Plan, space: ChainSpace) -> Strategy:
+    def _strategy(self, plan: Plan, space: ChainSpace, expectation: Expectation | None = None) -> Strategy:
         search, world = plan.search, plan.world
         return make_strategy(
-            self.settings, space, search.fidelity, world.side, world.rounds, plan.task.validation, search.candidates
-        )
+            self.settings, space, search.fidelity, world.side, world.rounds, plan.task.validation, search.candidates,
+            expectation,
+        )  # fmt: skip
 
     def _search(self, forecast: Forecast, setup: Setup, executor: Executor, slots: int) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
         plan = forecast.plan
         progress = Progress(
-            self._strategy(plan, forecast.space),
+            self._strategy(plan, forecast.space, expectation(self.record, plan, forecast.space)),
             forecast.candidate,
             inherit=self.settings.switch("inherit"),
             early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,
@@ -283,6 +306,8 @@ class _Run:
         limits = forecast.limits(setup.clock, began, self.interrupts.first.is_set)
         setup = dataclasses.replace(setup, clock=setup.clock.until(forecast.end_of_search(setup.clock, began)))
         self.status.enter("searching")
+        if slots > 1 and self.settings.ray is None:
+            setup = setup.filed(self.folder / SHARED)
         train_one = partial(evaluate, setup=setup, store=self.store, falls=False)
         for _ in search(progress, executor, train_one, self.record, limits, slots):
             self.store.sweep({str(id_) for id_ in progress.needed()})
@@ -308,9 +333,10 @@ class _Run:
         return True
 
 
-def _delete_images(folder: Path) -> None:
-    """Delete the pictures that did not fit into memory."""
+def _delete_samples(folder: Path) -> None:
+    """Delete the pictures that did not fit into memory, and those that several processes shared."""
     (folder / "images.npy").unlink(missing_ok=True)
+    shutil.rmtree(folder / SHARED, ignore_errors=True)
 
 
 def _check_same_run(record: Record, source: Source, settings: Settings, folder: Path) -> None:

@@ -216,12 +216,16 @@ RUN = (
     ),
     Setting("device", WORD, "`auto`, `cpu`, `cuda` or `cuda:N`", "run", default="auto", option=True),
     Setting(
-        "workers", WHOLE, "candidates trained at once, through Ray where more than 1", "run", Range(1, 1_000_000),
+        "workers", WHOLE, "candidates trained at once, where more than 1 in a process each", "run", Range(1, 1_000_000),
         unset="1; with `ray` one a card or node", option=True,
     ),
     Setting(
         "ray", WORD, "address of a Ray cluster that trains the candidates, `auto` to find a running one", "run",
         unset="no cluster", option=True,
+    ),
+    Setting(
+        "experience", TEXT, "what is known of networks on other tasks: `default` as shipped, `off` for nothing, or a "
+        "folder of finished runs to know of as well", "run", unset="the preset's", option=True,
     ),
     Setting("inherit", SWITCH, "whether children start from the weights of their parents", "run", default=False),
     Setting(
@@ -400,6 +404,7 @@ class Settings:
     device: str = "auto"
     workers: int | None = None
     ray: str | None = None
+    experience: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@
     cost        parameters, multiply-adds, shapes and predicted seconds of a genome
     space       all that an algorithm may know of a set of networks
     chains      the space of chain networks for a task: what is legal, and what is proposed first
+    experience  what networks were good for on other tasks, and what that lets one expect of them on a new one
     tabular     the spaces of tabular benchmarks, whose networks others have trained
     variation   copy, cross, mutate, small steps, distance
 

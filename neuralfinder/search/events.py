@@ -105,6 +105,17 @@ class Planned(Whole):
 
 
 @dataclass(frozen=True, slots=True)
+class Experienced(Whole):
+    """The run began with this experience of other tasks: `networks.experience.Experience.plain`.
+
+    What is proposed rests on it, so a run that goes on reads it here: the package's may be another by then.
+    """
+
+    kind = "experience"
+    experience: Values
+
+
+@dataclass(frozen=True, slots=True)
 class Asked(Event):
     """The strategy was asked for `n` candidates; `notes` say what it decided without training."""
 
@@ -206,7 +217,7 @@ class Ablated(Event):
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        Begun, DataRead, Planned, Asked, Evaluated, Stopped, FullyTrained, Answered, Finished, Ablated,
+        Begun, DataRead, Planned, Experienced, Asked, Evaluated, Stopped, FullyTrained, Answered, Finished, Ablated,
     )
 }  # fmt: skip
 """The kinds of event that a run has."""

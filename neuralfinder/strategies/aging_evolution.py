@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from neuralfinder.networks.chains import of_networks
+from neuralfinder.networks.experience import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import vary
@@ -29,18 +31,30 @@ class AgingEvolution(Strategy):
         fidelity: how much training every candidate gets.
         population: P, length of the queue, 1 or more.
         sample: S, how many are drawn with replacement, 1 or more.
+        expectation: what experience of other tasks lets one expect of networks: it chooses founders; `None` for none.
     """
 
     ranges: ClassVar[Mapping[str, Allowed]] = {"population": Range(1), "sample": Range(1)}
 
     def __init__(
-        self, space: Space, seeds: Seeds, fidelity: Fidelity, *, population: int = 20, sample: int = 5
+        self,
+        space: Space,
+        seeds: Seeds,
+        fidelity: Fidelity,
+        *,
+        population: int = 20,
+        sample: int = 5,
+        expectation: Expectation | None = None,
     ) -> None:
         super().__init__(space, seeds, fidelity)
         self.check(population=population, sample=sample)
         self.sample = sample
         self._rng = seeds.stream("aging-evolution")
-        self._founders = deque(space.founders(population, self._rng))
+        if expectation is None:
+            founders = space.founders(population, self._rng)
+        else:
+            founders = expectation.founders(of_networks(space, "aging-evolution"), population, self._rng)
+        self._founders = deque(founders)
         self._queue: deque[tuple[Genome, float]] = deque(maxlen=population)
         self._failed_in_a_row = 0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,11 +36,13 @@ class Part:
             on the training device, or, when `rows` are given, those of all parts in main memory or a memory map.
         labels: `(n,)` int64 on the training device.
         rows: `(n,)` the part's rows in `pictures`, or `None` for all.
+        file: `.npy` file that holds `pictures` too, from which another process maps them; `None` for none.
     """
 
     pictures: Tensor
     labels: Tensor
     rows: Tensor | None = None
+    file: Path | None = None
 
     @classmethod
     def of(cls, pictures: np.ndarray, labels: np.ndarray, rows: np.ndarray, device: torch.device) -> Part:
@@ -48,8 +52,23 @@ class Part:
         """
         own_labels = torch.as_tensor(labels[rows], device=device)
         if isinstance(pictures, np.memmap) or pictures.nbytes > device_memory(device) / 2:
-            return cls(torch.from_numpy(pictures), own_labels, torch.from_numpy(rows))
+            file = Path(pictures.filename) if isinstance(pictures, np.memmap) and pictures.filename else None
+            return cls(torch.from_numpy(pictures), own_labels, torch.from_numpy(rows), file)
         return cls(torch.as_tensor(pictures[rows], device=device), own_labels)
+
+    def __reduce__(self) -> tuple[Callable[..., Part], tuple[Any, ...]]:
+        """Goes to other processes as arrays, the pictures as the name of their file where they have one."""
+        pictures = self.pictures.cpu().numpy() if self.file is None else None
+        rows = None if self.rows is None else self.rows.cpu().numpy()
+        return _part, (pictures, self.labels.cpu().numpy(), rows, self.labels.device, self.file)
+
+    def filed(self, file: Path) -> Part:
+        """The same part with its pictures in a `.npy` file, written unless they are in one already."""
+        if self.file:
+            return self
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, self.pictures.cpu().numpy(), allow_pickle=False)
+        return replace(self, file=file.absolute())
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -71,19 +90,21 @@ class Part:
         labels = self.labels[index.to(self.labels.device)]
         if self.rows is None:
             return Part(self.take(index), labels)
-        return Part(self.pictures, labels, self.rows[index])
+        return Part(self.pictures, labels, self.rows[index], self.file)
 
     def first(self, count: int) -> Part:
         """The part's first pictures, all when there are fewer."""
         rows = self.rows if self.rows is None else self.rows[:count]
-        return Part(self.pictures[:count] if rows is None else self.pictures, self.labels[:count], rows)
+        if rows is None:
+            return Part(self.pictures[:count], self.labels[:count])
+        return Part(self.pictures, self.labels[:count], rows, self.file)
 
     def joined(self, other: Part) -> Part:
         """This part and another of the same data, one after the other."""
         labels = torch.cat([self.labels, other.labels])
         if self.rows is None or other.rows is None:
             return Part(torch.cat([self.pictures, other.pictures]), labels)
-        return Part(self.pictures, labels, torch.cat([self.rows, other.rows]))
+        return Part(self.pictures, labels, torch.cat([self.rows, other.rows]), self.file)
 
     def batches(self, order: Tensor, size: int) -> Iterator[Tensor]:
         """Pictures at positions `(k,)` in that order, at most `size` at a time, on the training device.
@@ -117,6 +138,20 @@ class Part:
                 yield self.pictures[start : start + size]
             else:
                 yield self.take(torch.arange(start, min(start + size, len(self))))
+
+
+def _part(
+    pictures: np.ndarray | None, labels: np.ndarray, rows: np.ndarray | None, device: torch.device, file: Path | None
+) -> Part:
+    """The part that `Part.__reduce__` took apart; what is in a file is in memory once for all processes."""
+    if pictures is None:
+        # copied where written to, which nobody does: torch warns of arrays that cannot be
+        pictures = np.load(str(file), mmap_mode="c", allow_pickle=False)
+    samples = torch.from_numpy(pictures)
+    own_labels = torch.as_tensor(labels, device=device)
+    if rows is None:
+        return Part(samples.to(device), own_labels, file=file)
+    return Part(samples, own_labels, torch.from_numpy(rows), file)
 
 
 @dataclass(frozen=True, slots=True)

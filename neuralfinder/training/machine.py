@@ -73,6 +73,12 @@ def keep_memory() -> None:
         mallopt(M_ARENA_MAX, 1)  # an arena of a thread cannot hold large blocks
 
 
+def share_cores(workers: int) -> None:
+    """Prepare this process to train beside others, `workers` in all: its share of the cores, 1 or more, as threads."""
+    keep_memory()
+    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+
+
 def describe(device: torch.device) -> str:
     """The device in words."""
     if device.type == "cuda":

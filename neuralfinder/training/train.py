@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,14 @@ class Setup:
     def whole(self) -> Setup:
         """The same for trainings on training and validation part, which tells nothing about these any more."""
         return replace(self, train=self.train.joined(self.validation))
+
+    def filed(self, folder: Path) -> Setup:
+        """The same with the samples in files of this folder, so that several processes have them in memory once."""
+        return replace(
+            self,
+            train=self.train.filed(folder / "train.npy"),
+            validation=self.validation.filed(folder / "validation.npy"),
+        )
 
     def steps(self, share: float = 1.0) -> int:
         """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""

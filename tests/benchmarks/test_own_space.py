@@ -133,6 +133,7 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, monkeypatch: pytest.Mon
         "seconds": 1e9,
         "networks": 1,
         "beside": [],
+        "first": [],
     }
     own_space.train(Namespace(**chosen))
     whole = rows.read_text().splitlines()

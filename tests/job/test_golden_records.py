@@ -50,10 +50,10 @@ def stable(value: Any) -> Any:
 
 
 def events(name: str, folder: Path) -> list[list[Any]]:
-    """Kind and stable data of each event of a run; of the plan, whose numbers other tests pin, the kind alone."""
+    """Kind and stable data of each event of a run; of plan and experience the kind alone, others pin them."""
     searched(folder, *RUNS[name])
     rows = sqlite3.connect(folder / "run.sqlite").execute("SELECT kind, data FROM events ORDER BY number")
-    return [[kind, {} if kind == "plan" else stable(json.loads(data))] for kind, data in rows]
+    return [[kind, {} if kind in ("plan", "experience") else stable(json.loads(data))] for kind, data in rows]
 
 
 @pytest.mark.thorough

@@ -100,14 +100,14 @@ def forecasts(name: str, plan: Plan) -> dict[str, Any]:
     before = Forecast(plan, space, *recipes)
     forecast = dataclasses.replace(before, tally=Tally(1.0, 1.25, 5))
     forecast = dataclasses.replace(forecast, work=0.4 * max(map(forecast.finish, genomes)))
-    seconds = winners_share(len(genomes) + 1) * forecast.racing
+    seconds = winners_share(len(genomes) + 1) * forecast.for_race().left
     return {
         "networks": [genome.key for genome in genomes],
         "candidates": [before.candidate(entry.candidates[0]) for entry in leaders],
         "full": [forecast.full(genome, 2.5) for genome in genomes],
         "finish": [forecast.finish(genome) for genome in genomes],
         "by hand": forecast.by_hand.key,
-        "racing": forecast.racing,
+        "racing": forecast.for_race().left,
         "epochs": [forecast.epochs_within(each, seconds, plan.finish.epochs, forecast.final) for each in genomes],
     }
 

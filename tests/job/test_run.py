@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from neuralfinder.data import from_arrays, source_of
 from neuralfinder.errors import RunFolderError
@@ -26,6 +27,7 @@ from neuralfinder.job.status import Status
 from neuralfinder.networks.cost import Rates, cost
 from neuralfinder.networks.genome import parse
 from neuralfinder.search.archive import Archive, read_trainings
+from neuralfinder.search.events import Stopped
 from neuralfinder.search.record import Record
 from neuralfinder.types import Candidate, Fidelity, Result
 
@@ -132,9 +134,9 @@ def test_the_record_is_in_order(finished):
     with Record(folder / "run.sqlite", readonly=True) as record:
         kinds = [event.kind for event in record.read()]
         assert record.last("finished").data == json.loads(json.dumps(result))
-    assert kinds[:3] == ["run", "data", "plan"]
-    assert kinds[3:11] == ["asked", "result"] * 4
-    assert kinds[11:] == ["stop", *["final"] * (len(kinds) - 14), "answers", "finished"]
+    assert kinds[:4] == ["run", "data", "experience", "plan"]
+    assert kinds[4:12] == ["asked", "result"] * 4
+    assert kinds[12:] == ["stop", *["final"] * (len(kinds) - 15), "answers", "finished"]
 
 
 def test_the_model_returned_is_the_model_written(finished):
@@ -219,7 +221,7 @@ def test_a_death_at_any_station_changes_nothing(finished, tmp_path, name, at):
 def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        killing(patch, "neuralfinder.search.record.Record.append", 10)  # asked 3
+        killing(patch, "neuralfinder.search.record.Record.append", 11)  # asked 3
         with pytest.raises(Killed):
             run(source(), small(), folder, Status())
     trained = []
@@ -529,6 +531,31 @@ def test_twenty_kills_change_nothing(tmp_path):
         kills += kill_and_resume(folder, KILLED, moments)
         assert outcome(folder) == expected
         assert not [path for path in Path(folder).rglob("*.part") if path.parent.name == "model"]
+
+
+@pytest.fixture
+def one_thread():
+    """Sums depend on the number of threads in their last digits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.thorough
+def test_two_workers_find_what_one_does(tmp_path, one_thread):
+    """Random search proposes the same in whatever order results come."""
+    found = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        run(source(), small(strategy="random", world_size=None, workers=workers), folder, Status())
+        with Record(folder / "run.sqlite", readonly=True) as record:
+            trainings = read_trainings(record.events())
+            assert record.latest(Stopped).slots == workers
+        found.append({c.genome.key: (c.seed, r.score, r.curve, r.failure) for c, r in trainings})
+        assert not (folder / "shared").exists()
+    assert found[0] == found[1]
+    assert len(found[0]) == SMALL["candidates"]
 
 
 def test_the_best_shown_falls_with_its_mean_as_in_the_leaderboard():

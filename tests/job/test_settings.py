@@ -22,7 +22,19 @@ from neuralfinder.errors import InputError
 from neuralfinder.estimator import NeuralFinder
 from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.presets import PRESETS
-from neuralfinder.job.settings import CAPS, DATA, OWN, OWNERS, RUN, Settings, as_text, once, read_options, table
+from neuralfinder.job.settings import (
+    CAPS,
+    DATA,
+    OF_THE_PLAN,
+    OWN,
+    OWNERS,
+    RUN,
+    Settings,
+    as_text,
+    once,
+    read_options,
+    table,
+)
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import AvgPool, DenseHead, MaxPool, PoolHead
@@ -57,7 +69,7 @@ def test_all_keywords_of_strategies_and_attributes_of_the_space_are_settings():
     names = {(row.name, row.owner) for row in table()}
     for name, strategy in STRATEGIES.items():
         own = inspect.signature(strategy).parameters.values()
-        words = {p.name for p in own if p.kind is p.KEYWORD_ONLY} - {"size", "rounds", "validation", "candidates"}
+        words = {p.name for p in own if p.kind is p.KEYWORD_ONLY} - {*OF_THE_PLAN, "expectation"}
         assert {(word, f"strategy {name}") for word in words} <= names
         assert set(strategy.ranges) <= words
     known = {name for name, owner in names if owner in ("space", "caps")}

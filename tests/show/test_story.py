@@ -11,8 +11,10 @@ import pytest
 from synthetic import made_events
 
 from neuralfinder.job.factories import make_space, make_strategy
+from neuralfinder.job.past_runs import in_time
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.settings import Settings
+from neuralfinder.networks.experience import Experience
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import KINDS, understood
@@ -53,13 +55,15 @@ def test_the_film_ends_with_the_world_of_the_replayed_strategy(finished):
     for scene in story["scenes"]:
         for row, column, number in scene["cells"]:
             cells[row, column] = keys[number]
-    began, planned = (next(event.data for event in events if event.kind == kind) for kind in ("run", "plan"))
+    kinds = ("run", "plan", "experience")
+    began, planned, known = (next(event.data for event in events if event.kind == kind) for kind in kinds)
     settings, plan = Settings(**began["settings"]), Plan.read(planned)
     task, speed, search, world = plan.task, plan.speed, plan.search, plan.world
     space = make_space(settings, task.shape, task.classes, speed.rates, search.max_step_seconds, speed.forward)
     strategy = make_strategy(
-        settings, space, search.fidelity, world.side, world.rounds, task.validation, search.candidates
-    )
+        settings, space, search.fidelity, world.side, world.rounds, task.validation, search.candidates,
+        in_time(Experience.of(known), plan, space),
+    )  # fmt: skip
     replay(Progress(strategy, early_stopping=EarlyStopping()), understood(events))
     world = strategy.view()["world"]
     assert {(r, c): life["genome"] for r, row in enumerate(world) for c, life in enumerate(row) if life} == cells

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
 
+from neuralfinder.networks.experience import Expectation
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.strategies.artificial_life.breeding import Breeder
 from neuralfinder.strategies.artificial_life.surrogate import LEAST, Surrogate
@@ -142,3 +145,55 @@ def test_exploring_takes_others():
         return [birth.genome.key for birth in bred.children(a, b, 10, ())]
 
     assert len(set(keys(1.0)) & set(keys(0.0))) < 5
+
+
+class Believed(Expectation):
+    """Expects of each genome what a function says."""
+
+    def __init__(self, says: Callable[[Genome], float]) -> None:
+        self._says = says
+
+    def mean(self, genomes: Sequence[Genome]) -> np.ndarray:
+        return np.array([self._says(genome) for genome in genomes])
+
+    def predict(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        return self.mean(genomes), np.full(len(genomes), 0.5)
+
+
+def begun(says: Callable[[Genome], float], n: int) -> Surrogate:
+    surrogate = Surrogate(SPACE, Believed(says))
+    for genome in draws(n, seed=0):
+        surrogate.learn(genome, TOY.score(genome))
+    return surrogate
+
+
+def agreement(surrogate: Surrogate, seed: int = 1) -> float:
+    others = draws(200, seed)
+    return float(spearmanr(surrogate.predict(others)[0], [TOY.score(genome) for genome in others]).statistic)
+
+
+def test_experience_ranks_before_there_are_scores():
+    surrogate, others = begun(TOY.score, 0), draws(50, seed=1)
+    assert surrogate.ready
+    assert surrogate.predict(others)[0] == pytest.approx([TOY.score(genome) for genome in others])
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_experience_that_is_right_helps_while_scores_are_few_whatever_its_scale(scale: float):
+    assert agreement(begun(lambda genome: scale * TOY.score(genome), 12)) > agreement(trained(12)) + 0.05
+
+
+@pytest.mark.parametrize("says", [lambda genome: -TOY.score(genome), lambda _: 1.0], ids=["wrong", "no idea"])
+def test_experience_that_is_wrong_is_forgotten(says: Callable[[Genome], float]):
+    assert agreement(begun(says, 80)) > agreement(trained(80)) - 0.05
+
+
+def test_children_are_ranked_by_experience_before_the_first_scores():
+    blind = Breeder(SPACE, np.random.default_rng(0), 20, 0.0, 0.0)
+    guided = Breeder(SPACE, np.random.default_rng(0), 20, 0.0, 0.0, Believed(TOY.score))
+    a, b = draws(2, seed=3)
+    drawn, chosen = (
+        np.mean([TOY.score(birth.genome) for _ in range(10) for birth in each.children(a, b, 2, set())])
+        for each in (blind, guided)
+    )
+    assert chosen > drawn + 0.05

@@ -23,7 +23,8 @@ from scipy.stats import mannwhitneyu
 from neuralfinder.errors import CallOrderError, InputError
 from neuralfinder.job.factories import make_strategy
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.experience import Expectation, Experience
 from neuralfinder.networks.genome import PoolHead, parse
 from neuralfinder.search.events import candidate_row
 from neuralfinder.seeds import Seeds
@@ -52,6 +53,33 @@ CHAINS = dataclasses.replace(TOY.space, filters=(16, 24, 32, 48, 64, 96, 128), f
 
 def make(name: str, seed: int, **settings: Any) -> Strategy:
     return STRATEGIES[name](TOY.space, Seeds(seed), Fidelity(1), **{**SETTINGS[name], **settings})
+
+
+def expected() -> Expectation:
+    """What the package's experience lets one expect on the toy task."""
+    found = Experience.shipped().expectation(1000, TOY.space.shape, TOY.space.classes, lambda _: 200)
+    assert found is not None
+    return found
+
+
+class TestArtificialLifeWithExperience(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("artificial-life", seed, children=2, foresight=5, expectation=expected())
+
+
+class TestAgingEvolutionWithExperience(StrategyContract):
+    def make(self, seed: int) -> Strategy:
+        return make("aging-evolution", seed, expectation=expected())
+
+
+@pytest.mark.parametrize("name", ["artificial-life", "aging-evolution"])
+def test_experience_chooses_the_first_founders(name):
+    count = {"artificial-life": 16, "aging-evolution": 8}[name]
+    strategy = STRATEGIES[name](CHAINS, Seeds(0), Fidelity(1), **SETTINGS[name], expectation=expected())
+    asked = [candidate.genome for candidate in strategy.ask(count)]
+    found = expected().mean(asked)
+    assert asked[0] == small_network(CHAINS)
+    assert found[: count // 2].mean() > found[count // 2 :].mean()
 
 
 class TestArtificialLife(StrategyContract):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,24 @@ def test_views_are_the_picture_its_mirror_image_and_its_neighbours(mirror: int, 
 
 def test_pictures_of_one_pixel_have_no_neighbours() -> None:
     assert len(list(Views(shift=True).of(torch.zeros(2, 1, 1, 1)))) == 1
+
+
+@pytest.mark.parametrize("filed", [False, True])
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_part_is_the_same_in_another_process(tmp_path: Path, filed: bool, rows: bool) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 1, 3, 4)).astype(np.uint8)
+    if rows:
+        np.save(tmp_path / "all.npy", pictures)
+        pictures = np.load(tmp_path / "all.npy", mmap_mode="c")
+    part = Part.of(pictures, np.arange(6), np.array([4, 1, 5]), CPU)
+    there = copy.copy(part.filed(tmp_path / "part.npy") if filed else part)  # goes the way of pickling
+    assert torch.equal(there.take(torch.arange(3)), part.take(torch.arange(3)))
+    assert torch.equal(there.labels, part.labels)
+    assert (there.rows is None) is not rows
+    assert (tmp_path / "part.npy").exists() is (filed and not rows)  # a memory map is in a file already
+
+
+def test_of_a_subset_the_file_is_not_taken(tmp_path: Path) -> None:
+    part = part_of(np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)).filed(tmp_path / "part.npy")
+    for smaller in (part.first(2), part.subset(torch.tensor([0, 1]))):
+        assert copy.copy(smaller).pictures.flatten().tolist() == [0, 1]

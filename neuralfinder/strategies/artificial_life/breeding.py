@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from neuralfinder.networks.experience import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import OPERATORS, cross, replicate
@@ -43,16 +44,25 @@ class Breeder:
             confidence bound (Srinivas et al. 2010).
         explore: probability that one is taken at random instead, as in epsilon-greedy choice: the surrogate learns
             nothing of what it always thinks little of.
+        expectation: what experience of other tasks lets one expect; `None` for none.
 
     Attributes:
         tried, paid: births by operator, and those of them that were better than the main life.
         notes: what was expected of the births chosen last: plain values for the record.
     """
 
-    def __init__(self, space: Space, rng: np.random.Generator, possible: int, optimism: float, explore: float) -> None:
+    def __init__(
+        self,
+        space: Space,
+        rng: np.random.Generator,
+        possible: int,
+        optimism: float,
+        explore: float,
+        expectation: Expectation | None = None,
+    ) -> None:
         self.space, self._rng = space, rng
         self._possible, self._optimism, self._explore = possible, optimism, explore
-        self._surrogate = Surrogate(space)
+        self._surrogate = Surrogate(space, expectation)
         whole = ("cross", "newcomer") if space.fixed_length else ("copy", "cross", "newcomer")
         self.tried: Counter[str] = Counter(dict.fromkeys((*whole, *space.operators), 0))
         self.paid: Counter[str] = Counter(dict.fromkeys(self.tried, 0))
@@ -117,7 +127,7 @@ class Breeder:
         """
         if not self._surrogate.ready:
             return 1
-        return max(1, round(self._possible * min(1.0, MOST / self._surrogate.count) ** 2))
+        return max(1, round(self._possible * (MOST / max(MOST, self._surrogate.count)) ** 2))
 
     def _chosen(self, breed: Callable[[], Birth], n: int, known: Container[str]) -> list[Birth]:
         looks = self.looks

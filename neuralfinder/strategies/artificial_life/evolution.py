@@ -17,6 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from neuralfinder.errors import InputError, check_range
+from neuralfinder.networks.chains import of_networks
+from neuralfinder.networks.experience import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import cross, distance, mutate, replicate
@@ -101,6 +103,8 @@ class ArtificialLife(Strategy):
             best of many is mostly lucky.
         renewal: rounds as main life without success after which a newcomer takes the place of a life that is not the
             best; 0 lets all stay.
+        expectation: what experience of other tasks lets one expect of networks: it chooses the first founders, and
+            foresight begins with it; `None` for none.
     """
 
     ranges: ClassVar[Mapping[str, Allowed]] = {
@@ -138,6 +142,7 @@ class ArtificialLife(Strategy):
         explore: float = 0.1,
         confirm: bool = False,
         renewal: int = 0,
+        expectation: Expectation | None = None,
     ) -> None:
         super().__init__(space, seeds, fidelity)
         self.check(
@@ -165,7 +170,8 @@ class ArtificialLife(Strategy):
         self.selection, self.mains, self.children, self.renewal = selection, mains, children, renewal
         self.foresight, self.confirm = foresight, confirm
         self._rng = seeds.stream("artificial-life")
-        self._breeder = Breeder(space, self._rng, foresight, optimism, explore) if children else None
+        self._expectation = expectation
+        self._breeder = Breeder(space, self._rng, foresight, optimism, explore, expectation) if children else None
         self._unmoved: Counter[Cell] = Counter()
         self._repeats = [0.0, 0.0]
         self._learned_from: set[tuple[str, int]] = set()
@@ -226,9 +232,9 @@ class ArtificialLife(Strategy):
 
     def _settle(self) -> Rounds:
         """Step 1: founders for all cells; with foresight those after the first are chosen by it."""
-        world, space = self.world, self.space
+        world = self.world
         blind = min(BLIND, len(world.cells)) if self.foresight else len(world.cells)
-        births = [Birth("init", genome) for genome in space.founders(blind, self._rng)]
+        births = [Birth("init", genome) for genome in self._first_founders(blind)]
         cells = iter(world.cells)
         while births:
             lives = yield births
@@ -244,6 +250,11 @@ class ArtificialLife(Strategy):
             world[cell] = world.lives()[int(self._rng.integers(len(world)))]
         if rest:
             self._note("settled", changed=self._changed(rest))
+
+    def _first_founders(self, n: int) -> list[Genome]:
+        if self._expectation is None:
+            return self.space.founders(n, self._rng)
+        return self._expectation.founders(of_networks(self.space, "artificial-life"), n, self._rng)
 
     def _choose_mains(self) -> list[Cell]:
         """Main lives whose windows do not overlap: one anywhere, the others a whole number of windows away from it.

@@ -1,0 +1,140 @@
+"""The experience that the package ships, and what it is worth.
+
+    python benchmarks/experience.py make [--table benchmarks/own_space.json.gz]
+    python benchmarks/experience.py check [--table FILE] [--draws 100]
+
+`make` writes `neuralfinder/networks/experience.json` from the table of our own space (`own_space.py`): every look at
+every training as the package trains. `check` leaves out one task after the other: how well do expectations rank its
+networks (Spearman), are deviations as large as they are said to be, and how far, in points of accuracy, are the first
+one, two, three and five networks chosen by experience from the best of the table, beside the same number of random ones
+and beside single networks by hand and like those of the rules of thumb. All of it after the table's full trainings, and
+where all have only half the seconds that the median network's full training takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from own_table import BY_HAND, FILE, OwnSpace, rank_agreement, read
+
+from neuralfinder.networks import experience
+from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.experience import Expectation, Experience, Past, Row
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.types import Shape
+
+FIRST = (1, 2, 3, 5)
+"""How many networks are trained."""
+
+LIKE_RULES = {
+    "chain": ("C32.bn M C64.bn C64.bn M C128.bn C128.bn > G", "C128 C128 > GM.d50"),
+    "residual": (
+        "C32.bn M C64.bn C64.bn C64.bn.add2 M C128.bn C128.bn C128.bn.add2 > G",
+        "C128 C128 C128.add2 > GM.d50",
+    ),
+    "wide": ("C64.bn M C128.bn M C256.bn > G", "C256.k1 > GM.d50"),
+}  # fmt: skip
+"""Networks as the rules of thumb have them, for pictures and for texts, at one width."""
+
+
+def of_table(space: OwnSpace, without: str = "") -> Experience:
+    """All looks at trainings by the usual recipe; chance for what had diverged."""
+    names = [name for name in space.tasks if name != without]
+    tasks = tuple(Past(t["train"], Shape(*t["shape"]), t["classes"]) for t in map(space.tasks.__getitem__, names))
+    rows = []
+    for training in space.trainings:
+        if training.task == without or not space.is_usual(training):
+            continue
+        task = space.tasks[training.task]
+        for share in space.shares if training.kind == "trunk" else (training.length,):
+            point = training.at(share)
+            accuracy = round(point.judged, 4) if point else 1 / task["classes"]
+            rows.append(Row(names.index(training.task), training.genome, round(share * task["steps"]), accuracy))
+    return Experience(tasks, tuple(rows))
+
+
+class Left:
+    """The task that is left out: its networks, how far each comes, and what experience expects."""
+
+    def __init__(self, space: OwnSpace, name: str, halved: bool) -> None:
+        task = space.tasks[name]
+        shape, self.space = Shape(*task["shape"]), ChainSpace(Shape(*task["shape"]), task["classes"])
+        trainings = list(space.usual(name).values())
+        seconds = [t.step_seconds * task["steps"] for t in trainings]
+        given = 0.5 * float(np.median(seconds)) if halved else np.inf
+        self.genomes = [parse(t.genome) for t in trainings]
+        shares = {
+            genome: max((s for s in space.shares if s * taken <= given), default=space.shares[0])
+            for genome, taken in zip(self.genomes, seconds, strict=True)
+        }
+        points = [t.at(shares[g]) for t, g in zip(trainings, self.genomes, strict=True)]
+        self.judged = np.array([point.judged if point else 1 / task["classes"] for point in points])
+        found = of_table(space, name).expectation(
+            task["train"], shape, task["classes"], lambda genome: shares[genome] * task["steps"]
+        )
+        if found is None:
+            raise SystemExit(f"{name} is the only task of its kind")
+        self.expectation: Expectation = found
+        self.text = bool(shape.vocabulary)
+
+    def missing(self, chosen: Sequence[int]) -> float:
+        """Points that the best of these is behind the best of the table."""
+        return 100 * float(self.judged.max() - self.judged[list(chosen)].max())
+
+    def of(self, genome: Genome) -> float:
+        """The same of one network; not a number where the table lacks it."""
+        mended = self.space.mend(genome)
+        return self.missing([self.genomes.index(mended)]) if mended in self.genomes else np.nan
+
+
+def check(space: OwnSpace, draws: int) -> None:
+    for halved in (False, True):
+        print("\nhalf of the median network's seconds" if halved else "full trainings")
+        print(
+            f"{'task':<11}  n    rho within 1  {'experience 1 2 3 5':<28}{'random 1 2 3 5':<29}"
+            f"by hand, {', '.join(LIKE_RULES)}"
+        )
+        table = []
+        for name in space.tasks:
+            left = Left(space, name, halved)
+            mean, spread = left.expectation.predict(left.genomes)
+            chosen = left.expectation.ranked(left.genomes, max(FIRST))
+            rng = np.random.default_rng(0)
+            orders = [rng.permutation(len(mean)) for _ in range(draws)]
+            scores = experience.normal_scores(left.judged)
+            off = np.abs((scores - scores.mean()) - (mean - mean.mean())) < spread
+            row = [
+                rank_agreement(list(zip(mean, left.judged, strict=True))), off.mean(),
+                *(left.missing(chosen[:k]) for k in FIRST),
+                *(np.mean([left.missing(order[:k]) for order in orders]) for k in FIRST),
+                *(left.of(parse(keys[left.text])) for keys in (BY_HAND, *LIKE_RULES.values())),
+            ]  # fmt: skip
+            table.append(row)
+            print(f"{name:<11}{len(mean):>3}" + "".join(f"{value:7.2f}" for value in row))
+        print(f"{'mean':<14}" + "".join(f"{value:7.2f}" for value in np.nanmean(table, axis=0)))
+        print(f"{'median':<14}" + "".join(f"{value:7.2f}" for value in np.nanmedian(table, axis=0)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, dest="do")
+    for name in ("make", "check"):
+        command = commands.add_parser(name)
+        command.add_argument("--table", type=Path, default=FILE)
+    command.add_argument("--draws", type=int, default=100)
+    chosen = parser.parse_args()
+    space = read(chosen.table)
+    if chosen.do == "check":
+        check(space, chosen.draws)
+        return
+    text = json.dumps(of_table(space).plain(), separators=(",", ":")).replace("],[", "],\n[")
+    experience.FILE.write_text(text + "\n", "utf-8")
+    print(f"{experience.FILE}: {text.count(chr(10))} lines, {len(text):,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,343 @@
+"""Experience: what networks were good for on other tasks, and what that lets one expect of them on a new one.
+
+Which network is better than which is much the same from task to task, so that networks can be ranked before any is
+trained ("predict many, train few"). A Gaussian process (Rasmussen & Williams, "Gaussian processes for machine
+learning", 2006, chapter 2) on a few plain features expects the normal score of a network's rank among all trainings of
+its task, after as many steps as there is time for: a large network gets fewer. It has a term that all tasks share, one
+that like tasks share, and one for what a single training had of its own. Its numbers were chosen by leaving out one
+task of the table after the other (`benchmarks/experience.py check`).
+
+The file beside this module has the trainings of that table; `benchmarks/experience.py make` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.cost import cost, shapes
+from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
+from neuralfinder.types import Shape
+
+FILE = Path(__file__).with_name("experience.json")
+
+MOST_ROWS = 1500
+"""Trainings learned from at most, of all tasks alike: the time of learning grows with the cube of their number, and
+this many take about a quarter of a second."""
+
+DRAWN = 64
+"""Founders that are drawn to choose from, at least. More would be better, but where few networks are small enough each
+takes some hundred draws, and 64 take two seconds."""
+
+DRAWN_EACH = 3
+"""Founders that are drawn for each one wanted, at least: so the last chosen are still better than most."""
+
+OPTIMISM = 1.0
+"""Standard deviations added to what is expected of a founder (Srinivas et al. 2010), so that those chosen differ. Of
+0 to 1 none chose better in the table."""
+
+SHARED, ALIKE, TRAINING, TASK, NOISE = 0.5, 0.3, 0.2, 0.1, 0.1
+"""Variances of the normal score: of what all tasks share, of what like ones share, of one training whenever it is
+looked at, of a task, and of a look. The rank of the trainings of a task has variance 1."""
+
+SIZES = slice(0, 3)
+"""Those of `features_of` that have no end: steps, multiply-adds, parameters."""
+
+LENGTH, TASK_LENGTH = 3.0, 1.0
+"""How far apart features of networks, and of tasks, are for expectations to have little to do with each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a task.
+
+    Attributes:
+        samples: it has for training.
+        shape: of one.
+        classes: 2 or more.
+    """
+
+    samples: int
+    shape: Shape
+    classes: int
+
+    @property
+    def features(self) -> list[float]:
+        """Numbers by which tasks are compared: two of the first three differ by 1 where one is four times the other."""
+        side = max(self.shape.height, self.shape.width)
+        sizes = [math.log2(count) / 2 for count in (self.samples, self.classes, side)]
+        return [*sizes, float(self.shape.line), float(self.shape.channels == 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One look at a training.
+
+    Attributes:
+        task: its place among the tasks.
+        genome: key.
+        steps: of training so far, above 0.
+        accuracy: on samples not trained on, 0..1; that of chance for a training that diverged.
+    """
+
+    task: int
+    genome: str
+    steps: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Experience:
+    """Trainings on other tasks.
+
+    Attributes:
+        tasks: these.
+        rows: looks at trainings on them.
+    """
+
+    tasks: tuple[Past, ...] = ()
+    rows: tuple[Row, ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Experience:
+        """From plain values; `Experience.of(experience.plain()) == experience`."""
+        tasks = tuple(Past(samples, Shape(*shape), classes) for samples, shape, classes in values["tasks"])
+        keys = values["genomes"]
+        return cls(tasks, tuple(Row(task, keys[place], *rest) for task, place, *rest in values["rows"]))
+
+    @classmethod
+    def shipped(cls) -> Experience:
+        """That which comes with the package."""
+        return cls.of(json.loads(FILE.read_text("utf-8")))
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values, small: each genome once."""
+        places: dict[str, int] = {}
+        rows = [[r.task, places.setdefault(r.genome, len(places)), r.steps, r.accuracy] for r in self.rows]
+        tasks = [[t.samples, [t.shape.channels, t.shape.height, t.shape.width, t.shape.vocabulary], t.classes]
+                 for t in self.tasks]  # fmt: skip
+        return {"tasks": tasks, "genomes": [*places], "rows": rows}
+
+    def __add__(self, other: Experience) -> Experience:
+        """Both, as tasks of their own."""
+        moved = (Row(row.task + len(self.tasks), row.genome, row.steps, row.accuracy) for row in other.rows)
+        return Experience(self.tasks + other.tasks, (*self.rows, *moved))
+
+    def expectation(
+        self, samples: int, shape: Shape, classes: int, steps: Callable[[Genome], float]
+    ) -> Expectation | None:
+        """What to expect on a task; `None` where there is no experience of its kind, pictures or texts.
+
+        Args:
+            samples: it has for training.
+            shape: of one.
+            classes: of the task.
+            steps: how many steps of training a network can have, above 0.
+        """
+        text = bool(shape.vocabulary)
+        rows = [row for row in self.rows if bool(self.tasks[row.task].shape.vocabulary) == text]
+        if not rows:
+            return None
+        return Expectation(self.tasks, _fewer(rows), Past(samples, shape, classes), steps)
+
+
+def _fewer(rows: Sequence[Row]) -> list[Row]:
+    """`MOST_ROWS` at most, of each task an equal share, evenly from its best to its worst."""
+    of_task: dict[int, list[Row]] = {}
+    for row in rows:
+        of_task.setdefault(row.task, []).append(row)
+    kept: list[Row] = []
+    left = MOST_ROWS
+    for done, some in enumerate(sorted(of_task.values(), key=len)):
+        share = min(len(some), left // (len(of_task) - done))
+        ranked = sorted(some, key=lambda row: (row.accuracy, row.genome, row.steps))
+        kept += [ranked[int(place)] for place in np.linspace(0, len(some) - 1, share).round()] if share else []
+        left -= share
+    return kept
+
+
+class Expectation:
+    """What experience lets one expect of networks on a task.
+
+    Args:
+        tasks: that rows are of.
+        rows: trainings on other tasks, some.
+        task: the new one.
+        steps: how many steps of training a network can have on it.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Past], rows: Sequence[Row], task: Past, steps: Callable[[Genome], float]
+    ) -> None:
+        self._tasks, self._rows, self._task, self._steps = tasks, rows, task, steps
+
+    def predict(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation `(n,)` of the normal score of each network among all networks and lengths.
+
+        0 is the middle, 1 is better than 84 %; only differences between networks mean anything.
+        """
+        mean, covariance = self._joint(genomes)
+        return mean, np.sqrt(np.diag(covariance) + TRAINING)
+
+    def mean(self, genomes: Sequence[Genome]) -> np.ndarray:
+        """The mean of `predict` alone `(n,)`, for a tenth of the time."""
+        mean: np.ndarray = _kernel(self._seen(genomes), self._learned.rows) @ self._learned.weights
+        return mean
+
+    def founders(self, space: ChainSpace, n: int, rng: np.random.Generator) -> list[Genome]:
+        """The `n` genomes a world begins with: the network by hand, the best of many for the first half, then others.
+
+        The second half is as the space draws it: what held on small tasks need not hold on a large one. There are
+        doubles where the space has too few.
+
+        Args:
+            space: draws them.
+            n: 1 or more.
+            rng: the generator.
+        """
+        drawn = [small_network(space), *space.founders(max(DRAWN, DRAWN_EACH * n), rng)]
+        legal = [genome for genome in map(space.canonical, drawn) if space.infeasible(genome) is None]
+        pool = list(dict.fromkeys(legal))
+        best = [pool[place] for place in self.ranked(pool, (n + 1) // 2, first=(0,))]
+        ordered = [*best, *(genome for genome in pool if genome not in best)]
+        return [*islice(cycle(ordered), n)]
+
+    def ranked(self, genomes: Sequence[Genome], n: int, first: Sequence[int] = ()) -> list[int]:
+        """The places of at most `n` of these, in the order in which to train them, those in `first` before others.
+
+        One after the other is the one with the highest upper confidence bound, given that those before it turn out as
+        expected (Desautels, Krause & Burdick 2014, GP-BUCB): deviations of those like a chosen one shrink.
+        """
+        mean, covariance = self._joint(genomes)
+        chosen: list[int] = []
+        ahead = list(first)
+        while len(chosen) < min(n, len(mean)):
+            bound = mean + OPTIMISM * np.sqrt(np.diag(covariance).clip(min=0.0))
+            bound[chosen] = -np.inf
+            place = ahead.pop(0) if ahead else int(np.argmax(bound.round(6)))  # rounded: ties are so on every machine
+            column = covariance[:, place].copy()
+            covariance -= np.outer(column, column) / (column[place] + TRAINING + NOISE)
+            chosen.append(place)
+        return chosen
+
+    def _joint(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean `(n,)` and covariance `(n, n)` of what these networks are, whatever the luck of a training."""
+        from scipy.linalg import solve_triangular
+
+        here = self._seen(genomes)
+        cross = _kernel(here, self._learned.rows)
+        explained = solve_triangular(self._learned.factor, cross.T, lower=True)
+        return cross @ self._learned.weights, _kernel(here, here) - explained.T @ explained
+
+    def _seen(self, genomes: Sequence[Genome]) -> _Seen:
+        """Networks on the new task; those longer trained, or larger, than all rows count as the most there are.
+
+        What lies far beyond the rows would else be expected to be in the middle, worse than all good networks in them.
+        """
+        here = _Seen.of([(genome, self._task, self._steps(genome)) for genome in genomes])
+        most = self._learned.rows.networks[:, SIZES].max(0)
+        here.networks[:, SIZES] = here.networks[:, SIZES].clip(max=most)
+        return here
+
+    @cached_property
+    def _learned(self) -> _Learned:
+        from scipy.linalg import cho_solve
+
+        places = np.array([row.task for row in self._rows])
+        genomes = np.unique([row.genome for row in self._rows], return_inverse=True)[1]
+        accuracies, scores = np.array([row.accuracy for row in self._rows]), np.empty(len(self._rows))
+        for place in np.unique(places):
+            own = places == place
+            scores[own] = normal_scores(accuracies[own])
+        rows = _Seen.of([(parse(row.genome), self._tasks[row.task], row.steps) for row in self._rows])
+        same = places[:, None] == places
+        covariance = _kernel(rows, rows) + NOISE * np.eye(len(places))
+        covariance += TASK * same + TRAINING * (same & (genomes[:, None] == genomes))
+        factor = np.linalg.cholesky(covariance)
+        return _Learned(rows, factor, cho_solve((factor, True), scores))
+
+
+class _Seen(NamedTuple):
+    """Trainings as the Gaussian process sees them: features `(n, f)` of their networks and `(n, t)` of their tasks."""
+
+    networks: np.ndarray
+    tasks: np.ndarray
+
+    @classmethod
+    def of(cls, trainings: Sequence[tuple[Genome, Past, float]]) -> _Seen:
+        networks = np.array([features_of(*each) for each in trainings])
+        return cls(networks, np.array([task.features for _, task, _ in trainings]))
+
+
+class _Learned(NamedTuple):
+    """The rows, the Cholesky factor of their covariance, and its inverse times their scores."""
+
+    rows: _Seen
+    factor: np.ndarray
+    weights: np.ndarray
+
+
+def normal_scores(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Normal scores (van der Waerden) `(n,)` of the ranks of values: 0 for the middle one, whatever the distances."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    scores: np.ndarray = ndtri((rankdata(values) - 0.5) / len(values))
+    return scores
+
+
+def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
+    """Numbers by which networks are compared, each scaled so that a difference of 1 matters a little.
+
+    Logarithms to base 2: of steps, multiply-adds, parameters, depth, width and side of the last map, and the field of
+    view; shares of the convolutions with what is not usual; the kind of head.
+    """
+    size = cost(genome, task.shape, task.classes)
+    last = shapes(genome, task.shape)[-1] if genome.genes else task.shape
+    convolutions = [gene for gene in genome.genes if isinstance(gene, Conv)]
+    count, head = max(1, len(convolutions)), genome.head
+    field, jump = 1, 1
+    for gene in genome.genes:
+        field += (getattr(gene, "kernel", getattr(gene, "size", 1)) - 1) * jump
+        jump *= getattr(gene, "stride", 1)
+    return [
+        0.6 * math.log2(1 + steps),
+        math.log2(1 + size.macs) / 3,
+        math.log2(1 + size.parameters) / 3,
+        math.log2(1 + len(convolutions)),
+        math.log2(max(1, last.channels)) / 2,
+        math.log2(max(1, last.height, last.width)) / 2,
+        math.log2(field) / 2,
+        sum(isinstance(gene, Conv | Identity) and gene.norm for gene in genome.genes) / count,
+        sum(bool(gene.skips) for gene in convolutions) / count,
+        sum(gene.separable for gene in convolutions) / count,
+        sum(gene.activation != "relu" for gene in convolutions) / count,
+        sum(halvings(gene) for gene in genome.genes if not isinstance(gene, Conv)) / 2,
+        2.0 * (not convolutions),
+        2.0 * isinstance(head, DenseHead),
+        float(isinstance(head, DenseHead) and head.units > 0),
+        float(isinstance(head, PoolHead) and head.largest),
+        float(isinstance(head, PoolHead) and head.dropout > 0),
+    ]
+
+
+def _kernel(a: _Seen, b: _Seen) -> np.ndarray:
+    """Covariances `(n, m)` of what trainings are expected to be."""
+    alike = SHARED + ALIKE * np.exp(-_squares(a.tasks, b.tasks) / (2 * TASK_LENGTH**2))
+    covariances: np.ndarray = alike * np.exp(-_squares(a.networks, b.networks) / (2 * LENGTH**2))
+    return covariances
+
+
+def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared distances `(n, m)`."""
+    squares: np.ndarray = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    return squares.clip(min=0.0)

@@ -183,7 +183,7 @@ class _Draft:
         if s.finalists or trainings * gaining <= FINISH_SHARE * left:
             finalists, finish_seconds = s.finalists or MOST_FINALISTS, min(WINNERS_SHARE * left, trainings * gaining)
         else:
-            finalists, finish_seconds = 1, min(WINNERS_SHARE * left, gaining) / share
+            finalists, finish_seconds = 1, min(WINNERS_SHARE / winners_share(2) * left, gaining / share)
         finish_seconds = max(0.0, finish_seconds)
         finish = FinishStage(finalists, longest, finish_seconds, self.retrainings)
         winners = min(longest, finish_seconds / (1 / winners_share(1 + finalists) + again) / epoch)

@@ -113,8 +113,10 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
         network = build(probes[0], space.shape, space.classes)
         step = training_step(network, dataclasses.replace(setup, batch_size=min(2, setup.batch_size)))
         THREADS.begin()
-        for _ in range(2 * (TRIED + 2)):
-            step()
+        step()
+        for _ in range(2 * TRIED + 3 if THREADS.most > 1 else 0):
+            if time.perf_counter() < until:
+                step()
     prior = kept or _typical(setup.batch_size)
     new, matrix = _fit(probes, space, prior, lambda network: training_step(network, setup), until)
     return _steady(new, setup, matrix)

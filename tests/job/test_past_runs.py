@@ -8,6 +8,7 @@ import pytest
 from runs import searched
 
 from neuralfinder.errors import InputError
+from neuralfinder.job.forecast import winners_share
 from neuralfinder.job.past_runs import chosen_experience, in_time, of_run
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
 from neuralfinder.job.settings import Settings
@@ -57,7 +58,7 @@ PLAN = Plan(
 
 
 def test_a_network_is_judged_by_the_steps_that_a_finalist_has_time_for(monkeypatch):
-    """Steps of 10 ms and more: 2,000 of a network that costs nothing; 0.92 x 10 s are 480 of one of 91,584."""
+    """Steps of 10 ms and more, for as long as the winner of the race trains; 100 epochs of 20 steps at most."""
     given = []
 
     def of(self, samples, shape, classes, steps):
@@ -68,7 +69,7 @@ def test_a_network_is_judged_by_the_steps_that_a_finalist_has_time_for(monkeypat
     in_time(Experience(), PLAN, space)
     small, large = given[0]
     macs = [space.cost(parse(key)).macs for key in ("C16.k1 > G", "C16 > G")]
-    assert [small, large] == pytest.approx([9.2 / (0.01 + 1e-7 * each) for each in macs])
+    assert [small, large] == pytest.approx([0.92 * winners_share(3) * 20 / (0.01 + 1e-7 * each) for each in macs])
     assert large < small < 2000
 
 

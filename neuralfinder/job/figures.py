@@ -80,7 +80,7 @@ def measure(
     def load(trained: Trained, setup: Setup = setup) -> Model:
         return _load(store, setup, samples.classes, trained)
 
-    model, measured = with_views(setup, load(winner), setup.recipe.views)
+    model, measured = with_views(setup.of(winner.genome), load(winner), setup.recipe.views)
     by_hand, by_hand_measured = with_views(setup, load(baseline), baseline_views) if baseline else (None, None)
     again = [dataclasses.replace(load(each, whole), views=model.views) for each in decided.retrained]
     refit = setup.recipe.refit and bool(again)
@@ -132,12 +132,14 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
 def with_views(setup: Setup, model: P, views: bool) -> tuple[P, float]:
     """The model with test-time averaging where that helps on the validation part, and its accuracy there.
 
-    Without `views` there is no averaging. Of equally accurate ones the likelier is taken: few pictures often cannot
-    tell two models apart by their errors.
+    Without `views` there is no averaging; moved and mirrored ones are looked at where the setup's recipe trains on such.
+    Of equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
     """
     models = [model]
     if views:
-        models.append(dataclasses.replace(model, views=Views(mirror=setup.flip, shift=setup.recipe.shift > 0)))
+        recipe = setup.recipe
+        views_of = Views(mirror=setup.flip and recipe.flip, shift=recipe.shift > 0)
+        models.append(dataclasses.replace(model, views=views_of))
     labels = setup.validation.labels.cpu().numpy()
     scores = []
     for each in models:

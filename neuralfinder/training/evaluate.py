@@ -47,8 +47,8 @@ def evaluate(candidate: Candidate, setup: Setup, store: WeightStore, name: str |
             network = build(candidate.genome, setup.shape, setup.classes, setup.recipe.initialisation)
             if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:
                 inherit(network, candidate.genome, parents, setup.shape)
-            recipe = setup.recipe.times(candidate.rate)
-            own = dataclasses.replace(setup, recipe=recipe)
+            own = setup.of(candidate.genome)
+            own = dataclasses.replace(own, recipe=own.recipe.times(candidate.rate))
             training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars)
             milliseconds = tuple(
                 round(1000 * forward_seconds(network, setup, samples, passes), 4)

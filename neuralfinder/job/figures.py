@@ -132,8 +132,8 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
 def with_views(setup: Setup, model: P, views: bool) -> tuple[P, float]:
     """The model with test-time averaging where that helps on the validation part, and its accuracy there.
 
-    Without `views` there is no averaging; moved and mirrored ones are looked at where the setup's recipe trains on such.
-    Of equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
+    Without `views` there is no averaging; moved and mirrored ones are looked at where the recipe trains on such. Of
+    equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
     """
     models = [model]
     if views:

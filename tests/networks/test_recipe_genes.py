@@ -38,11 +38,14 @@ def recipe(words: str) -> tuple[RecipeGene, ...]:
     return parse(f"C16 | {words}").recipe if words else ()
 
 
-@given(GENOMES)
-def test_every_form_is_read_back(genome):
-    assert parse(genome.key) == genome
-    assert from_json(to_json(genome)) == genome
-    assert from_seed(str(to_seed(genome, "init-1", 0.5)))[0] == genome
+def test_other_forms_say_them_and_refuse_what_is_none():
+    genome = parse("C32 > G | shift0 rate3")
+    assert to_json(genome)["recipe"] == {"shift": 0.0, "rate": 3.0}
+    assert to_seed(genome, "init-1", 0.5)[2][-1] == ("recipe", [("shift", 0.0), ("rate", 3.0)])
+    with pytest.raises(InputError, match="hue"):
+        from_json(to_json(genome) | {"recipe": {"hue": 1.0}})
+    with pytest.raises(InputError, match="shift of 0"):
+        from_seed(("init-1", "0.5", [("recipe", [("shift", 3.0)])]))
 
 
 def test_the_text_is_as_before_without_them_and_in_one_order_with_them():

@@ -33,6 +33,12 @@ class Kind:
     pictures: bool = True
     texts: bool = True
 
+    @property
+    def described(self) -> str:
+        """Meaning and values, in a line."""
+        only = "" if self.pictures and self.texts else ", of texts" if self.texts else ", of pictures"
+        return f"training{only}: {self.meaning}; {' '.join(f'{value:g}' for value in self.values)}"
+
 
 KINDS: dict[str, Kind] = {
     "shift": Kind((0, 0.0625, 0.125), ("shift",), "largest random shift, as a share of the side", texts=False),

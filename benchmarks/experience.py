@@ -4,7 +4,7 @@
     python benchmarks/experience.py check [--table FILE] [--draws 100] [--usual]
 
 `make` writes `neuralfinder/networks/experience.json` from the table of our own space (`own_space.py`): every look at
-every training as the package trains. `check` leaves out one task after the other: how well do expectations rank its
+every training. `check` leaves out one task after the other: how well do expectations rank its
 networks (Spearman), are deviations as large as they are said to be, and how far, in points of accuracy, are the first
 one, two, three and five networks chosen by experience from the best of the table, beside the same number of random ones
 and beside single networks by hand and like those of the rules of thumb. All of it after the table's full trainings, and
@@ -15,17 +15,19 @@ with convolutions and a pooled head, which random ones of a search mostly are.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from own_table import BY_HAND, FEWEST, FILE, OwnSpace, rank_agreement, read
+from own_table import BY_HAND, FEWEST, FILE, OwnSpace, Training, rank_agreement, read
 
 from neuralfinder.networks import experience
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.experience import Expectation, Experience, Past, Row
 from neuralfinder.networks.genome import Genome, PoolHead, parse
+from neuralfinder.networks.recipe_genes import RecipeGene, in_order
 from neuralfinder.types import Shape
 
 FIRST = (1, 2, 3, 5)
@@ -43,19 +45,32 @@ LIKE_RULES = {
 
 
 def of_table(space: OwnSpace, without: str = "") -> Experience:
-    """All looks at trainings by the usual recipe; chance for what had diverged."""
+    """All looks at trainings; chance for what had diverged."""
     names = [name for name in space.tasks if name != without]
     tasks = tuple(Past(t["train"], Shape(*t["shape"]), t["classes"]) for t in map(space.tasks.__getitem__, names))
     rows = []
     for training in space.trainings:
-        if training.task == without or not space.is_usual(training):
+        if training.task == without:
             continue
         task = space.tasks[training.task]
         for share in space.shares if training.kind == "trunk" else (training.length,):
             point = training.at(share)
             accuracy = round(point.judged, 4) if point else 1 / task["classes"]
-            rows.append(Row(names.index(training.task), training.genome, round(share * task["steps"]), accuracy))
+            rows.append(
+                Row(names.index(training.task), as_trained(space, training).key, round(share * task["steps"]), accuracy)
+            )
     return Experience(tasks, tuple(rows))
+
+
+def as_trained(space: OwnSpace, training: Training) -> Genome:
+    """The network with what its training had otherwise than usual."""
+    text = bool(Shape(*space.tasks[training.task]["shape"]).vocabulary)
+    mirrored = space.tasks[training.task]["mirror"]
+    others = [RecipeGene("rate", training.rate)] if training.rate != 1 else []
+    others += [RecipeGene("shift", 0)] if not text and not training.shift else []
+    others += [RecipeGene("mirror", float(training.mirror))] if training.mirror != mirrored else []
+    others += [RecipeGene("adversarial", 0)] if text and not training.adversarial else []
+    return dataclasses.replace(parse(training.genome), recipe=in_order(others))
 
 
 class Left:

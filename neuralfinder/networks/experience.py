@@ -26,6 +26,7 @@ import numpy as np
 from neuralfinder.networks.chains import ChainSpace, small_network
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
+from neuralfinder.networks.recipe_genes import KINDS, Kind
 from neuralfinder.types import Shape
 
 FILE = Path(__file__).with_name("experience.json")
@@ -299,7 +300,7 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
     """Numbers by which networks are compared, each scaled so that a difference of 1 matters a little.
 
     Logarithms to base 2: of steps, multiply-adds, parameters, depth, width and side of the last map, and the field of
-    view; shares of the convolutions with what is not usual; the kind of head.
+    view; shares of the convolutions with what is not usual; the kind of head; what is trained otherwise than usual.
     """
     size = cost(genome, task.shape, task.classes)
     last = shapes(genome, task.shape)[-1] if genome.genes else task.shape
@@ -327,7 +328,22 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
         float(isinstance(head, DenseHead) and head.units > 0),
         float(isinstance(head, PoolHead) and head.largest),
         float(isinstance(head, PoolHead) and head.dropout > 0),
+        *_recipe(genome),
     ]
+
+
+def _recipe(genome: Genome) -> list[float]:
+    """A number for each recipe gene there is, 0 for as usual: twice the decimal logarithm of a factor, -1 off, 1 on."""
+    values = {gene.name: gene.value for gene in genome.recipe}
+
+    def number(name: str, kind: Kind) -> float:
+        if name not in values:
+            return 0.0
+        if kind.factor and values[name]:
+            return 2 * math.log10(values[name])
+        return 1.0 if values[name] else -1.0
+
+    return [number(name, kind) for name, kind in KINDS.items()]
 
 
 def _kernel(a: _Seen, b: _Seen) -> np.ndarray:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import cycle, islice
+from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -195,10 +195,10 @@ class Expectation:
         return mean
 
     def founders(self, space: ChainSpace, n: int, rng: np.random.Generator) -> list[Genome]:
-        """The `n` genomes a world begins with: the network by hand, the best of many for the first half, then others.
+        """The `n` genomes a world begins with: the network by hand, then in turn one as drawn and the best of many.
 
-        The second half is as the space draws it: what held on small tasks need not hold on a large one. There are
-        doubles where the space has too few.
+        Half of them are as the space draws them: what held on small tasks need not hold on a large one, and of some
+        networks there is no experience. There are doubles where the space has too few.
 
         Args:
             space: draws them.
@@ -209,8 +209,9 @@ class Expectation:
         legal = [genome for genome in map(space.canonical, drawn) if space.infeasible(genome) is None]
         pool = list(dict.fromkeys(legal))
         best = [pool[place] for place in self.ranked(pool, (n + 1) // 2, first=(0,))]
-        ordered = [*best, *(genome for genome in pool if genome not in best)]
-        return [*islice(cycle(ordered), n)]
+        others = [genome for genome in pool if genome not in best]
+        in_turn = [genome for pair in zip_longest(best, others) for genome in pair if genome is not None]
+        return [*islice(cycle(in_turn), n)]
 
     def ranked(self, genomes: Sequence[Genome], n: int, first: Sequence[int] = ()) -> list[int]:
         """The places of at most `n` of these, in the order in which to train them, those in `first` before others.

@@ -1,30 +1,33 @@
 """The experience that the package ships, and what it is worth.
 
     python benchmarks/experience.py make [--table benchmarks/own_space.json.gz]
-    python benchmarks/experience.py check [--table FILE] [--draws 100]
+    python benchmarks/experience.py check [--table FILE] [--draws 100] [--usual]
 
 `make` writes `neuralfinder/networks/experience.json` from the table of our own space (`own_space.py`): every look at
-every training as the package trains. `check` leaves out one task after the other: how well do expectations rank its
+every training. `check` leaves out one task after the other: how well do expectations rank its
 networks (Spearman), are deviations as large as they are said to be, and how far, in points of accuracy, are the first
 one, two, three and five networks chosen by experience from the best of the table, beside the same number of random ones
 and beside single networks by hand and like those of the rules of thumb. All of it after the table's full trainings, and
-where all have only half the seconds that the median network's full training takes.
+where all have only half the seconds that the median network's full training takes. With `--usual` only among networks
+with convolutions and a pooled head, which random ones of a search mostly are.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from own_table import BY_HAND, FILE, OwnSpace, rank_agreement, read
+from own_table import BY_HAND, FEWEST, FILE, OwnSpace, Training, rank_agreement, read
 
 from neuralfinder.networks import experience
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.experience import Expectation, Experience, Past, Row
-from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.networks.genome import Genome, PoolHead, parse
+from neuralfinder.networks.recipe_genes import RecipeGene, in_order
 from neuralfinder.types import Shape
 
 FIRST = (1, 2, 3, 5)
@@ -42,28 +45,41 @@ LIKE_RULES = {
 
 
 def of_table(space: OwnSpace, without: str = "") -> Experience:
-    """All looks at trainings by the usual recipe; chance for what had diverged."""
+    """All looks at trainings; chance for what had diverged."""
     names = [name for name in space.tasks if name != without]
     tasks = tuple(Past(t["train"], Shape(*t["shape"]), t["classes"]) for t in map(space.tasks.__getitem__, names))
     rows = []
     for training in space.trainings:
-        if training.task == without or not space.is_usual(training):
+        if training.task == without:
             continue
         task = space.tasks[training.task]
         for share in space.shares if training.kind == "trunk" else (training.length,):
             point = training.at(share)
             accuracy = round(point.judged, 4) if point else 1 / task["classes"]
-            rows.append(Row(names.index(training.task), training.genome, round(share * task["steps"]), accuracy))
+            rows.append(
+                Row(names.index(training.task), as_trained(space, training).key, round(share * task["steps"]), accuracy)
+            )
     return Experience(tasks, tuple(rows))
+
+
+def as_trained(space: OwnSpace, training: Training) -> Genome:
+    """The network with what its training had otherwise than usual."""
+    text = bool(Shape(*space.tasks[training.task]["shape"]).vocabulary)
+    mirrored = space.tasks[training.task]["mirror"]
+    others = [RecipeGene("rate", training.rate)] if training.rate != 1 else []
+    others += [RecipeGene("shift", 0)] if not text and not training.shift else []
+    others += [RecipeGene("mirror", float(training.mirror))] if training.mirror != mirrored else []
+    others += [RecipeGene("adversarial", 0)] if text and not training.adversarial else []
+    return dataclasses.replace(parse(training.genome), recipe=in_order(others))
 
 
 class Left:
     """The task that is left out: its networks, how far each comes, and what experience expects."""
 
-    def __init__(self, space: OwnSpace, name: str, halved: bool) -> None:
+    def __init__(self, space: OwnSpace, name: str, halved: bool, usual: bool = False) -> None:
         task = space.tasks[name]
         shape, self.space = Shape(*task["shape"]), ChainSpace(Shape(*task["shape"]), task["classes"])
-        trainings = list(space.usual(name).values())
+        trainings = [t for t in space.usual(name).values() if not usual or is_usual(parse(t.genome))]
         seconds = [t.step_seconds * task["steps"] for t in trainings]
         given = 0.5 * float(np.median(seconds)) if halved else np.inf
         self.genomes = [parse(t.genome) for t in trainings]
@@ -91,7 +107,11 @@ class Left:
         return self.missing([self.genomes.index(mended)]) if mended in self.genomes else np.nan
 
 
-def check(space: OwnSpace, draws: int) -> None:
+def is_usual(genome: Genome) -> bool:
+    return genome.convolutions > 0 and isinstance(genome.head, PoolHead)
+
+
+def check(space: OwnSpace, draws: int, usual: bool) -> None:
     for halved in (False, True):
         print("\nhalf of the median network's seconds" if halved else "full trainings")
         print(
@@ -100,7 +120,9 @@ def check(space: OwnSpace, draws: int) -> None:
         )
         table = []
         for name in space.tasks:
-            left = Left(space, name, halved)
+            left = Left(space, name, halved, usual)
+            if len(left.genomes) < FEWEST:
+                continue
             mean, spread = left.expectation.predict(left.genomes)
             chosen = left.expectation.ranked(left.genomes, max(FIRST))
             rng = np.random.default_rng(0)
@@ -117,6 +139,7 @@ def check(space: OwnSpace, draws: int) -> None:
             print(f"{name:<11}{len(mean):>3}" + "".join(f"{value:7.2f}" for value in row))
         print(f"{'mean':<14}" + "".join(f"{value:7.2f}" for value in np.nanmean(table, axis=0)))
         print(f"{'median':<14}" + "".join(f"{value:7.2f}" for value in np.nanmedian(table, axis=0)))
+        print(f"{'tasks':<14}" + "".join(f"{count:7d}" for count in np.isfinite(table).sum(0)))
 
 
 def main() -> None:
@@ -126,10 +149,11 @@ def main() -> None:
         command = commands.add_parser(name)
         command.add_argument("--table", type=Path, default=FILE)
     command.add_argument("--draws", type=int, default=100)
+    command.add_argument("--usual", action="store_true", help="only convolutions and pooled heads")
     chosen = parser.parse_args()
     space = read(chosen.table)
     if chosen.do == "check":
-        check(space, chosen.draws)
+        check(space, chosen.draws, chosen.usual)
         return
     text = json.dumps(of_table(space).plain(), separators=(",", ":")).replace("],[", "],\n[")
     experience.FILE.write_text(text + "\n", "utf-8")

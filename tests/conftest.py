@@ -20,10 +20,14 @@ from neuralfinder.networks.genome import (
     Conv,
     DenseHead,
     Dropout,
+    Gene,
+    Genome,
+    Head,
     Identity,
     MaxPool,
     PoolHead,
 )
+from neuralfinder.networks.recipe_genes import KINDS, RecipeGene
 
 # As many tests at once as there are cores, each on one: the networks here are too small for two.
 torch.set_num_threads(1)
@@ -75,6 +79,16 @@ st.register_type_strategy(PoolHead, st.builds(PoolHead, st.booleans(), st.sample
 st.register_type_strategy(
     DenseHead,
     st.builds(DenseHead, st.sampled_from((1, 64, 512, 4096)), st.sampled_from((0, 16))) | st.just(DenseHead(0)),
+)
+RECIPE_GENES = [RecipeGene(name, value) for name, kind in KINDS.items() for value in kind.values]
+st.register_type_strategy(
+    Genome,
+    st.builds(
+        Genome,
+        st.from_type(tuple[Gene, ...]),
+        st.just(DenseHead(512)) | st.from_type(Head),
+        st.lists(st.sampled_from(RECIPE_GENES), unique_by=lambda gene: gene.name, max_size=3).map(tuple),
+    ),
 )
 
 

@@ -207,6 +207,7 @@ def of_genome(genome: Genome, bench: Bench) -> Blueprint:
 def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str, Any]:
     """Train one network for the time that the bench has left, and test it: see `measure_by_hand`."""
     setup, parts, data = bench.setup, bench.data.split, bench.data
+    setup = setup.of(blueprint.genome) if blueprint.genome else setup
     recipe, seed = setup.recipe, Seeds(bench.settings.seed).number("reference", method)
     looks = len(parts.validation) + len(parts.test)
     for rate in (1.0, *SLOWER):

@@ -53,7 +53,7 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
         setup = make_setup(data, settings, find_device(settings.device), Status())
         setup = dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
         task, speed = plan.task, plan.speed
-        space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward)
+        space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward, plan.training.flip)
         winner = parse(finished.outcome["genome"])
         seed = Seeds(settings.seed).number("ablation", winner.key)
         removals = []
@@ -101,7 +101,7 @@ def keep(removals: Sequence[Removal], folder: Path) -> None:
 
 def without(genome: Genome, place: int) -> Genome:
     """The genome without the gene at `place`; what skips over it then comes from one gene further back."""
-    return Genome(genome.genes[:place] + genome.genes[place + 1 :], genome.head)
+    return dataclasses.replace(genome, genes=genome.genes[:place] + genome.genes[place + 1 :])
 
 
 def ablation_lines(removals: list[Removal]) -> list[str]:

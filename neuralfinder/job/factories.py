@@ -31,8 +31,12 @@ def make_space(
     rates: Rates,
     max_step_seconds: float,
     forward: Rates = NOT_MEASURED,
+    mirror: bool = True,
 ) -> ChainSpace:
-    """The space of a preset for a task, with the user's settings and caps and the plan's cap."""
+    """The space of a preset for a task, with the user's settings and caps and the plan's cap.
+
+    `mirror` says whether the data allow to mirror pictures.
+    """
     preset = PRESETS[settings.preset]
     chosen = {**preset.space, **(preset.text_space if shape.vocabulary else {})}
     fields = {entry.name for entry in dataclasses.fields(ChainSpace)}
@@ -44,6 +48,7 @@ def make_space(
         chosen["max_parameters"] = min(chosen.get("max_parameters", math.inf), fitting)
     if milliseconds := settings.cap("max_latency_ms"):
         chosen["max_forward_seconds"] = milliseconds / 1000
+    chosen["usual_recipe"] = settings.recipes(shape)[0].as_genes(bool(shape.vocabulary), mirror)
     return ChainSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, forward=forward, **chosen)
 
 

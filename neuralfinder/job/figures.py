@@ -83,7 +83,7 @@ def measure(
 
     # what has learned from the validation part cannot be judged by it: the views are those of the network chosen
     trained = winner if refit or last is None else last
-    model, measured = with_views(setup, load(trained), views)
+    model, measured = with_views(setup.of(winner.genome), load(trained), views)
     if refit and last:
         model = dataclasses.replace(load(last, whole), views=model.views)
     test = samples.open_test()
@@ -144,12 +144,14 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
 def with_views(setup: Setup, model: P, views: bool) -> tuple[P, float]:
     """The model with test-time averaging where that helps on the validation part, and its accuracy there.
 
-    Without `views` there is no averaging. Of equally accurate ones the likelier is taken: few pictures often cannot
-    tell two models apart by their errors.
+    Without `views` there is no averaging; moved and mirrored ones are looked at where the recipe trains on such. Of
+    equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
     """
     models = [model]
     if views:
-        models.append(dataclasses.replace(model, views=Views(mirror=setup.flip, shift=setup.recipe.shift > 0)))
+        recipe = setup.recipe
+        views_of = Views(mirror=setup.flip and recipe.flip, shift=recipe.shift > 0)
+        models.append(dataclasses.replace(model, views=views_of))
     labels = setup.validation.labels.cpu().numpy()
     scores = []
     for each in models:

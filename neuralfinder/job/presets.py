@@ -9,6 +9,7 @@ from typing import Any
 
 from neuralfinder.networks.chains import ALPHABETS
 from neuralfinder.networks.genome import AvgPool, DenseHead, MaxPool, PoolHead
+from neuralfinder.networks.recipe_genes import ALL
 from neuralfinder.plugins import Registry
 from neuralfinder.types import Shape
 
@@ -80,6 +81,7 @@ _FAST = Preset(
         "head": PoolHead(),
         "founders_are": "chain",
         "max_convolutions": 16,
+        "recipe_genes": (ALL,),
     },
     life={
         "r": 0.0,

@@ -278,7 +278,8 @@ class _Run:
 
     def _space(self, plan: Plan) -> ChainSpace:
         task, speed, cap = plan.task, plan.speed, plan.search.max_step_seconds
-        return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward)
+        flip = plan.training.flip
+        return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward, flip)
 
     def _strategy(self, plan: Plan, space: ChainSpace, expectation: Expectation | None = None) -> Strategy:
         search, world = plan.search, plan.world

@@ -1,6 +1,7 @@
 """A network on paper: no torch, no data.
 
     genome      the genes, and the genome with its short text, the identity of a network; `parse` reads it
+    recipe_genes  what a genome's training has otherwise than the task's recipe
     forms       the genome as JSON, and as the tuples of 2017
     cost        parameters, multiply-adds, shapes and predicted seconds of a genome
     space       all that an algorithm may know of a set of networks

@@ -45,7 +45,16 @@ from neuralfinder.networks.genome import (
     PoolHead,
     halvings,
 )
-from neuralfinder.networks.space import Space
+from neuralfinder.networks.recipe_genes import (
+    ALL,
+    RecipeGenes,
+    changeable,
+    steps,
+    steps_from,
+    without_usual,
+)
+from neuralfinder.networks.recipe_genes import KINDS as RECIPE_KINDS
+from neuralfinder.networks.space import SMALL_STEPS, Space
 from neuralfinder.types import Allowed, Range, Shape
 
 ALPHABETS: dict[str, tuple[int, ...]] = {
@@ -63,6 +72,9 @@ POOL_SHARE, DROPOUT_SHARE, LAYER_SHARE = 0.25, 0.1, 0.1
 
 LONGEST_DRAW = 12
 """Convolutions of a random genome at most. The best of 2017 have 5 to 10; deeper ones are for evolution to grow."""
+
+OTHER_RECIPES = 0.2
+"""Share of random genomes and founders that are trained otherwise than usual, by one step of one recipe gene."""
 
 DRAWS = 4
 """Genomes drawn for each founder that is not `single`."""
@@ -91,6 +103,8 @@ class ChainSpace(Space):
         layers: genes of packages that networks may have, such as SE4.
         head: the head that networks have at first.
         heads: others that mutation may put in its place; where there are any, the head is inherited as genes are.
+        recipe_genes: the recipe genes that networks may have, `all` for all: how they are trained is inherited then.
+        usual_recipe: what the task's recipe has, of all that matters for these data; nothing else changes.
         founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random chains of
             stages whose widths never shrink; `layer` - one convolution of any width and kernel. Of some chains or
             layers the one with most multiply-adds: what the caps allow is there to be used.
@@ -108,6 +122,7 @@ class ChainSpace(Space):
     ranges: ClassVar[Mapping[str, Allowed]] = {
         "filters": Range(1), "kernels": KERNELS, "strides": STRIDES, "activations": ACTIVATIONS, "groups": Range(1),
         "borders": BORDERS, "initialisations": INITIALISATIONS,
+        "recipe_genes": (ALL, *RECIPE_KINDS),
         "longest_skip": Range(0, 100), "dropouts": Range(1, 99), "founders_are": ("single", "chain", "layer"),
         "max_convolutions": Range(1), "max_genes": Range(1), "max_parameters": Range(1), "max_macs": Range(1),
     }  # fmt: skip
@@ -129,6 +144,8 @@ class ChainSpace(Space):
     layers: tuple[Layer, ...] = ()
     head: Head = DenseHead(512)
     heads: tuple[Head, ...] = ()
+    recipe_genes: tuple[str, ...] = ()
+    usual_recipe: RecipeGenes = ()
     founders_are: str = "single"
     pool_first: bool = False
     max_convolutions: int = 20
@@ -157,6 +174,16 @@ class ChainSpace(Space):
             raise InputError("filters", given=self.filters, expected="some counts, ascending", mend="sort them")
 
     @property
+    def operators(self) -> tuple[str, ...]:
+        """As of all spaces, and `recipe` where there are recipe genes."""
+        return (*SMALL_STEPS, "recipe") if self._recipe else SMALL_STEPS
+
+    @property
+    def _recipe(self) -> RecipeGenes:
+        """The usual values of the recipe genes that may change."""
+        return changeable(self.recipe_genes, self.usual_recipe)
+
+    @property
     def max_pools(self) -> int:
         """How often the shorter side can be halved; of a line, the longer one."""
         return int(math.log2(self.shape.width if self.shape.line else min(self.shape.height, self.shape.width)))
@@ -166,7 +193,10 @@ class ChainSpace(Space):
         return cost(genome, self.shape, self.classes)
 
     def infeasible(self, genome: Genome) -> str | None:
-        """Why `genome` cannot live here (`infeasible:empty|pool-first|pool|border|cap`), or `None` when it can."""
+        """Why `genome` cannot live here, or `None` when it can.
+
+        `infeasible:` and `empty`, `pool-first`, `pool`, `border`, `recipe` or `cap`.
+        """
         if not genome.genes:
             return "infeasible:empty"
         if isinstance(genome.genes[0], Pool) and not self.pool_first:
@@ -175,7 +205,13 @@ class ChainSpace(Space):
             return "infeasible:pool"
         if (place := self._vanishes(genome)) is not None:
             return "infeasible:border" if isinstance(genome.genes[place], Conv) else "infeasible:pool"
+        if genome.recipe and len(self._legal_recipe(genome)) < len(genome.recipe):
+            return "infeasible:recipe"
         return "infeasible:cap" if self._beyond_caps(genome) else None
+
+    def _legal_recipe(self, genome: Genome) -> RecipeGenes:
+        names = {gene.name for gene in self._recipe}
+        return tuple(gene for gene in genome.recipe if gene.name in names)
 
     def _vanishes(self, genome: Genome) -> int | None:
         """The place of the gene that leaves nothing of the map, `None` for none.
@@ -225,6 +261,10 @@ class ChainSpace(Space):
     def other_heads(self, head: Head) -> Sequence[Head]:
         """All heads but this one, where the head is searched."""
         return [other for other in dict.fromkeys((self.head, *self.heads)) if other != head] if self.heads else []
+
+    def other_recipes(self, recipe: RecipeGenes) -> Sequence[RecipeGenes]:
+        """One recipe gene at its next lower or higher value."""
+        return steps(recipe, self._recipe)
 
     def neighbours(self, gene: Gene) -> Sequence[Gene]:
         """The gene with one attribute changed to the next lower or higher value; words and pools have no order."""
@@ -302,8 +342,10 @@ class ChainSpace(Space):
         """What is built, without what changes nothing: one genome for all that are the same network.
 
         Skips that reach before the first gene go, groups become such that divide, kernels of one number have no border,
-        and max-pools go that a maximum over the whole map follows.
+        and max-pools go that a maximum over the whole map follows. Recipe genes go that say what is usual.
         """
+        if genome.recipe:
+            genome = dataclasses.replace(genome, recipe=without_usual(genome.recipe, self.usual_recipe))
         return self._without_idle_pools(self._with_real_links(genome))
 
     def _with_real_links(self, genome: Genome) -> Genome:
@@ -325,12 +367,12 @@ class ChainSpace(Space):
                 changes["groups"] = groups(gene, inputs(genome, place, maps, self.shape).channels)
                 changes["border"] = gene.border if kernel_sides(gene, self.shape.line) != (1, 1) else "same"
             genes[place] = dataclasses.replace(gene, **changes)
-        return Genome(tuple(genes), genome.head)
+        return dataclasses.replace(genome, genes=tuple(genes))
 
     def _without_idle_pools(self, genome: Genome) -> Genome:
         """Without the last max-pools where the head takes the maximum anyway, and they look at the whole map."""
         while self._pools_idly(genome):
-            genome = Genome(genome.genes[:-1], genome.head)
+            genome = dataclasses.replace(genome, genes=genome.genes[:-1])
         return genome
 
     def _pools_idly(self, genome: Genome) -> bool:
@@ -346,20 +388,26 @@ class ChainSpace(Space):
         return whole
 
     def mend(self, genome: Genome) -> Genome:
-        """Pools deleted from the right until the picture survives the others; if need be, borders given."""
+        """Pools deleted from the right until the picture survives the others; if need be, borders given.
+
+        Recipe genes that networks here do not have are left out.
+        """
+        if genome.recipe:
+            genome = dataclasses.replace(genome, recipe=self._legal_recipe(genome))
         while (surplus := genome.halvings > self.max_pools) or self._vanishes(genome) is not None:
             guilty = genome.genes if surplus else genome.genes[: (self._vanishes(genome) or 0) + 1]
             pools = [place for place, gene in enumerate(guilty) if isinstance(gene, Pool) and gene.stride > 1]
             bare = [place for place, gene in enumerate(guilty) if not _keeps_or_halves(gene)]
             if pools:
-                genome = Genome(genome.genes[: pools[-1]] + genome.genes[pools[-1] + 1 :], genome.head)
+                genome = _without(genome, pools[-1])
             elif surplus or not bare:
                 return genome  # strides alone are too many: no pool helps
             elif isinstance(gene := genome.genes[place := bare[-1]], Conv):
                 padded = dataclasses.replace(gene, border="same")
-                genome = Genome((*genome.genes[:place], padded, *genome.genes[place + 1 :]), genome.head)
+                genes = (*genome.genes[:place], padded, *genome.genes[place + 1 :])
+                genome = dataclasses.replace(genome, genes=genes)
             else:
-                genome = Genome(genome.genes[:place] + genome.genes[place + 1 :], genome.head)
+                genome = _without(genome, place)
         return genome
 
     def features(self, genome: Genome) -> np.ndarray:
@@ -367,7 +415,7 @@ class ChainSpace(Space):
 
         Widths and counts of numbers are logarithms to base 2. `(7 + 3 (max_pools + 1),)`, and one more where borders
         may be left out, one for each kind of first weights, one where there are layers of packages, and one for each
-        head where there are several.
+        head where there are several. For each recipe gene the steps that it is above the usual.
         """
         size = self.cost(genome)
         levels: list[list[float]] = [[] for _ in range(self.max_pools + 1)]
@@ -394,6 +442,9 @@ class ChainSpace(Space):
             unusual.append(sum(gene in self.layers for gene in genome.genes))
         if self.heads:
             unusual += [float(genome.head == head) for head in dict.fromkeys((self.head, *self.heads))]
+        if usual := self._recipe:
+            own = {gene.name: gene.value for gene in genome.recipe}
+            unusual += [steps_from(gene, own.get(gene.name, gene.value)) for gene in usual]
         return np.array([*whole, *unusual, *np.ravel(widths)], dtype=float)
 
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
@@ -405,16 +456,17 @@ class ChainSpace(Space):
         seen: set[Genome] = set()
         for _ in range(n):
             fresh = [genome for _ in range(DRAWS) if (genome := draw(rng)) not in seen]
-            founders.append(max(fresh, key=lambda genome: self.cost(genome).macs) if fresh else draw(rng))
-            seen.add(founders[-1])
+            founder = max(fresh, key=lambda genome: self.cost(genome).macs) if fresh else draw(rng)
+            seen.add(founder)
+            founders.append(self._with_some_recipe(founder, rng))
         return founders
 
     def sample(self, rng: np.random.Generator) -> Genome:
         """One genome at random, any that is legal and has 1 to `LONGEST_DRAW` convolutions.
 
         Their number is uniform, and so are widths and all other attributes, heads, and how often the map is halved,
-        each time by a uniform kind of pool or stride; dropout and pools that keep the size are rare. The smallest
-        genome when 1,000 draws meet no legal one.
+        each time by a uniform kind of pool or stride; dropout, pools that keep the size and recipe genes are rare. The
+        smallest genome when 1,000 draws meet no legal one.
         """
         halving: list[Pool | int] = [*(pool for pool in self.pools if halvings(pool)), *self._strides]
         keeping = [*map(Dropout, self.dropouts), *self.layers, *(pool for pool in self.pools if not halvings(pool))]
@@ -432,8 +484,14 @@ class ChainSpace(Space):
                     genes.insert(int(rng.integers(0 if self.pool_first else 1, len(genes) + 1)), kind)
             genome = Genome(tuple(genes), _one_of((self.head, *self.heads), rng))
             if self.infeasible(genome) is None:
-                return genome
+                return self._with_some_recipe(genome, rng)
         return self.smallest()
+
+    def _with_some_recipe(self, genome: Genome, rng: np.random.Generator) -> Genome:
+        """The genome, by chance with one recipe gene a step from the usual."""
+        if not self._recipe or rng.random() >= OTHER_RECIPES:
+            return genome
+        return dataclasses.replace(genome, recipe=_one_of(self.other_recipes(genome.recipe), rng))
 
     @property
     def usual_pool(self) -> tuple[Pool, ...]:
@@ -503,6 +561,11 @@ def _usual(values: Sequence[T], usual: T) -> T:
 def _one_of(values: Sequence[T], rng: np.random.Generator) -> T:
     """A uniform one; nothing is drawn where there is one only, so that settings of a single value change no draws."""
     return values[int(rng.integers(len(values)))] if len(values) > 1 else values[0]
+
+
+def _without(genome: Genome, place: int) -> Genome:
+    """The genome without the gene at a place."""
+    return dataclasses.replace(genome, genes=genome.genes[:place] + genome.genes[place + 1 :])
 
 
 def _keeps_or_halves(gene: Gene) -> bool:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import cycle, islice
+from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ import numpy as np
 from neuralfinder.networks.chains import ChainSpace, small_network
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
+from neuralfinder.networks.recipe_genes import KINDS, Kind
 from neuralfinder.types import Shape
 
 FILE = Path(__file__).with_name("experience.json")
@@ -194,10 +195,10 @@ class Expectation:
         return mean
 
     def founders(self, space: ChainSpace, n: int, rng: np.random.Generator) -> list[Genome]:
-        """The `n` genomes a world begins with: the network by hand, the best of many for the first half, then others.
+        """The `n` genomes a world begins with: the network by hand, then in turn one as drawn and the best of many.
 
-        The second half is as the space draws it: what held on small tasks need not hold on a large one. There are
-        doubles where the space has too few.
+        Half of them are as the space draws them: what held on small tasks need not hold on a large one, and of some
+        networks there is no experience. There are doubles where the space has too few.
 
         Args:
             space: draws them.
@@ -208,8 +209,9 @@ class Expectation:
         legal = [genome for genome in map(space.canonical, drawn) if space.infeasible(genome) is None]
         pool = list(dict.fromkeys(legal))
         best = [pool[place] for place in self.ranked(pool, (n + 1) // 2, first=(0,))]
-        ordered = [*best, *(genome for genome in pool if genome not in best)]
-        return [*islice(cycle(ordered), n)]
+        others = [genome for genome in pool if genome not in best]
+        in_turn = [genome for pair in zip_longest(best, others) for genome in pair if genome is not None]
+        return [*islice(cycle(in_turn), n)]
 
     def ranked(self, genomes: Sequence[Genome], n: int, first: Sequence[int] = ()) -> list[int]:
         """The places of at most `n` of these, in the order in which to train them, those in `first` before others.
@@ -299,7 +301,7 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
     """Numbers by which networks are compared, each scaled so that a difference of 1 matters a little.
 
     Logarithms to base 2: of steps, multiply-adds, parameters, depth, width and side of the last map, and the field of
-    view; shares of the convolutions with what is not usual; the kind of head.
+    view; shares of the convolutions with what is not usual; the kind of head; what is trained otherwise than usual.
     """
     size = cost(genome, task.shape, task.classes)
     last = shapes(genome, task.shape)[-1] if genome.genes else task.shape
@@ -327,7 +329,22 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
         float(isinstance(head, DenseHead) and head.units > 0),
         float(isinstance(head, PoolHead) and head.largest),
         float(isinstance(head, PoolHead) and head.dropout > 0),
+        *_recipe(genome),
     ]
+
+
+def _recipe(genome: Genome) -> list[float]:
+    """A number for each recipe gene there is, 0 for as usual: twice the decimal logarithm of a factor, -1 off, 1 on."""
+    values = {gene.name: gene.value for gene in genome.recipe}
+
+    def number(name: str, kind: Kind) -> float:
+        if name not in values:
+            return 0.0
+        if kind.factor and values[name]:
+            return 2 * math.log10(values[name])
+        return 1.0 if values[name] else -1.0
+
+    return [number(name, kind) for name, kind in KINDS.items()]
 
 
 def _kernel(a: _Seen, b: _Seen) -> np.ndarray:

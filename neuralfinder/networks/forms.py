@@ -1,6 +1,7 @@
 """Other forms of a genome than its short text, each equal to it.
 
-* JSON: ``{"genes": [{"kind": "conv", "filters": 32}, ...], "head": {"kind": "dense", "units": 512}}``;
+* JSON: ``{"genes": [{"kind": "conv", "filters": 32}, ...], "head": {"kind": "dense", "units": 512}}``,
+  and ``"recipe": {"shift": 0.0}`` where training is otherwise than the task's;
 * the tuple list of 2017: ``(name, "0.927000", [("conv", [("nb_filter", 32)]), ("maxp", [("pool_size", 2)])])``;
 * to be read only, the text in which normalisation and activation are genes of their own.
 """
@@ -31,6 +32,7 @@ from neuralfinder.networks.genome import (
     parse_gene,
     parse_head,
 )
+from neuralfinder.networks.recipe_genes import RecipeGene
 
 _KINDS: dict[str, type[Gene]] = {
     "conv": Conv,
@@ -90,20 +92,25 @@ def to_json(genome: Genome) -> dict[str, Any]:
         {"kind": names[type(gene)], **_attributes(gene)} if type(gene) in names else {"kind": LAYER, "text": str(gene)}
         for gene in genome.genes
     ]
-    match genome.head:
+    recipe = {"recipe": {gene.name: gene.value for gene in genome.recipe}} if genome.recipe else {}
+    return {"genes": genes, "head": _head_to_json(genome.head), **recipe}
+
+
+def _head_to_json(head: Head) -> dict[str, Any]:
+    match head:
         case DenseHead(units, second):
-            return {"genes": genes, "head": {"kind": "dense", "units": units, **({"second": second} if second else {})}}
-        case PoolHead() as head:
-            unusual = {name: value for name, value in dataclasses.asdict(head).items() if value}
-            return {"genes": genes, "head": {"kind": "pool", **unusual}}
+            return {"kind": "dense", "units": units, **({"second": second} if second else {})}
+        case PoolHead():
+            return {"kind": "pool", **{name: value for name, value in dataclasses.asdict(head).items() if value}}
 
 
 def from_json(form: Mapping[str, Any]) -> Genome:
     """Read the JSON form; `from_json(to_json(genome)) == genome`.
 
     Raises:
-        InputError: a gene or head of unknown kind.
+        InputError: a gene, head or recipe gene of unknown kind.
     """
+    recipe = tuple(RecipeGene(name, value) for name, value in form.get("recipe", {}).items())
     genes: list[Gene] = []
     for gene in form["genes"]:
         if gene.get("kind") == LAYER and isinstance(text := gene.get("text"), str):
@@ -115,9 +122,9 @@ def from_json(form: Mapping[str, Any]) -> Genome:
         genes.append(_gene_of(kind, {name: value for name, value in gene.items() if name != "kind"}, gene))
     match form["head"]:
         case {"kind": "dense", "units": int(units), **rest} if isinstance(second := rest.get("second", 0), int):
-            return Genome(tuple(genes), DenseHead(units, second))
+            return Genome(tuple(genes), DenseHead(units, second), recipe)
         case {"kind": "pool", **rest} if (head := _pool_head(rest)) is not None:
-            return Genome(tuple(genes), head)
+            return Genome(tuple(genes), head, recipe)
         case head:
             raise InputError("head", given=head, expected="kind dense or pool", mend="see forms.py")
 
@@ -138,7 +145,8 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
     """The tuple list of 2017: `name` is `<origin>-<n>`, the score a string with six decimals.
 
     What 2017 did not know is appended in the same shape: ``("batch_norm", True)``, ``("kernel", 5)`` and so on of a
-    convolution, further kinds of layers, and a last ``("head", ...)`` where the head is not the published one.
+    convolution, further kinds of layers, a ``("head", ...)`` where the head is not the published one, and a last
+    ``("recipe", ...)`` where training is otherwise than the task's.
     """
     names = {kind: (name, renamed) for name, (kind, renamed) in _SEED_KINDS.items()}
     layers: list[tuple[str, list[tuple[str, Any]]]] = []
@@ -150,6 +158,8 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
         layers.append((name_there, [(renamed.get(k, k), value) for k, value in _attributes(gene).items()]))
     if genome.head != PUBLISHED_HEAD:
         layers.append(("head", [("text", str(genome.head))]))
+    if genome.recipe:
+        layers.append(("recipe", [(gene.name, gene.value) for gene in genome.recipe]))
     return (name, f"{score:.6f}", layers)
 
 
@@ -166,10 +176,13 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
         raise InputError("seed tuple", given=form, expected="(name, score, layers)", mend=str(error)) from error
     genes: list[Gene] = []
     head: Head = PUBLISHED_HEAD
+    recipe: tuple[RecipeGene, ...] = ()
     for kind, pairs in layers:
         given: dict[str, Any] = dict(pairs)
         if kind == "head" and isinstance(given.get("text"), str):
             head = parse_head(given["text"], given["text"])
+        elif kind == "recipe":
+            recipe = tuple(RecipeGene(*pair) for pair in pairs)
         elif kind == LAYER and isinstance(given.get("text"), str):
             genes.append(parse_gene(given["text"], given["text"]))
         elif kind in _SEED_KINDS:
@@ -180,7 +193,7 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
             raise InputError(
                 "layer", given=(kind, pairs), expected=f"one of {', '.join(_SEED_KINDS)}", mend="see forms.py"
             )
-    return Genome(tuple(genes), head), str(name), score
+    return Genome(tuple(genes), head, recipe), str(name), score
 
 
 def parse_ideal(text: str) -> Genome:

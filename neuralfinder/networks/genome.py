@@ -1,4 +1,4 @@
-"""The genome: an ordered sequence of genes (layers) and a head; its short text is the identity of a network."""
+"""The genome: genes (layers) in order, a head, and how it is trained; its short text is the identity of a network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from neuralfinder.errors import InputError
+from neuralfinder.networks.recipe_genes import RecipeGenes, in_order, parse_recipe
 from neuralfinder.plugins import Registry
 from neuralfinder.types import Shape
 
@@ -293,22 +294,33 @@ PUBLISHED_HEAD = DenseHead(512)
 
 @dataclass(frozen=True, slots=True)
 class Genome:
-    """A network's blueprint: genes in order and a head.
+    """A network's blueprint: genes in order, a head, and what its training has otherwise than the task's recipe.
 
     Attributes:
         genes: the layers.
         head: what follows them.
+        recipe: what its training has otherwise, in the order of `recipe_genes.KINDS`.
         key: the short text: identity of the network and key of every cache. Equal genomes have equal keys.
     """
 
     genes: tuple[Gene, ...]
     head: Head = PUBLISHED_HEAD
+    recipe: RecipeGenes = ()
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Write the key once: it is asked for more often than anything else."""
-        body = " ".join(str(gene) for gene in self.genes)
-        object.__setattr__(self, "key", body if self.head == PUBLISHED_HEAD else f"{body} > {self.head}")
+        """Write the key once: it is asked for more often than anything else.
+
+        Raises:
+            InputError: recipe genes that are none, or twice there.
+        """
+        text = " ".join(str(gene) for gene in self.genes)
+        if self.head != PUBLISHED_HEAD:
+            text += f" > {self.head}"
+        if self.recipe:
+            object.__setattr__(self, "recipe", in_order(self.recipe))
+            text += f" | {' '.join(map(str, self.recipe))}"
+        object.__setattr__(self, "key", text)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -344,11 +356,13 @@ def parse(text: str) -> Genome:
     """Read the short text; `parse(genome.key) == genome`.
 
     Raises:
-        InputError: a word that is no gene or head.
+        InputError: a word that is no gene, head or recipe gene.
     """
-    body, arrow, tail = text.partition(">")
+    network, bar, words = text.partition("|")
+    body, arrow, tail = network.partition(">")
     genes = tuple(parse_gene(word, text) for word in body.split())
-    return Genome(genes, parse_head(tail.strip(), text)) if arrow else Genome(genes)
+    head = parse_head(tail.strip(), text) if arrow else PUBLISHED_HEAD
+    return Genome(genes, head, parse_recipe(words, text) if bar else ())
 
 
 _MODIFIERS = {"k": ("kernel", KERNELS), "s": ("stride", STRIDES), "g": ("groups", None)}

@@ -10,6 +10,10 @@ import numpy as np
 
 from neuralfinder.networks.cost import Cost
 from neuralfinder.networks.genome import Gene, Genome, Head
+from neuralfinder.networks.recipe_genes import RecipeGenes
+
+SMALL_STEPS = ("insert", "delete", "move", "copy-fragment", "change")
+"""Operators of a space whose genomes may have any length."""
 
 
 class Space(ABC):
@@ -18,11 +22,14 @@ class Space(ABC):
     Attributes:
         fixed_length: whether all genomes have the same number of genes, each place with a meaning of its own: copies
             of a whole genome have no place then, and crossovers cut both parents at the same place.
-        operators: names of the small steps (`variation.OPERATORS`) that can lead from a legal genome to another.
     """
 
     fixed_length: ClassVar[bool] = False
-    operators: ClassVar[tuple[str, ...]] = ("insert", "delete", "move", "copy-fragment", "change")
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Names of the small steps (`variation.OPERATORS`) that can lead from a legal genome to another."""
+        return SMALL_STEPS
 
     @abstractmethod
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
@@ -53,6 +60,10 @@ class Space(ABC):
 
     def other_heads(self, head: Head) -> Sequence[Head]:
         """The heads that mutation may put in the place of this one, in order; none where the head is given."""
+        return ()
+
+    def other_recipes(self, recipe: RecipeGenes) -> Sequence[RecipeGenes]:
+        """The recipe genes one step from these, in order; none where all networks are trained by one recipe."""
         return ()
 
     @abstractmethod

@@ -50,13 +50,17 @@ class Table(Space):
     """
 
     fixed_length: ClassVar[bool] = True
-    operators: ClassVar[tuple[str, ...]] = ("move", "change")
 
     name: str
     choices: int
     places: int
     rows: Mapping[str, Row]
     stages: tuple[int, ...] = ()
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """What keeps the length."""
+        return ("move", "change")
 
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
         """Independent draws."""
@@ -71,7 +75,7 @@ class Table(Space):
         if len(genome) != self.places:
             return "infeasible:length"
         known = all(isinstance(gene, Choice) and gene.value < self.choices for gene in genome.genes)
-        return None if known else "infeasible:gene"
+        return None if known and not genome.recipe else "infeasible:gene"
 
     def cost(self, genome: Genome) -> Cost:
         """Parameters and multiply-adds as the table has them; zeros for what is not in it."""

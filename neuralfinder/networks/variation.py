@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Container, Sequence
 from typing import TypeVar
 
 import numpy as np
 
 from neuralfinder.networks.genome import Gene, Genome
+from neuralfinder.networks.recipe_genes import RecipeGenes, differing
 from neuralfinder.networks.space import Space
 
 T = TypeVar("T")
@@ -18,10 +20,10 @@ NOT_PRODUCED = ("infeasible:empty", "infeasible:pool-first", "infeasible:length"
 
 def replicate(genome: Genome) -> Genome:
     """Self copy: all genes twice, in order."""
-    return Genome(genome.genes * 2, genome.head)
+    return dataclasses.replace(genome, genes=genome.genes * 2)
 
 
-def splice(a: Genome, b: Genome, i: int, j: int) -> tuple[Genome, Genome, Genome, Genome]:
+def splice(a: Genome, b: Genome, i: int, j: int, recipe: RecipeGenes = ()) -> tuple[Genome, Genome, Genome, Genome]:
     """The four children of one pair of cuts: A1+B2, A1+B1, B1+A1, B1+A2; the head is that of the last gene's parent.
 
     Args:
@@ -29,14 +31,15 @@ def splice(a: Genome, b: Genome, i: int, j: int) -> tuple[Genome, Genome, Genome
         b: the auxiliary life; B1 is its first `j` genes, 0 <= j <= len(b).
         i: genes before the cut in `a`.
         j: genes before the cut in `b`.
+        recipe: recipe genes of all children.
     """
     a1, a2 = Genome(a.genes[:i], a.head), Genome(a.genes[i:], a.head)
     b1, b2 = Genome(b.genes[:j], b.head), Genome(b.genes[j:], b.head)
-    return _joined(a1, b2), _joined(a1, b1), _joined(b1, a1), _joined(b1, a2)
 
+    def joined(front: Genome, back: Genome) -> Genome:
+        return Genome(front.genes + back.genes, (back if back.genes else front).head, recipe)
 
-def _joined(front: Genome, back: Genome) -> Genome:
-    return Genome(front.genes + back.genes, (back if back.genes else front).head)
+    return joined(a1, b2), joined(a1, b1), joined(b1, a1), joined(b1, a2)
 
 
 def cross(a: Genome, b: Genome, space: Space, rng: np.random.Generator, known: Container[str] = ()) -> list[Genome]:
@@ -44,14 +47,15 @@ def cross(a: Genome, b: Genome, space: Space, rng: np.random.Generator, known: C
 
     Cuts are uniform and independent, but at the same place where all genomes have one length. They are drawn again, at
     most 20 times, while the fourth child is empty or all children are `known` keys. A partner of one gene may also be
-    cut behind it, so that b1 a1 can appear.
+    cut behind it, so that b1 a1 can appear. How children are trained they have from one parent, all from the same.
     """
+    recipe = a.recipe if a.recipe == b.recipe or rng.random() < 0.5 else b.recipe
     last_cut = len(b) if len(b) == 1 else len(b) - 1
     children: tuple[Genome, ...] = ()
     for _ in range(21):
         i = int(rng.integers(1, len(a) + 1))
         j = i if space.fixed_length else int(rng.integers(0, last_cut + 1))
-        children = splice(a, b, i, j)
+        children = splice(a, b, i, j, recipe)
         if children[3].genes and not all(child.key in known for child in children):
             break
     return [child for child in children if space.infeasible(child) not in NOT_PRODUCED]
@@ -79,7 +83,7 @@ def mutate(
             head = _one_of(heads, rng)
         elif others := space.alternatives(genes[place]):
             genes[place] = _one_of(others, rng)
-    return Genome(tuple(genes), head)
+    return dataclasses.replace(genome, genes=tuple(genes), head=head)
 
 
 def insert(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
@@ -118,12 +122,19 @@ def change(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
     return _spliced(genome, place, place + 1, (_one_of(near, rng),)) if near else genome
 
 
+def train_otherwise(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
+    """One recipe gene a step lower or higher, where the space has any."""
+    near = space.other_recipes(genome.recipe)
+    return dataclasses.replace(genome, recipe=_one_of(near, rng)) if near else genome
+
+
 OPERATORS: dict[str, Callable[[Genome, Space, np.random.Generator], Genome]] = {
     "insert": insert,
     "delete": delete,
     "move": move,
     "copy-fragment": copy_fragment,
     "change": change,
+    "recipe": train_otherwise,
 }
 """Small steps from one genome to another, by name."""
 
@@ -147,7 +158,7 @@ def vary(genome: Genome, space: Space, rng: np.random.Generator) -> tuple[str, G
 
 
 def one_change(genome: Genome, space: Space) -> list[Genome]:
-    """All legal genomes that differ in one gene or in the head, in order.
+    """All legal genomes that differ in one gene, in the head or by one step of a recipe gene, in order.
 
     Where all genomes have one length, any other gene in its place; elsewhere a neighbouring one, or one gene less, or
     twice.
@@ -158,7 +169,8 @@ def one_change(genome: Genome, space: Space) -> list[Genome]:
         near += [_spliced(genome, place, place + 1, (other,)) for other in others]
         if not space.fixed_length:
             near += [_spliced(genome, place, place + 1, ()), _spliced(genome, place, place, (gene,))]
-    near += [Genome(genome.genes, head) for head in space.other_heads(genome.head)]
+    near += [dataclasses.replace(genome, head=head) for head in space.other_heads(genome.head)]
+    near += [dataclasses.replace(genome, recipe=recipe) for recipe in space.other_recipes(genome.recipe)]
     return [other for other in dict.fromkeys(near) if other != genome and space.infeasible(other) is None]
 
 
@@ -168,14 +180,14 @@ def _one_of(parts: Sequence[T], rng: np.random.Generator) -> T:
 
 def _spliced(genome: Genome, start: int, end: int, genes: tuple[Gene, ...]) -> Genome:
     """The genome with `genes` in place of those from `start` to before `end`."""
-    return Genome(genome.genes[:start] + genes + genome.genes[end:], genome.head)
+    return dataclasses.replace(genome, genes=genome.genes[:start] + genes + genome.genes[end:])
 
 
 def distance(a: Genome, b: Genome) -> int:
-    """Edit distance: the least number of genes and heads inserted, deleted or changed that turns `a` into `b`."""
+    """Edit distance: the least number of genes, heads and recipe genes to insert, delete or change from `a` to `b`."""
     row = list(range(len(b) + 1))
     for i, left in enumerate(a.genes, start=1):
         above, row[0] = row[0], i
         for j, right in enumerate(b.genes, start=1):
             above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (left != right))
-    return row[-1] + (a.head != b.head)
+    return row[-1] + (a.head != b.head) + differing(a.recipe, b.recipe)

@@ -31,7 +31,8 @@ class AgingEvolution(Strategy):
         fidelity: how much training every candidate gets.
         population: P, length of the queue, 1 or more.
         sample: S, how many are drawn with replacement, 1 or more.
-        expectation: what experience of other tasks lets one expect of networks: it chooses founders; `None` for none.
+        expectation: what experience of other tasks lets one expect of networks: it chooses half of the founders;
+            `None` for none.
     """
 
     ranges: ClassVar[Mapping[str, Allowed]] = {"population": Range(1), "sample": Range(1)}

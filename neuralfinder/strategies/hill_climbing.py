@@ -33,7 +33,7 @@ def _convolutions(genome: Genome) -> list[tuple[int, Conv]]:
 
 
 def _replaced(genome: Genome, place: int, *genes: Gene) -> Genome:
-    return Genome((*genome.genes[:place], *genes, *genome.genes[place + 1 :]), genome.head)
+    return dataclasses.replace(genome, genes=(*genome.genes[:place], *genes, *genome.genes[place + 1 :]))
 
 
 def deeper(genome: Genome, _: ChainSpace, rng: np.random.Generator) -> Genome:

@@ -63,8 +63,8 @@ def evaluate(
             network = build(candidate.genome, setup.shape, setup.classes, setup.recipe.initialisation)
             if parents := [parent for id_ in candidate.inherits if (parent := store.load(str(id_)))]:
                 inherit(network, candidate.genome, parents, setup.shape)
-            recipe = setup.recipe.times(candidate.rate)
-            own = dataclasses.replace(setup, recipe=recipe)
+            own = setup.of(candidate.genome)
+            own = dataclasses.replace(own, recipe=own.recipe.times(candidate.rate))
             trunk = store.trunk(goes_on) if goes_on else None
             training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars, trunk, falls=falls)
             milliseconds = tuple(

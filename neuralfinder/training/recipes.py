@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
+from neuralfinder.networks.recipe_genes import KINDS, RecipeGene, RecipeGenes
 from neuralfinder.plugins import Registry
 
 MOST_VIEWS = 6
@@ -91,6 +93,30 @@ class Recipe:
     def times(self, rate: float) -> Recipe:
         """The recipe with its learning rates multiplied."""
         return replace(self, learning_rate=rate * self.learning_rate, kernel_rate=rate * self.kernel_rate)
+
+    def with_genes(self, genes: RecipeGenes) -> Recipe:
+        """The recipe of a network whose genome has these recipe genes."""
+        changes: dict[str, Any] = {
+            name: _changed(getattr(self, name), gene) for gene in genes for name in KINDS[gene.name].sets
+        }
+        return replace(self, **changes) if changes else self
+
+    def as_genes(self, texts: bool, mirror: bool) -> RecipeGenes:
+        """What the recipe has, as the genes that change it: of all that matters for texts, or for pictures.
+
+        Args:
+            texts: whether samples are texts.
+            mirror: whether the data allow to mirror; where not, there is no such gene.
+        """
+        return tuple(
+            RecipeGene(name, 1.0 if kind.factor else float(getattr(self, kind.sets[0])))
+            for name, kind in KINDS.items()
+            if (kind.texts if texts else kind.pictures) and (mirror or name != "mirror")
+        )
+
+
+def _changed(usual: float, gene: RecipeGene) -> float:
+    return gene.value * usual if KINDS[gene.name].factor else type(usual)(gene.value)
 
 
 _FAST = Recipe(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from neuralfinder.networks.genome import Genome
 from neuralfinder.training.batches import Augmentation, Part, Preparation, Views, plain_batches, training_batches
 from neuralfinder.training.build import Words
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
@@ -86,6 +87,10 @@ class Setup:
             train=self.train.filed(folder / "train.npy"),
             validation=self.validation.filed(folder / "validation.npy"),
         )
+
+    def of(self, genome: Genome) -> Setup:
+        """The setup with the recipe that this genome is trained by."""
+        return replace(self, recipe=self.recipe.with_genes(genome.recipe))
 
     def steps(self, share: float = 1.0) -> int:
         """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""

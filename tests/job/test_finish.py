@@ -330,7 +330,9 @@ def test_the_last_training_learns_from_all_data_where_the_recipe_says_so(bench: 
 def test_a_last_training_that_ends_clearly_worse_is_not_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, last: float, taken: bool
 ) -> None:
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({"final-0-0": 0.9, "final-0-1": 0.9, "last": last}))
+    monkeypatch.setattr(
+        "neuralfinder.job.trainer.evaluate", fake_trainings({"final-0-0": 0.9, "final-0-1": 0.9, "last": last})
+    )
     _, figures = bench.with_(finalists=1, epochs=12).finish(found(("C8.bn M > G", 0.9)))
     assert figures["epochs"] == pytest.approx(12 if taken else (1 - LAST_SHARE) * 12, abs=0.25)
 

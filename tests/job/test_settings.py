@@ -73,7 +73,10 @@ def test_all_keywords_of_strategies_and_attributes_of_the_space_are_settings():
         assert {(word, f"strategy {name}") for word in words} <= names
         assert set(strategy.ranges) <= words
     known = {name for name, owner in names if owner in ("space", "caps")}
-    given = {"shape", "classes", "rates", "forward", "max_step_seconds", "max_forward_seconds", "_alternatives"}
+    given = {
+        "shape", "classes", "usual_recipe", "rates", "forward", "max_step_seconds", "max_forward_seconds",
+        "_alternatives",
+    }  # fmt: skip
     assert {entry.name for entry in dataclasses.fields(ChainSpace)} - given <= known
 
 

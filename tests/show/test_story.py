@@ -59,7 +59,9 @@ def test_the_film_ends_with_the_world_of_the_replayed_strategy(finished):
     began, planned, known = (next(event.data for event in events if event.kind == kind) for kind in kinds)
     settings, plan = Settings(**began["settings"]), Plan.read(planned)
     task, speed, search, world = plan.task, plan.speed, plan.search, plan.world
-    space = make_space(settings, task.shape, task.classes, speed.rates, search.max_step_seconds, speed.forward)
+    space = make_space(
+        settings, task.shape, task.classes, speed.rates, search.max_step_seconds, speed.forward, plan.training.flip
+    )
     strategy = make_strategy(
         settings, space, search.fidelity, world.side, world.rounds, task.validation, search.candidates,
         in_time(Experience.of(known), plan, space),

@@ -103,8 +103,8 @@ class ArtificialLife(Strategy):
             best of many is mostly lucky.
         renewal: rounds as main life without success after which a newcomer takes the place of a life that is not the
             best; 0 lets all stay.
-        expectation: what experience of other tasks lets one expect of networks: it chooses the first founders, and
-            foresight begins with it; `None` for none.
+        expectation: what experience of other tasks lets one expect of networks: it chooses half of the first founders,
+            and foresight begins with it; `None` for none.
     """
 
     ranges: ClassVar[Mapping[str, Allowed]] = {

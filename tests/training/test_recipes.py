@@ -1,0 +1,133 @@
+"""What recipe genes do to a training."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from setups import setup_of_digits
+
+from neuralfinder.job.figures import with_views
+from neuralfinder.networks.genome import parse
+from neuralfinder.networks.recipe_genes import KINDS
+from neuralfinder.training import train as training
+from neuralfinder.training.batches import Part, Views
+from neuralfinder.training.build import build
+from neuralfinder.training.evaluate import evaluate
+from neuralfinder.training.model import Model
+from neuralfinder.training.optimizers import Optimizer
+from neuralfinder.training.recipes import RECIPES
+from neuralfinder.training.train import PLAIN, Setup, train
+from neuralfinder.training.weights import WeightStore
+from neuralfinder.types import Candidate, Fidelity, Shape
+
+NETWORK = "C8.bn M C16.bn > G"
+
+
+def test_genes_take_the_place_of_values_or_multiply_them() -> None:
+    fast = RECIPES["fast"]
+    assert fast.with_genes(()) is fast
+    changed = fast.with_genes(parse("C8 | shift0 mirror0 turn10 erase0.25 smooth0 rate0.3 decay3").recipe)
+    assert dataclasses.asdict(changed) == pytest.approx(
+        {
+            **dataclasses.asdict(fast), "shift": 0.0, "flip": False, "rotation": 10.0, "cutout": 0.25,
+            "label_smoothing": 0.0, "learning_rate": 0.06, "kernel_rate": 0.015, "weight_decay": 1.5e-3,
+        }
+    )  # fmt: skip
+    assert RECIPES["text"].with_genes(parse("C8 | adversarial0").recipe).adversarial == 0
+
+
+@pytest.mark.parametrize(("name", "texts"), [("fast", False), ("text", True), ("seed-2017", False)])
+def test_a_recipe_as_genes_is_what_it_has(name: str, texts: bool) -> None:
+    usual = RECIPES[name].as_genes(texts, mirror=True)
+    assert [gene.name for gene in usual] == [
+        name for name, kind in KINDS.items() if (kind.texts if texts else kind.pictures)
+    ]
+    assert RECIPES[name].with_genes(usual) == RECIPES[name]
+    assert "mirror" not in {gene.name for gene in RECIPES[name].as_genes(texts, mirror=False)}
+    assert all(KINDS[name].texts or KINDS[name].pictures for name in KINDS)
+
+
+def batches(setup: Setup) -> torch.Tensor:
+    """All pictures of an epoch, as they come."""
+    drawn = training._batches(setup, setup.steps(), 1, torch.Generator().manual_seed(0))
+    return torch.cat([pictures for pictures, _ in drawn])
+
+
+@pytest.mark.parametrize("gene", ["shift0", "mirror0", "turn10", "erase0.25"])
+def test_augmenting_genes_change_the_batches(gene: str) -> None:
+    setup = dataclasses.replace(setup_of_digits(), flip=True)
+    own = setup.of(parse(f"{NETWORK} | {gene}"))
+    assert not torch.equal(batches(setup), batches(own))
+    assert torch.equal(batches(own), batches(own))
+
+
+def test_without_shift_and_mirror_pictures_come_as_they_are() -> None:
+    setup = dataclasses.replace(setup_of_digits(), flip=True).of(parse(f"{NETWORK} | shift0 mirror0"))
+    plain = setup.preparation.apply(setup.train.pictures)
+    assert set(map(bytes, batches(setup).numpy())) <= set(map(bytes, plain.contiguous().numpy()))
+
+
+def test_data_that_forbid_it_are_never_mirrored() -> None:
+    setup = setup_of_digits(RECIPES["seed-2017"])
+    assert torch.equal(batches(setup), batches(setup.of(parse(f"{NETWORK} | mirror1"))))
+
+
+def test_the_rate_is_the_optimisers() -> None:
+    setup, network = setup_of_digits(), build(parse(NETWORK), Shape(1, 8, 8), 10)
+    rates = []
+    for words in ("", " | rate3"):
+        optimizer = Optimizer(network, setup.of(parse(NETWORK + words)).recipe)
+        optimizer.step(0.5)
+        rates.append([group["lr"] for part, _ in optimizer._parts for group in part.param_groups])
+    assert len(rates[0]) == 3
+    assert rates[1] == pytest.approx([3 * rate for rate in rates[0]])
+
+
+def test_a_candidate_is_trained_by_its_own_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = []
+
+    def noted(network: torch.nn.Module, setup: Setup, *rest: object) -> training.Training:
+        recipes.append(setup.recipe)
+        return train(network, setup, *rest)
+
+    monkeypatch.setattr("neuralfinder.training.evaluate.train", noted)
+    setup, store = setup_of_digits(), WeightStore(tmp_path)
+    genome = parse(f"{NETWORK} | shift0 rate0.3")
+    result = evaluate(Candidate(1, genome, "init", (), 11, Fidelity(1), rate=2.0), setup, store)
+    assert result.failure is None
+    assert store.load("1").genome == genome
+    assert (recipes[0].shift, recipes[0].learning_rate) == (0.0, pytest.approx(0.6 * setup.recipe.learning_rate))
+
+
+def test_its_model_is_loaded_and_predicts(tmp_path: Path) -> None:
+    setup = setup_of_digits()
+    genome = parse(f"{NETWORK} | shift0 rate3")
+    network = build(genome, Shape(1, 8, 8), 10)
+    done = train(network, setup.of(genome), Fidelity(2), 0)
+    model = Model.of(genome, done.state, setup.shape, setup.preparation, tuple(range(10)))
+    model.save(tmp_path / "model")
+    again = Model.load(tmp_path / "model")
+    assert again.genome == genome
+    part = setup.validation
+    assert np.array_equal(again.answers(part), model.answers(part))
+
+
+def test_views_are_moved_and_mirrored_as_training_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = dataclasses.replace(setup_of_digits(), flip=True)
+    looked: list[Views] = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Fake:
+        views: Views = PLAIN
+
+        def logits(self, part: Part, bf16: bool) -> np.ndarray:
+            looked.append(self.views)
+            return np.zeros((len(part), 10))
+
+    for words in ("", " | shift0", " | mirror0", " | shift0 mirror0"):
+        with_views(setup.of(parse(NETWORK + words)), Fake(), True)
+    assert looked[1::2] == [Views(True, True), Views(True, False), Views(False, True), Views(False, False)]

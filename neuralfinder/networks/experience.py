@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.chains import ChainSpace, portfolio, small_network
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
 from neuralfinder.types import Shape
@@ -194,7 +194,9 @@ class Expectation:
         return mean
 
     def founders(self, space: ChainSpace, n: int, rng: np.random.Generator) -> list[Genome]:
-        """The `n` genomes a world begins with: the network by hand, the best of many for the first half, then others.
+        """The `n` genomes a world begins with: those by hand, the best of many for the first half, then others.
+
+        By hand is the space's `portfolio`, in its order, where it is `plain`; else one network.
 
         The second half is as the space draws it: what held on small tasks need not hold on a large one. There are
         doubles where the space has too few.
@@ -204,10 +206,12 @@ class Expectation:
             n: 1 or more.
             rng: the generator.
         """
-        drawn = [small_network(space), *space.founders(max(DRAWN, DRAWN_EACH * n), rng)]
+        by_hand = portfolio(space)[:n] if space.plain else [small_network(space)]
+        drawn = [*by_hand, *space.founders(max(DRAWN, DRAWN_EACH * n), rng)]
         legal = [genome for genome in map(space.canonical, drawn) if space.infeasible(genome) is None]
         pool = list(dict.fromkeys(legal))
-        best = [pool[place] for place in self.ranked(pool, (n + 1) // 2, first=(0,))]
+        first = range(sum(genome in by_hand for genome in pool) if space.plain else 1)
+        best = [pool[place] for place in self.ranked(pool, max((n + 1) // 2, len(first)), first)]
         ordered = [*best, *(genome for genome in pool if genome not in best)]
         return [*islice(cycle(ordered), n)]
 

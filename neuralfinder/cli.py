@@ -329,7 +329,7 @@ def _listed(what: str) -> Sequence[tuple[str, ...]]:
 
             rows = [(name, reference.summary) for name, reference in REFERENCES.items()]
         case "methods":
-            from neuralfinder.comparison.rules import RULES
+            from neuralfinder.networks.rules import RULES
 
             rows = [*_listed("strategies"), *((name, rule.summary) for name, rule in RULES.items())]
             rows += [*_listed("references"), ("a genome", "such as C32.bn M C64.bn > G; see list genes")]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.comparison.references import REFERENCES, build_reference
-from neuralfinder.comparison.rules import RULES, Terms
+from neuralfinder.comparison.rules import Terms
 from neuralfinder.data import Divided
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
@@ -36,6 +36,7 @@ from neuralfinder.job.status import Status
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates, cost, shapes
 from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.networks.rules import RULES
 from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.training.build import build
@@ -180,7 +181,7 @@ def _by_rule(method: str, bench: Bench) -> Genome:
     rates = bench.rates(recipe)
     left = bench.setup.clock.left()
     terms = Terms(bench.task, bench.space(), recipe, bench.setup.batch_size, rates, left)
-    return RULES[method].genome(terms)
+    return RULES[method].genome(terms.space, terms.fits)
 
 
 def of_genome(genome: Genome, bench: Bench) -> Blueprint:

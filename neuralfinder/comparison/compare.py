@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.comparison.references import REFERENCES
-from neuralfinder.comparison.rules import RULES
 from neuralfinder.data import Divided, Source, source_of
 from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
+from neuralfinder.networks.rules import RULES
 from neuralfinder.search.events import Whole
 from neuralfinder.search.record import Record
 from neuralfinder.strategies import STRATEGIES

@@ -79,6 +79,8 @@ _FAST = Preset(
         "filters": ALPHABETS["fast"],
         "norm": True,
         "head": PoolHead(),
+        "heads": (PoolHead(largest=True), DenseHead(0), DenseHead(256)),
+        "plain": True,
         "founders_are": "chain",
         "max_convolutions": 16,
         "recipe_genes": (ALL,),
@@ -100,6 +102,7 @@ _FAST = Preset(
     text_space={
         "norm": False,
         "head": PoolHead(largest=True, dropout=50),
+        "heads": (PoolHead(), PoolHead(bag=16), PoolHead(largest=True, dropout=50, bag=16)),
         "founders_are": "layer",
         "kernels": (1, 3, 5, 7),
         "activations": ("relu", "gelu", "silu"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -47,13 +47,16 @@ from neuralfinder.networks.genome import (
 )
 from neuralfinder.networks.recipe_genes import (
     ALL,
+    RecipeGene,
     RecipeGenes,
     changeable,
+    in_order,
     steps,
     steps_from,
     without_usual,
 )
 from neuralfinder.networks.recipe_genes import KINDS as RECIPE_KINDS
+from neuralfinder.networks.rules import RULES
 from neuralfinder.networks.space import SMALL_STEPS, Space
 from neuralfinder.types import Allowed, Range, Shape
 
@@ -105,6 +108,7 @@ class ChainSpace(Space):
         heads: others that mutation may put in its place; where there are any, the head is inherited as genes are.
         recipe_genes: the recipe genes that networks may have, `all` for all: how they are trained is inherited then.
         usual_recipe: what the task's recipe has, of all that matters for these data; nothing else changes.
+        plain: whether networks may be drawn that have no convolution, and the first founders are a `portfolio`.
         founders_are: `single` - one convolution, 30 % followed by a pool, as in 2017; `chain` - random chains of
             stages whose widths never shrink; `layer` - one convolution of any width and kernel. Of some chains or
             layers the one with most multiply-adds: what the caps allow is there to be used.
@@ -146,6 +150,7 @@ class ChainSpace(Space):
     heads: tuple[Head, ...] = ()
     recipe_genes: tuple[str, ...] = ()
     usual_recipe: RecipeGenes = ()
+    plain: bool = False
     founders_are: str = "single"
     pool_first: bool = False
     max_convolutions: int = 20
@@ -195,14 +200,18 @@ class ChainSpace(Space):
     def infeasible(self, genome: Genome) -> str | None:
         """Why `genome` cannot live here, or `None` when it can.
 
-        `infeasible:` and `empty`, `pool-first`, `pool`, `border`, `recipe` or `cap`.
+        `infeasible:` and `empty`, `head`, `pool-first`, `pool`, `border`, `recipe` or `cap`.
         """
         if not genome.genes:
             return "infeasible:empty"
-        if isinstance(genome.genes[0], Pool) and not self.pool_first:
-            return "infeasible:pool-first"
-        if genome.halvings > self.max_pools:
-            return "infeasible:pool"
+        bag = isinstance(genome.head, PoolHead) and genome.head.bag
+        reasons = {
+            "head": bag and not self.shape.vocabulary,
+            "pool-first": isinstance(genome.genes[0], Pool) and not self.pool_first,
+            "pool": genome.halvings > self.max_pools,
+        }
+        if reason := next((reason for reason, holds in reasons.items() if holds), None):
+            return f"infeasible:{reason}"
         if (place := self._vanishes(genome)) is not None:
             return "infeasible:border" if isinstance(genome.genes[place], Conv) else "infeasible:pool"
         if genome.recipe and len(self._legal_recipe(genome)) < len(genome.recipe):
@@ -342,11 +351,20 @@ class ChainSpace(Space):
         """What is built, without what changes nothing: one genome for all that are the same network.
 
         Skips that reach before the first gene go, groups become such that divide, kernels of one number have no border,
-        and max-pools go that a maximum over the whole map follows. Recipe genes go that say what is usual.
+        max-pools go that a maximum over the whole map follows, and where the space is `plain` so do genes that pass
+        their input on, but for the last one. Recipe genes go that say what is usual.
         """
         if genome.recipe:
             genome = dataclasses.replace(genome, recipe=without_usual(genome.recipe, self.usual_recipe))
-        return self._without_idle_pools(self._with_real_links(genome))
+        return self._without_idle_pools(self._with_real_links(self._without_idle_identities(genome)))
+
+    def _without_idle_identities(self, genome: Genome) -> Genome:
+        """Without genes that do nothing, where no skip counts them."""
+        if not self.plain or Identity() not in genome.genes or any(getattr(g, "skips", ()) for g in genome.genes):
+            return genome
+        others = tuple(gene for gene in genome.genes if gene != Identity())
+        begins = others and (self.pool_first or not isinstance(others[0], Pool))
+        return dataclasses.replace(genome, genes=others if begins else (Identity(), *others))
 
     def _with_real_links(self, genome: Genome) -> Genome:
         """Without skips that reach before the first gene, with groups that divide and borders that count."""
@@ -448,12 +466,21 @@ class ChainSpace(Space):
         return np.array([*whole, *unusual, *np.ravel(widths)], dtype=float)
 
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
-        """The `n` genomes a world begins with."""
+        """The `n` genomes a world begins with: the `portfolio` where the space is `plain`, then draws."""
+        known = portfolio(self)[:n] if self.plain else []
+        return known + self._drawn_founders(n - len(known), rng, known)
+
+    def newcomer(self, rng: np.random.Generator) -> Genome:
+        """One founder that is drawn."""
+        return self._drawn_founders(1, rng, [])[0]
+
+    def _drawn_founders(self, n: int, rng: np.random.Generator, known: Sequence[Genome]) -> list[Genome]:
+        """`n` draws, none of those that are `known` and no doubles where others are met."""
         if self.founders_are == "single":
             return self._single_founders(n, rng)
         draw = self._chain if self.founders_are == "chain" else self._layer
         founders: list[Genome] = []
-        seen: set[Genome] = set()
+        seen = set(known)
         for _ in range(n):
             fresh = [genome for _ in range(DRAWS) if (genome := draw(rng)) not in seen]
             founder = max(fresh, key=lambda genome: self.cost(genome).macs) if fresh else draw(rng)
@@ -462,7 +489,7 @@ class ChainSpace(Space):
         return founders
 
     def sample(self, rng: np.random.Generator) -> Genome:
-        """One genome at random, any that is legal and has 1 to `LONGEST_DRAW` convolutions.
+        """One genome at random, any that is legal and has 1 to `LONGEST_DRAW` convolutions, or none if `plain`.
 
         Their number is uniform, and so are widths and all other attributes, heads, and how often the map is halved,
         each time by a uniform kind of pool or stride; dropout, pools that keep the size and recipe genes are rare. The
@@ -471,15 +498,17 @@ class ChainSpace(Space):
         halving: list[Pool | int] = [*(pool for pool in self.pools if halvings(pool)), *self._strides]
         keeping = [*map(Dropout, self.dropouts), *self.layers, *(pool for pool in self.pools if not halvings(pool))]
         for _ in range(1000):
-            length = int(rng.integers(1, min(LONGEST_DRAW, self.max_convolutions) + 1))
+            length = int(rng.integers(0 if self.plain else 1, min(LONGEST_DRAW, self.max_convolutions) + 1))
             genes: list[Gene] = [self._varied(self.conv(int(f)), rng) for f in rng.choice(self.filters, length)]
+            genes = genes or [Identity()]
             for _ in range(int(rng.geometric(1 / (1 + DROPOUT_SHARE * length))) - 1 if keeping else 0):
                 genes.insert(int(rng.integers(0, len(genes) + 1)), _one_of(keeping, rng))
             for _ in range(int(rng.integers(0, self.max_pools + 1)) if halving else 0):
                 kind = _one_of(halving, rng)
                 if isinstance(kind, int):
-                    place, gene = _one_of([(p, g) for p, g in enumerate(genes) if isinstance(g, Conv)], rng)
-                    genes[place] = dataclasses.replace(gene, stride=kind)
+                    if convolutions := [(p, g) for p, g in enumerate(genes) if isinstance(g, Conv)]:
+                        place, gene = _one_of(convolutions, rng)
+                        genes[place] = dataclasses.replace(gene, stride=kind)
                 else:
                     genes.insert(int(rng.integers(0 if self.pool_first else 1, len(genes) + 1)), kind)
             genome = Genome(tuple(genes), _one_of((self.head, *self.heads), rng))
@@ -626,11 +655,31 @@ def small_network(space: ChainSpace) -> Genome:
         InputError: the limits exclude even the smallest network.
     """
     legal = dataclasses.replace(space, max_step_seconds=math.inf)
-    for parts in (1, 2, 4, 8, 16, 32):
-        genome = _by_hand(space, parts)
-        if legal.infeasible(genome) is None:
-            return genome
-    return legal.smallest()
+    return _widest(legal, _by_hand) or legal.smallest()
+
+
+def portfolio(space: ChainSpace) -> list[Genome]:
+    """Networks of all kinds that the space has, the one by hand first; a search is to be no worse than any of them.
+
+    For pictures: the networks by hand and, where a step has its time, by rule; without shifts, where the place may be
+    the meaning: the network by hand, a shallow one with a flattened map, logistic regression on pixels, a perceptron.
+    For texts: a linear bag of words (Joulin et al. 2017), the network by hand with such a bag beside it (Cheng et al.
+    2016), one of wide kernels (Kim 2014). Each is as wide as the limits allow; left out are those that no width makes
+    legal, and those whose head the space has not. No doubles.
+    """
+    kinds = [_by_hand, *(_TEXTS if space.shape.vocabulary else _PICTURES)]
+    heads = (space.head, *space.heads)
+    found = [genome for kind in kinds if kind(space, 1).head in heads and (genome := _widest(space, kind))]
+    return list(dict.fromkeys(map(space.canonical, found)))
+
+
+def _widest(space: ChainSpace, kind: Callable[[ChainSpace, int], Genome]) -> Genome | None:
+    """The network of this kind with its widths divided by the least power of 2 that makes it legal; `None` for none."""
+    return next((genome for parts in PARTS if space.infeasible(genome := kind(space, parts)) is None), None)
+
+
+PARTS = (1, 2, 4, 8, 16, 32)
+"""What widths of networks made by hand are divided by."""
 
 
 def _by_hand(space: ChainSpace, parts: int) -> Genome:
@@ -643,3 +692,81 @@ def _by_hand(space: ChainSpace, parts: int) -> Genome:
             genes += space.usual_pool
         genes.append(space.conv(filters // parts))
     return space.mend(Genome(tuple(genes), space.head))
+
+
+def _ruled(name: str) -> Callable[[ChainSpace, int], Genome]:
+    """The network of a rule of thumb as the kind of a portfolio: as wide as the time of a step allows, or narrow."""
+
+    def network(space: ChainSpace, parts: int) -> Genome:
+        timed = parts == 1 and space.max_step_seconds < math.inf
+
+        def fits(genome: Genome) -> bool:
+            return _first(genome) <= NARROW // parts or (timed and space.infeasible(genome) is None)
+
+        return RULES[name].genome(space, fits)
+
+    return network
+
+
+def _first(genome: Genome) -> int:
+    """Filters of the first layer."""
+    return genome.genes[0].filters if isinstance(genome.genes[0], Conv) else 0
+
+
+def _trained(space: ChainSpace, genome: Genome, **values: float) -> Genome:
+    """The genome with these recipe genes, as far as the space has them."""
+    known = {gene.name for gene in space._recipe}
+    genes = [RecipeGene(name, value) for name, value in values.items() if name in known]
+    return dataclasses.replace(genome, recipe=in_order(genes))
+
+
+def _unmoved(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSpace, int], Genome]:
+    """The same kind without random shifts."""
+    return lambda space, parts: _trained(space, kind(space, parts), shift=0)
+
+
+def _shallow(space: ChainSpace, parts: int) -> Genome:
+    return space.mend(Genome((space.conv(32 // parts), *space.usual_pool), DenseHead(HIDDEN // parts)))
+
+
+def _flat(space: ChainSpace, units: int) -> Genome:
+    """No convolution: the more pixels, the smaller the rate at which a linear layer still converges."""
+    inputs = space.shape.channels * space.shape.height * space.shape.width
+    rate = 1 if inputs <= FEW_INPUTS else 0.3 if inputs <= 3 * FEW_INPUTS else 0.1
+    return _trained(space, Genome((Identity(),), DenseHead(units)), shift=0, rate=rate)
+
+
+def _linear(space: ChainSpace, parts: int) -> Genome:
+    return _flat(space, 0)
+
+
+def _perceptron(space: ChainSpace, parts: int) -> Genome:
+    return _flat(space, HIDDEN // parts)
+
+
+def _bag(space: ChainSpace, parts: int) -> Genome:
+    return Genome((Identity(),), PoolHead(bag=BAG))
+
+
+def _wide_and_deep(space: ChainSpace, parts: int) -> Genome:
+    head = dataclasses.replace(space.head, bag=BAG) if isinstance(space.head, PoolHead) else PoolHead(bag=BAG)
+    return dataclasses.replace(_by_hand(space, parts), head=head)
+
+
+def _wide_kernel(space: ChainSpace, parts: int) -> Genome:
+    kernel = max(space.kernels)
+    return space.mend(Genome((dataclasses.replace(space.conv(256 // parts), kernel=kernel),), space.head))
+
+
+HIDDEN, BAG, NARROW = 256, 16, 32
+"""Of the portfolio: units of the hidden layer of dense heads, the logarithm of the rows of bags of words, and filters
+of the first layer of networks by rule where no time limits them."""
+
+FEW_INPUTS = 256
+"""Inputs of a linear layer that learns at the usual rate; 64 do (docs/LOG.md), and its curvature grows with them."""
+
+_PICTURES = (
+    _ruled("chain-by-rule"), _unmoved(_by_hand), _ruled("residual-by-rule"), _unmoved(_shallow), _linear,
+    _ruled("wide-by-rule"), _perceptron,
+)  # fmt: skip
+_TEXTS = (_bag, _ruled("chain-by-rule"), _wide_and_deep, _wide_kernel, _ruled("residual-by-rule"))

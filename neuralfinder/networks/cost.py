@@ -159,7 +159,7 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     """
     macs = updates = 0
     activations = shape.channels * shape.width if shape.vocabulary else 0
-    layers = len(genome.genes) + (shape.vocabulary > 0)
+    layers = len(genome.genes) + (shape.vocabulary > 0) + (_bag_weights(genome.head, classes) > 0)
     maps = shapes(genome, shape)
     for place, (gene, after) in enumerate(zip(genome.genes, maps, strict=True)):
         before = inputs(genome, place, maps, shape)
@@ -212,7 +212,8 @@ def _parameters(genome: Genome, maps: Sequence[Shape], shape: Shape, sizes: Sequ
                 counts.append(gene.parameters(before))
             case _:
                 counts.append(0)
-    return [*counts, sum(wide * outputs + outputs for wide, outputs in itertools.pairwise(sizes))]
+    dense = sum(wide * outputs + outputs for wide, outputs in itertools.pairwise(sizes))
+    return [*counts, dense + _bag_weights(genome.head, sizes[-1])]
 
 
 def _kernel_weights(gene: Conv, wide: int, line: bool) -> tuple[int, int]:
@@ -220,6 +221,11 @@ def _kernel_weights(gene: Conv, wide: int, line: bool) -> tuple[int, int]:
     side = math.prod(kernel_sides(gene, line))
     weights = gene.filters * (wide // groups(gene, wide)) * (1 if gene.separable else side)
     return side * wide if gene.separable else 0, weights
+
+
+def _bag_weights(head: Head, classes: int) -> int:
+    """Numbers of the bag of words beside the head; one more row is for what is left out."""
+    return ((1 << head.bag) + 1) * classes if isinstance(head, PoolHead) and head.bag else 0
 
 
 def _head_sizes(head: Head, before: Shape, classes: int) -> list[int]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.chains import ChainSpace, portfolio, small_network
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
 from neuralfinder.networks.recipe_genes import KINDS, Kind
@@ -195,7 +195,9 @@ class Expectation:
         return mean
 
     def founders(self, space: ChainSpace, n: int, rng: np.random.Generator) -> list[Genome]:
-        """The `n` genomes a world begins with: the network by hand, then in turn one as drawn and the best of many.
+        """The `n` genomes a world begins with: by turns one made by hand, one as drawn and the best of many.
+
+        By hand is the space's `portfolio`, in its order, where it is `plain`; else one network.
 
         Half of them are as the space draws them: what held on small tasks need not hold on a large one, and of some
         networks there is no experience. There are doubles where the space has too few.
@@ -205,12 +207,14 @@ class Expectation:
             n: 1 or more.
             rng: the generator.
         """
-        drawn = [small_network(space), *space.founders(max(DRAWN, DRAWN_EACH * n), rng)]
+        by_hand = portfolio(space)[:n] if space.plain else [small_network(space)]
+        drawn = [*by_hand, *space.founders(max(DRAWN, DRAWN_EACH * n), rng)]
         legal = [genome for genome in map(space.canonical, drawn) if space.infeasible(genome) is None]
         pool = list(dict.fromkeys(legal))
-        best = [pool[place] for place in self.ranked(pool, (n + 1) // 2, first=(0,))]
-        others = [genome for genome in pool if genome not in best]
-        in_turn = [genome for pair in zip_longest(best, others) for genome in pair if genome is not None]
+        best = [pool[place] for place in self.ranked(pool, n, range(len(by_hand)))][len(by_hand) :]
+        others = [genome for genome in pool[len(by_hand) :] if genome not in best]
+        turns = zip_longest(by_hand[1:], best, others)
+        in_turn = [by_hand[0], *(genome for turn in turns for genome in turn if genome is not None)]
         return [*islice(cycle(in_turn), n)]
 
     def ranked(self, genomes: Sequence[Genome], n: int, first: Sequence[int] = ()) -> list[int]:

@@ -241,18 +241,24 @@ class DenseHead:
 
 @dataclass(frozen=True, slots=True)
 class PoolHead:
-    """Mean over the map, linear to the classes.
+    """Mean over the map, linear to the classes; of texts, a bag of words may be added to what it says.
+
+    Such a bag is linear in how often tokens and pairs of neighbours occur, hashed (Joulin et al. 2017, fastText), and
+    stands beside the network (Cheng et al. 2016, wide and deep); `I > G.bag16` is little else.
 
     Attributes:
         largest: the maximum instead of the mean, as for texts (Kim 2014, section 2).
         dropout: percent left out before the classes while training.
+        bag: logarithm to base 2 of the rows that tokens and pairs are hashed to, 1 to 24; 0 for no bag.
     """
 
     largest: bool = False
     dropout: int = 0
+    bag: int = 0
 
     def __str__(self) -> str:
-        return ("GM" if self.largest else "G") + (f".d{self.dropout}" if self.dropout else "")
+        dropout = f".d{self.dropout}" if self.dropout else ""
+        return ("GM" if self.largest else "G") + dropout + (f".bag{self.bag}" if self.bag else "")
 
 
 Pool = MaxPool | AvgPool
@@ -276,7 +282,11 @@ GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
         DenseHead,
         "head: flatten, dense, ReLU, dropout 0.5, classes (F512 when none is written); F0, F512-256",
     ),
-    "> G": (PoolHead, "head: mean over the map, classes; GM the maximum, .d50 dropout before the classes"),
+    "> G": (
+        PoolHead,
+        "head: mean over the map, classes; GM the maximum, .d50 dropout before the classes, .bag16 for texts a linear "
+        "bag of tokens and pairs beside it, hashed to 2^16 rows",
+    ),
 }
 """Text form -> (type, meaning): what `neuralfinder list genes` shows, beside those of packages."""
 
@@ -427,8 +437,8 @@ def _parse_modifier(word: str) -> dict[str, Any] | None:
 
 def parse_head(word: str, text: str) -> Head:
     """The head that a word of `text` stands for; else an `InputError`."""
-    if found := re.fullmatch(r"G(M?)(?:\.d([1-9]\d?))?", word):
-        return PoolHead(bool(found[1]), int(found[2] or 0))
+    if found := re.fullmatch(r"G(M?)(?:\.d([1-9]\d?))?(?:\.bag([1-9]|1\d|2[0-4]))?", word):
+        return PoolHead(bool(found[1]), int(found[2] or 0), int(found[3] or 0))
     if found := re.fullmatch(r"F(0|[1-9]\d*)(?:-([1-9]\d*))?", word):
         return DenseHead(int(found[1]), int(found[2] or 0))
     raise InputError(

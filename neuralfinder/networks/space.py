@@ -35,6 +35,10 @@ class Space(ABC):
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
         """The `n` genomes a world begins with; there may be doubles among them."""
 
+    def newcomer(self, rng: np.random.Generator) -> Genome:
+        """One more founder, drawn."""
+        return self.founders(1, rng)[0]
+
     @abstractmethod
     def sample(self, rng: np.random.Generator) -> Genome:
         """A legal genome at random."""

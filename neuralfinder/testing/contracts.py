@@ -264,7 +264,7 @@ class SpaceContract:
             check(len({draw(seed) for seed in range(20)}) > 1, "the generator is not used")
 
     def _founders(self, seed: int) -> str:
-        return str([genome.key for genome in self.make().founders(5, np.random.default_rng(seed))])
+        return str([genome.key for genome in self.make().founders(20, np.random.default_rng(seed))])
 
     def test_keys_are_read_back(self) -> None:
         """The key in the record is the whole genome."""

@@ -61,6 +61,41 @@ class Words(nn.Embedding):
         return super().forward(tokens[:, 0].long()).permute(0, 3, 1, 2)
 
 
+BAG_SCALE = 30.0
+"""What the weights of a bag of words are multiplied by, so that it learns at the rate that suits the network beside it
+(docs/LOG.md)."""
+
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+"""2^64 by the golden ratio, as 64 bits with a sign: for multiplicative hashing (Knuth, vol. 3, 6.4)."""
+
+
+class Bag(nn.EmbeddingBag):
+    """Linear in the counts of hashed tokens and pairs of neighbours, brought to length 1 were each there once.
+
+    Args:
+        bits: logarithm to base 2 of the rows that are hashed to.
+        classes: number of outputs.
+    """
+
+    def __init__(self, bits: int, classes: int) -> None:
+        super().__init__((1 << bits) + 1, classes, mode="mean", padding_idx=1 << bits)
+        self.bits, self.nothing = bits, 1 << bits
+
+    def forward(self, tokens: Tensor) -> Tensor:  # type: ignore[override]  # of a line, not of what it is hashed to
+        """`(n, 1, 1, length)` integers, 0 for padding -> `(n, classes)`."""
+        line = tokens[:, 0, 0].long()
+        before = F.pad(line, (1, 0))[:, :-1]
+        alone, paired = self._rows(line, line > 0), self._rows((before << 32) + line, (before > 0) & (line > 0))
+        rows = torch.cat([alone, paired], dim=1)
+        count = rows.ne(self.nothing).sum(1, keepdim=True)
+        means: Tensor = super().forward(rows)
+        return BAG_SCALE * count.sqrt() * means
+
+    def _rows(self, keys: Tensor, real: Tensor) -> Tensor:
+        hashed = (keys * _GOLDEN >> 64 - self.bits) & (1 << self.bits) - 1
+        return hashed.where(real, self.nothing)
+
+
 class Skip(nn.Module):
     """Lets earlier maps in: pooled to this one's size, and added to its channels or put beside them."""
 
@@ -93,8 +128,8 @@ class Inputs(nn.Module):
 SAMPLE = "sample"
 """Name of the source that is the sample itself: the picture, or what the embedding makes of the text."""
 
-WORDS = "words"
-"""Name of the embedding, the first layer of a network for texts."""
+WORDS, BAG = "words", "bag"
+"""Names of the embedding, the first layer of a network for texts, and of a bag of words beside the network."""
 
 
 class Network(nn.Sequential):
@@ -113,6 +148,7 @@ class Network(nn.Sequential):
     def forward(self, maps: Tensor) -> Tensor:
         """Pictures `(n, channels, height, width)` or texts `(n, 1, 1, length)` -> logits `(n, classes)`."""
         layers = dict(self.named_children())
+        beside = bag(maps) if (bag := layers.pop(BAG, None)) else None
         if embedding := layers.pop(WORDS, None):
             maps = embedding(maps)
         kept: dict[str, Tensor] = {SAMPLE: maps}
@@ -120,7 +156,7 @@ class Network(nn.Sequential):
             maps = layer(maps, *(kept[source] for source in self._sources.get(name, ())))
             if name in self._kept:
                 kept[name] = maps
-        return maps
+        return maps if beside is None else maps + beside
 
 
 def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he") -> Network:
@@ -234,12 +270,14 @@ def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
                 layers[f"dense_relu{number}"] = nn.ReLU(inplace=True)
                 layers[f"dropout{number}"] = nn.Dropout(0.5)
             layers["head"] = nn.Linear(sizes[-1], classes)
-        case PoolHead(largest, dropout):
+        case PoolHead(largest, dropout, bag):
             layers["largest" if largest else "mean"] = nn.AdaptiveMaxPool2d(1) if largest else nn.AdaptiveAvgPool2d(1)
             layers["flatten"] = nn.Flatten()
             if dropout:
                 layers["dropout"] = nn.Dropout(dropout / 100)
             layers["head"] = nn.Linear(before.channels, classes)
+            if bag:
+                layers[BAG] = Bag(bag, classes)
     return layers
 
 
@@ -251,6 +289,8 @@ def _initialise(network: nn.Module, genome: Genome, usual: str) -> None:
         how = (chosen.get(int(place)) if place.isdigit() else None) or usual
         if isinstance(module, Words):
             nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
+        if isinstance(module, Bag):
+            nn.init.zeros_(module.weight)
         if isinstance(module, nn.Conv2d | nn.Linear):
             if how == "glorot":  # of the head too, as in Keras 1
                 nn.init.xavier_uniform_(module.weight)

@@ -13,7 +13,7 @@ from loading import load
 
 from neuralfinder.comparison.by_hand import measure_by_hand
 from neuralfinder.comparison.compare import _folder_of, known_methods, method_of
-from neuralfinder.comparison.rules import PARAMETERS_EACH, RULES, WIDTHS, Terms
+from neuralfinder.comparison.rules import PARAMETERS_EACH, Terms
 from neuralfinder.data import Divided, source_of
 from neuralfinder.data.splits import limited
 from neuralfinder.errors import InputError
@@ -22,6 +22,7 @@ from neuralfinder.job.plan import Task
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import parse
+from neuralfinder.networks.rules import RULES, WIDTHS
 from neuralfinder.training.recipes import RECIPES
 from neuralfinder.types import Shape
 
@@ -39,7 +40,7 @@ def terms(shape=CIFAR, train=8000, seconds=300.0, classes=10, preset="fast"):
 
 
 def width(rule, given_terms):
-    return RULES[rule].genome(given_terms).genes[0].filters
+    return RULES[rule].genome(given_terms.space, given_terms.fits).genes[0].filters
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -53,9 +54,9 @@ def test_more_minutes_or_a_faster_machine_make_no_network_smaller(rule, shape, t
     few = terms(shape, train, 60 * minutes)
     many = dataclasses.replace(few, seconds=times * few.seconds)
     fast = dataclasses.replace(few, rates=Rates(*(rate / times for rate in dataclasses.astuple(RATES))))
-    small = few.space.cost(RULES[rule].genome(few)).macs
-    assert few.space.cost(RULES[rule].genome(many)).macs >= small
-    assert few.space.cost(RULES[rule].genome(fast)).macs >= small
+    small = few.space.cost(RULES[rule].genome(few.space, few.fits)).macs
+    assert few.space.cost(RULES[rule].genome(many.space, many.fits)).macs >= small
+    assert few.space.cost(RULES[rule].genome(fast.space, fast.fits)).macs >= small
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -66,7 +67,7 @@ def test_time_and_samples_limit_the_width(rule, shape):
     count = 40 if shape.vocabulary else 300
     few = terms(shape, train=count, seconds=1e6)
     assert width(rule, few) < width(rule, terms(shape, train=50_000, seconds=1e6))
-    learned = few.space.cost(RULES[rule].genome(few)).parameters - shape.vocabulary * shape.channels
+    learned = few.space.cost(RULES[rule].genome(few.space, few.fits)).parameters - shape.vocabulary * shape.channels
     assert learned <= PARAMETERS_EACH * count
 
 
@@ -97,7 +98,7 @@ def test_whatever_the_shape_there_is_a_network(rule, shape, preset):
     from neuralfinder.training.build import build
 
     given_terms = terms(shape, train=100, seconds=5.0, classes=3, preset=preset)
-    network = build(RULES[rule].genome(given_terms), shape, 3).eval()
+    network = build(RULES[rule].genome(given_terms.space, given_terms.fits), shape, 3).eval()
     sample = zeros(2, 1, 1, shape.width) if shape.vocabulary else zeros(2, shape.channels, shape.height, shape.width)
     assert network(sample).shape == (2, 3)
 

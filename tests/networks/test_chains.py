@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from neuralfinder.errors import InputError
 from neuralfinder.job.factories import make_space
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import ALPHABETS, ChainSpace, small_network
+from neuralfinder.networks.chains import ALPHABETS, ChainSpace, portfolio, small_network
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import (
     PUBLISHED_BEST,
@@ -24,6 +24,7 @@ from neuralfinder.networks.genome import (
     DenseHead,
     Dropout,
     Genome,
+    Identity,
     MaxPool,
     PoolHead,
     halvings,
@@ -93,8 +94,8 @@ def test_samples_have_every_value_of_every_attribute(space: ChainSpace):
     met, whole = words(genomes), f"C16 C24 C32 C48 C64 C96 C128 C192 C256 C384 C512 bn k1 k5 s2 g2 g4 sep {SKIPS}"
     expected = {*whole.split(), *space.activations, *space.initialisations, *space.pools, space.head, *space.heads}
     expected |= {Dropout(percent) for percent in space.dropouts} | ({"valid"} if space is EVERYTHING else set())
-    assert met == expected - {"relu"}
-    assert {genome.convolutions for genome in genomes} == set(range(1, 13))
+    assert met == expected - {"relu"} | {Identity()}
+    assert {genome.convolutions for genome in genomes} == set(range(13))
     assert len(set(genomes)) > 750
 
 
@@ -220,7 +221,8 @@ def test_genomes_that_build_the_same_network_are_one_whatever_pools_and_borders(
 
 def test_a_searched_head_is_one_of_those_there_are():
     assert set(EVERYTHING.other_heads(PoolHead())) == {DenseHead(64), PoolHead(largest=True)}
-    assert list(RICH.other_heads(PoolHead())) == []
+    assert {str(head) for head in RICH.other_heads(PoolHead())} == {"GM", "F0", "F256"}
+    assert list(FAST.other_heads(PoolHead())) == []
 
 
 def test_small_steps_reach_every_attribute_of_a_gene():
@@ -389,11 +391,47 @@ def test_chain_founders_are_distinct_where_few_exist():
 
 
 def test_founders_for_texts_are_layers_of_all_kernels_and_no_two_alike():
-    founders = TEXTS.founders(16, rng())
+    founders = replace(TEXTS, plain=False).founders(16, rng())
     assert len(set(founders)) == 16
     genes = [gene for genome in founders for gene in genome.genes]
     assert len(genes) == 16
     assert {gene.kernel for gene in genes} == {1, 3, 5, 7}
+
+
+def test_the_first_founders_are_networks_of_all_kinds_in_their_order():
+    pictures = ["C32.bn M C64.bn M C128.bn > G", "C32.bn C32.bn.add1 M C64.bn C64.bn.add1 M C128.bn C128.bn.add1 > G",
+                "C32.bn M > F256", "I > F0", "I > F256"]  # fmt: skip
+    texts = ["C128 > GM.d50", "I > G.bag16", "C128 > GM.d50.bag16", "C256.k7 > GM.d50"]
+    for space, known in ((RICH, pictures), (TEXTS, texts)):
+        assert [genome.key for genome in portfolio(space)] == known
+        founders = space.founders(12, rng())
+        assert [genome.key for genome in founders][: len(known)] == known
+        assert len(set(founders)) == 12
+        assert [genome.key for genome in space.founders(2, rng())] == known[:2]
+
+
+def test_the_portfolio_keeps_to_limits_and_to_the_heads_there_are():
+    small = replace(RICH, max_parameters=20_000, heads=(DenseHead(0),))
+    known = portfolio(small)
+    assert all(small.infeasible(genome) is None for genome in known)
+    assert [str(genome.head) for genome in known] == ["G", "G"]  # of 3,072 numbers not even ten classes fit
+    assert parse("I > F0") in portfolio(replace(small, max_parameters=40_000))
+
+
+def test_newcomers_are_drawn_not_the_network_by_hand_again():
+    draws = rng()
+    assert len({TEXTS.newcomer(draws) for _ in range(20)} - set(portfolio(TEXTS))) > 5
+
+
+def test_genes_that_do_nothing_go_where_there_are_others():
+    for text, same in (("I C16 > G", "C16 > G"), ("I I > F0", "I > F0"), ("I M > F0", "I M > F0"),
+                       ("C16 I C16.add1 > G", "C16 I C16.add1 > G"), ("I.bn > F0", "I.bn > F0")):  # fmt: skip
+        assert RICH.canonical(parse(text)) == parse(same)
+
+
+def test_only_texts_have_bags_of_words():
+    assert RICH.infeasible(parse("I > G.bag16")) == "infeasible:head"
+    assert TEXTS.infeasible(parse("I > G.bag16")) is None
 
 
 @pytest.mark.thorough

@@ -109,6 +109,8 @@ def test_attributes_have_one_order_in_the_key_and_any_in_the_text():
     assert parse("M.s2 M5.s3").key == "M M5"
     assert parse("C8 > F0").head == DenseHead(0)
     assert parse("C8 > F64-32").head == DenseHead(64, 32)
+    assert parse("I > GM.d50.bag16").head == PoolHead(largest=True, dropout=50, bag=16)
+    assert from_json(to_json(parse("I > G.bag24"))) == parse("I > G.bag24")
 
 
 def test_the_ideal_dialect_of_the_text_is_translated():

@@ -27,7 +27,7 @@ from neuralfinder.networks.genome import (
     parse,
 )
 from neuralfinder.seeds import torch_seed
-from neuralfinder.training.build import build
+from neuralfinder.training.build import Bag, build
 from neuralfinder.types import Shape
 
 GENES = st.one_of(
@@ -312,3 +312,25 @@ def test_a_map_that_a_skip_needs_is_not_pooled_before_its_activation() -> None:
 def test_groups_are_as_many_as_divide() -> None:
     network = build(parse("C12.g8 C18.g8 > G"), Shape(4, 6, 6), 3)
     assert [network.get_submodule(name).groups for name in ("0_conv", "1_conv")] == [4, 2]
+
+
+def test_a_bag_of_words_counts_tokens_and_pairs_in_any_order_and_leaves_padding_out() -> None:
+    bag = Bag(12, 3)
+    torch.nn.init.normal_(bag.weight)
+
+    def of(*tokens: int) -> torch.Tensor:
+        return bag(torch.tensor(tokens).view(1, 1, 1, -1))
+
+    torch.testing.assert_close(of(5, 7, 9, 0, 0), of(5, 7, 9))
+    assert not torch.allclose(of(5, 7), of(7, 5))  # other pairs
+    torch.testing.assert_close(of(5, 7, 5, 7, 5), of(5, 7, 5, 7, 5, 0))
+    torch.testing.assert_close(of(3, 0, 4), of(4, 0, 3))  # no pair across padding
+    assert not of(0, 0).any()
+
+
+def test_a_bag_of_words_is_built_beside_the_network_and_says_nothing_at_first() -> None:
+    network = build(parse("C8 > GM.bag8"), TEXT, 3).eval()
+    assert sum(p.numel() for p in network.parameters()) == cost(parse("C8 > GM.bag8"), TEXT, 3).parameters
+    alone = build(parse("C8 > GM"), TEXT, 3).eval()
+    alone.load_state_dict({name: weight for name, weight in network.state_dict().items() if "bag" not in name})
+    torch.testing.assert_close(network(sample(TEXT)), alone(sample(TEXT)))

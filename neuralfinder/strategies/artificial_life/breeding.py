@@ -109,7 +109,7 @@ class Breeder:
 
     def newcomers(self, n: int, known: Container[str]) -> list[Birth]:
         """At most `n` founders that are not `known` keys; other draws where the founders are used up."""
-        founders = self._chosen(lambda: Birth("newcomer", self.space.founders(1, self._rng)[0]), n, known)
+        founders = self._chosen(lambda: Birth("newcomer", self.space.newcomer(self._rng)), n, known)
         return founders or self._chosen(lambda: Birth("newcomer", self.space.sample(self._rng)), n, known)
 
     def _stepped(self, genome: Genome) -> Genome:

@@ -352,7 +352,7 @@ class ArtificialLife(Strategy):
         return [Birth("mutate", mutant, (genome.key,)) for mutant in mutants]
 
     def _founder(self) -> list[Birth]:
-        return [Birth("newcomer", self.space.founders(1, self._rng)[0])]
+        return [Birth("newcomer", self.space.newcomer(self._rng))]
 
     def _is_best(self, cell: Cell) -> bool:
         return self.world[cell].worth >= max(life.worth for life in self.world.lives())

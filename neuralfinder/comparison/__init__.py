@@ -3,7 +3,7 @@
     pages       a comparison from beginning to end, and the files it leaves
     compare     all methods on the same data, minutes and seeds: the record of their trainings
     by_hand     one network, of whatever kind, in the same minutes
-    rules       rules of thumb: what one would train by hand, given data, minutes and machine
+    terms       what a network by rule may be as large as: data, minutes and machine
     verdict     differences and noise: table, plot, words
     published   the figures of the papers
     references  networks by hand and found ones, one file a family

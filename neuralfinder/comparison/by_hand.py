@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.comparison.references import REFERENCES, build_reference
-from neuralfinder.comparison.rules import Terms
+from neuralfinder.comparison.terms import Terms
 from neuralfinder.data import Divided
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority

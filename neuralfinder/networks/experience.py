@@ -195,12 +195,10 @@ class Expectation:
         return mean
 
     def founders(self, space: ChainSpace, n: int, rng: np.random.Generator) -> list[Genome]:
-        """The `n` genomes a world begins with: by turns one made by hand, one as drawn and the best of many.
+        """The `n` genomes a world begins with: by turns one made by hand and the best of many, later ones as drawn.
 
-        By hand is the space's `portfolio`, in its order, where it is `plain`; else one network.
-
-        Half of them are as the space draws them: what held on small tasks need not hold on a large one, and of some
-        networks there is no experience. There are doubles where the space has too few.
+        By hand is the space's `portfolio`, in its order, where it is `plain`; else one network. As drawn are some since
+        what held on small tasks need not hold on a large one. There are doubles where the space has too few.
 
         Args:
             space: draws them.
@@ -211,9 +209,10 @@ class Expectation:
         drawn = [*by_hand, *space.founders(max(DRAWN, DRAWN_EACH * n), rng)]
         legal = [genome for genome in map(space.canonical, drawn) if space.infeasible(genome) is None]
         pool = list(dict.fromkeys(legal))
-        best = [pool[place] for place in self.ranked(pool, n, range(len(by_hand)))][len(by_hand) :]
+        chosen = len(by_hand) + (n + 1) // 2
+        best = [pool[place] for place in self.ranked(pool, chosen, range(len(by_hand)))][len(by_hand) :]
         others = [genome for genome in pool[len(by_hand) :] if genome not in best]
-        turns = zip_longest(by_hand[1:], best, others)
+        turns = zip_longest(by_hand[1:], [*best, *others])
         in_turn = [by_hand[0], *(genome for turn in turns for genome in turn if genome is not None)]
         return [*islice(cycle(in_turn), n)]
 

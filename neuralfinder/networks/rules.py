@@ -23,7 +23,7 @@ WIDTHS = range(8, 513, 8)
 WIDEST = 512
 """Filters of a layer at most, where they double from stage to stage: as in VGG."""
 
-Form = Callable[[ChainSpace, int], Iterator[Gene]]
+Form = Callable[["ChainSpace", int], Iterator[Gene]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from loading import load
 
 from neuralfinder.comparison.by_hand import measure_by_hand
 from neuralfinder.comparison.compare import _folder_of, known_methods, method_of
-from neuralfinder.comparison.rules import PARAMETERS_EACH, Terms
+from neuralfinder.comparison.terms import PARAMETERS_EACH, Terms
 from neuralfinder.data import Divided, source_of
 from neuralfinder.data.splits import limited
 from neuralfinder.errors import InputError

@@ -90,9 +90,9 @@ def test_the_rate_is_the_optimisers() -> None:
 def test_a_candidate_is_trained_by_its_own_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipes = []
 
-    def noted(network: torch.nn.Module, setup: Setup, *rest: object) -> training.Training:
+    def noted(network: torch.nn.Module, setup: Setup, *rest: object, **how: bool) -> training.Training:
         recipes.append(setup.recipe)
-        return train(network, setup, *rest)
+        return train(network, setup, *rest, **how)
 
     monkeypatch.setattr("neuralfinder.training.evaluate.train", noted)
     setup, store = setup_of_digits(), WeightStore(tmp_path)

@@ -26,7 +26,7 @@ FAST = {"candidates": 1, "epochs": 1, "finalists": 1, "final_epochs": 1, "verbos
 def test_search_and_predict_from_the_command_line(tmp_path):
     texts, labels = sentences(120)
     path = write_csv(tmp_path / "a.csv", zip(texts, labels, strict=True), ("Sentence", "Kind"))
-    arguments = [str(path), "--target", "Kind", "--candidates", "2", "--epochs", "4", "--final-epochs", "6"]
+    arguments = [str(path), "--target", "Kind", "--candidates", "2", "--epochs", "4", "--final-epochs", "12"]
     arguments += ["--run", str(tmp_path / "run"), "--device", "cpu"]
     done = CliRunner().invoke(cli, ["search", *arguments])
     assert done.exit_code == 0, done.output

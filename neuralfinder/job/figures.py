@@ -92,8 +92,6 @@ def measure(
     guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
     by_hand, beside = decided.by_hand, decided.beside
-    if by_hand and not store.path(by_hand.name).exists():
-        by_hand = None  # left behind in the search, and its weights were not kept
     figures = {
         "validation_accuracy": measured,
         **judged(labels, logits.argmax(1)),

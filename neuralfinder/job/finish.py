@@ -14,12 +14,14 @@ from neuralfinder.job.figures import Decided, Samples, measure
 from neuralfinder.job.forecast import Forecast, linear_seconds, winners_share
 from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, last_training, noise, race
 from neuralfinder.job.trainer import Trained, Trainer
+from neuralfinder.networks.genome import Genome
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.executors import compute
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Scaling
 from neuralfinder.training.model import Model
 from neuralfinder.training.train import Setup
+from neuralfinder.training.weights import WeightStore
 
 
 def finish(
@@ -48,8 +50,8 @@ def finish(
     status.enter("finishing", 1)
     training = dataclasses.replace(setup, clock=forecast.clock_of_trainings(setup.clock))
     whole = compute(executor, training.whole)
-    by_hand, forecast = _by_hand(forecast, archive), forecast.for_race()
-    entrants = _entrants(forecast, leaders, by_hand, len(setup.validation))
+    by_hand, forecast = _entrant("by-hand", forecast.by_hand, archive, trainer.store), forecast.for_race()
+    entrants = _entrants(trainer.store, forecast, leaders, archive, by_hand)
     if setup.recipe.goes_on:
         standing, forecast = race(trainer, forecast, training, entrants)
         winner = _within_limits(standing[0].trained, forecast)
@@ -85,22 +87,22 @@ def _within_limits(winner: Trained | None, forecast: Forecast) -> Trained:
     return winner
 
 
-def _by_hand(forecast: Forecast, archive: Archive) -> Entrant:
-    """The network by hand, as the search left it where it was among its candidates."""
-    found = archive.find(forecast.by_hand.key)
-    return Entrant("by-hand", forecast.by_hand, {AS_FOUND: Trained.as_found(found)} if found else {})
+def _entrant(name: str, genome: Genome, archive: Archive, store: WeightStore) -> Entrant:
+    """A network as the search left it, where it was among its candidates and its weights are kept."""
+    found = archive.find(genome.key)
+    before = Trained.as_found(found) if found else None
+    return Entrant(name, genome, {AS_FOUND: before} if before and store.path(before.name).exists() else {})
 
 
-def _entrants(forecast: Forecast, leaders: Sequence[Entry], by_hand: Entrant, samples: int) -> list[Entrant]:
+def _entrants(
+    store: WeightStore, forecast: Forecast, leaders: Sequence[Entry], archive: Archive, by_hand: Entrant
+) -> list[Entrant]:
     """The search's leaders, and where trainings can go on the network by hand while it is not clearly behind."""
-    entrants = [
-        Entrant(f"final-{place}", leader.genome, {AS_FOUND: Trained.as_found(leader)})
-        for place, leader in enumerate(leaders)
-    ]
+    entrants = [_entrant(f"final-{place}", leader.genome, archive, store) for place, leader in enumerate(leaders)]
     if not leaders:
         return [by_hand]
-    best = leaders[0].score
-    behind = by_hand.trained is not None and by_hand.trained.score < best - noise(best, samples)
+    best, found = leaders[0].score, archive.find(by_hand.genome.key)
+    behind = found is not None and found.score < best - noise(best, forecast.plan.task.validation)
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
     if forecast.full(leaders[0].genome, longest) > seconds:
         entrants = entrants[:1]  # all that others get is taken from a winner that still gains

@@ -701,7 +701,9 @@ def _ruled(name: str) -> Callable[[ChainSpace, int], Genome]:
         timed = parts == 1 and space.max_step_seconds < math.inf
 
         def fits(genome: Genome) -> bool:
-            return _first(genome) <= NARROW // parts or (timed and space.infeasible(genome) is None)
+            return _first(genome) <= NARROW[bool(space.shape.vocabulary)] // parts or (
+                timed and space.infeasible(genome) is None
+            )
 
         return RULES[name].genome(space, fits)
 
@@ -758,9 +760,9 @@ def _wide_kernel(space: ChainSpace, parts: int) -> Genome:
     return space.mend(Genome((dataclasses.replace(space.conv(256 // parts), kernel=kernel),), space.head))
 
 
-HIDDEN, BAG, NARROW = 256, 16, 32
+HIDDEN, BAG, NARROW = 256, 16, (32, 128)
 """Of the portfolio: units of the hidden layer of dense heads, the logarithm of the rows of bags of words, and filters
-of the first layer of networks by rule where no time limits them."""
+of the first layer of networks by rule where no time limits them, for pictures and for texts."""
 
 FEW_INPUTS = 256
 """Inputs of a linear layer that learns at the usual rate; 64 do (docs/LOG.md), and its curvature grows with them."""

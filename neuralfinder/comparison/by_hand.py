@@ -25,6 +25,7 @@ from neuralfinder.job.forecast import (
     FORWARD_SHARE,
     LAST_SHARE,
     LEAST_LAST,
+    SLACK,
     WRITING_SECONDS,
     measuring_seconds,
     views_fit,
@@ -50,9 +51,6 @@ from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 SLOWER = 0.2, 0.04
 """Learning rates, as multiples of the recipe's, that are tried when a network does not learn at the recipe's own."""
-
-SLACK = 1.5
-"""Epochs planned for one there seems to be time for: beside other processes steps are often measured too slow."""
 
 
 class Enlarged(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,23 +51,29 @@ def finish(
     status.enter("finishing", 1)
     training = dataclasses.replace(setup, clock=forecast.clock_of_trainings(setup.clock))
     whole = compute(executor, training.whole)
-    by_hand, forecast = _entrant("by-hand", forecast.by_hand, archive, trainer.store), forecast.for_race()
+    by_hand = _entrant("by-hand", forecast.by_hand, archive, trainer.store)
+    retraining = 0.0 if forecast.left == math.inf else forecast.left - forecast.for_race().left
+    forecast = forecast.for_race()
     entrants = _entrants(trainer.store, forecast, leaders, archive, by_hand)
     if setup.recipe.goes_on:
         standing, forecast = race(trainer, forecast, training, entrants)
         winner = _within_limits(standing[0].trained, forecast)
-        last = last_training(trainer, forecast, whole if setup.recipe.refit else training, standing[0])
+        looking, views = forecast.last_looks(winner.genome)
+        clock = setup.clock.until(setup.clock.deadline - looking)
+        last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
+        share = forecast.left / (forecast.left + retraining) if 0 < forecast.left < math.inf else 1.0
+        last = last_training(trainer, forecast, last_setup, standing[0], share)
         if last and not setup.recipe.refit and last.score < winner.score - noise(winner.score, len(setup.validation)):
             last = None
     else:
         standing = _train_each(trainer, forecast, training, entrants, inherit)
         winner = _within_limits(standing[0].trained, forecast)
-        last = None
+        last, views = None, setup.recipe.views
     linear = compute(executor, _linear, setup, trainer.seeds)
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)
     by_hand = next((each for each in standing if each.genome == forecast.by_hand), by_hand)
     decided = Decided(winner, last, by_hand.trained, standing[0].beside(by_hand), linear, retrained, whole)
-    model, figures = compute(executor, measure, decided, trainer.store, setup, samples, plan.looks.views)
+    model, figures = compute(executor, measure, decided, trainer.store, setup, samples, views)
     status.progress(1, 1)
     return model, figures
 

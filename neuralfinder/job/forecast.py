@@ -18,8 +18,8 @@ from neuralfinder.networks.chains import ChainSpace, small_network
 from neuralfinder.networks.genome import Genome
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
-from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, steps_in_all
-from neuralfinder.training.recipes import Recipe
+from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all
+from neuralfinder.training.recipes import MOST_VIEWS, Recipe
 from neuralfinder.types import Candidate, Fidelity
 
 SAFETY = 0.92
@@ -29,6 +29,10 @@ candidates were mostly 0.9 to 1.3 of the predicted ones, those of whole searches
 PATIENCE = 1.25
 """How much longer than planned the search and each full training may take before the clock ends them: one step of the
 pace, so that on pace the plan and not the clock ends them, and equal seeds give equal runs."""
+
+SLACK = 1.5
+"""Epochs planned for one there seems to be time for, where the clock ends a training: the last of a network. Its steps
+may be faster than predicted, and the schedule is run through whenever it ends."""
 
 FIRST_ROUND = 1 / 16
 """How long an entrant trains in the first round of a race, as a share of what the winner will have; then each time
@@ -50,6 +54,9 @@ TESTING_SHARE = 0.1
 LINEAR_SECONDS, LINEAR_SHARE = 20.0, 0.3
 """Seconds of fitting logistic regression at most, and as a share of what is left then: a margin for the looks, which
 come after it and have no clock."""
+
+LINEAR_PLANNED = 0.02
+"""Share of the time that is kept for it: it is there to be beaten."""
 
 WRITING_SECONDS = 1.0
 """Kept of the budget for writing the model and leaving. A margin for slow disks."""
@@ -73,6 +80,26 @@ def measuring_seconds(left: float) -> float:
 def views_fit(looking: float, left: float) -> bool:
     """Whether there is time for several views of each picture, which take `looking` of the seconds left."""
     return looking <= TESTING_SHARE * left
+
+
+def last_looks(
+    step: float, by_hand: float, task: Task, batch_size: int, views: bool, seconds: float
+) -> tuple[float, bool]:
+    """Seconds of the last looks and of logistic regression, and whether there is time for several views.
+
+    Args:
+        step: seconds of a training step of the winner.
+        by_hand: of one of the network by hand; beside it the winner is looked at as it was then.
+        task: counts of samples.
+        batch_size: samples a step.
+        views: whether several views are wanted; they have to be better than one, to be taken.
+        seconds: of the run.
+    """
+    one = looking_steps(task.validation + task.test, batch_size)
+    several = looking_steps((1 + MOST_VIEWS) * task.validation + MOST_VIEWS * task.test, batch_size)
+    views = views and views_fit(several * step, seconds)
+    linear = min(LINEAR_SECONDS, LINEAR_PLANNED * seconds)
+    return (several if views else one) * step + one * (step + by_hand) + linear, views
 
 
 def linear_seconds(clock: Clock) -> float:
@@ -267,6 +294,13 @@ class Forecast:
         full = self.full(genome, self.plan.finish.epochs)
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
         return full / winners_share(self.plan.finish.finalists + 1) + again * full
+
+    def last_looks(self, genome: Genome) -> tuple[float, bool]:
+        """Seconds of the last looks should this network win, and whether there is time for several views."""
+        plan, rates = self.plan, self.plan.speed.rates
+        step, by_hand = (self.pace * rates.step_seconds(self.space.cost(each)) for each in (genome, self.by_hand))
+        seconds = math.inf if plan.budget_seconds is None else plan.budget_seconds
+        return last_looks(step, by_hand, plan.task, plan.training.batch_size, self.final.views, seconds)
 
     def for_race(self) -> Forecast:
         """What there is time for without the retrainings after a race, which take as long as the winner trained."""

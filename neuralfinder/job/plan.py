@@ -101,11 +101,9 @@ class LooksStage:
 
     Attributes:
         seconds: kept for them.
-        views: whether the winner may answer with the mean over several views of each picture.
     """
 
     seconds: float = 0.0
-    views: bool = False
 
 
 @dataclass(frozen=True, slots=True)

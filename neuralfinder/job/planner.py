@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from neuralfinder.job.factories import make_space
-from neuralfinder.job.forecast import LINEAR_SECONDS, SAFETY, retrained_share, views_fit, winners_share
+from neuralfinder.job.forecast import SAFETY, last_looks, retrained_share, winners_share
 from neuralfinder.job.plan import (
     FinishStage,
     LooksStage,
@@ -24,8 +24,8 @@ from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import small_network
 from neuralfinder.networks.genome import Genome
 from neuralfinder.seeds import Seeds
-from neuralfinder.training.clock import AROUND_SECONDS, looking_steps, steps_beside, steps_of_epoch
-from neuralfinder.training.recipes import MOST_VIEWS, Recipe
+from neuralfinder.training.clock import AROUND_SECONDS, steps_beside, steps_of_epoch
+from neuralfinder.training.recipes import Recipe
 from neuralfinder.types import RUNGS, Fidelity
 
 # the largest network
@@ -68,9 +68,6 @@ else the best of the search runs against the network by hand alone. A guess."""
 LOOKING_SHARE = 0.25
 """Share of the time that is kept for the last looks and the logistic regression at most. A margin for minutes that are
 few for so much data: the trainings get the rest in any case."""
-
-LINEAR_SHARE = 0.02
-"""Share of the time that is kept for the logistic regression, up to `LINEAR_SECONDS`: it is there to be beaten."""
 
 SEARCH_BY_CLOCK, FINISH_BY_CLOCK, LOOKS_BY_CLOCK = 0.6, 0.35, 0.05
 """Shares of the time where the clock alone ends the search: presets as published know no plan. A guess; whoever runs
@@ -164,7 +161,7 @@ class _Draft:
         search = SearchStage(candidates, fixed, fidelity, seconds and seconds * SEARCH_BY_CLOCK)
         finalists = s.finalists or (MOST_FINALISTS if planned else 1)
         finish = FinishStage(finalists, full, seconds and seconds * FINISH_BY_CLOCK, self.retrainings)
-        looks = LooksStage(seconds * LOOKS_BY_CLOCK if seconds else 0.0, self.final.views)
+        looks = LooksStage(seconds * LOOKS_BY_CLOCK if seconds else 0.0)
         return self._plan(search, WorldStage(side, rounds), finish, looks)
 
     def timed(self, seconds: float) -> Plan:
@@ -173,7 +170,7 @@ class _Draft:
         again = retrained_share(self.retrainings, self.task)
         share = 1 / (1 / winners_share(2) + again)
         cap, typical = self._step_cap(WINNERS_SHARE * seconds * share)
-        looks = self._looks(cap, seconds)
+        looks = LooksStage(self._looks(LEADING * typical, seconds))
         left = seconds - looks.seconds
 
         longest = s.final_epochs or self.final.longest
@@ -234,18 +231,11 @@ class _Draft:
     def _step(self, genome: Genome) -> float:
         return self.speed.rates.step_seconds(self.space.cost(genome))
 
-    def _looks(self, cap: float, seconds: float) -> LooksStage:
-        """Time for the looks of the largest network, of the one by hand beside it, and for the logistic regression."""
-        views = self.final.views and views_fit(self._look(MOST_VIEWS) * cap, seconds)
-        looking = self._look(MOST_VIEWS if views else 1) * cap
-        beside = self._look(1) * (cap + self._step(self.by_hand))
-        linear = min(LINEAR_SECONDS, LINEAR_SHARE * seconds)
-        return LooksStage(min(LOOKING_SHARE * seconds, looking + beside + linear), views)
-
-    def _look(self, views: int) -> float:
-        """Training steps that last as long as a network's last looks: views have to be better than one, to be taken."""
-        compared = self.task.validation * (1 + views if views > 1 else 1)
-        return looking_steps(compared + self.task.test * views, self.training.batch_size)
+    def _looks(self, step: float, seconds: float) -> float:
+        """Seconds kept for the last looks at a network of such a step, and for the logistic regression."""
+        by_hand, task, batch_size = self._step(self.by_hand), self.task, self.training.batch_size
+        looks, _ = last_looks(step, by_hand, task, batch_size, self.final.views, seconds)
+        return min(LOOKING_SHARE * seconds, looks)
 
 
 def _side(candidates: int) -> int:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from neuralfinder.job.forecast import FIRST_ROUND, LAST_SHARE, LEAST_LAST, PATIENCE, Forecast, rounds
+from neuralfinder.job.forecast import FIRST_ROUND, LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, rounds
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup
@@ -112,15 +112,17 @@ def _go_on(
     return entrant, forecast.plus(predicted, trained.seconds)
 
 
-def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant) -> Trained | None:
-    """The winner trained for the rest of the time, until its rate has fallen to zero; `None` where that failed.
+def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant, share: float) -> Trained | None:
+    """The winner trained for this share of the time on the clock, until its rate is zero; `None` where that failed.
 
     `setup` may have more samples than the race had.
     """
     wanted = max(LEAST_LAST * winner.epochs, forecast.plan.finish.epochs - winner.epochs)
     longer = len(setup.train) / forecast.plan.task.train
-    epochs = forecast.epochs_within(winner.genome, forecast.left / longer, wanted, setup.recipe)
-    return trainer.train("last", winner.genome, epochs, setup, 1.0, goes_on=winner.trained)
+    timed = setup.clock.left() < math.inf
+    seconds = max(SLACK * setup.clock.left(), 0.0) if timed else forecast.left
+    epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
+    return trainer.train("last", winner.genome, epochs, setup, share, goes_on=winner.trained)
 
 
 def noise(score: float, samples: int) -> float:

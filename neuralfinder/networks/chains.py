@@ -698,12 +698,12 @@ def _ruled(name: str) -> Callable[[ChainSpace, int], Genome]:
     """The network of a rule of thumb as the kind of a portfolio: as wide as the time of a step allows, or narrow."""
 
     def network(space: ChainSpace, parts: int) -> Genome:
-        timed = parts == 1 and space.max_step_seconds < math.inf
+        narrow = NARROW[bool(space.shape.vocabulary)] // parts
 
         def fits(genome: Genome) -> bool:
-            return _first(genome) <= NARROW[bool(space.shape.vocabulary)] // parts or (
-                timed and space.infeasible(genome) is None
-            )
+            if parts == 1 and space.max_step_seconds < math.inf:
+                return space.infeasible(genome) is None
+            return _first(genome) <= narrow
 
         return RULES[name].genome(space, fits)
 

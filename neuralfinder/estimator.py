@@ -44,7 +44,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         preset: name of a bundle of settings, see `list presets`. Not given: fast.
         strategy: name of what proposes networks, see `list strategies`. Not given: the preset's world,
             `artificial-life`.
-        seed: root of all randomness; equal seeds give equal runs on one processor; a whole number at least 0. Not
+        seed: root of all randomness; equal seeds give equal searches on one processor; a whole number at least 0. Not
             given: 0.
         device: `auto`, `cpu`, `cuda` or `cuda:N`. Not given: auto.
         workers: candidates trained at once, where more than 1 in a process each; a whole number between 1 and

@@ -1,8 +1,8 @@
 """What will take how long, and how long that leaves: every answer about the time of a run.
 
 Predicted seconds are those of the measured machine: steps, and what lasts as long as so many, times the seconds of a
-step of this network. They do not depend on how fast the machine is at the moment, so that equal seeds give equal runs;
-what the search really took corrects them by the coarse `pace`, and the clock guards what is left.
+step of this network. They do not depend on how fast the machine is at the moment, so that equal seeds give equal
+searches; what these really took corrects them by the coarse `pace`, and the clock guards what is left.
 """
 
 from __future__ import annotations

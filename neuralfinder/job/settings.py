@@ -211,7 +211,7 @@ RUN = (
         unset="the preset's world, `artificial-life`", option=True,
     ),
     Setting(
-        "seed", WHOLE, "root of all randomness; equal seeds give equal runs on one processor", "run", Range(0), 0,
+        "seed", WHOLE, "root of all randomness; equal seeds give equal searches on one processor", "run", Range(0), 0,
         option=True,
     ),
     Setting("device", WORD, "`auto`, `cpu`, `cuda` or `cuda:N`", "run", default="auto", option=True),

@@ -100,7 +100,7 @@ def run(fake: Fake, forecast: Forecast, entrants: list[Entrant]) -> tuple[list[E
     if not standing[0].trained:
         return standing, None
     fake.forecast = forecast
-    return standing, last_training(fake, forecast, SETUP, standing[0])  # type: ignore[arg-type]
+    return standing, last_training(fake, forecast, SETUP, standing[0], 1.0)  # type: ignore[arg-type]
 
 
 def seconds_of(fake: Fake) -> float:

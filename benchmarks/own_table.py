@@ -487,6 +487,7 @@ def print_summary(space: OwnSpace) -> None:
     _print_tasks(space)
     _print_agreement(space)
     _print_transfer(space)
+    _print_few(space)
     _print_recipes(space)
 
 
@@ -598,6 +599,62 @@ def _print_transfer(space: OwnSpace) -> None:
             ]
             if len(pairs) >= FEWEST:
                 print(f"{task:<11}{rank_agreement(pairs):6.2f} (n = {len(pairs)})")
+
+
+FEW = ((1, 1.0), (2, 1 / 16), (3, 1 / 16), (4, 1 / 16), (6, 1 / 16), (2, 1 / 8), (4, 1 / 8))
+"""How many networks are begun where time is short, and for which share of a full training each."""
+
+
+def _print_few(space: OwnSpace) -> None:
+    """How many to begin where the time is that of one full training: the best by averaged weights has the rest.
+
+    Judged accuracy, log-linear in the share between the points; first come the networks with the highest mean deviation
+    on the other tasks of the kind, or any.
+    """
+    print(
+        "\nthe time of one full training, n networks begun, mean over tasks: those best on other tasks; any, 200 seeds"
+    )
+    tables = {task: _whole_trunks(space, task) for task in space.tasks}
+    tables = {task: table for task, table in tables.items() if len(table) >= FEWEST}
+    rng = np.random.default_rng(0)
+    for count, share in FEW:
+        known, blind = [], []
+        for task, table in tables.items():
+            prior = _expected(space, tables, task)
+            known.append(_handed_over_of(table, sorted(table, key=prior.__getitem__, reverse=True)[:count], share))
+            drawn = [rng.permutation(sorted(table))[:count] for _ in range(200)]
+            blind.append(_mean(_handed_over_of(table, keys, share) for keys in drawn))
+        print(f"{count} for 1/{round(1 / share):<2} {100 * _mean(known):6.1f}% {100 * _mean(blind):6.1f}%")
+
+
+def _whole_trunks(space: OwnSpace, task: str) -> dict[str, Training]:
+    """Trainings by genome that came to the end."""
+    trained = space.usual(task)
+    return {key: training for key, training in trained.items() if len(training.points) == len(space.shares)}
+
+
+def _expected(space: OwnSpace, tables: Mapping[str, Mapping[str, Training]], task: str) -> dict[str, float]:
+    """By genome the mean standardised accuracy on the other tasks of the kind, drawn to a little below the mean."""
+    text = bool(Shape(*space.tasks[task]["shape"]).vocabulary)
+    others = [o for o in tables if o != task and bool(Shape(*space.tasks[o]["shape"]).vocabulary) == text]
+    known: dict[str, list[float]] = {key: [] for key in tables[task]}
+    for other in others:
+        judged = {key: training.points[-1].judged for key, training in tables[other].items()}
+        middle, spread = np.mean([*judged.values()]), np.std([*judged.values()]) or 1.0
+        for key in judged.keys() & known.keys():
+            known[key].append((judged[key] - middle) / spread)
+    return {key: sum(values) / (len(values) + 1) if values else -0.5 for key, values in known.items()}
+
+
+def _handed_over_of(table: Mapping[str, Training], begun: Sequence[str], share: float) -> float:
+    def seen(key: str) -> float:
+        point = table[key].at(share)
+        return -1.0 if point is None or point.averaged is None else point.averaged
+
+    best = table[max(begun, key=seen)]
+    rest = 1 - (len(begun) - 1) * share
+    shares, judged = zip(*((point.share, point.judged) for point in best.points), strict=True)
+    return float(np.interp(math.log2(max(rest, shares[0])), np.log2(shares), judged))
 
 
 def _ranks(known: Known) -> dict[str, float]:

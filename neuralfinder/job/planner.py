@@ -146,8 +146,7 @@ class _Draft:
         self.steps = steps_of_epoch(task.train, 1.0, training.batch_size)
         rungs = len(RUNGS) if settings.switch("early_stop") else 0
         self.beside = steps_beside(task.validation, training.batch_size, 1, rungs)
-        wanted = self.preset.retrain if settings.retrain is None else settings.retrain
-        self.retrainings = wanted
+        self.retrainings = self.preset.retrain if settings.retrain is None else settings.retrain
 
     def published(self, seconds: float | None) -> Plan:
         """Numbers of the recipe, no caps; the clock alone ends the search when `seconds` are given."""

@@ -768,7 +768,12 @@ FEW_INPUTS = 256
 """Inputs of a linear layer that learns at the usual rate; 64 do (docs/LOG.md), and its curvature grows with them."""
 
 _PICTURES = (
-    _ruled("chain-by-rule"), _unmoved(_by_hand), _ruled("residual-by-rule"), _unmoved(_shallow), _linear,
-    _ruled("wide-by-rule"), _perceptron,
-)  # fmt: skip
+    _unmoved(_by_hand),
+    _ruled("chain-by-rule"),
+    _unmoved(_shallow),
+    _ruled("residual-by-rule"),
+    _linear,
+    _ruled("wide-by-rule"),
+    _perceptron,
+)
 _TEXTS = (_bag, _ruled("chain-by-rule"), _wide_and_deep, _wide_kernel, _ruled("residual-by-rule"))

@@ -104,12 +104,15 @@ def _entrant(name: str, genome: Genome, archive: Archive, store: WeightStore) ->
 def _entrants(
     store: WeightStore, forecast: Forecast, leaders: Sequence[Entry], archive: Archive, by_hand: Entrant
 ) -> list[Entrant]:
-    """The search's leaders, and where trainings can go on the network by hand while it is not clearly behind."""
+    """The search's leaders, and where trainings can go on the network by hand while it is not clearly behind.
+
+    By hand only where the search trained it too: one that had less training says nothing beside the others.
+    """
     entrants = [_entrant(f"final-{place}", leader.genome, archive, store) for place, leader in enumerate(leaders)]
     if not leaders:
         return [by_hand]
     best, found = leaders[0].score, archive.find(by_hand.genome.key)
-    behind = found is not None and found.score < best - noise(best, forecast.plan.task.validation)
+    behind = found is None or found.score < best - noise(best, forecast.plan.task.validation)
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
     if forecast.full(leaders[0].genome, longest) > seconds:
         entrants = entrants[:1]  # all that others get is taken from a winner that still gains

@@ -356,7 +356,7 @@ class ChainSpace(Space):
         """
         if genome.recipe:
             genome = dataclasses.replace(genome, recipe=without_usual(genome.recipe, self.usual_recipe))
-        return self._without_idle_pools(self._with_real_links(self._without_idle_identities(genome)))
+        return self._without_idle_pools(self._without_idle_identities(self._with_real_links(genome)))
 
     def _without_idle_identities(self, genome: Genome) -> Genome:
         """Without genes that do nothing, where no skip counts them."""
@@ -647,15 +647,12 @@ def of_networks(space: Space, strategy: str) -> ChainSpace:
 def small_network(space: ChainSpace) -> Genome:
     """By hand: convolutions of 32, 64 and 128 filters, pools between where the picture allows it; 128 for texts.
 
-    Where the limits on parameters, multiply-adds, milliseconds and length exclude it, it is half as wide, a quarter and
-    so on, and at last the smallest network of the space. Seconds of a training step are no limit here: their cap leaves
-    time for many trainings, and this is one.
+    Where the limits exclude it, it is half as wide, a quarter and so on, and at last the smallest network of the space.
 
     Raises:
         InputError: the limits exclude even the smallest network.
     """
-    legal = dataclasses.replace(space, max_step_seconds=math.inf)
-    return _widest(legal, _by_hand) or legal.smallest()
+    return _widest(space, _by_hand) or space.smallest()
 
 
 def portfolio(space: ChainSpace) -> list[Genome]:

@@ -80,7 +80,6 @@ def numbers(plan: Plan) -> dict[str, Any]:
         "world_size": plan.world.side,
         "rounds": plan.world.rounds,
         "retrain": plan.finish.retrainings,
-        "baseline_views": plan.looks.views,
         "warnings": list(plan.warnings),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from itertools import pairwise
@@ -14,11 +13,10 @@ from hypothesis import strategies as st
 
 from neuralfinder.errors import InputError
 from neuralfinder.job.factories import make_space, make_strategy
-from neuralfinder.job.forecast import winners_share
+from neuralfinder.job.forecast import last_looks, winners_share
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, WorldStage, plan_lines
 from neuralfinder.job.planner import SHORTEST_FINAL, batch_size_for, make_plan
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import small_network
 from neuralfinder.networks.cost import Cost, Rates
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.clock import steps_in_all
@@ -102,17 +100,14 @@ def test_looks_of_early_judgement_are_predicted() -> None:
     assert with_ - without == pytest.approx(2 * 200 / plan.training.batch_size / 3 * RATES.step_seconds(size))
 
 
-@pytest.mark.thorough
-def test_last_looks_are_kept_time_for_and_a_heavy_network_by_hand_gets_one_view() -> None:
-    slow = dataclasses.replace(RATES, mac=1e-8)
+def test_last_looks_have_their_time_and_several_views_only_where_that_is_little() -> None:
+    test = CIFAR.test / 128 / 3  # steps that a look at the test part lasts as long as
     for seconds, several in ((60.0, False), (3600.0, True)):
-        plan = make_plan(CIFAR, Settings(minutes=seconds / 60), TrainingStage(128), Speed(slow), seconds)
-        assert plan.looks.views is several
-        space = make_space(Settings(), CIFAR.shape, 10, slow, plan.search.max_step_seconds)
-        by_hand = slow.step_seconds(space.cost(small_network(space)))
-        test = CIFAR.test / 128 / 3  # steps that a look at the test part lasts as long as
-        looks = 6 * test * plan.search.max_step_seconds + (6 if several else 1) * test * by_hand
-        assert looks < plan.looks.seconds < 0.25 * seconds + 1e-9
+        looks, views = last_looks(0.1, 0.05, CIFAR, 128, True, seconds)
+        assert views is several
+        assert looks > (6 if several else 1) * test * 0.1 + test * 0.15
+        plan = plan_for(CIFAR, seconds)
+        assert 0 < plan.looks.seconds <= 0.25 * seconds
 
 
 def test_largest_legal_network_has_time_for_the_shortest_final_training() -> None:

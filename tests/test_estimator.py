@@ -462,7 +462,7 @@ def test_ctrl_c_twice_leaves_and_the_same_fit_goes_on(tmp_path: Path, monkeypatc
 def test_killed_run_goes_on_to_the_same_end(station: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nothing expects stands for a kill: it leaves the folder as it was."""
     X, y = bars()
-    whole = tiny(candidates=5, finalists=2, run=tmp_path / "whole").fit(X, y)
+    whole = tiny(candidates=5, finalists=2, final_epochs=16, run=tmp_path / "whole").fit(X, y)
     trained: list[int] = []
 
     def counting(*args: Any, **how: Any) -> Any:
@@ -472,7 +472,7 @@ def test_killed_run_goes_on_to_the_same_end(station: str, tmp_path: Path, monkey
         return train(*args, **how)
 
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", counting)
-    finder = tiny(candidates=5, finalists=2, run=tmp_path / "halves")
+    finder = tiny(candidates=5, finalists=2, final_epochs=16, run=tmp_path / "halves")
     with pytest.raises(SystemExit):
         finder.fit(X, y)
     assert same_run(finder.fit(X, y), whole)

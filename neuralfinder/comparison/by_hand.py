@@ -133,7 +133,7 @@ def measure_by_hand(method: str, data: Divided, settings: Settings) -> dict[str,
 
     The data are divided as for a search with this seed; the recipe is that of finalists. The number of epochs follows
     from the time, less what testing takes, and is at most that of finalists. A network that diverges, or knows no more
-    than the commonest class after a quarter or half of its training, begins again at a lower rate.
+    than the commonest class after half of its training, begins again at a lower rate.
 
     Args:
         method: name of a hand-made network or a rule of thumb, or a genome.
@@ -218,7 +218,7 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
         if figures:
             break
     else:
-        raise NothingTrainedError(f"{method} is at chance after a quarter of its training, at three learning rates")
+        raise NothingTrainedError(f"{method} is at chance after half of its training, at three learning rates")
     predictor, whole, epochs, improvements, views = figures
     predictor, validation = with_views(setup, predictor, views)
     test = open_test(data, bench.device)
@@ -275,7 +275,7 @@ def _train(
         network, began = build(setup.shape), time.monotonic()
         first = dataclasses.replace(setup, clock=setup.clock.until(began + (1 - last) * setup.clock.left()))
         fidelity = Fidelity.of((1 - last) * longest)
-        training = train(network, first, fidelity, seed, [_chance(setup)] * len(RUNGS), falls=not last)
+        training = train(network, first, fidelity, seed, [*[0.0] * (len(RUNGS) - 1), _chance(setup)], falls=not last)
         epochs, took = (1 - last) * longest * training.done, time.monotonic() - began
         if training.ended == BEHIND:
             return None

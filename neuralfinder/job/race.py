@@ -73,14 +73,16 @@ def race(
     """
     running, gone, left = list(entrants), list[Entrant](), 1.0
     setup = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, measures=1))
+    done, trainings = 0, 1 + sum(count for count, _ in rounds(len(entrants)))
     for number, (count, share) in enumerate(rounds(len(entrants))):
-        alone = count == 1
+        alone, done = count == 1, done + count
         if not alone and len(running) == 1:
             continue  # the others were clearly behind before
         seconds, left = forecast.left * share / left, left - count * share
         epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else FIRST_ROUND * 2 ** (number + 1))
         for place, entrant in enumerate(running):
             running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs))
+        trainer.status.progress(done, trainings)
         running.sort(key=lambda entrant: entrant.rank)
         best = running[0].trained
         bar = best.score - noise(best.score, len(setup.validation)) if best else 0.0

@@ -17,6 +17,7 @@ from neuralfinder.job.forecast import Forecast, rounds, winners_share
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
 from neuralfinder.job.race import Entrant, last_training, noise, race
 from neuralfinder.job.settings import Settings
+from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import Genome, parse
@@ -43,6 +44,7 @@ class Fake:
     scores: dict[str, list[float | None]]
     slower: float = 1.0
     trained: list[tuple[str, float, float]] = dataclasses.field(default_factory=list)
+    status: Status = dataclasses.field(default_factory=Status)
 
     def train(
         self,

@@ -98,9 +98,13 @@ def quick_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
 
 
+LONG = {"test_a_fresh_process_gives_the_same_proposals", "test_the_identity_is_that_of_the_content"}
+"""Tests of contracts, which know no marks of ours, that take seconds."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes seconds in the contracts, which know no marks of ours."""
+    """Mark what takes seconds beside its own code: tests of contracts, and those that look at a whole finished run."""
     for item in items:
-        if item.name == "test_a_fresh_process_gives_the_same_proposals":
+        if item.name in LONG or "finished" in getattr(item, "fixturenames", ()):
             item.add_marker("thorough")

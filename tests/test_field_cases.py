@@ -201,6 +201,7 @@ def test_h05_no_memory_for_final_training_leaves_what_the_search_found(monkeypat
     assert finder.predict(X).shape == (60,)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
 def test_h05_no_memory_at_all_is_an_error_with_the_reasons_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

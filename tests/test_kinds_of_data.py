@@ -166,6 +166,7 @@ def test_h04_odd_cells_are_counted_and_trained_with(tmp_path, name):
     assert len(json.loads(answers.output)) == len(rows)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["pictures", "texts", "uneven pictures"])
 def test_200_samples_and_two_seconds_give_a_model(form):
     rng = np.random.default_rng(0)

@@ -108,6 +108,7 @@ def test_training_learns_and_other_recipes_differ(pictures: Prepared):
     assert slower[0][5] > trained(usual, pictures)["points"][0][5]
 
 
+@pytest.mark.thorough
 def test_texts_without_a_convolution_learn(folder: Path):
     prepared = prepare(folder / "tasks" / "trec.npz", SMALL)
     row = trained(Job("trec", "I > G", adversarial=True, rate=10.0), prepared)

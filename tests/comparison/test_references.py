@@ -66,6 +66,7 @@ def test_the_smallest_picture(name):
         build_reference(name, Shape(3, 32, side - 1), 10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in HEAVY else []) for n in REFERENCES])
 def test_one_training_step(name):
     """With the recipe's optimiser; a network that computes nothing of the picture would have no gradients."""

@@ -128,6 +128,7 @@ def archive_of(bench: Bench, *genomes: str) -> Archive:
     return archive
 
 
+@pytest.mark.thorough
 def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_right(bench: Bench, tmp_path: Path) -> None:
     archive = archive_of(bench, "C8.bn M > G", "C16.bn C16.bn M C32.bn > G", bench.forecast.by_hand.key)
     bench = bench.with_(epochs=12)
@@ -304,6 +305,7 @@ def test_the_network_by_hand_runs_while_it_is_not_clearly_behind(
     assert ("by-hand-0" in epochs_of(bench)) == enters
 
 
+@pytest.mark.thorough
 def test_a_race_goes_on_from_what_the_search_trained(bench: Bench) -> None:
     candidate = Candidate(0, bench.forecast.by_hand, "init", (), 0, Fidelity(2))
     recipe = dataclasses.replace(bench.setup.recipe, measures=1)

@@ -44,6 +44,7 @@ def test_the_model_s_file_is_no_larger_than_asked(tmp_path: Path):
     assert result["parameters"] < 0.3 * free["parameters"]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
 def test_candidates_keep_the_limit_of_latency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A made-up machine on which each multiply-add takes 10 ns: 0.2 ms are 20,000 of them."""

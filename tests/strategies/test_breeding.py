@@ -102,6 +102,7 @@ def test_shares_are_the_frequencies_of_births():
     assert set(names) == set(operators.shares)
 
 
+@pytest.mark.thorough
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 6), possible=st.sampled_from([0, 5]))
 def test_births_are_legal_new_and_no_more_than_asked(seed: int, n: int, possible: int):
     bred = breeder(possible, explore=0.2, seed=seed)

@@ -170,6 +170,7 @@ def test_a_slow_first_step_does_not_end_a_training() -> None:
     assert late.over
 
 
+@pytest.mark.thorough
 def test_deadline_is_kept_and_the_network_still_learns() -> None:
     started = time.monotonic()
     training = run(setup_of_digits(clock=Clock(started + 2.5)), Fidelity(10_000))

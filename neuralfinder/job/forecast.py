@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from neuralfinder.job.plan import Plan, Task
-from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
 from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all

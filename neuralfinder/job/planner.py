@@ -21,8 +21,8 @@ from neuralfinder.job.plan import (
 )
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import small_network
 from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.portfolio import small_network
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.clock import AROUND_SECONDS, steps_beside, steps_of_epoch
 from neuralfinder.training.recipes import Recipe

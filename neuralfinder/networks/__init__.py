@@ -5,6 +5,7 @@
     forms       the genome as JSON, and as the tuples of 2017
     cost        parameters, multiply-adds, shapes and predicted seconds of a genome
     rules       rules of thumb: families of networks by hand, from the width of the first layer
+    portfolio   networks made by hand that a search begins with
     space       all that an algorithm may know of a set of networks
     chains      the space of chain networks for a task: what is legal, and what is proposed first
     experience  what networks were good for on other tasks, and what that lets one expect of them on a new one

@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neuralfinder.networks.chains import ChainSpace, portfolio, small_network
+from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
+from neuralfinder.networks.portfolio import portfolio, small_network
 from neuralfinder.networks.recipe_genes import KINDS, Kind
 from neuralfinder.types import Shape
 

@@ -33,9 +33,10 @@ from neuralfinder.job.plan import (
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
-from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import parse
+from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive
 from neuralfinder.search.executors import in_process
 from neuralfinder.search.record import Record

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from neuralfinder.errors import InputError
 from neuralfinder.job.factories import make_space
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import ALPHABETS, ChainSpace, portfolio, small_network
+from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.genome import (
     PUBLISHED_BEST,
@@ -30,6 +30,7 @@ from neuralfinder.networks.genome import (
     halvings,
     parse,
 )
+from neuralfinder.networks.portfolio import portfolio, small_network
 from neuralfinder.networks.variation import replicate, vary
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.strategies import HillClimbing

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from neuralfinder.networks.chains import ALPHABETS, ChainSpace, small_network
+from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.experience import FILE, MOST_ROWS, Expectation, Experience, Past, Row, normal_scores
 from neuralfinder.networks.genome import Genome, PoolHead, parse
+from neuralfinder.networks.portfolio import small_network
 from neuralfinder.types import Shape
 
 DIGITS, TEXTS = Shape(1, 8, 8), Shape(256, 1, 16, 9000)

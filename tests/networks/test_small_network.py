@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.portfolio import small_network
 from neuralfinder.types import Shape
 
 

@@ -23,9 +23,10 @@ from scipy.stats import mannwhitneyu
 from neuralfinder.errors import CallOrderError, InputError
 from neuralfinder.job.factories import make_strategy
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import ChainSpace, small_network
+from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.experience import Expectation, Experience
 from neuralfinder.networks.genome import PoolHead, parse
+from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.events import candidate_row
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import STRATEGIES, AgingEvolution, ArtificialLife, Random, Strategy

@@ -38,6 +38,7 @@ function putLife(place) {
         children.length > MOST_CHILDREN ? h("div", { class: "quiet" }, `and ${children.length - MOST_CHILDREN} more`) : null] : undefined],
     ]),
     architecture(number), curve("Learning curve in the search", life.curve),
-    story.finals.filter((full) => full.genome === keyOf(number))
+    // the last training and those again may have learned from the validation part: their curves say nothing
+    story.finals.filter((full) => full.genome === keyOf(number) && !/^(last|retrain-)/.test(full.name))
       .map((full) => curve(`Learning curve of the training ${full.name}, ${full.epochs} epochs more`, full.curve)));
 }

@@ -136,7 +136,7 @@ function momentWords({ life, scene }) {
   }
   if (life.failure) return `${life.operator}: ${life.failure}`;
   const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
-  const gain = parents.length ? `, ${points(life.score - Math.max(...parents))} against its better parent` : "";
+  const gain = parents.length && Number.isFinite(life.score) ? `, ${points(life.score - Math.max(...parents))} against its better parent` : "";
   const early = life.why === "behind" ? ", stopped early" : "";
   return `${life.operator}: ${percent(life.score)}${gain}${early}`;
 }

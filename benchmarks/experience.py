@@ -1,15 +1,16 @@
 """The experience that the package ships, and what it is worth.
 
-    python benchmarks/experience.py make [--table benchmarks/own_space.json.gz]
+    python benchmarks/experience.py make [--table benchmarks/own_space.json.gz] [--without TASK ...] [--out FILE]
     python benchmarks/experience.py check [--table FILE] [--draws 100] [--usual]
 
 `make` writes `neuralfinder/networks/experience.json` from the table of our own space (`own_space.py`): every look at
-every training. `check` leaves out one task after the other: how well do expectations rank its
-networks (Spearman), are deviations as large as they are said to be, and how far, in points of accuracy, are the first
-one, two, three and five networks chosen by experience from the best of the table, beside the same number of random ones
-and beside single networks by hand and like those of the rules of thumb. All of it after the table's full trainings, and
-where all have only half the seconds that the median network's full training takes. With `--usual` only among networks
-with convolutions and a pooled head, which random ones of a search mostly are.
+every training; without those of some tasks for searches on such that are to show what experience of others is worth.
+`check` leaves out one task after the other: how well do expectations rank its networks (Spearman), are deviations as
+large as they are said to be, and how far, in points of accuracy, are the first one, two, three and five networks chosen
+by experience from the best of the table, beside the same number of random ones and beside single networks by hand and
+like those of the rules of thumb. All of it after the table's full trainings, and where all have only half the seconds
+that the median network's full training takes. With `--usual` only among networks with convolutions and a pooled head,
+which random ones of a search mostly are.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ LIKE_RULES = {
 """Networks as the rules of thumb have them, for pictures and for texts, at one width."""
 
 
-def of_table(space: OwnSpace, without: str = "") -> Experience:
+def of_table(space: OwnSpace, without: Sequence[str] = ()) -> Experience:
     """All looks at trainings; chance for what had diverged."""
-    names = [name for name in space.tasks if name != without]
+    names = [name for name in space.tasks if name not in without]
     tasks = tuple(Past(t["train"], Shape(*t["shape"]), t["classes"]) for t in map(space.tasks.__getitem__, names))
     rows = []
     for training in space.trainings:
-        if training.task == without:
+        if training.task in without:
             continue
         task = space.tasks[training.task]
         for share in space.shares if training.kind == "trunk" else (training.length,):
@@ -89,7 +90,7 @@ class Left:
         }
         points = [t.at(shares[g]) for t, g in zip(trainings, self.genomes, strict=True)]
         self.judged = np.array([point.judged if point else 1 / task["classes"] for point in points])
-        found = of_table(space, name).expectation(
+        found = of_table(space, [name]).expectation(
             task["train"], shape, task["classes"], lambda genome: shares[genome] * task["steps"]
         )
         if found is None:
@@ -148,6 +149,9 @@ def main() -> None:
     for name in ("make", "check"):
         command = commands.add_parser(name)
         command.add_argument("--table", type=Path, default=FILE)
+        if name == "make":
+            command.add_argument("--without", nargs="+", default=(), choices=sorted(read().tasks))
+            command.add_argument("--out", type=Path, default=experience.FILE)
     command.add_argument("--draws", type=int, default=100)
     command.add_argument("--usual", action="store_true", help="only convolutions and pooled heads")
     chosen = parser.parse_args()
@@ -155,9 +159,9 @@ def main() -> None:
     if chosen.do == "check":
         check(space, chosen.draws, chosen.usual)
         return
-    text = json.dumps(of_table(space).plain(), separators=(",", ":")).replace("],[", "],\n[")
-    experience.FILE.write_text(text + "\n", "utf-8")
-    print(f"{experience.FILE}: {text.count(chr(10))} lines, {len(text):,} bytes")
+    text = json.dumps(of_table(space, chosen.without).plain(), separators=(",", ":")).replace("],[", "],\n[")
+    chosen.out.write_text(text + "\n", "utf-8")
+    print(f"{chosen.out}: {text.count(chr(10))} lines, {len(text):,} bytes")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 from scipy.stats import spearmanr
 
 from neuralfinder.data import source_of
-from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
+from neuralfinder.data.changes import MOST_PICTURES, harmless_changes
 from neuralfinder.data.splits import split
 from neuralfinder.job.factories import make_space
 from neuralfinder.job.plan import Speed, Task, TrainingStage
@@ -57,8 +57,9 @@ def make_setup(data: str | None, minutes: float) -> tuple[Setup, list[Genome]]:
     batch_size = batch_size_for(len(parts.train), recipe, None)
     scaling = Scaling.of(train_part)
     some = parts.train[:MOST_PICTURES]
-    flip, _ = mirroring_harmless(dataset.samples[some], dataset.labels[some], Seeds(0).stream("mirror"))
-    setup = Setup(train_part, validation, classes, scaling, recipe, batch_size, flip, has_bf16(device))
+    rng = Seeds(0).stream("mirror")
+    harmless = harmless_changes(dataset.samples[some], dataset.labels[some], recipe.shift, rng)
+    setup = Setup(train_part, validation, classes, scaling, recipe, batch_size, harmless.mirror, has_bf16(device))
     task = Task(len(parts.train), len(parts.validation), len(parts.test), dataset.shape, classes)
     rates = measure(setup, make_space(settings, task.shape, classes, Rates(), math.inf), 3.0)
     plan = make_plan(task, settings, TrainingStage(batch_size), Speed(rates), 60 * minutes)

@@ -39,7 +39,7 @@ def fresh(count: int) -> Progress:
     settings = Settings(seed=0)
     space = make_space(settings, Shape(3, 32, 32), 10, Rates(), math.inf)
     strategy = make_strategy(settings, space, Fidelity(1), world_size=9, rounds=count)
-    return Progress(strategy, inherit=True, early_stopping=EarlyStopping(), leaders=3)
+    return Progress(strategy, inherit=True, early_stopping=EarlyStopping(), leaders=lambda archive: archive.best(3))
 
 
 def measure(count: int) -> dict[str, Any]:

@@ -257,9 +257,12 @@ def chosen_jobs(task: str, prepared: Prepared, keys: Sequence[str]) -> Iterator[
     """For each of these networks that the task has room for: as it comes."""
     text = bool(prepared.space.shape.vocabulary)
     for key in keys:
-        genome = prepared.space.canonical(prepared.space.mend(parse(key)))
-        fits = prepared.space.infeasible(genome) is None
-        yield [Job(task, genome.key, shift=not text, mirror=prepared.mirror, adversarial=text)] if fits else []
+        given = parse(key)
+        genome = prepared.space.canonical(prepared.space.mend(dataclasses.replace(given, recipe=())))
+        usual = {"shift": not text, "mirror": prepared.mirror, "adversarial": text}
+        changed = {gene.name: gene.value if gene.name == "rate" else bool(gene.value) for gene in given.recipe}
+        fits = prepared.space.infeasible(genome) is None and changed.keys() <= {"rate", *usual}
+        yield [Job(task, genome.key, **{**usual, **changed})] if fits else []  # type: ignore[arg-type]
 
 
 def jobs(task: str, prepared: Prepared) -> Iterator[list[Job]]:
@@ -313,7 +316,7 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
     import torch
 
     from neuralfinder.data.arrays import from_arrays
-    from neuralfinder.data.mirror import mirroring_harmless
+    from neuralfinder.data.changes import harmless_changes
     from neuralfinder.data.texts import from_texts
     from neuralfinder.data.tokens import tokenized
     from neuralfinder.training.batches import Part, Scaling
@@ -333,7 +336,8 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
     train, rest = (Part.of(data.samples, data.labels, part, device) for part in (own, others))
     recipe = RECIPES["text" if data.is_text else "fast"]
     preparation = data.tokens or Scaling.of(train)
-    mirror = not data.is_text and mirroring_harmless(data.samples[own], data.labels[own], Seeds(0).stream("mirror"))[0]
+    rng = Seeds(0).stream("mirror")
+    mirror = not data.is_text and harmless_changes(data.samples[own], data.labels[own], recipe.shift, rng).mirror
     setup = Setup(train, rest, len(data.classes), preparation, recipe, sizes.batch, True, has_bf16(device))
     seconds = MOST_SECONDS / sizes.steps * 128 / sizes.batch
     space = ChainSpace(

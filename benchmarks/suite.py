@@ -6,7 +6,8 @@
         [--out FILE] [--plot FILE] [--runs DIR] [--only-summary]
 
 A task is what `neuralfinder search` takes, with `test`, `limit` (most samples beside the test part), `minutes` (its
-own, in the place of the budgets) and what names the columns of a table; no PATH has a comma. Without any the tasks are
+own, in the place of the budgets), `experience` (of searches: a file that `experience.py make --without` wrote, where
+the one shipped knows the task) and what names the columns of a table; no PATH has a comma. Without any the tasks are
 those that come with the package. Methods are those of `neuralfinder list methods`, genomes, `optuna` (see
 `optuna_search.py`) and `linear`: logistic regression, of texts on their words' counts.
 
@@ -53,13 +54,14 @@ OWN = ("optuna", "linear")
 
 @dataclass(frozen=True)
 class Task:
-    """Data by name and path, `options` of reading them, the `limit` of samples, and budgets of its own if any."""
+    """Data by name and path, `options` of reading them, the `limit` of samples, budgets and experience of its own."""
 
     name: str
     path: str
     options: tuple[tuple[str, str], ...] = ()
     limit: int | None = None
     minutes: float | None = None
+    experience: str | None = None
 
     @classmethod
     def read(cls, text: str) -> Task:
@@ -70,9 +72,9 @@ class Task:
         if not (name and equals and path) or any(len(pair) != 2 for pair in pairs):
             raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=PATH[,test=PATH][,limit=N]")
         chosen = dict(pairs)
-        limit, minutes = chosen.pop("limit", None), chosen.pop("minutes", None)
+        limit, minutes, known = (chosen.pop(own, None) for own in ("limit", "minutes", "experience"))
         try:
-            return cls(name, path, tuple(chosen.items()), limit and int(limit), minutes and float(minutes))
+            return cls(name, path, tuple(chosen.items()), limit and int(limit), minutes and float(minutes), known)
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
 
@@ -167,7 +169,8 @@ def measure(method: str, data: Divided, settings: Settings, folder: Path) -> Row
 def row_of(job: Job, runs: Path) -> Row:
     """Measure one row in a process of its own."""
     source = source_of(job.task.path, **dict(job.task.options))
-    comparison = Comparison(source, job.task.limit, ("random",), (job.seed,), Settings(minutes=job.minutes))
+    settings = Settings(minutes=job.minutes, experience=job.task.experience)
+    comparison = Comparison(source, job.task.limit, ("random",), (job.seed,), settings)
     folder = runs / f"{job.task.name}-{job.minutes:g}"
     row = in_a_process(comparison, job.method, job.seed, folder, measure)
     return {**row, "suite": job.task.name, "minutes": job.minutes}

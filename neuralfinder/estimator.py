@@ -50,8 +50,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         workers: candidates trained at once, where more than 1 in a process each; a whole number between 1 and
             1,000,000. Not given: 1; with `ray` one a card or node.
         ray: address of a Ray cluster that trains the candidates, `auto` to find a running one. Not given: no cluster.
-        experience: what is known of networks on other tasks: `default` as shipped, `off` for nothing, or a folder of
-            finished runs to know of as well. Not given: the preset's.
+        experience: what is known of networks on other tasks: `default` as shipped, `off` for nothing, a folder of
+            finished runs to know of as well, or a file in the place of the one shipped. Not given: the preset's.
         epochs: passes over the data that each candidate gets; a whole number between 1 and 1,000,000. Not given: the
             plan's.
         share: share of the training part that each pass sees; a number more than 0, at most 1. Not given: the plan's.

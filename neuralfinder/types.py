@@ -74,6 +74,11 @@ class Fidelity:
     epochs: int
     share: float = 1.0
 
+    @property
+    def passes(self) -> float:
+        """Over the training part in all."""
+        return self.epochs * self.share
+
     @classmethod
     def of(cls, epochs: float) -> Fidelity:
         """So many epochs, above 0, as whole ones over an equal part of the data: 1.8 are two over 90 %."""

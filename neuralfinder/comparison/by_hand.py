@@ -30,7 +30,7 @@ from neuralfinder.job.forecast import (
     measuring_seconds,
     views_fit,
 )
-from neuralfinder.job.plan import Task
+from neuralfinder.job.plan import Task, TrainingStage
 from neuralfinder.job.prepare import make_setup, open_test
 from neuralfinder.job.settings import DEFAULT_MINUTES, Settings
 from neuralfinder.job.status import Status
@@ -110,7 +110,9 @@ class Bench:
 
     def space(self, rates: Rates = NOT_MEASURED, max_step_seconds: float = math.inf) -> ChainSpace:
         """The space of the preset for these data."""
-        return make_space(self.settings, self.task.shape, self.task.classes, rates, max_step_seconds)
+        task, setup = self.task, self.setup
+        training = TrainingStage(setup.batch_size, setup.flip, setup.bf16, setup.shifts)
+        return make_space(self.settings, task.shape, task.classes, rates, max_step_seconds, training=training)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def of_genome(genome: Genome, bench: Bench) -> Blueprint:
 def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str, Any]:
     """Train one network for the time that the bench has left, and test it: see `measure_by_hand`."""
     setup, parts, data = bench.setup, bench.data.split, bench.data
-    setup = setup.of(blueprint.genome) if blueprint.genome else setup
+    setup = setup.of(blueprint.genome)
     recipe, seed = setup.recipe, Seeds(bench.settings.seed).number("reference", method)
     looks = len(parts.validation) + len(parts.test)
     for rate in (1.0, *SLOWER):

@@ -13,7 +13,7 @@
     dataset      labelled samples as the rest of the package sees them
     findings     what is said about data
     doctor       what else there is to know about them; copies, thumbnails: how it sees
-    mirror       whether pictures may be mirrored
+    changes      whether pictures may be mirrored, and shifted
     splits       which samples are for training, validation and test
     tokens       texts -> lines of token numbers
     divided      the data of one run: the parts, and every form that trainings take

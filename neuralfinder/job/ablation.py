@@ -53,7 +53,7 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
         setup = make_setup(data, settings, find_device(settings.device), Status())
         setup = dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
         task, speed = plan.task, plan.speed
-        space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward, plan.training.flip)
+        space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward, plan.training)
         winner = parse(finished.outcome["genome"])
         seed = Seeds(settings.seed).number("ablation", winner.key)
         removals = []

@@ -7,6 +7,7 @@ import inspect
 import math
 from typing import Any
 
+from neuralfinder.job.plan import TrainingStage
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import OF_THE_PLAN, WORLD, Settings, of_strategy
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
@@ -20,6 +21,8 @@ from neuralfinder.types import Fidelity, Shape
 
 NOT_MEASURED = Rates()
 
+USUAL = TrainingStage(batch_size=1, flip=True)
+
 WEIGHTS_SHARE = 0.99
 """Share of the file of a model that is parameters; a margin for what norms keep beside them, and for the header."""
 
@@ -31,11 +34,11 @@ def make_space(
     rates: Rates,
     max_step_seconds: float,
     forward: Rates = NOT_MEASURED,
-    mirror: bool = True,
+    training: TrainingStage = USUAL,
 ) -> ChainSpace:
     """The space of a preset for a task, with the user's settings and caps and the plan's cap.
 
-    `mirror` says whether the data allow to mirror pictures.
+    `training` says whether pictures are mirrored and shifted.
     """
     preset = PRESETS[settings.preset]
     chosen = {**preset.space, **(preset.text_space if shape.vocabulary else {})}
@@ -48,7 +51,8 @@ def make_space(
         chosen["max_parameters"] = min(chosen.get("max_parameters", math.inf), fitting)
     if milliseconds := settings.cap("max_latency_ms"):
         chosen["max_forward_seconds"] = milliseconds / 1000
-    chosen["usual_recipe"] = settings.recipes(shape)[0].as_genes(bool(shape.vocabulary), mirror)
+    recipe = settings.recipes(shape)[0]
+    chosen["usual_recipe"] = recipe.as_genes(bool(shape.vocabulary), training.flip, training.shifts)
     return ChainSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, forward=forward, **chosen)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.baselines import Linear, WordCounts, fit_linear, fit_words
 from neuralfinder.job.figures import Decided, Samples, measure
-from neuralfinder.job.forecast import Forecast, linear_seconds, winners_share
-from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, last_training, noise, race
+from neuralfinder.job.forecast import Forecast, linear_seconds, noise, winners_share
+from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, best_first, last_training, race
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.search.archive import Archive, Entry
@@ -141,7 +141,7 @@ def _train_each(
     best = max((each.trained.score for each in found if each.trained), default=0.0)
     if not any(each.trained and each.trained.score >= best - noise(best, len(setup.validation)) for each in full):
         full += found
-    return sorted(full, key=lambda entrant: entrant.rank) or [entrants[0]]
+    return best_first(forecast, full) or [entrants[0]]
 
 
 def _retrain(trainer: Trainer, count: int, winner: Trained, whole: Setup) -> list[Trained]:

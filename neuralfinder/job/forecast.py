@@ -10,16 +10,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from neuralfinder.job.plan import Plan, Task
 from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.experience import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
-from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all
+from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all, steps_of_epoch
 from neuralfinder.training.recipes import MOST_VIEWS, Recipe
 from neuralfinder.types import Candidate, Fidelity
 
@@ -31,14 +32,18 @@ PATIENCE = 1.25
 """How much longer than planned the search and each full training may take before the clock ends them: one step of the
 pace, so that on pace the plan and not the clock ends them, and equal seeds give equal runs."""
 
-SLACK = 1.5
+SLACK = 2.5
 """Epochs planned for one there seems to be time for, where the clock ends a training: the last of a network. Its steps
-may be faster than predicted, and the schedule is run through whenever it ends."""
+may be faster than predicted, above all after a busy moment, and the schedule is run through whenever it ends."""
 
 FIRST_ROUND = 1 / 16
 """How long an entrant trains in the first round of a race, as a share of what the winner will have; then each time
 twice as long. On the table of our own space the best of two or three networks that experience proposes, chosen after
 a sixteenth, ends ahead of the first of them with all the time, and of the best of more with less (docs/LOG.md)."""
+
+LAST_ROUND = 0.5
+"""How long those in the last round of several may train at most, as a share of what the winner gains from. Ranks after
+half of a training are those after a whole one with a rho of 0.75 (13 tasks; docs/LOG.md)."""
 
 LAST_SHARE = 0.3
 """Share of the time that the winner has alone for its last training, on all data; it is judged before. The rate falls
@@ -118,6 +123,11 @@ def retrained_share(count: int, task: Task) -> float:
     return count * (task.train + task.validation) / task.train
 
 
+def noise(score: float, samples: int) -> float:
+    """Two standard errors of an accuracy measured on so many samples: what is further behind is clearly behind."""
+    return 2 * math.sqrt(max(score * (1 - score), 1 / samples) / samples)
+
+
 def epochs_within(seconds_of: Callable[[float], float], seconds: float, most: float) -> float:
     """The most epochs, from 0.1 to `most` and in tenths, that take at most `seconds`.
 
@@ -130,20 +140,38 @@ def epochs_within(seconds_of: Callable[[float], float], seconds: float, most: fl
     return max(1, tenths) / 10
 
 
-def rounds(entrants: int) -> list[tuple[int, float]]:
+def first_round(entrants: int, spare: float) -> float:
+    """How long entrants train in the first round, as a share of what the winner gains from.
+
+    `spare` says how many times that there is time for: what the winner does not need makes the rounds longer.
+    """
+    counts = _counts(entrants)
+    others = sum((count - 1) * 2.0**number for number, count in enumerate(counts))
+    if not others or spare == math.inf:
+        return FIRST_ROUND
+    return max(FIRST_ROUND, min((spare - 1) / others, LAST_ROUND / 2.0 ** (len(counts) - 1)))
+
+
+def rounds(entrants: int, first: float = FIRST_ROUND) -> list[tuple[int, float]]:
     """Of a race: how many train in each round, and for which share of its time each; half of them go on.
 
     In the last round the winner trains alone; its last training has what is left then.
     """
-    counts = []
-    while entrants > 1:
-        counts.append(entrants)
-        entrants = (entrants + 1) // 2
-    parts = [FIRST_ROUND * 2**number for number in range(len(counts))]
+    counts = _counts(entrants)
+    parts = [first * 2**number for number in range(len(counts))]
     whole = 1 / (1 + sum((count - 1) * part for count, part in zip(counts, parts, strict=True)))
     field = [(count, whole * part) for count, part in zip(counts, parts, strict=True)]
     rest = 1 - sum(count * share for count, share in field)
     return [*field, (1, (1 - LAST_SHARE) * rest)]
+
+
+def _counts(entrants: int) -> list[int]:
+    """How many train in each round that several train in."""
+    counts = []
+    while entrants > 1:
+        counts.append(entrants)
+        entrants = (entrants + 1) // 2
+    return counts
 
 
 def winners_share(entrants: int) -> float:
@@ -161,6 +189,7 @@ class Forecast:
         space: what is legal; gives the cost of networks, the network by hand and the limit on milliseconds.
         recipe: of candidates.
         final: recipe of full trainings.
+        expectation: what experience lets one expect of networks; `None` for nothing.
         tally: of the trainings so far; says at which pace they go.
         work: seconds for all trainings that `done` counts, and all that are to come.
         done: predicted seconds of trainings so far.
@@ -170,6 +199,7 @@ class Forecast:
     space: ChainSpace
     recipe: Recipe
     final: Recipe
+    expectation: Expectation | None = None
     tally: Tally = field(default_factory=Tally)
     work: float = math.inf
     done: float = 0.0
@@ -217,7 +247,23 @@ class Forecast:
 
     def leaders(self, archive: Archive, count: int | None = None) -> list[Entry]:
         """The best `count` that may win, the finalists by default: those not measured to be beyond the limit."""
-        return archive.best(self.plan.finish.finalists if count is None else count, self.fits)
+        entries = archive.best(len(archive), self.fits)
+        epochs = min((entry.candidates[0].fidelity.passes for entry in entries), default=0.0)
+        worths = self.worths([(entry.genome, entry.score) for entry in entries], epochs)
+        order = sorted(range(len(entries)), key=lambda place: -worths[place])  # of equals the cheaper one stays ahead
+        return [entries[place] for place in order[: self.plan.finish.finalists if count is None else count]]
+
+    def worths(self, seen: Sequence[tuple[Genome, float]], epochs: float) -> Sequence[float]:
+        """How good networks with these accuracies after so many epochs will be in the end: as far as one can expect."""
+        scores = [score for _, score in seen]
+        if self.expectation is None or not seen:
+            return scores
+        task = self.plan.task
+        steps = epochs * steps_of_epoch(task.train, 1.0, self.plan.training.batch_size)
+        found: list[float] = self.expectation.worths(
+            [genome for genome, _ in seen], scores, steps, task.validation
+        ).tolist()
+        return found
 
     def fits(self, entry: Entry) -> bool:
         """Whether the network keeps the limit of milliseconds, as far as it was measured."""
@@ -284,6 +330,10 @@ class Forecast:
     def clock_of_trainings(self, clock: Clock) -> Clock:
         """The clock of what is trained: the run's, less what the last looks take."""
         return clock.until(clock.deadline - self.plan.looks.seconds)
+
+    def spare(self, genome: Genome) -> float:
+        """How many trainings as long as this network gains there is time for."""
+        return self.left / max(AROUND_SECONDS, self.full(genome, self.plan.finish.epochs))
 
     @property
     def by_hand(self) -> Genome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ def chosen_experience(settings: Settings) -> Experience | None:
     """What a run begins with, by its setting or else its preset; `None` for nothing.
 
     Raises:
-        InputError: a folder that has no finished run.
+        InputError: a folder that has no finished run, or a file that is no experience.
         RunFolderError: a record that cannot be read.
     """
     chosen = settings.experience or PRESETS[settings.preset].experience
@@ -39,6 +40,8 @@ def chosen_experience(settings: Settings) -> Experience | None:
     if chosen == SHIPPED:
         return Experience.shipped()
     folder = Path(chosen)
+    if folder.is_file():
+        return _of_file(folder)
     gathered = shipped = Experience.shipped()
     for path in sorted({folder / "run.sqlite", *folder.glob("*/run.sqlite")}):
         if path.exists():
@@ -46,10 +49,20 @@ def chosen_experience(settings: Settings) -> Experience | None:
                 gathered += of_run(record)
     if gathered == shipped:
         raise InputError(
-            "experience", given=chosen, expected=f"{SHIPPED}, {NONE}, a run folder, or a folder of some",
+            "experience", given=chosen, expected=f"{SHIPPED}, {NONE}, a run folder, a folder of some, or a file",
             mend="name one with a finished run in it",
         )  # fmt: skip
     return gathered
+
+
+def _of_file(path: Path) -> Experience:
+    try:
+        return Experience.of(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"experience {path}", given=f"no such file ({error})",
+            expected="one as `benchmarks/experience.py make` writes it", mend="name another, or leave it out",
+        ) from error  # fmt: skip
 
 
 def of_run(record: Record) -> Experience:
@@ -77,7 +90,7 @@ def _rows(record: Record, plan: Plan) -> Iterator[Row]:
             case Evaluated():
                 candidate = candidates[event.result.id]
                 genome, fidelity = candidate.genome.key, candidate.fidelity
-                epochs[genome] = fidelity.epochs * fidelity.share
+                epochs[genome] = fidelity.passes
             case FullyTrained() if event.in_race:
                 genome = event.genome
                 epochs[genome] += event.epochs

@@ -42,11 +42,13 @@ class TrainingStage:
         batch_size: samples per step.
         flip: whether a mirrored picture is still of its class.
         bf16: whether the machine multiplies bf16 numbers in hardware, and is asked to.
+        shifts: whether a shifted picture is still of its class.
     """
 
     batch_size: int
     flip: bool = False
     bf16: bool = False
+    shifts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

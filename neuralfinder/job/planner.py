@@ -84,6 +84,10 @@ LEAST_STEPS = 48
 """Steps of a candidate at least: after fewer nearly all are at chance. Of trainings of 256 steps those of 16 rank
 nothing on half of the tasks, those of 32 something on all but two (docs/LOG.md)."""
 
+FEWEST_STEPS, FEWEST = 16, 3
+"""Steps of a candidate at least where else fewer than so many candidates would be trained: what they do not tell,
+experience does."""
+
 MOST_CANDIDATES = 400
 """Candidates at most; more time makes their trainings longer. A guess."""
 
@@ -139,7 +143,7 @@ class _Draft:
 
     def __init__(self, task: Task, settings: Settings, training: TrainingStage, speed: Speed) -> None:
         self.task, self.settings, self.training, self.speed = task, settings, training, speed
-        self.space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward)
+        self.space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward, training)
         self.by_hand = small_network(self.space)
         self.preset = PRESETS[settings.preset]
         self.recipe, self.final = self.settings.recipes(task.shape)
@@ -201,19 +205,26 @@ class _Draft:
     def _search(self, winners: float, seconds: float, typical: float, cap: float) -> SearchStage:
         """As many candidates as fit into `seconds`, each trained for a share of the `winners` epochs, or longer."""
         s = self.settings
-        fidelity = self._fidelity(winners, SAFETY * seconds / (s.candidates or MOST_CANDIDATES), typical)
-        each = (fidelity.epochs * fidelity.share * self.steps + self.beside) * typical + AROUND_SECONDS
+        fidelity = self._fidelity(winners, seconds, typical)
+        each = (fidelity.passes * self.steps + self.beside) * typical + AROUND_SECONDS
         candidates = s.candidates or max(1, int(SAFETY * seconds / each))
         return SearchStage(candidates, s.candidates is not None, fidelity, seconds, cap)
 
     def _fidelity(self, winners: float, seconds: float, typical: float) -> Fidelity:
-        """Epochs and share of a candidate: a share of the winner's, or what there are `seconds` for, up to half."""
+        """Epochs and share of a candidate: a share of the winner's, or what each of many or of few has time for."""
         s = self.settings
-        affordable = ((seconds - AROUND_SECONDS) / typical - self.beside) / self.steps
-        least = max(self.recipe.least, LEAST_STEPS / self.steps)
-        passes = min(max(least, CANDIDATE_SHARE * winners, affordable), max(winners / 2, self.recipe.least))
+
+        def affordable(candidates: int) -> float:
+            each = SAFETY * seconds / (s.candidates or candidates) - AROUND_SECONDS
+            return (each / typical - self.beside) / self.steps
+
+        least = max(FEWEST_STEPS / self.steps, min(LEAST_STEPS / self.steps, affordable(FEWEST)))
+        least = max(self.recipe.least, least)
+        passes = max(least, CANDIDATE_SHARE * winners, affordable(MOST_CANDIDATES))
+        passes = min(passes, max(winners / 2, self.recipe.least))
         epochs = s.epochs or max(1, int(passes))
-        return Fidelity(epochs, s.share or min(1.0, max(self.recipe.least, round(passes / epochs, 2))))
+        share = math.floor(100 * passes / epochs) / 100  # no more than there is time for
+        return Fidelity(epochs, s.share or min(1.0, max(self.recipe.least, share)))
 
     def _is_short(self, plan: Plan, epoch: float) -> bool:
         """Whether there is time for fewer than two candidates of a typical network, or for none to be trained well."""

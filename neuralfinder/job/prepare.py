@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from neuralfinder.data import Dataset, Divided
-from neuralfinder.data.mirror import MOST_PICTURES, mirroring_harmless
+from neuralfinder.data.changes import MOST_PICTURES, Harmless, harmless_changes
 from neuralfinder.data.splits import Split
 from neuralfinder.job.planner import batch_size_for
+from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.seeds import Seeds
@@ -33,11 +34,14 @@ def make_setup(data: Divided, settings: Settings, device: torch.device, status: 
     train, validation = _parts(coded, data.split, device)
     recipe = settings.recipes(coded.shape)[0]
     batch_size = batch_size_for(len(train), recipe, settings.batch_size)
-    flip = recipe.flip and _may_mirror(coded, data.split.train, settings, status)
+    harmless = _harmless(coded, data.split.train, settings, status)
     bf16 = recipe.mixed_precision and has_bf16(device)
     preparation = coded.tokens or Scaling.of(train)
     weights = class_weights(train.labels, len(coded.classes)) if settings.switch("class_weights") else None
-    return Setup(train, validation, len(coded.classes), preparation, recipe, batch_size, flip, bf16, weights)
+    return Setup(
+        train, validation, len(coded.classes), preparation, recipe, batch_size, harmless.mirror, bf16, weights,
+        shifts=harmless.shift,
+    )  # fmt: skip
 
 
 def _parts(data: Dataset, parts: Split, device: torch.device) -> tuple[Part, Part]:
@@ -49,8 +53,13 @@ def _part(data: Dataset, rows: np.ndarray, device: torch.device) -> Part:
     return Part.of(data.samples, data.labels, rows, device)
 
 
-def _may_mirror(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> bool:
+def _harmless(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> Harmless:
+    """Which changes of the recipe are made: those of a recipe that nobody searches for are as published."""
+    recipe = settings.recipes(data.shape)[0]
+    if not recipe.flip and not (recipe.shift and PRESETS[settings.preset].planned):
+        return Harmless(False, True, "")
     rows = np.sort(rows[:MOST_PICTURES])
-    allowed, why = mirroring_harmless(data.samples[rows], data.labels[rows], Seeds(settings.seed).stream("mirror"))
-    status.say(f"mirroring {'on' if allowed else 'off'}: {why}")
-    return allowed
+    rng = Seeds(settings.seed).stream("mirror")
+    harmless = harmless_changes(data.samples[rows], data.labels[rows], recipe.shift, rng)
+    status.say(str(harmless))
+    return harmless

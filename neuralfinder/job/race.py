@@ -6,12 +6,11 @@ winner is part of the winner's training.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from neuralfinder.job.forecast import FIRST_ROUND, LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, rounds
+from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, noise, rounds
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup
@@ -41,11 +40,6 @@ class Entrant:
         """Trained so far."""
         return self.trained.epochs if self.trained else 0.0
 
-    @property
-    def rank(self) -> tuple[float, int]:
-        """Smaller is better: by validation accuracy, then fewer multiply-adds; what has none is last."""
-        return (-self.trained.score, self.trained.macs) if self.trained else (math.inf, 0)
-
     def beside(self, other: Entrant) -> Trained | None:
         """This network as it was when the other trained last: both had had the same seconds, as far as they gain.
 
@@ -72,24 +66,35 @@ def race(
         All of them, best first, as they were when they left; and what there is time for then: the last training.
     """
     running, gone, left = list(entrants), list[Entrant](), 1.0
-    setup = dataclasses.replace(setup, recipe=dataclasses.replace(setup.recipe, measures=1))
-    done, trainings = 0, 1 + sum(count for count, _ in rounds(len(entrants)))
-    for number, (count, share) in enumerate(rounds(len(entrants))):
+    setup = replace(setup, recipe=replace(setup.recipe, measures=1))
+    first = first_round(len(entrants), min(forecast.spare(entrant.genome) for entrant in entrants))
+    plan = rounds(len(entrants), first)
+    done, trainings = 0, 1 + sum(count for count, _ in plan)
+    for number, (count, share) in enumerate(plan):
         alone, done = count == 1, done + count
         if not alone and len(running) == 1:
             continue  # the others were clearly behind before
         seconds, left = forecast.left * share / left, left - count * share
-        epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else FIRST_ROUND * 2 ** (number + 1))
+        epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else first * 2 ** (number + 1))
         for place, entrant in enumerate(running):
             running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs))
         trainer.status.progress(done, trainings)
-        running.sort(key=lambda entrant: entrant.rank)
+        running = best_first(forecast, running)
         best = running[0].trained
         bar = best.score - noise(best.score, len(setup.validation)) if best else 0.0
         half = (len(running) + 1) // 2
         kept = [each for each in running[:half] if each.trained and each.trained.score >= bar] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
     return running + gone, forecast
+
+
+def best_first(forecast: Forecast, entrants: Sequence[Entrant]) -> list[Entrant]:
+    """By what they will be worth, as far as one can expect, then fewer multiply-adds; what has no accuracy is last."""
+    known = [(entrant, trained) for entrant in entrants if (trained := entrant.trained)]
+    epochs = min((trained.epochs for _, trained in known), default=0.0)
+    worths = forecast.worths([(trained.genome, trained.score) for _, trained in known], epochs)
+    order = sorted(range(len(known)), key=lambda place: (-worths[place], known[place][1].macs))
+    return [known[place][0] for place in order] + [entrant for entrant in entrants if not entrant.trained]
 
 
 def _go_on(
@@ -110,7 +115,7 @@ def _go_on(
     trained = trainer.train(name, genome, epochs, setup, share, goes_on=before, falls=False)
     if trained is None:
         return entrant, forecast.plus(predicted, forecast.pace * predicted)
-    entrant = dataclasses.replace(entrant, rounds={**entrant.rounds, number: trained})
+    entrant = replace(entrant, rounds={**entrant.rounds, number: trained})
     return entrant, forecast.plus(predicted, trained.seconds)
 
 
@@ -125,8 +130,3 @@ def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: En
     seconds = max(SLACK * setup.clock.left(), 0.0) if timed else forecast.left
     epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
     return trainer.train("last", winner.genome, epochs, setup, share, goes_on=winner.trained)
-
-
-def noise(score: float, samples: int) -> float:
-    """Two standard errors of an accuracy measured on so many samples: what is further behind is clearly behind."""
-    return 2 * math.sqrt(max(score * (1 - score), 1 / samples) / samples)

@@ -166,7 +166,9 @@ class _Run:
             setup = compute(executor, make_setup, data, settings, device, status)
             plan, setup = self._plan(task, setup, executor)
             status.aim, status.about = plan.search.candidates, not plan.search.fixed
-            forecast = Forecast(plan, self._space(plan), *self.settings.recipes(task.shape))
+            space = self._space(plan)
+            expected = expectation(self.record, plan, space)
+            forecast = Forecast(plan, space, *self.settings.recipes(task.shape), expected)
 
             started = time.monotonic()
             progress = self._search(forecast, setup, workers, slots)
@@ -271,15 +273,14 @@ class _Run:
         rates = compute(executor, measure, setup, free, measuring and (1 - share) * measuring)
         forward = compute(executor, measure_forward, setup, free, share * (measuring or 0.5)) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
-        training = TrainingStage(setup.batch_size, setup.flip, setup.bf16)
+        training = TrainingStage(setup.batch_size, setup.flip, setup.bf16, setup.shifts)
         plan = make_plan(task, self.settings, training, Speed(rates, forward), left)
         self._strategy(plan, free)  # refuses settings that do not fit before the run rests on them
         return plan
 
     def _space(self, plan: Plan) -> ChainSpace:
         task, speed, cap = plan.task, plan.speed, plan.search.max_step_seconds
-        flip = plan.training.flip
-        return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward, flip)
+        return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward, plan.training)
 
     def _strategy(self, plan: Plan, space: ChainSpace, expectation: Expectation | None = None) -> Strategy:
         search, world = plan.search, plan.world
@@ -292,11 +293,11 @@ class _Run:
         """Replay what is recorded and search on, unless the search has stopped already."""
         plan = forecast.plan
         progress = Progress(
-            self._strategy(plan, forecast.space, expectation(self.record, plan, forecast.space)),
+            self._strategy(plan, forecast.space, forecast.expectation),
             forecast.candidate,
             inherit=self.settings.switch("inherit"),
             early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,
-            leaders=plan.finish.finalists,
+            leaders=forecast.leaders,
             rival=forecast.by_hand.key,
         )
         replay(progress, self.record.events())

@@ -224,8 +224,9 @@ RUN = (
         unset="no cluster", option=True,
     ),
     Setting(
-        "experience", TEXT, "what is known of networks on other tasks: `default` as shipped, `off` for nothing, or a "
-        "folder of finished runs to know of as well", "run", unset="the preset's", option=True,
+        "experience", TEXT, "what is known of networks on other tasks: `default` as shipped, `off` for nothing, a "
+        "folder of finished runs to know of as well, or a file in the place of the one shipped", "run",
+        unset="the preset's", option=True,
     ),
     Setting("inherit", SWITCH, "whether children start from the weights of their parents", "run", default=False),
     Setting(

@@ -53,7 +53,7 @@ class Trained:
     def as_found(cls, entry: Entry) -> Trained:
         """The network as the search left it."""
         candidate, result = entry.candidates[0], entry.results[0]
-        planned = candidate.fidelity.epochs * candidate.fidelity.share
+        planned = candidate.fidelity.passes
         return cls.of(str(candidate.id), entry.genome, entry.score, planned, result)
 
 
@@ -128,6 +128,6 @@ class Trainer:
             wait([future], timeout=HEARTBEAT)
         result = outcome(candidate.id, future)
         weights = None if result.failure else self.store.fingerprint(name)
-        epochs = candidate.fidelity.epochs * candidate.fidelity.share
+        epochs = candidate.fidelity.passes
         self.record.write(FullyTrained(name, candidate.genome.key, epochs, weights, result))
         return epochs, result

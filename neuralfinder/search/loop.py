@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from neuralfinder.errors import RunFolderError
 from neuralfinder.networks.cost import BYTES_EACH
-from neuralfinder.search.archive import Archive
+from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import Asked, Evaluated, Event, Stopped
 from neuralfinder.search.executors import Evaluation, Executor, outcome
@@ -58,7 +58,7 @@ class Progress:
         predict: seconds a candidate is predicted to take.
         inherit: whether children start from the weights of their parents.
         early_stopping: sets the bars that trainings must clear; `None` lets all of them run to the end.
-        leaders: how many of the best keep their weights, dead or alive.
+        leaders: those of the archive that keep their weights, dead or alive.
         rival: key of a genome that keeps its weights beside them.
         archive: all results.
         open: candidates without a result, by id.
@@ -76,7 +76,7 @@ class Progress:
     predict: Callable[[Candidate], float] = lambda _: 0.0
     inherit: bool = False
     early_stopping: EarlyStopping | None = None
-    leaders: int = 1
+    leaders: Callable[[Archive], list[Entry]] = lambda archive: archive.best(1)
     rival: str = ""
     archive: Archive = field(default_factory=Archive)
     open: dict[int, Candidate] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class Progress:
         if result.failure is None:
             self.stored[result.id] = COPIES * BYTES_EACH * result.parameters
         rival = self.archive.find(self.rival)
-        wanted = [entry.candidates[0].id for entry in [*self.archive.best(self.leaders), *([rival] if rival else [])]]
+        wanted = [entry.candidates[0].id for entry in [*self.leaders(self.archive), *([rival] if rival else [])]]
         if self.inherit:
             living = [self.heirs[key] for key in self.strategy.living() if key in self.heirs]
             wanted += [id_ for _, id_ in sorted(living, key=lambda heir: (-heir[0], heir[1]))]

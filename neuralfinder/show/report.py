@@ -139,7 +139,7 @@ def improvements(record: Record) -> list[tuple[float, float]]:
 def trained_epochs(record: Record) -> float:
     """Epochs of all trainings, those of the finish too; parts of the data and of a training counted as parts."""
     pairs = ((candidate, result) for candidate, result in read_trainings(record.events()) if result)
-    epochs = sum(candidate.fidelity.epochs * candidate.fidelity.share * result.done for candidate, result in pairs)
+    epochs = sum(candidate.fidelity.passes * result.done for candidate, result in pairs)
     finals = (event for event in record.events() if isinstance(event, FullyTrained))
     return float(epochs + sum(final.epochs * final.result.done for final in finals))
 

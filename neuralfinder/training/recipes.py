@@ -101,15 +101,17 @@ class Recipe:
         }
         return replace(self, **changes) if changes else self
 
-    def as_genes(self, texts: bool, mirror: bool) -> RecipeGenes:
+    def as_genes(self, texts: bool, mirror: bool, shifts: bool) -> RecipeGenes:
         """What the recipe has, as the genes that change it: of all that matters for texts, or for pictures.
 
         Args:
             texts: whether samples are texts.
             mirror: whether the data allow to mirror; where not, there is no such gene.
+            shifts: whether pictures are usually shifted.
         """
+        usual = self if shifts else replace(self, shift=0.0)
         return tuple(
-            RecipeGene(name, 1.0 if kind.factor else float(getattr(self, kind.sets[0])))
+            RecipeGene(name, 1.0 if kind.factor else float(getattr(usual, kind.sets[0])))
             for name, kind in KINDS.items()
             if (kind.texts if texts else kind.pictures) and (mirror or name != "mirror")
         )

@@ -5,21 +5,32 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from setups import setup_of_digits
 
 from neuralfinder.job.factories import make_space
-from neuralfinder.job.forecast import Forecast, rounds, winners_share
+from neuralfinder.job.forecast import (
+    FIRST_ROUND,
+    LAST_ROUND,
+    Forecast,
+    first_round,
+    noise,
+    rounds,
+    winners_share,
+)
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
-from neuralfinder.job.race import Entrant, last_training, noise, race
+from neuralfinder.job.race import Entrant, best_first, last_training, race
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.experience import Expectation, Past
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.training.recipes import RECIPES
 from neuralfinder.training.train import Setup
@@ -68,6 +79,18 @@ class Fake:
         return score and Trained(name, genome, score, macs, before + epochs, (score,), ended, math.nan, seconds)
 
 
+class Known(Expectation):
+    """Expects these normal scores after sixty epochs."""
+
+    def __init__(self, values: dict[str, float]) -> None:
+        steps = 60 * SETUP.steps()
+        super().__init__([], [], Past(len(SETUP.train), SETUP.shape, 10), lambda _: steps)
+        self.values = values
+
+    def mean(self, genomes: Sequence[Genome]) -> np.ndarray:
+        return np.array([self.values[genome.key] for genome in genomes])
+
+
 def forecast_of(left: float, longest: float = 60, retrainings: int = 0) -> Forecast:
     plan = Plan(
         Task(len(SETUP.train), len(SETUP.validation), 100, Shape(1, 8, 8), 10),
@@ -105,6 +128,10 @@ def run(fake: Fake, forecast: Forecast, entrants: list[Entrant]) -> tuple[list[E
     return standing, last_training(fake, forecast, SETUP, standing[0], 1.0)  # type: ignore[arg-type]
 
 
+def least_spare(forecast: Forecast, entrants: list[Entrant]) -> float:
+    return min(forecast.spare(entrant.genome) for entrant in entrants)
+
+
 def seconds_of(fake: Fake) -> float:
     """Of all trainings that were not the shortest that there are."""
     return sum(seconds for _, epochs, seconds in fake.trained if epochs > LEAST)
@@ -132,7 +159,7 @@ def test_a_race_leaves_the_retrainings_their_time(drawn: Any) -> None:
 def test_no_round_takes_the_time_of_those_to_come(drawn: Any) -> None:
     fake, forecast, entrants = drawn
     race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
-    field = rounds(len(entrants))
+    field = rounds(len(entrants), first_round(len(entrants), least_spare(forecast, entrants)))
     by_round = defaultdict[int, list[float]](list)
     for name, epochs, seconds in fake.trained:
         if epochs > LEAST:
@@ -186,6 +213,34 @@ def test_the_winner_has_its_share_of_the_time() -> None:
     assert own == pytest.approx(winners_share(4) * 100, rel=0.03)
     assert last
     assert last.epochs == pytest.approx(sum(e for name, e, _ in fake.trained if name in names))
+
+
+@given(st.integers(2, 9), st.floats(0, 20))
+def test_time_that_the_winner_does_not_need_makes_rounds_longer(entrants: int, spare: float) -> None:
+    first = first_round(entrants, spare)
+    field = rounds(entrants, first)
+    last = first * 2 ** (len(field) - 2)
+    assert first >= FIRST_ROUND
+    assert last <= max(LAST_ROUND, FIRST_ROUND * 2 ** (len(field) - 2))
+    if first > FIRST_ROUND:  # the winner has all the time that it gains from
+        assert spare * (1 - sum((count - 1) * share for count, share in field)) >= 1 - 1e-9
+    assert first_round(entrants, math.inf) == first_round(entrants, 1) == FIRST_ROUND
+
+
+def test_experience_decides_what_little_training_does_not_tell() -> None:
+    forecast = dataclasses.replace(forecast_of(1000.0), expectation=Known({GENOMES[0].key: 0.0, GENOMES[1].key: 1.0}))
+
+    def entrant(place: int, score: float, epochs: float) -> Entrant:
+        trained = Trained(str(place), GENOMES[place], score, 1, epochs, (score,), "complete", math.nan, 1.0)
+        return Entrant(f"final-{place}", GENOMES[place], {-1: trained})
+
+    def first(*scores: float, epochs: float) -> str:
+        return best_first(forecast, [entrant(place, score, epochs) for place, score in enumerate(scores)])[0].name
+
+    assert first(0.50, 0.50, epochs=1) == "final-1"
+    assert first(0.60, 0.50, epochs=1) == "final-1"
+    assert first(0.60, 0.50, epochs=60) == "final-0"
+    assert first(0.99, 0.50, epochs=1) == "final-0"
 
 
 def test_what_takes_longer_than_predicted_shortens_what_comes() -> None:

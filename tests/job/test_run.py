@@ -290,7 +290,12 @@ def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, 
     monkeypatch.setattr("neuralfinder.job.run.finish", stop)
     epochs = 300 if small_lead else 1000
     with pytest.raises(AtFinish):
-        run(source(), Settings(minutes=2, strategy="random", final_epochs=epochs), tmp_path / "run", Status())
+        run(
+            source(),
+            Settings(minutes=2, strategy="random", final_epochs=epochs, experience="off"),
+            tmp_path / "run",
+            Status(),
+        )
     [(forecast, archive)] = reached
     plan = forecast.plan
     leaders = archive.best(plan.finish.finalists)

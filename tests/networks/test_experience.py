@@ -97,16 +97,17 @@ def test_no_experience_of_its_kind_is_none():
 
 
 @pytest.mark.parametrize("n", [1, 2, 9, 40])
-def test_founders_begin_with_the_network_by_hand_and_half_of_them_are_the_best(n: int):
+def test_founders_begin_with_the_best_and_have_the_network_by_hand_second(n: int):
     found = expected(past())
     founders = found.founders(SPACE, n, rng())
     assert len(founders) == len(set(founders)) == n
-    assert founders[0] == small_network(SPACE)
+    assert n == 1 or founders[1] == small_network(SPACE)
+    assert found.mean(founders[:1])[0] >= np.median(found.mean(founders))
     assert all(SPACE.infeasible(genome) is None for genome in founders)
     assert founders == found.founders(SPACE, n, rng())
     if n == 40:
         drawn = SPACE.founders(100, rng())
-        assert found.mean(founders[1:20]).mean() > found.mean(drawn).mean() + found.mean(drawn).std()
+        assert found.mean(founders[:20:2]).mean() > found.mean(drawn).mean() + found.mean(drawn).std()
 
 
 def test_founders_that_are_alike_are_not_all_there_are():

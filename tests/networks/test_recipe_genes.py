@@ -25,7 +25,7 @@ GENOMES = st.builds(
     st.sampled_from([PoolHead(), DenseHead(512), DenseHead(0)]),
     RECIPE,
 )
-USUAL = RECIPES["fast"].as_genes(texts=False, mirror=True)
+USUAL = RECIPES["fast"].as_genes(texts=False, mirror=True, shifts=True)
 SPACE = ChainSpace(Shape(3, 32, 32), 10, recipe_genes=("all",), usual_recipe=USUAL, head=PoolHead())
 PLAIN = replace(SPACE, recipe_genes=())
 

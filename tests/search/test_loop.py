@@ -237,7 +237,7 @@ def test_children_inherit_from_parents_whose_weights_are_kept(record):
         disk.add(candidate.id)
         return Result(candidate.id, TOY.score(candidate.genome), parameters=1000)
 
-    progress = Progress(life(), one_second, inherit=True, leaders=2)
+    progress = Progress(life(), one_second, inherit=True, leaders=lambda archive: archive.best(2))
     for _ in search(progress, Instant(), evaluate, record, limits(candidates=80)):
         disk &= progress.needed()
         assert len(disk) <= 9 + 5 + 2 + 1  # the world, the births, the leaders, the one in training
@@ -249,7 +249,7 @@ def test_children_inherit_from_parents_whose_weights_are_kept(record):
 
 def test_weights_stay_below_the_cap(record, monkeypatch):
     monkeypatch.setattr("neuralfinder.search.loop.WEIGHTS_CAP", 3 * COPIES * 4 * 1000)
-    progress = Progress(life(), one_second, inherit=True, leaders=2)
+    progress = Progress(life(), one_second, inherit=True, leaders=lambda archive: archive.best(2))
 
     def evaluate(candidate):
         return Result(candidate.id, TOY.score(candidate.genome), parameters=1000)

@@ -42,12 +42,12 @@ def test_genes_take_the_place_of_values_or_multiply_them() -> None:
 
 @pytest.mark.parametrize(("name", "texts"), [("fast", False), ("text", True), ("seed-2017", False)])
 def test_a_recipe_as_genes_is_what_it_has(name: str, texts: bool) -> None:
-    usual = RECIPES[name].as_genes(texts, mirror=True)
+    usual = RECIPES[name].as_genes(texts, mirror=True, shifts=True)
     assert [gene.name for gene in usual] == [
         name for name, kind in KINDS.items() if (kind.texts if texts else kind.pictures)
     ]
     assert RECIPES[name].with_genes(usual) == RECIPES[name]
-    assert "mirror" not in {gene.name for gene in RECIPES[name].as_genes(texts, mirror=False)}
+    assert "mirror" not in {gene.name for gene in RECIPES[name].as_genes(texts, mirror=False, shifts=True)}
     assert all(KINDS[name].texts or KINDS[name].pictures for name in KINDS)
 
 

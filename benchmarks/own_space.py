@@ -6,7 +6,7 @@
 training; what is there is not trained again, so it may be killed at any moment and goes on. Networks and their order
 follow from a fixed seed, so that any beginning is a fair sample; next is the task that has had the fewest seconds.
 `--part 1/3` takes the second of three shares of the networks, for several machines, each with ROWS of its own;
-`--first` puts networks of one's choice before the others, which are a fair sample without them.
+`--first` puts networks of one's choice, recipe genes and all, before the others, which are a fair sample without them.
 `benchmarks/own_table.py` makes one small file of them and reads it.
 
 A training is of one of two kinds. A `trunk` rises for a thirty-second of its steps and keeps its rate; at a sixteenth,

@@ -111,8 +111,9 @@ def _entrants(
     entrants = [_entrant(f"final-{place}", leader.genome, archive, store) for place, leader in enumerate(leaders)]
     if not leaders:
         return [by_hand]
-    best, found = leaders[0].score, archive.find(by_hand.genome.key)
-    behind = found is None or found.score < best - noise(best, forecast.plan.task.validation)
+    found, leader = archive.find(by_hand.genome.key), leaders[0]
+    seen = [(each.genome, each.score) for each in (leader, found) if each]
+    behind = not all(forecast.close(seen, leader.candidates[0].fidelity.passes)) or found is None
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
     if forecast.full(leaders[0].genome, longest) > seconds:
         entrants = entrants[:1]  # all that others get is taken from a winner that still gains

@@ -36,6 +36,10 @@ SLACK = 2.5
 """Epochs planned for one there seems to be time for, where the clock ends a training: the last of a network. Its steps
 may be faster than predicted, above all after a busy moment, and the schedule is run through whenever it ends."""
 
+MOST_FINALISTS = 3
+"""Finalists at most, beside the network by hand, and only where the winner still has time for all that it gains from:
+else the best of the search runs against the network by hand alone. A guess."""
+
 FIRST_ROUND = 1 / 16
 """How long an entrant trains in the first round of a race, as a share of what the winner will have; then each time
 twice as long. On the table of our own space the best of two or three networks that experience proposes, chosen after
@@ -56,6 +60,9 @@ steps."""
 TESTING_SHARE = 0.1
 """Share of the time that the last looks may take with several views of each picture; else one has to do. Six views of
 10,000 pictures took 27 of 120 s once (docs/LOG.md)."""
+
+LOOKING_MARGIN = 1.25
+"""How much longer than predicted the last looks may take: 7.2 s where 5.7 were predicted, of 60 (CIFAR-10)."""
 
 LINEAR_SECONDS, LINEAR_SHARE = 20.0, 0.3
 """Seconds of fitting logistic regression at most, and as a share of what is left then: a margin for the looks, which
@@ -101,8 +108,8 @@ def last_looks(
         views: whether several views are wanted; they have to be better than one, to be taken.
         seconds: of the run.
     """
-    one = looking_steps(task.validation + task.test, batch_size)
-    several = looking_steps((1 + MOST_VIEWS) * task.validation + MOST_VIEWS * task.test, batch_size)
+    one = LOOKING_MARGIN * looking_steps(task.validation + task.test, batch_size)
+    several = LOOKING_MARGIN * looking_steps((1 + MOST_VIEWS) * task.validation + MOST_VIEWS * task.test, batch_size)
     views = views and views_fit(several * step, seconds)
     linear = min(LINEAR_SECONDS, LINEAR_PLANNED * seconds)
     return (several if views else one) * step + one * (step + by_hand) + linear, views
@@ -123,9 +130,10 @@ def retrained_share(count: int, task: Task) -> float:
     return count * (task.train + task.validation) / task.train
 
 
-def noise(score: float, samples: int) -> float:
-    """Two standard errors of an accuracy measured on so many samples: what is further behind is clearly behind."""
-    return 2 * math.sqrt(max(score * (1 - score), 1 / samples) / samples)
+def noise(score: float, samples: int, log_odds: bool = False) -> float:
+    """Two standard errors of an accuracy, or its log-odds, on so many samples: what is further off is clearly so."""
+    variance = max(score * (1 - score), 1 / samples)
+    return 2 / math.sqrt(variance * samples) if log_odds else 2 * math.sqrt(variance / samples)
 
 
 def epochs_within(seconds_of: Callable[[float], float], seconds: float, most: float) -> float:
@@ -251,7 +259,13 @@ class Forecast:
         epochs = min((entry.candidates[0].fidelity.passes for entry in entries), default=0.0)
         worths = self.worths([(entry.genome, entry.score) for entry in entries], epochs)
         order = sorted(range(len(entries)), key=lambda place: -worths[place])  # of equals the cheaper one stays ahead
-        return [entries[place] for place in order[: self.plan.finish.finalists if count is None else count]]
+        return [entries[place] for place in order[: self.finalists if count is None else count]]
+
+    @property
+    def finalists(self) -> int:
+        """How many the search leaves to the finish, where not all of them need to run."""
+        finish = self.plan.finish
+        return finish.finalists if finish.fixed else max(finish.finalists, MOST_FINALISTS)
 
     def worths(self, seen: Sequence[tuple[Genome, float]], epochs: float) -> Sequence[float]:
         """How good networks with these accuracies after so many epochs will be in the end: as far as one can expect."""
@@ -264,6 +278,15 @@ class Forecast:
             [genome for genome, _ in seen], scores, steps, task.validation
         ).tolist()
         return found
+
+    def close(self, seen: Sequence[tuple[Genome, float]], epochs: float) -> list[bool]:
+        """Which of these may yet be the best in the end: those that are not clearly behind the first.
+
+        Clearly is by more than noise of the validation part, in what they will be worth.
+        """
+        worths, score = self.worths(seen, epochs), seen[0][1]
+        margin = noise(score, self.plan.task.validation, log_odds=self.expectation is not None)
+        return [worth >= worths[0] - margin for worth in worths]
 
     def fits(self, entry: Entry) -> bool:
         """Whether the network keeps the limit of milliseconds, as far as it was measured."""

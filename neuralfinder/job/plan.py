@@ -89,12 +89,14 @@ class FinishStage:
         seconds: wall time for the trainings of the finish, `None` without a limit; what a search that ends early
             leaves comes on top.
         retrainings: of the winner, for the report.
+        fixed: whether exactly so many are trained, or more where there is time.
     """
 
     finalists: int
     epochs: int
     seconds: float | None = None
     retrainings: int = 0
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

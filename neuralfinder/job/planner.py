@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from neuralfinder.job.factories import make_space
-from neuralfinder.job.forecast import SAFETY, last_looks, retrained_share, winners_share
+from neuralfinder.job.forecast import MOST_FINALISTS, SAFETY, last_looks, retrained_share, winners_share
 from neuralfinder.job.plan import (
     FinishStage,
     LooksStage,
@@ -61,10 +61,6 @@ LEADING = 1.5
 """How much larger than typical the winner is planned. A margin: the more it is, the less the search has, and it gets
 the time back where small networks lead."""
 
-MOST_FINALISTS = 3
-"""Finalists at most, beside the network by hand, and only where the winner still has time for all that it gains from:
-else the best of the search runs against the network by hand alone. A guess."""
-
 LOOKING_SHARE = 0.25
 """Share of the time that is kept for the last looks and the logistic regression at most. A margin for minutes that are
 few for so much data: the trainings get the rest in any case."""
@@ -75,10 +71,10 @@ one gives it hours or no limit."""
 
 # the candidates
 
-CANDIDATE_SHARE = 1 / 24
-"""How long a candidate is trained, as a share of what the winner will have. What is seen at a sixteenth of a training
-ranks as full trainings do with a rho of 0.44, at an eighth 0.58, at a quarter 0.71 (averaged weights, 13 tasks;
-docs/LOG.md): the search tells kinds of networks and recipes apart, the race does the rest."""
+CANDIDATE_SHARE = 1 / 12
+"""How long a candidate is trained, as a share of what the winner will have. Where experience proposes them, three that
+were trained for an eighth to a sixteenth of the time and judged by experience too come closest to the best in time for
+half to four trainings; more and shorter ones tell no more than experience does (10 tasks of pictures; docs/LOG.md)."""
 
 LEAST_STEPS = 48
 """Steps of a candidate at least: after fewer nearly all are at chance. Of trainings of 256 steps those of 16 rank
@@ -163,7 +159,9 @@ class _Draft:
         fidelity, fixed = Fidelity(epochs, s.share or 1.0), s.candidates is not None
         search = SearchStage(candidates, fixed, fidelity, seconds and seconds * SEARCH_BY_CLOCK)
         finalists = s.finalists or (MOST_FINALISTS if planned else 1)
-        finish = FinishStage(finalists, full, seconds and seconds * FINISH_BY_CLOCK, self.retrainings)
+        finish = FinishStage(
+            finalists, full, seconds and seconds * FINISH_BY_CLOCK, self.retrainings, not planned or bool(s.finalists)
+        )
         looks = LooksStage(seconds * LOOKS_BY_CLOCK if seconds else 0.0)
         return self._plan(search, WorldStage(side, rounds), finish, looks)
 
@@ -185,7 +183,7 @@ class _Draft:
         else:
             finalists, finish_seconds = 1, min(WINNERS_SHARE / winners_share(2) * left, gaining / share)
         finish_seconds = max(0.0, finish_seconds)
-        finish = FinishStage(finalists, longest, finish_seconds, self.retrainings)
+        finish = FinishStage(finalists, longest, finish_seconds, self.retrainings, bool(s.finalists))
         winners = min(longest, finish_seconds / (1 / winners_share(1 + finalists) + again) / epoch)
 
         search = self._search(winners, max(0.0, left - finish_seconds), typical, cap)

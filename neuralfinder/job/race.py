@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, noise, rounds
+from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, rounds
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup
@@ -80,21 +80,27 @@ def race(
             running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs))
         trainer.status.progress(done, trainings)
         running = best_first(forecast, running)
-        best = running[0].trained
-        bar = best.score - noise(best.score, len(setup.validation)) if best else 0.0
-        half = (len(running) + 1) // 2
-        kept = [each for each in running[:half] if each.trained and each.trained.score >= bar] or running[:1]
+        half = [each for each in running[: (len(running) + 1) // 2] if each.trained]
+        seen, epochs = _seen(half)
+        close = forecast.close(seen, epochs) if seen else []
+        kept = [entrant for entrant, may_win in zip(half, close, strict=True) if may_win] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
     return running + gone, forecast
 
 
 def best_first(forecast: Forecast, entrants: Sequence[Entrant]) -> list[Entrant]:
     """By what they will be worth, as far as one can expect, then fewer multiply-adds; what has no accuracy is last."""
-    known = [(entrant, trained) for entrant in entrants if (trained := entrant.trained)]
-    epochs = min((trained.epochs for _, trained in known), default=0.0)
-    worths = forecast.worths([(trained.genome, trained.score) for _, trained in known], epochs)
-    order = sorted(range(len(known)), key=lambda place: (-worths[place], known[place][1].macs))
-    return [known[place][0] for place in order] + [entrant for entrant in entrants if not entrant.trained]
+    known = [entrant for entrant in entrants if entrant.trained]
+    worths = forecast.worths(*_seen(known))
+    macs = [entrant.trained.macs for entrant in known if entrant.trained]
+    order = sorted(range(len(known)), key=lambda place: (-worths[place], macs[place]))
+    return [known[place] for place in order] + [entrant for entrant in entrants if not entrant.trained]
+
+
+def _seen(entrants: Sequence[Entrant]) -> tuple[list[tuple[Genome, float]], float]:
+    """Accuracies so far, and the epochs of the one that had least."""
+    trained = [each.trained for each in entrants if each.trained]
+    return [(each.genome, each.score) for each in trained], min((each.epochs for each in trained), default=0.0)
 
 
 def _go_on(

@@ -54,11 +54,11 @@ looked at, of a task, and of a look. The rank of the trainings of a task has var
 SIZES = slice(0, 3)
 """Those of `features_of` that have no end: steps, multiply-adds, parameters."""
 
-WEIGHTS = 0.12, 0.4
+WEIGHTS = 0.06, 0.2
 """What a normal score that is expected weighs beside the log-odds of an accuracy after a whole training, for pictures
-and for texts; more the less was trained. Fitted to which of two networks is better in the end, from a sixteenth to half
-of a training, with task and network left out of the experience: of pairs 84 % are told right after a sixteenth, by
-accuracy alone 73, by experience alone 82; after a quarter 86, 83, 82 (docs/LOG.md)."""
+and for texts; more the less was trained. Half of what was fitted to which of two networks is better in the end, with
+task and network left out of the experience (0.1 to 0.2, and 0.4 or more; `benchmarks/experience.py judge`,
+docs/LOG.md), since networks in a search are there because much was expected of them."""
 
 LEAST_SHARE = 1 / 16
 """Of a training, for which that was fitted: beyond it experience would weigh more than it was seen to be worth."""
@@ -373,14 +373,17 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
 
 
 def _recipe(genome: Genome) -> list[float]:
-    """A number for each recipe gene there is, 0 for as usual: twice the decimal logarithm of a factor, -1 off, 1 on."""
+    """A number for each recipe gene there is, 0 for as usual: five times a factor's decimal logarithm, -1 off, 1 on.
+
+    Five, so that both a lower and a higher rate can be worse than the usual one.
+    """
     values = {gene.name: gene.value for gene in genome.recipe}
 
     def number(name: str, kind: Kind) -> float:
         if name not in values:
             return 0.0
         if kind.factor and values[name]:
-            return 2 * math.log10(values[name])
+            return 5 * math.log10(values[name])
         return 1.0 if values[name] else -1.0
 
     return [number(name, kind) for name, kind in KINDS.items()]

@@ -112,7 +112,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         TrainingStage(32),
         SearchStage(2, True, Fidelity(1)),
         WorldStage(3, 3),
-        FinishStage(finalists=2, epochs=4),
+        FinishStage(finalists=2, epochs=4, fixed=True),
         LooksStage(),
     )
     space = make_space(Settings(), SHAPE, 10, plan.speed.rates, math.inf)
@@ -306,6 +306,16 @@ def test_the_network_by_hand_runs_while_it_is_not_clearly_behind(
     assert ("by-hand-0" in epochs_of(bench)) == enters
 
 
+@pytest.mark.parametrize(("fixed", "entrants"), [(True, {"final-0"}), (False, {"final-0", "final-1", "final-2"})])
+def test_where_there_is_time_more_run_than_planned(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fixed: bool, entrants: set[str]
+) -> None:
+    archive = found(*((f"C{width}.bn M > G", 0.9) for width in (8, 16, 24, 32)), (bench.forecast.by_hand.key, 0.2))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({}))
+    bench.with_(finalists=1, epochs=12, fixed=fixed).finish(archive)
+    assert {name.rpartition("-")[0] for name in epochs_of(bench) if name != "last"} == entrants
+
+
 @pytest.mark.thorough
 def test_a_race_goes_on_from_what_the_search_trained(bench: Bench) -> None:
     candidate = Candidate(0, bench.forecast.by_hand, "init", (), 0, Fidelity(2))
@@ -402,7 +412,7 @@ def test_a_slow_finalist_leaves_the_others_their_time(bench: Bench, monkeypatch:
     bench.finish(found(("C8.bn M > G", 0.5), (bench.forecast.by_hand.key, 0.5)))
     allowed = dict(taken)
     assert allowed["final-0-0"] == pytest.approx(1000 * PATIENCE * rounds(2)[0][1], rel=0.01)
-    looking, _ = bench.forecast.last_looks(bench.forecast.by_hand)
+    looking, _ = bench.forecast.last_looks(parse("C8.bn M > G"))
     assert allowed["last"] == pytest.approx(1000 - looking, rel=0.02)
 
 

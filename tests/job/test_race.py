@@ -241,6 +241,10 @@ def test_experience_decides_what_little_training_does_not_tell() -> None:
     assert first(0.60, 0.50, epochs=1) == "final-1"
     assert first(0.60, 0.50, epochs=60) == "final-0"
     assert first(0.99, 0.50, epochs=1) == "final-0"
+    both = [(GENOMES[1], 0.5), (GENOMES[0], 0.5)]
+    assert forecast.close(both, epochs=1) == [True, False]
+    assert forecast.close(both, epochs=60) == [True, True]
+    assert forecast.close([(GENOMES[1], 0.5), (GENOMES[0], 0.3)], epochs=60) == [True, False]
 
 
 def test_what_takes_longer_than_predicted_shortens_what_comes() -> None:

@@ -19,6 +19,7 @@ from neuralfinder.search.record import Record
 from neuralfinder.show.page.document import offline_page
 from neuralfinder.show.page.server import serve
 from neuralfinder.show.page.story import told
+from neuralfinder.types import Line
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -131,6 +132,35 @@ def test_cells_are_chosen_by_mouse_and_keyboard(browser, report):
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         assert genome in text(page, "#family-body")
+
+
+def test_no_figure_stands_where_there_is_none(browser, tmp_path):
+    """A child that was stopped early has no score; a last training no curve, for it has learned what is measured."""
+    *before, asked, result = made_events(60)
+    stopped = {**result.data, "score": None, "ended": "behind", "rungs": [0.3], "curve": []}
+    [trained] = next(line for line in before if line.kind == "asked").data["candidates"]
+    row = {**asked.data["candidates"][0], "parents": [trained["genome"]]}
+    changed = [{"cell": (0, 0), "genome": row["genome"]}]
+    place = {"main": (0, 0), "auxiliary": (0, 1), "best": row["genome"], "changed": changed}
+    note = {"kind": "round", "round": 59, "outcome": "displaced", **place}
+    events = [*before, Line(asked.number, asked.time, "asked", {"n": 1, "candidates": [row], "notes": [note]})]
+    events.append(Line(result.number, result.time, "result", stopped))
+    for name in ("final-0-0", "last"):
+        full = {**result.data, "id": -1, "curve": [0.5, 0.6]}
+        data = {"name": name, "genome": row["genome"], "epochs": 3.0, "weights": None, "result": full}
+        events.append(Line(events[-1].number + 1, events[-1].time + 1, "final", data))
+    path = tmp_path / "report.html"
+    path.write_text(offline_page(told(understood(events))), encoding="utf-8")
+    with opened(browser, path.as_uri()) as page:
+        page.locator("#moment").focus()
+        for key in ("End", *["ArrowLeft"] * 4):
+            page.keyboard.press(key)
+            assert "NaN" not in text(page, "body")
+        page.keyboard.press("End")
+        page.locator("#grid .cell").first.click()
+        assert row["genome"] in text(page, "#life")
+        assert "training final-0-0" in text(page, "#life")
+        assert "training last" not in text(page, "#life")
 
 
 def write(record, events):

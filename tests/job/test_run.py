@@ -240,7 +240,7 @@ def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatc
 @pytest.mark.thorough
 def test_the_sweep_keeps_the_weights_of_the_leaders(tmp_path):
     folder = tmp_path / "run"
-    run(source(), small(candidates=9, finalists=2), folder, Status())
+    run(source(), small(candidates=9, finalists=2, experience="off"), folder, Status())
     with Record(folder / "run.sqlite", readonly=True) as record:
         from neuralfinder.search.archive import read_archive
 

@@ -12,6 +12,6 @@ from neuralfinder.search.record import Record
 def finished(tmp_path_factory):
     """A run folder, and its events."""
     folder = tmp_path_factory.mktemp("story") / "run"
-    searched(folder, "--candidates", "31", "--epochs", "1", "--share", "0.1", "--world-size", "3")
+    searched(folder, "--candidates", "30", "--epochs", "1", "--share", "0.1", "--world-size", "3")
     with Record(folder / "run.sqlite", readonly=True) as record:
         return folder, list(record.read())

@@ -87,7 +87,7 @@ def test_the_file_shows_the_numbers_of_the_record_without_a_network(browser, rep
         assert page.locator("#grid .cell").count() == 9
         assert story["data"]["findings"][0]["text"] in text(page, "#data")
         assert text(page, "#family ol").splitlines() == story["account"]
-        assert "trained 31" in " ".join(text(page, "#headline").split())
+        assert "trained 30" in " ".join(text(page, "#headline").split())
 
 
 def test_the_film_goes_to_the_first_moment_and_back(browser, report):

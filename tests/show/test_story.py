@@ -35,7 +35,7 @@ def test_the_story_has_every_candidate_with_its_result(finished):
     keys = {number: key for number, key, _ in story["genomes"]}
     lives = {life["id"]: life for life in story["lives"]}
     trainings = read_trainings(understood(events))
-    assert len(lives) == len(trainings) == 31
+    assert len(lives) == len(trainings) == 30
     for candidate, result in trainings:
         life = lives[candidate.id]
         assert keys[life["genome"]] == candidate.genome.key
@@ -60,7 +60,7 @@ def test_the_film_ends_with_the_world_of_the_replayed_strategy(finished):
     settings, plan = Settings(**began["settings"]), Plan.read(planned)
     task, speed, search, world = plan.task, plan.speed, plan.search, plan.world
     space = make_space(
-        settings, task.shape, task.classes, speed.rates, search.max_step_seconds, speed.forward, plan.training.flip
+        settings, task.shape, task.classes, speed.rates, search.max_step_seconds, speed.forward, plan.training
     )
     strategy = make_strategy(
         settings, space, search.fidelity, world.side, world.rounds, task.validation, search.candidates,

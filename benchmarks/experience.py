@@ -2,7 +2,6 @@
 
     python benchmarks/experience.py make [--table benchmarks/own_space.json.gz] [--without TASK ...] [--out FILE]
     python benchmarks/experience.py check [--table FILE] [--draws 100] [--usual]
-    python benchmarks/experience.py judge [--table FILE]
 
 `make` writes `neuralfinder/networks/experience.json` from the table of our own space (`own_space.py`): every look at
 every training; without those of some tasks for searches on such that are to show what experience of others is worth.
@@ -11,28 +10,24 @@ large as they are said to be, and how far, in points of accuracy, are the first 
 by experience from the best of the table, beside the same number of random ones and beside single networks by hand and
 like those of the rules of thumb. All of it after the table's full trainings, and where all have only half the seconds
 that the median network's full training takes. With `--usual` only among networks with convolutions and a pooled head,
-which random ones of a search mostly are. `judge` says of how many pairs of networks what was seen early, what
-experience expects, and both together tell which one is better in the end, and what both weigh then: it is where the
-weights of `networks/experience.py` come from.
+which random ones of a search mostly are.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import itertools
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from own_table import BY_HAND, FEWEST, FILE, OwnSpace, Training, rank_agreement, read
 
-from neuralfinder.networks import experience
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.experience import Expectation, Experience, Past, Row
+from neuralfinder.networks.expectation import Expectation, Past, Row, normal_scores
+from neuralfinder.networks.experience import FILE as SHIPPED
+from neuralfinder.networks.experience import Experience
 from neuralfinder.networks.genome import Genome, PoolHead, parse
 from neuralfinder.networks.recipe_genes import RecipeGene, in_order
 from neuralfinder.types import Shape
@@ -134,7 +129,7 @@ def check(space: OwnSpace, draws: int, usual: bool) -> None:
             chosen = left.expectation.ranked(left.genomes, max(FIRST))
             rng = np.random.default_rng(0)
             orders = [rng.permutation(len(mean)) for _ in range(draws)]
-            scores = experience.normal_scores(left.judged)
+            scores = normal_scores(left.judged)
             off = np.abs((scores - scores.mean()) - (mean - mean.mean())) < spread
             row = [
                 rank_agreement(list(zip(mean, left.judged, strict=True))), off.mean(),
@@ -149,130 +144,20 @@ def check(space: OwnSpace, draws: int, usual: bool) -> None:
         print(f"{'tasks':<14}" + "".join(f"{count:7d}" for count in np.isfinite(table).sum(0)))
 
 
-FOLDS = 5
-"""Of networks: what is expected of one is from experience that has neither its task nor its fold."""
-
-MANY = 12
-"""Networks of a task by which a rank correlation is told."""
-
-ALIKE = 0.004
-"""Networks whose accuracies differ by less are no pair: training one of them again differs by more."""
-
-
-class Pairs:
-    """Pairs of networks of which one at least is of the better half of its task, and what is known of each pair."""
-
-    def __init__(self, space: OwnSpace) -> None:
-        self.space = space
-        keys = sorted({parse(training.genome).key for training in space.trainings})
-        fold = dict(zip(keys, np.random.default_rng(0).permutation(len(keys)) % FOLDS, strict=True))
-        self.tasks: dict[str, tuple[list[Training], np.ndarray]] = {}
-        for name, task in space.tasks.items():
-            trained = [t for t in space.trunks(name, recipes=True) if t.points and t.points[-1].share == 1]
-            others, expected = of_table(space, [name]), np.zeros(len(trained))
-            for number in range(FOLDS):
-                own = [place for place, t in enumerate(trained) if fold[parse(t.genome).key] == number]
-                rows = tuple(row for row in others.rows if fold[row.genome.partition(" |")[0]] != number)
-                if own:
-                    known = _expectation(Experience(others.tasks, rows), name, task)
-                    expected[own] = known.mean([as_trained(space, trained[place]) for place in own])
-            self.tasks[name] = trained, expected
-
-    def at(self, share: float, texts: bool | None) -> tuple[np.ndarray, np.ndarray]:
-        """Differences `(n, 2)`, better network first, in log-odds of what was seen and in what is expected; weights.
-
-        All tasks weigh alike; `texts` takes those of one kind alone.
-        """
-        differences: list[tuple[float, float]] = []
-        weights: list[float] = []
-        for name, (trained, expected) in self.tasks.items():
-            task = self.space.tasks[name]
-            if texts is not None and bool(Shape(*task["shape"]).vocabulary) != texts:
-                continue
-            seen = [t.at(share) for t in trained]
-            places = [place for place, point in enumerate(seen) if point]
-            judged = np.array([t.points[-1].judged for t in trained])
-            own = []
-            for a, b in itertools.permutations(places, 2):
-                if judged[a] >= np.median(judged[places]) and judged[a] >= judged[b] + ALIKE:
-                    odds = [_log_odds(point.averaged, task["seen"]) for point in (seen[a], seen[b]) if point]
-                    own.append((odds[0] - odds[1], float(expected[a] - expected[b])))
-            differences += own
-            weights += [1 / len(own)] * len(own)
-        return np.array(differences), np.array(weights) / sum(weights)
-
-    def agreement(self, name: str) -> Iterator[tuple[float, float, float]]:
-        """For each share: how accuracy then, and what a race goes by then, rank networks as they are in the end."""
-        trained, expected = self.tasks[name]
-        task = self.space.tasks[name]
-        weight = experience.WEIGHTS[bool(Shape(*task["shape"]).vocabulary)]
-        for share in self.space.shares[:-1]:
-            points = [(t.at(share), t.points[-1].judged, mean) for t, mean in zip(trained, expected, strict=True)]
-            known = [(_log_odds(p.averaged, task["seen"]), judged, mean) for p, judged, mean in points if p]
-            seen = rank_agreement([(odds, judged) for odds, judged, _ in known])
-            worth = rank_agreement([(odds + weight / share * mean, judged) for odds, judged, mean in known])
-            yield share, seen, worth
-
-
-def _log_odds(accuracy: float | None, samples: int) -> float:
-    right = (accuracy or 0.0) * samples
-    return math.log((right + experience.SMOOTHING) / (samples - right + experience.SMOOTHING))
-
-
-def _expectation(known: Experience, name: str, task: Mapping[str, Any]) -> Expectation:
-    """Of full trainings on a task of the table."""
-    found = known.expectation(task["train"], Shape(*task["shape"]), task["classes"], lambda _: task["steps"])
-    if found is None:
-        raise SystemExit(f"{name} is the only task of its kind")
-    return found
-
-
-def _told(differences: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
-    """Share of pairs that logistic regression on these differences `(n, k)` tells right, and its factors `(k,)`."""
-    from scipy.optimize import minimize
-
-    def unlikely(factors: np.ndarray) -> float:
-        return float(weights @ np.logaddexp(0, -differences @ factors))
-
-    factors: np.ndarray = minimize(unlikely, np.zeros(differences.shape[1])).x
-    return float(weights @ (differences @ factors > 0)), factors
-
-
-def judge(space: OwnSpace) -> None:
-    pairs = Pairs(space)
-    print("pairs told right, %: by accuracy, by experience, by both; weight of experience in both, times the share")
-    for kind, texts in (("all", None), ("pictures", False), ("texts", True)):
-        for share in space.shares[:-1]:
-            known, weights = pairs.at(share, texts)
-            told = [_told(known[:, columns], weights) for columns in ([0], [1], [0, 1])]
-            seen, expected = told[2][1]
-            ratio = expected / seen * share if seen > 0 else math.nan
-            row = " ".join(f"{100 * right:5.1f}" for right, _ in told)
-            print(f"{kind:<9} {share:<6g} {len(known):>5} {row}   {ratio:.2f}")
-    print(f"\nSpearman's rho with the accuracy in the end, tasks of {MANY} networks or more: of accuracy, of worth")
-    for name, (trained, _) in pairs.tasks.items():
-        if len(trained) >= MANY:
-            cells = "  ".join(f"{share:g}: {seen:5.2f} {worth:5.2f}" for share, seen, worth in pairs.agreement(name))
-            print(f"{name:<11}{len(trained):>3}   {cells}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, dest="do")
-    parts = {name: commands.add_parser(name) for name in ("make", "check", "judge")}
+    parts = {name: commands.add_parser(name) for name in ("make", "check")}
     for command in parts.values():
         command.add_argument("--table", type=Path, default=FILE)
     parts["make"].add_argument("--without", nargs="+", default=(), choices=sorted(read().tasks))
-    parts["make"].add_argument("--out", type=Path, default=experience.FILE)
+    parts["make"].add_argument("--out", type=Path, default=SHIPPED)
     parts["check"].add_argument("--draws", type=int, default=100)
     parts["check"].add_argument("--usual", action="store_true", help="only convolutions and pooled heads")
     chosen = parser.parse_args()
     space = read(chosen.table)
     if chosen.do == "check":
         check(space, chosen.draws, chosen.usual)
-        return
-    if chosen.do == "judge":
-        judge(space)
         return
     text = json.dumps(of_table(space, chosen.without).plain(), separators=(",", ":")).replace("],[", "],\n[")
     chosen.out.write_text(text + "\n", "utf-8")

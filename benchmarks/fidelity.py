@@ -62,7 +62,7 @@ def make_setup(data: str | None, minutes: float) -> tuple[Setup, list[Genome]]:
     setup = Setup(train_part, validation, classes, scaling, recipe, batch_size, harmless.mirror, has_bf16(device))
     task = Task(len(parts.train), len(parts.validation), len(parts.test), dataset.shape, classes)
     rates = measure(setup, make_space(settings, task.shape, classes, Rates(), math.inf), 3.0)
-    plan = make_plan(task, settings, TrainingStage(batch_size), Speed(rates), 60 * minutes)
+    plan = make_plan(task, settings, TrainingStage.of(setup), Speed(rates), 60 * minutes)
     space = make_space(settings, task.shape, classes, rates, plan.search.max_step_seconds)
     return setup, space.founders(100, Seeds(0).stream("fidelity"))
 

@@ -75,7 +75,7 @@ def search(bench: Bench, folder: Path) -> tuple[Genome, int]:
     settings, setup = bench.settings, bench.setup
     setup = dataclasses.replace(setup, recipe=settings.recipes(bench.task.shape)[0])
     speed = Speed(bench.rates(setup.recipe))
-    training = TrainingStage(setup.batch_size, setup.flip, setup.bf16)
+    training = TrainingStage.of(setup)
     plan = make_plan(bench.task, settings, training, speed, max(0.0, setup.clock.left()))
     space = bench.space(speed.rates, plan.search.max_step_seconds)
     end = time.monotonic() + (plan.search.seconds or 0.0)

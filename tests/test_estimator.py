@@ -209,6 +209,7 @@ def test_no_global_random_state_is_used_or_touched() -> None:
     assert same_run(first, second)
 
 
+@pytest.mark.thorough
 def test_refit_forgets_the_first_fit() -> None:
     X, y = bars()
     finder = tiny().fit(X, y)
@@ -312,6 +313,7 @@ def test_pictures_of_one_pixel() -> None:
     assert finder.score(X, y) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("n", "classes"), [(6, 2), (7, 2), (9, 3), (33, 11)])
 def test_tiny_data(n: int, classes: int) -> None:
     X, y = bars(n, classes, shape=(11, 11))

@@ -110,8 +110,7 @@ class Bench:
 
     def space(self, rates: Rates = NOT_MEASURED, max_step_seconds: float = math.inf) -> ChainSpace:
         """The space of the preset for these data."""
-        task, setup = self.task, self.setup
-        training = TrainingStage(setup.batch_size, setup.flip, setup.bf16, setup.shifts)
+        task, training = self.task, TrainingStage.of(self.setup)
         return make_space(self.settings, task.shape, task.classes, rates, max_step_seconds, training=training)
 
 

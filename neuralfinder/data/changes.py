@@ -11,7 +11,10 @@ import numpy as np
 from neuralfinder.data.thumbnails import thumbnails
 
 MOST_PICTURES = 4000
+"""Pictures looked at: half of them tell shares of 50 % to within 2 points."""
+
 LARGEST_SIDE = 24
+"""Of the small versions that are looked at, in pixels: rows of letters stay rows, and a model takes 0.1 s."""
 
 KEPT = 0.5
 """Share of what a linear model knows beyond the commonest class that it keeps, at least, where it learned from shifted
@@ -28,8 +31,8 @@ class Harmless:
     facts: str
 
     def __str__(self) -> str:
-        on, off = "on", "off"
-        return f"mirroring {on if self.mirror else off}, shifts {on if self.shift else off}: {self.facts}"
+        words = {True: "on", False: "off"}
+        return f"mirroring {words[self.mirror]}, shifts {words[self.shift]}: {self.facts}"
 
 
 def harmless_changes(pictures: np.ndarray, labels: np.ndarray, shift: float, rng: np.random.Generator) -> Harmless:

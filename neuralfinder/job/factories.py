@@ -12,7 +12,7 @@ from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import OF_THE_PLAN, WORLD, Settings, of_strategy
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.cost import BYTES_EACH, Rates
-from neuralfinder.networks.experience import Expectation
+from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import parse_gene, parse_head
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
@@ -22,6 +22,7 @@ from neuralfinder.types import Fidelity, Shape
 NOT_MEASURED = Rates()
 
 USUAL = TrainingStage(batch_size=1, flip=True)
+"""Pictures that may be mirrored and shifted."""
 
 WEIGHTS_SHARE = 0.99
 """Share of the file of a model that is parameters; a margin for what norms keep beside them, and for the header."""

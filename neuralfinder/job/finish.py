@@ -111,9 +111,9 @@ def _entrants(
     entrants = [_entrant(f"final-{place}", leader.genome, archive, store) for place, leader in enumerate(leaders)]
     if not leaders:
         return [by_hand]
-    found, leader = archive.find(by_hand.genome.key), leaders[0]
-    seen = [(each.genome, each.score) for each in (leader, found) if each]
-    behind = not all(forecast.close(seen, leader.candidates[0].fidelity.passes)) or found is None
+    found = archive.find(by_hand.genome.key)
+    seen = [(each.genome, each.score) for each in (leaders[0], found) if each]
+    behind = found is None or not all(forecast.close(seen, leaders[0].candidates[0].fidelity.passes))
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
     if forecast.full(leaders[0].genome, longest) > seconds:
         entrants = entrants[:1]  # all that others get is taken from a winner that still gains

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from neuralfinder.job.plan import Plan, Task
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.experience import Expectation
+from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive, Entry
@@ -313,7 +313,7 @@ class Forecast:
 
         def kept(progress: Progress) -> float:
             """Seconds for the finish of its leaders, as if all were as slow as the slowest: such may yet come."""
-            leaders = self.leaders(progress.archive)
+            leaders = self.leaders(progress.archive, finish.finalists)
             if len(leaders) < finish.finalists:
                 return planned_finish
             at_pace = dataclasses.replace(self, tally=progress.tally)

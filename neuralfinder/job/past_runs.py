@@ -13,7 +13,8 @@ from neuralfinder.job.plan import Plan
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.experience import Expectation, Experience, Past, Row
+from neuralfinder.networks.expectation import Expectation, Past, Row
+from neuralfinder.networks.experience import Experience
 from neuralfinder.networks.genome import Genome
 from neuralfinder.search.events import Asked, Evaluated, Experienced, Finished, FullyTrained, Planned
 from neuralfinder.search.record import Record

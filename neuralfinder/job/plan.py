@@ -6,10 +6,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuralfinder.networks.cost import Rates
 from neuralfinder.types import Fidelity, Shape
+
+if TYPE_CHECKING:
+    from neuralfinder.training.train import Setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,11 @@ class TrainingStage:
     flip: bool = False
     bf16: bool = False
     shifts: bool = True
+
+    @classmethod
+    def of(cls, setup: Setup) -> TrainingStage:
+        """As a setup has it."""
+        return cls(setup.batch_size, setup.flip, setup.bf16, setup.shifts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +190,9 @@ def plan_lines(plan: Plan, with_world: bool = True) -> list[str]:
         epoch = search.max_step_seconds * max(1, task.train // plan.training.batch_size)
         lines.append(f"limit     networks up to {_time(epoch)} of training an epoch")
     within = f" within {_time(finish.seconds)}" if finish.seconds else ""
+    more = "" if finish.fixed else ", or more where there is time,"
     lines.append(
-        f"finish    the best {finish.finalists} trained for up to {finish.epochs} epochs{within}, baselines too; "
+        f"finish    the best {finish.finalists}{more} trained for up to {finish.epochs} epochs{within}, baselines too; "
         "then the one look at the test part"
     )
     return lines + [f"warning   {warning}" for warning in plan.warnings]

@@ -73,8 +73,9 @@ one gives it hours or no limit."""
 
 CANDIDATE_SHARE = 1 / 12
 """How long a candidate is trained, as a share of what the winner will have. Where experience proposes them, three that
-were trained for an eighth to a sixteenth of the time and judged by experience too come closest to the best in time for
-half to four trainings; more and shorter ones tell no more than experience does (10 tasks of pictures; docs/LOG.md)."""
+were trained for an eighth of the time and judged by experience too come closer to the best than three or six for a
+twenty-fourth, in time for half to four trainings (10 tasks of pictures; `benchmarks/judgement.py begin`, docs/LOG.md).
+A twelfth leaves evolution some more lives: a guess."""
 
 LEAST_STEPS = 48
 """Steps of a candidate at least: after fewer nearly all are at chance. Of trainings of 256 steps those of 16 rank

@@ -54,7 +54,7 @@ def _part(data: Dataset, rows: np.ndarray, device: torch.device) -> Part:
 
 
 def _harmless(data: Dataset, rows: np.ndarray, settings: Settings, status: Status) -> Harmless:
-    """Which changes of the recipe are made: those of a recipe that nobody searches for are as published."""
+    """Which changes of pictures are harmless; not asked where the recipe makes none, or is as published."""
     recipe = settings.recipes(data.shape)[0]
     if not recipe.flip and not (recipe.shift and PRESETS[settings.preset].planned):
         return Harmless(False, True, "")

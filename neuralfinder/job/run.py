@@ -38,7 +38,8 @@ from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
-from neuralfinder.networks.experience import Expectation, Experience
+from neuralfinder.networks.expectation import Expectation
+from neuralfinder.networks.experience import Experience
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import (
     Answered,
@@ -273,7 +274,7 @@ class _Run:
         rates = compute(executor, measure, setup, free, measuring and (1 - share) * measuring)
         forward = compute(executor, measure_forward, setup, free, share * (measuring or 0.5)) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
-        training = TrainingStage(setup.batch_size, setup.flip, setup.bf16, setup.shifts)
+        training = TrainingStage.of(setup)
         plan = make_plan(task, self.settings, training, Speed(rates, forward), left)
         self._strategy(plan, free)  # refuses settings that do not fit before the run rests on them
         return plan

@@ -8,7 +8,8 @@
     portfolio   networks made by hand that a search begins with
     space       all that an algorithm may know of a set of networks
     chains      the space of chain networks for a task: what is legal, and what is proposed first
-    experience  what networks were good for on other tasks, and what that lets one expect of them on a new one
+    expectation  how good networks will be on a task, by trainings on others and by what was seen of them so far
+    experience  such trainings, as the package ships them and as finished runs leave them
     tabular     the spaces of tabular benchmarks, whose networks others have trained
     variation   copy, cross, mutate, small steps, distance
 

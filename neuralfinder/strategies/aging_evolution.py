@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from neuralfinder.networks.chains import of_networks
-from neuralfinder.networks.experience import Expectation
+from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import vary

@@ -94,6 +94,10 @@ class Recipe:
         """The recipe with its learning rates multiplied."""
         return replace(self, learning_rate=rate * self.learning_rate, kernel_rate=rate * self.kernel_rate)
 
+    def moving(self, shifts: bool) -> Recipe:
+        """The recipe for pictures that may be shifted, or may not."""
+        return self if shifts else replace(self, shift=0.0)
+
     def with_genes(self, genes: RecipeGenes) -> Recipe:
         """The recipe of a network whose genome has these recipe genes."""
         changes: dict[str, Any] = {
@@ -109,7 +113,7 @@ class Recipe:
             mirror: whether the data allow to mirror; where not, there is no such gene.
             shifts: whether pictures are usually shifted.
         """
-        usual = self if shifts else replace(self, shift=0.0)
+        usual = self.moving(shifts)
         return tuple(
             RecipeGene(name, 1.0 if kind.factor else float(getattr(usual, kind.sets[0])))
             for name, kind in KINDS.items()

@@ -52,7 +52,7 @@ class Diverged(Exception):  # noqa: N818 - a result, not a mistake
 class Setup:
     """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock.
 
-    `flip` and `shifts` say whether pictures are mirrored and shifted where the recipe has it.
+    `flip` and `shifts` say whether pictures are mirrored, and usually shifted, where the recipe has it.
     `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`.
     """
 
@@ -92,8 +92,8 @@ class Setup:
 
     def of(self, genome: Genome | None) -> Setup:
         """The setup with the recipe that this genome, or a network without one, is trained by."""
-        usual = self.recipe if self.shifts else replace(self.recipe, shift=0.0)
-        return replace(self, recipe=usual.with_genes(genome.recipe if genome else ()))
+        genes = genome.recipe if genome else ()
+        return replace(self, recipe=self.recipe.moving(self.shifts).with_genes(genes))
 
     def steps(self, share: float = 1.0) -> int:
         """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""

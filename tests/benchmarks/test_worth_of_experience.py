@@ -8,6 +8,7 @@ import numpy as np
 import own_table
 import pytest
 from experience import Left, of_table
+from judgement import Begun, Pairs, told
 
 from neuralfinder.networks.experience import Experience
 
@@ -20,8 +21,29 @@ def test_the_packages_experience_is_that_of_the_table():
 
 
 def test_what_is_left_out_is_not_there():
-    assert len(of_table(SPACE, "digits").tasks) == len(SPACE.tasks) - 1
-    assert len(of_table(SPACE, "digits").rows) < len(of_table(SPACE).rows)
+    assert len(of_table(SPACE, ["digits"]).tasks) == len(SPACE.tasks) - 1
+    assert len(of_table(SPACE, ["digits"]).rows) < len(of_table(SPACE).rows)
+
+
+@pytest.mark.thorough
+def test_experience_tells_more_beside_a_short_training_than_that_alone():
+    pairs = Pairs(SPACE)
+    for share in SPACE.shares[:-1]:
+        known, weights = pairs.at(share, texts=None)
+        assert weights.sum() == pytest.approx(1)
+        seen, both = (told(known[:, columns], weights)[0] for columns in ([0], [0, 1]))
+        assert both > seen + 0.02
+    worths = [worth for name in ("digits", "signals", "thumbs", "digits28") for _, _, worth in pairs.agreement(name)]
+    assert min(worths) > 0.6
+
+
+@pytest.mark.thorough
+def test_who_is_begun_alone_has_all_the_time_and_nobody_is_better_than_the_best():
+    begun = Begun(SPACE, "digits", 4)
+    alone = begun.expectation.ranked(begun.genomes, 1)[0]
+    last = [training.points[-1].judged for training in begun.trained]
+    assert begun.behind(1, 0) == pytest.approx(100 * (max(last) - last[alone]))
+    assert all(begun.behind(count, 1 / 16) >= 0 for count in (2, 3, 4))
 
 
 @pytest.mark.thorough

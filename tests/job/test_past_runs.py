@@ -14,7 +14,8 @@ from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Sp
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
-from neuralfinder.networks.experience import Expectation, Experience
+from neuralfinder.networks.expectation import Expectation
+from neuralfinder.networks.experience import Experience
 from neuralfinder.networks.genome import parse
 from neuralfinder.search.archive import Archive, read_archive
 from neuralfinder.search.events import Asked, Experienced, Planned

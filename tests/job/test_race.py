@@ -30,7 +30,7 @@ from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import Rates
-from neuralfinder.networks.experience import Expectation, Past
+from neuralfinder.networks.expectation import Expectation, Past
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.training.recipes import RECIPES
 from neuralfinder.training.train import Setup

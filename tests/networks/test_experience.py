@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
-from neuralfinder.networks.experience import FILE, MOST_ROWS, Expectation, Experience, Past, Row, normal_scores
+from neuralfinder.networks.expectation import Expectation, Past, Row, normal_scores
+from neuralfinder.networks.experience import FILE, MOST_ROWS, Experience
 from neuralfinder.networks.genome import Genome, PoolHead, parse
 from neuralfinder.networks.portfolio import small_network
 from neuralfinder.types import Shape

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
 
-from neuralfinder.networks.experience import Expectation
+from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.strategies.artificial_life.breeding import Breeder
 from neuralfinder.strategies.artificial_life.surrogate import LEAST, Surrogate

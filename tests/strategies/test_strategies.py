@@ -8,6 +8,7 @@ The golden files pin the first 20 proposals of every strategy. After a change th
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections import Counter
 from itertools import islice
@@ -24,7 +25,8 @@ from neuralfinder.errors import CallOrderError, InputError
 from neuralfinder.job.factories import make_strategy
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.experience import Expectation, Experience
+from neuralfinder.networks.expectation import Expectation
+from neuralfinder.networks.experience import Experience
 from neuralfinder.networks.genome import PoolHead, parse
 from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.events import candidate_row
@@ -56,6 +58,7 @@ def make(name: str, seed: int, **settings: Any) -> Strategy:
     return STRATEGIES[name](TOY.space, Seeds(seed), Fidelity(1), **{**SETTINGS[name], **settings})
 
 
+@functools.cache
 def expected() -> Expectation:
     """What the package's experience lets one expect on the toy task."""
     found = Experience.shipped().expectation(1000, TOY.space.shape, TOY.space.classes, lambda _: 200)
@@ -63,6 +66,7 @@ def expected() -> Expectation:
     return found
 
 
+@pytest.mark.thorough
 class TestArtificialLifeWithExperience(StrategyContract):
     def make(self, seed: int) -> Strategy:
         return make("artificial-life", seed, children=2, foresight=5, expectation=expected())

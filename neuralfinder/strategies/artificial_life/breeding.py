@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neuralfinder.networks.experience import Expectation
+from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import OPERATORS, cross, replicate

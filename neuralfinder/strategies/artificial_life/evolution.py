@@ -18,7 +18,7 @@ import numpy as np
 
 from neuralfinder.errors import InputError, check_range
 from neuralfinder.networks.chains import of_networks
-from neuralfinder.networks.experience import Expectation
+from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import cross, distance, mutate, replicate

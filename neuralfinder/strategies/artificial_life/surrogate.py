@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuralfinder.networks.experience import Expectation, normal_scores
+from neuralfinder.networks.expectation import Expectation, normal_scores
 from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 

@@ -1,0 +1,215 @@
+"""How much experience is worth beside what a short training shows, on the table of our own space.
+
+    python benchmarks/judgement.py pairs [--table benchmarks/own_space.json.gz]
+    python benchmarks/judgement.py begin [--table FILE]
+
+`pairs` says of how many pairs of networks accuracy so far, what experience expects, and both together tell which one is
+better in the end; what both weigh then, which the weights of `networks/expectation.py` are taken from; and how well
+either ranks all networks of a task. Experience has neither the task nor the networks of the same fifth.
+
+`begin` begins n networks, in the order in which experience of other tasks proposes them, each for a share of the time;
+the one that is worth most then has the rest. It prints how far, in points of accuracy, that one ends behind the best
+network of the table with all its training, where the time is that of some median full trainings. Between two looks at a
+training its accuracy is linear in the logarithm of its length; before the first one it is that of the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from experience import as_trained, of_table
+from own_table import FEWEST, FILE, OwnSpace, Training, rank_agreement, read
+
+from neuralfinder.job.planner import WINNERS_SHARE
+from neuralfinder.networks.expectation import WEIGHTS, Expectation, log_odds
+from neuralfinder.networks.experience import Experience
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.types import Shape
+
+TIMES = 0.5, 1, 2, 4
+"""Median full trainings that there is time for."""
+
+BEGUN = (1, 0), *itertools.product((2, 3, 4, 6), (1 / 24, 1 / 16, 1 / 8))
+"""Networks begun, and the share of the time that each of them has before one is chosen."""
+
+FOLDS = 5
+"""Of networks: what is expected of one is from experience that has neither its task nor its fold."""
+
+MANY = 12
+"""Networks of a task by which a rank correlation is told."""
+
+ALIKE = 0.004
+"""Networks whose accuracies differ by less are no pair: training one of them again differs by more."""
+
+
+class Pairs:
+    """Pairs of networks of which one at least is of the better half of its task, and what is known of each pair."""
+
+    def __init__(self, space: OwnSpace) -> None:
+        self.space = space
+        keys = sorted({parse(training.genome).key for training in space.trainings})
+        fold = dict(zip(keys, np.random.default_rng(0).permutation(len(keys)) % FOLDS, strict=True))
+        self.tasks: dict[str, tuple[list[Training], np.ndarray]] = {}
+        for name, task in space.tasks.items():
+            trained = [t for t in space.trunks(name, recipes=True) if t.points and t.points[-1].share == 1]
+            others, expected = of_table(space, [name]), np.zeros(len(trained))
+            for number in range(FOLDS):
+                own = [place for place, t in enumerate(trained) if fold[parse(t.genome).key] == number]
+                rows = tuple(row for row in others.rows if fold[row.genome.partition(" |")[0]] != number)
+                if own:
+                    known = _expectation(Experience(others.tasks, rows), name, task)
+                    expected[own] = known.mean([as_trained(space, trained[place]) for place in own])
+            self.tasks[name] = trained, expected
+
+    def at(self, share: float, texts: bool | None) -> tuple[np.ndarray, np.ndarray]:
+        """Differences `(n, 2)`, better network first, in log-odds of what was seen and in what is expected; weights.
+
+        All tasks weigh alike; `texts` takes those of one kind alone.
+        """
+        differences: list[tuple[float, float]] = []
+        weights: list[float] = []
+        for name, (trained, expected) in self.tasks.items():
+            task = self.space.tasks[name]
+            if texts is not None and bool(Shape(*task["shape"]).vocabulary) != texts:
+                continue
+            seen = [t.at(share) for t in trained]
+            places = [place for place, point in enumerate(seen) if point]
+            odds = log_odds([point.averaged or 0.0 if point else 0.0 for point in seen], task["seen"])
+            judged = np.array([t.points[-1].judged for t in trained])
+            own = []
+            for a, b in itertools.permutations(places, 2):
+                if judged[a] >= np.median(judged[places]) and judged[a] >= judged[b] + ALIKE:
+                    own.append((odds[a] - odds[b], float(expected[a] - expected[b])))
+            differences += own
+            weights += [1 / len(own)] * len(own)
+        return np.array(differences), np.array(weights) / sum(weights)
+
+    def agreement(self, name: str) -> Iterator[tuple[float, float, float]]:
+        """For each share: how accuracy then, and what a race goes by then, rank networks as they are in the end."""
+        trained, expected = self.tasks[name]
+        task = self.space.tasks[name]
+        weight = WEIGHTS[bool(Shape(*task["shape"]).vocabulary)]
+        for share in self.space.shares[:-1]:
+            points = [t.at(share) for t in trained]
+            places = [place for place, point in enumerate(points) if point]
+            odds = log_odds([point.averaged or 0.0 for point in points if point], task["seen"])
+            judged = [trained[place].points[-1].judged for place in places]
+            seen = rank_agreement(list(zip(odds, judged, strict=True)))
+            worth = rank_agreement(list(zip(odds + weight / share * expected[places], judged, strict=True)))
+            yield share, seen, worth
+
+
+def _expectation(known: Experience, name: str, task: Mapping[str, Any]) -> Expectation:
+    """Of full trainings on a task of the table."""
+    found = known.expectation(task["train"], Shape(*task["shape"]), task["classes"], lambda _: task["steps"])
+    if found is None:
+        raise SystemExit(f"{name} is the only task of its kind")
+    return found
+
+
+def told(differences: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+    """Share of pairs that logistic regression on these differences `(n, k)` tells right, and its factors `(k,)`."""
+    from scipy.optimize import minimize
+
+    def unlikely(factors: np.ndarray) -> float:
+        return float(weights @ np.logaddexp(0, -differences @ factors))
+
+    factors: np.ndarray = minimize(unlikely, np.zeros(differences.shape[1])).x
+    return float(weights @ (differences @ factors > 0)), factors
+
+
+def print_pairs(space: OwnSpace) -> None:
+    pairs = Pairs(space)
+    print("pairs told right, %: by accuracy, by experience, by both; weight of experience in both, times the share")
+    for kind, texts in (("all", None), ("pictures", False), ("texts", True)):
+        for share in space.shares[:-1]:
+            known, weights = pairs.at(share, texts)
+            told = [told(known[:, columns], weights) for columns in ([0], [1], [0, 1])]
+            seen, expected = told[2][1]
+            ratio = expected / seen * share if seen > 0 else math.nan
+            row = " ".join(f"{100 * right:5.1f}" for right, _ in told)
+            print(f"{kind:<9} {share:<6g} {len(known):>5} {row}   {ratio:.2f}")
+    print(f"\nSpearman's rho with the accuracy in the end, tasks of {MANY} networks or more: of accuracy, of worth")
+    for name, (trained, _) in pairs.tasks.items():
+        if len(trained) >= MANY:
+            cells = "  ".join(f"{share:g}: {seen:5.2f} {worth:5.2f}" for share, seen, worth in pairs.agreement(name))
+            print(f"{name:<11}{len(trained):>3}   {cells}")
+
+
+class Begun:
+    """A task whose networks are begun and chosen as a search would, with experience of the other tasks."""
+
+    def __init__(self, space: OwnSpace, name: str, times: float) -> None:
+        task = space.tasks[name]
+        self.task = task
+        self.trained = [t for t in space.trunks(name, recipes=True) if t.points and t.points[-1].share == 1]
+        self.genomes = [as_trained(space, training) for training in self.trained]
+        self.full = np.array([t.step_seconds * task["steps"] for t in self.trained])
+        self.seconds = times * float(np.median(self.full))
+        shares = dict(zip(self.genomes, np.minimum(1, WINNERS_SHARE * self.seconds / self.full), strict=True))
+
+        def steps(genome: Genome) -> float:
+            return max(1.0, float(shares[genome]) * task["steps"])
+
+        found = of_table(space, [name]).expectation(task["train"], Shape(*task["shape"]), task["classes"], steps)
+        if found is None:
+            raise SystemExit(f"{name} is the only task of its kind")
+        self.expectation: Expectation = found
+
+    def behind(self, count: int, share: float) -> float:
+        """Points that the chosen one of so many ends behind the best of the table."""
+        begun = self.expectation.ranked(self.genomes, count)
+        chosen = begun[0]
+        if count > 1:
+            shares = [share * self.seconds / self.full[place] for place in begun]
+            seen = [_accuracy(self.trained[p], s, "averaged") for p, s in zip(begun, shares, strict=True)]
+            steps = min(1.0, *shares) * self.task["steps"]
+            genomes = [self.genomes[place] for place in begun]
+            chosen = begun[int(np.argmax(self.expectation.worths(genomes, seen, steps, self.task["seen"])))]
+        rest = (1 - (count - 1) * share) * self.seconds / self.full[chosen]
+        best = max(training.points[-1].judged for training in self.trained)
+        return 100 * (best - _accuracy(self.trained[chosen], rest, "judged"))
+
+
+def _accuracy(training: Training, share: float, kind: str) -> float:
+    """After this share of a full training, above 1 as after a whole one."""
+    shares, values = zip(*((point.share, getattr(point, kind)) for point in training.points), strict=True)
+    return float(np.interp(math.log2(share), np.log2(shares), values))
+
+
+def print_begun(space: OwnSpace) -> None:
+    found: dict[tuple[bool, float, int, float], list[float]] = defaultdict(list)
+    for name, task in space.tasks.items():
+        for times in TIMES:
+            begun = Begun(space, name, times)
+            if len(begun.trained) >= FEWEST:
+                for count, share in BEGUN:
+                    found[bool(Shape(*task["shape"]).vocabulary), times, count, share].append(
+                        begun.behind(count, share)
+                    )
+    for text in (False, True):
+        tasks = len(found[text, TIMES[0], *BEGUN[0]])
+        print(f"\n{'texts' if text else 'pictures'}, {tasks} tasks; time for {TIMES} full trainings")
+        for count, share in BEGUN:
+            cells = "".join(f"{np.mean(found[text, times, count, share]):7.2f}" for times in TIMES)
+            print(f"{count} for {f'1/{round(1 / share)}' if share else '-':<5}{cells}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("do", choices=("pairs", "begin"))
+    parser.add_argument("--table", type=Path, default=FILE)
+    chosen = parser.parse_args()
+    print_ = {"pairs": print_pairs, "begin": print_begun}[chosen.do]
+    print_(read(chosen.table))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""Expectation: how good networks will be on a task, by trainings on other tasks and by what was seen of them so far.
+
+Which network is better than which is much the same from task to task, so that networks can be ranked before any is
+trained ("predict many, train few"). A Gaussian process (Rasmussen & Williams, "Gaussian processes for machine
+learning", 2006, chapter 2) on a few plain features expects the normal score of a network's rank among all trainings of
+its task, after as many steps as there is time for: a large network gets fewer. It has a term that all tasks share, one
+that like tasks share, and one for what a single training had of its own. Its numbers were chosen by leaving out one
+task of the table after the other (`benchmarks/experience.py check`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import cycle, islice, zip_longest
+from typing import NamedTuple
+
+import numpy as np
+
+from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.cost import cost, shapes
+from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
+from neuralfinder.networks.portfolio import portfolio, small_network
+from neuralfinder.networks.recipe_genes import KINDS, Kind
+from neuralfinder.types import Shape
+
+DRAWN = 64
+"""Founders that are drawn to choose from, at least. More would be better, but where few networks are small enough each
+takes some hundred draws, and 64 take two seconds."""
+
+DRAWN_EACH = 3
+"""Founders that are drawn for each one wanted, at least: so the last chosen are still better than most."""
+
+OPTIMISM = 1.0
+"""Standard deviations added to what is expected of a founder (Srinivas et al. 2010), so that those chosen differ. Of
+0 to 1 none chose better in the table."""
+
+SHARED, ALIKE, TRAINING, TASK, NOISE = 0.5, 0.3, 0.2, 0.1, 0.1
+"""Variances of the normal score: of what all tasks share, of what like ones share, of one training whenever it is
+looked at, of a task, and of a look. The rank of the trainings of a task has variance 1."""
+
+SIZES = slice(0, 3)
+"""Those of `features_of` that have no end: steps, multiply-adds, parameters."""
+
+WEIGHTS = 0.06, 0.2
+"""What a normal score that is expected weighs beside the log-odds of an accuracy after a whole training, for pictures
+and for texts; more the less was trained. Half of what was fitted to which of two networks is better in the end, with
+task and network left out of the experience (0.1 to 0.2, and 0.4 or more; `benchmarks/judgement.py pairs`,
+docs/LOG.md), since networks in a search are there because much was expected of them."""
+
+LEAST_SHARE = 1 / 16
+"""Of a training, for which that was fitted: beyond it experience would weigh more than it was seen to be worth."""
+
+SMOOTHING = 2
+"""Added to right and wrong answers (Agresti & Coull 1998): of few samples one wrong answer says little."""
+
+LENGTH, TASK_LENGTH = 3.0, 1.0
+"""How far apart features of networks, and of tasks, are for expectations to have little to do with each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a task.
+
+    Attributes:
+        samples: it has for training.
+        shape: of one.
+        classes: 2 or more.
+    """
+
+    samples: int
+    shape: Shape
+    classes: int
+
+    @property
+    def features(self) -> list[float]:
+        """Numbers by which tasks are compared: two of the first three differ by 1 where one is four times the other."""
+        side = max(self.shape.height, self.shape.width)
+        sizes = [math.log2(count) / 2 for count in (self.samples, self.classes, side)]
+        return [*sizes, float(self.shape.line), float(self.shape.channels == 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One look at a training.
+
+    Attributes:
+        task: its place among the tasks.
+        genome: key.
+        steps: of training so far, above 0.
+        accuracy: on samples not trained on, 0..1; that of chance for a training that diverged.
+    """
+
+    task: int
+    genome: str
+    steps: int
+    accuracy: float
+
+
+class Expectation:
+    """What experience lets one expect of networks on a task.
+
+    Args:
+        tasks: that rows are of.
+        rows: trainings on other tasks, some.
+        task: the new one.
+        steps: how many steps of training a network can have on it.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Past], rows: Sequence[Row], task: Past, steps: Callable[[Genome], float]
+    ) -> None:
+        self._tasks, self._rows, self._task, self._steps = tasks, rows, task, steps
+        self._known: dict[str, float] = {}
+
+    def predict(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation `(n,)` of the normal score of each network among all networks and lengths.
+
+        0 is the middle, 1 is better than 84 %; only differences between networks mean anything.
+        """
+        mean, covariance = self._joint(genomes)
+        return mean, np.sqrt(np.diag(covariance) + TRAINING)
+
+    def mean(self, genomes: Sequence[Genome]) -> np.ndarray:
+        """The mean of `predict` alone `(n,)`, for a tenth of the time."""
+        mean: np.ndarray = _kernel(self._seen(genomes), self._learned.rows) @ self._learned.weights
+        return mean
+
+    def worths(self, genomes: Sequence[Genome], scores: Sequence[float], steps: float, samples: int) -> np.ndarray:
+        """How good networks will be in the end `(n,)`: log-odds of what was seen, and what is expected.
+
+        Experience decides what little training does not tell, and less the more was trained.
+
+        Args:
+            genomes: the networks.
+            scores: their accuracies so far, 0..1.
+            steps: of training by then, of the one that had least.
+            samples: that accuracies were measured on.
+        """
+        for genome in dict.fromkeys(genomes):
+            if genome.key not in self._known:  # alone: equal networks have equal values, whatever is beside them
+                self._known[genome.key] = float(self.mean([genome])[0])
+        expected = np.array([self._known[genome.key] for genome in genomes])
+        share = min(1.0, max(LEAST_SHARE, steps / max(self._steps(genome) for genome in genomes)))
+        worths: np.ndarray = log_odds(scores, samples) + WEIGHTS[bool(self._task.shape.vocabulary)] / share * expected
+        return worths
+
+    def founders(self, space: ChainSpace, n: int, rng: np.random.Generator) -> list[Genome]:
+        """The `n` genomes a world begins with: by turns the best of many and one made by hand, later ones as drawn.
+
+        Where there is time for one alone, it is the best. Those by hand are the space's `portfolio`, in its order,
+        where it is `plain`; one that is among the best comes as such. As drawn are some since what held on small tasks
+        need not hold on a large one. There are doubles where the space has too few.
+
+        Args:
+            space: draws them.
+            n: 1 or more.
+            rng: the generator.
+        """
+        by_hand = portfolio(space)[:n] if space.plain else [small_network(space)]
+        drawn = [*by_hand, *space.founders(max(DRAWN, DRAWN_EACH * n), rng)]
+        legal = [genome for genome in map(space.canonical, drawn) if space.infeasible(genome) is None]
+        pool = list(dict.fromkeys(legal))
+        best = [pool[place] for place in self.ranked(pool, (n + 1) // 2)]
+        others = [genome for genome in pool[len(by_hand) :] if genome not in best]
+        turns = zip_longest([*best, *others], by_hand)
+        in_turn = dict.fromkeys(genome for turn in turns for genome in turn if genome is not None)
+        return [*islice(cycle(in_turn), n)]
+
+    def ranked(self, genomes: Sequence[Genome], n: int) -> list[int]:
+        """The places of at most `n` of these, in the order in which to train them.
+
+        One after the other is the one with the highest upper confidence bound, given that those before it turn out as
+        expected (Desautels, Krause & Burdick 2014, GP-BUCB): deviations of those like a chosen one shrink.
+        """
+        mean, covariance = self._joint(genomes)
+        chosen: list[int] = []
+        while len(chosen) < min(n, len(mean)):
+            bound = mean + OPTIMISM * np.sqrt(np.diag(covariance).clip(min=0.0))
+            bound[chosen] = -np.inf
+            place = int(np.argmax(bound.round(6)))  # rounded: ties are so on every machine
+            column = covariance[:, place].copy()
+            covariance -= np.outer(column, column) / (column[place] + TRAINING + NOISE)
+            chosen.append(place)
+        return chosen
+
+    def _joint(self, genomes: Sequence[Genome]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean `(n,)` and covariance `(n, n)` of what these networks are, whatever the luck of a training."""
+        from scipy.linalg import solve_triangular
+
+        here = self._seen(genomes)
+        cross = _kernel(here, self._learned.rows)
+        explained = solve_triangular(self._learned.factor, cross.T, lower=True)
+        return cross @ self._learned.weights, _kernel(here, here) - explained.T @ explained
+
+    def _seen(self, genomes: Sequence[Genome]) -> _Seen:
+        """Networks on the new task; those longer trained, or larger, than all rows count as the most there are.
+
+        What lies far beyond the rows would else be expected to be in the middle, worse than all good networks in them.
+        """
+        here = _Seen.of([(genome, self._task, self._steps(genome)) for genome in genomes])
+        most = self._learned.rows.networks[:, SIZES].max(0)
+        here.networks[:, SIZES] = here.networks[:, SIZES].clip(max=most)
+        return here
+
+    @cached_property
+    def _learned(self) -> _Learned:
+        from scipy.linalg import cho_solve
+
+        places = np.array([row.task for row in self._rows])
+        genomes = np.unique([row.genome for row in self._rows], return_inverse=True)[1]
+        accuracies, scores = np.array([row.accuracy for row in self._rows]), np.empty(len(self._rows))
+        for place in np.unique(places):
+            own = places == place
+            scores[own] = normal_scores(accuracies[own])
+        rows = _Seen.of([(parse(row.genome), self._tasks[row.task], row.steps) for row in self._rows])
+        same = places[:, None] == places
+        covariance = _kernel(rows, rows) + NOISE * np.eye(len(places))
+        covariance += TASK * same + TRAINING * (same & (genomes[:, None] == genomes))
+        factor = np.linalg.cholesky(covariance)
+        return _Learned(rows, factor, cho_solve((factor, True), scores))
+
+
+class _Seen(NamedTuple):
+    """Trainings as the Gaussian process sees them: features `(n, f)` of their networks and `(n, t)` of their tasks."""
+
+    networks: np.ndarray
+    tasks: np.ndarray
+
+    @classmethod
+    def of(cls, trainings: Sequence[tuple[Genome, Past, float]]) -> _Seen:
+        networks = np.array([features_of(*each) for each in trainings])
+        return cls(networks, np.array([task.features for _, task, _ in trainings]))
+
+
+class _Learned(NamedTuple):
+    """The rows, the Cholesky factor of their covariance, and its inverse times their scores."""
+
+    rows: _Seen
+    factor: np.ndarray
+    weights: np.ndarray
+
+
+def log_odds(accuracies: Sequence[float] | np.ndarray, samples: int) -> np.ndarray:
+    """Smoothed log-odds `(n,)` of accuracies on so many samples: one wrong answer in few says little."""
+    right = np.asarray(accuracies) * samples
+    odds: np.ndarray = np.log((right + SMOOTHING) / (samples - right + SMOOTHING))
+    return odds
+
+
+def normal_scores(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Normal scores (van der Waerden) `(n,)` of the ranks of values: 0 for the middle one, whatever the distances."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    scores: np.ndarray = ndtri((rankdata(values) - 0.5) / len(values))
+    return scores
+
+
+def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
+    """Numbers by which networks are compared, each scaled so that a difference of 1 matters a little.
+
+    Logarithms to base 2: of steps, multiply-adds, parameters, depth, width and side of the last map, and the field of
+    view; shares of the convolutions with what is not usual; the kind of head; what is trained otherwise than usual.
+    """
+    size = cost(genome, task.shape, task.classes)
+    last = shapes(genome, task.shape)[-1] if genome.genes else task.shape
+    convolutions = [gene for gene in genome.genes if isinstance(gene, Conv)]
+    count, head = max(1, len(convolutions)), genome.head
+    field, jump = 1, 1
+    for gene in genome.genes:
+        field += (getattr(gene, "kernel", getattr(gene, "size", 1)) - 1) * jump
+        jump *= getattr(gene, "stride", 1)
+    return [
+        0.6 * math.log2(1 + steps),
+        math.log2(1 + size.macs) / 3,
+        math.log2(1 + size.parameters) / 3,
+        math.log2(1 + len(convolutions)),
+        math.log2(max(1, last.channels)) / 2,
+        math.log2(max(1, last.height, last.width)) / 2,
+        math.log2(field) / 2,
+        sum(isinstance(gene, Conv | Identity) and gene.norm for gene in genome.genes) / count,
+        sum(bool(gene.skips) for gene in convolutions) / count,
+        sum(gene.separable for gene in convolutions) / count,
+        sum(gene.activation != "relu" for gene in convolutions) / count,
+        sum(halvings(gene) for gene in genome.genes if not isinstance(gene, Conv)) / 2,
+        2.0 * (not convolutions),
+        2.0 * (field == 1 and bool(convolutions)),
+        2.0 * isinstance(head, DenseHead),
+        float(isinstance(head, DenseHead) and head.units > 0),
+        float(isinstance(head, PoolHead) and head.largest),
+        float(isinstance(head, PoolHead) and head.dropout > 0),
+        float(isinstance(head, PoolHead) and head.bag > 0),
+        *_recipe(genome),
+    ]
+
+
+def _recipe(genome: Genome) -> list[float]:
+    """A number for each recipe gene there is, 0 for as usual: five times a factor's decimal logarithm, -1 off, 1 on.
+
+    Five, so that both a lower and a higher rate can be worse than the usual one.
+    """
+    values = {gene.name: gene.value for gene in genome.recipe}
+
+    def number(name: str, kind: Kind) -> float:
+        if name not in values:
+            return 0.0
+        if kind.factor and values[name]:
+            return 5 * math.log10(values[name])
+        return 1.0 if values[name] else -1.0
+
+    return [number(name, kind) for name, kind in KINDS.items()]
+
+
+def _kernel(a: _Seen, b: _Seen) -> np.ndarray:
+    """Covariances `(n, m)` of what trainings are expected to be."""
+    alike = SHARED + ALIKE * np.exp(-_squares(a.tasks, b.tasks) / (2 * TASK_LENGTH**2))
+    covariances: np.ndarray = alike * np.exp(-_squares(a.networks, b.networks) / (2 * LENGTH**2))
+    return covariances
+
+
+def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared distances `(n, m)`."""
+    squares: np.ndarray = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    return squares.clip(min=0.0)

@@ -100,25 +100,25 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
     Args:
         setup: the run's data, recipe and batch size.
         space: gives shape, widths and head.
-        seconds: for all of it; a step of two samples and one of the smallest network are done however long they take.
+        seconds: for all of it but loading libraries; a step of two samples and one of the smallest network are done
+            however long they take.
             `None`, when nothing rests on it, takes the last measurement of this machine, and half a second where
             there is none.
     """
     kept = _kept(setup)
     if seconds is None and kept:
         return kept
-    until = time.perf_counter() + (0.5 if seconds is None else seconds)
     probes = _probes(space)
     with torch_seed(0):  # loading the libraries is no part of a step
         network = build(probes[0], space.shape, space.classes)
+        # torch loads what its first optimiser needs for a second, which the first training would wait for else
         step = training_step(network, dataclasses.replace(setup, batch_size=min(2, setup.batch_size)))
-        THREADS.begin()
+        until = time.perf_counter() + (0.5 if seconds is None else seconds)
         step()
-        for _ in range(2 * TRIED + 3 if THREADS.most > 1 else 0):
-            if time.perf_counter() < until:
-                step()
     prior = kept or _typical(setup.batch_size)
-    new, matrix = _fit(probes, space, prior, lambda network: training_step(network, setup), until)
+    THREADS.begin()
+    settling = 2 * TRIED + 3 if THREADS.most > 1 else 0
+    new, matrix = _fit(probes, space, prior, lambda network: training_step(network, setup), until, settling)
     return _steady(new, setup, matrix)
 
 
@@ -139,6 +139,7 @@ def _fit(
     prior: Rates,
     act_of: Callable[[nn.Module], Callable[[], object]],
     until: float,
+    settling: int = 0,
 ) -> tuple[Rates, np.ndarray]:
     """Rates that explain the times of the probes, and the matrix of what these spend.
 
@@ -150,6 +151,7 @@ def _fit(
         prior: rates whose ratios are believed.
         act_of: what is timed of a network.
         until: when all must be over, by `time.perf_counter`.
+        settling: see `_times`.
     """
     sizes = [cost(genome, space.shape, space.classes) for genome in probes]
     matrix = np.array([[1.0, size.layers, size.macs, size.activations, size.updates] for size in sizes])
@@ -159,7 +161,7 @@ def _fit(
         return act_of(build(probes[place], space.shape, space.classes))
 
     with torch_seed(0):
-        times = _times(make, expected, until)
+        times = _times(make, expected, until, settling)
     measured = {place: usual(own[1:] or own) for place, own in enumerate(times) if any(own[1:] or own)}
     speed = float(np.median([seconds / expected[place] for place, seconds in measured.items()])) if measured else 1.0
     target = np.array([measured.get(place, speed * seconds) for place, seconds in enumerate(expected)])
@@ -169,7 +171,9 @@ def _fit(
     return Rates(*(solution / scale).tolist()), matrix
 
 
-def _times(make: Callable[[int], Callable[[], object]], expected: np.ndarray, until: float) -> list[list[float]]:
+def _times(
+    make: Callable[[int], Callable[[], object]], expected: np.ndarray, until: float, settling: int = 0
+) -> list[list[float]]:
     """Seconds of each of these acts in turn, round by round to the end: a busy moment meets a few rounds of them all.
 
     Nothing is begun that would not end in time by its own fastest or, the first time, by what is expected at the speed
@@ -179,6 +183,8 @@ def _times(make: Callable[[int], Callable[[], object]], expected: np.ndarray, un
         make: gives the act of this place, when its turn comes.
         expected: seconds of each, of which only the ratios count.
         until: when all must be over, by `time.perf_counter`.
+        settling: how often the first act is done again, as far as there is time: by steps of one network after the
+            other the number of threads is judged, and those of several networks would be taken for a busy machine.
     """
     acts: dict[int, Callable[[], object]] = {}
     times: list[list[float]] = [[] for _ in expected]
@@ -192,10 +198,15 @@ def _times(make: Callable[[int], Callable[[], object]], expected: np.ndarray, un
             if speeds and time.perf_counter() + soon > until:
                 continue
             act = acts[place] = acts.get(place) or make(place)
+            THREADS.pause()
             began = time.perf_counter()
             act()
             times[place].append(time.perf_counter() - began)
             done += 1
+            while settling and time.perf_counter() + times[place][0] <= until:
+                settling -= 1
+                act()
+            settling = 0
     return times
 
 

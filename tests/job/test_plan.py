@@ -82,9 +82,9 @@ def test_planned_candidates_take_the_planned_time() -> None:
         costs = [space.cost(genome) for genome in founders]
         each = np.mean([predicted(plan, size, 2) for size in costs])
         assert plan.search.seconds is not None
-        least, most = (count * each / plan.search.seconds for count in (plan.search.candidates, 1 + plan.search.candidates))
-        assert 0.5 < most  # children are planned larger than founders
-        assert least < 1.1
+        filled = each * plan.search.candidates / plan.search.seconds
+        assert filled < 1.1
+        assert filled + each / plan.search.seconds > 0.5  # children are planned larger than founders
 
 
 def test_looks_of_early_judgement_are_predicted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,10 +19,14 @@ from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part, Views
 from neuralfinder.training.model import Model, Predictor
+from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
+
+PLAIN_LOOKS = 1
+"""Looks without views that follow: at the network by hand, and at the winner as it was then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,12 @@ class Samples:
 
     Attributes:
         classes: labels as the user gave them.
+        test: how many the test part has.
         open_test: gives the test part; called after everything is decided.
     """
 
     classes: tuple[Any, ...]
+    test: int
     open_test: Callable[[], Part]
 
 
@@ -83,7 +90,7 @@ def measure(
 
     # what has learned from the validation part cannot be judged by it: the views are those of the network chosen
     trained = winner if refit or last is None else last
-    model, measured = with_views(setup.of(winner.genome), load(trained), views)
+    model, measured = with_views(setup.of(winner.genome), load(trained), views, samples.test)
     if refit and last:
         model = dataclasses.replace(load(last, whole), views=model.views)
     test = samples.open_test()
@@ -119,7 +126,7 @@ def _beside(
 ) -> dict[str, Any]:
     """Figures of the network by hand, and of the winner when it had been trained for as long; one view each."""
     labels, model = test.labels.cpu().numpy(), load(by_hand)
-    _, validation = with_views(setup, model, False)
+    _, validation = with_views(setup, model, False, len(test))
     figures = {
         "test_accuracy": _accuracy(labels, model.answers(test, setup.bf16)),
         "validation_accuracy": validation,
@@ -139,25 +146,28 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
     return Model.of(trained.genome, parent.state, setup.shape, setup.preparation, classes)
 
 
-def with_views(setup: Setup, model: P, views: bool) -> tuple[P, float]:
+def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float]:
     """The model with test-time averaging where that helps on the validation part, and its accuracy there.
 
-    Without `views` there is no averaging; moved and mirrored ones are looked at where the recipe trains on such. Of
+    Without `views` there is no averaging, nor where the first look shows that the clock leaves no time for it here and
+    at so many samples of the `test` part. Moved and mirrored ones are looked at where the recipe trains on such. Of
     equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
     """
-    models = [model]
-    if views:
-        recipe = setup.recipe
-        views_of = Views(mirror=setup.flip and recipe.flip, shift=recipe.shift > 0)
-        models.append(dataclasses.replace(model, views=views_of))
-    labels = setup.validation.labels.cpu().numpy()
-    scores = []
-    for each in models:
-        logits = each.logits(setup.validation, setup.bf16)
+    labels, recipe = setup.validation.labels.cpu().numpy(), setup.recipe
+
+    def judge(model: P) -> tuple[float, float]:
+        logits = model.logits(setup.validation, setup.bf16)
         likelihood = log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean()
-        scores.append((_accuracy(labels, logits.argmax(1)), float(likelihood)))
-    best = max(range(len(models)), key=scores.__getitem__)
-    return models[best], scores[best][0]
+        return _accuracy(labels, logits.argmax(1)), float(likelihood)
+
+    began = time.monotonic()
+    plain = judge(model)
+    each = (time.monotonic() - began) / len(labels)
+    if not views or (MOST_VIEWS + PLAIN_LOOKS) * each * (len(labels) + test) > setup.clock.left():
+        return model, plain[0]
+    several = dataclasses.replace(model, views=Views(setup.flip and recipe.flip, shift=recipe.shift > 0))
+    averaged = judge(several)
+    return (several, averaged[0]) if averaged > plain else (model, plain[0])
 
 
 def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:

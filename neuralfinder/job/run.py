@@ -183,7 +183,7 @@ class _Run:
                 Trainer(executor, self.store, self.record, self.seeds, status),
                 forecast.after(progress, stop.slots if stop else slots, interrupted),
                 dataclasses.replace(setup, recipe=forecast.final, clock=clock),
-                Samples(seen.classes, partial(open_test, data, device)),
+                Samples(seen.classes, len(parts.test), partial(open_test, data, device)),
                 progress.archive,
                 settings.switch("inherit"),
             )

@@ -98,7 +98,7 @@ class Bench:
         look: Callable[[], Part] = lambda: part(TEST_ROWS),
         classes: tuple[Any, ...] = CLASSES,
     ) -> tuple[Model, dict[str, Any]]:
-        return finish(self.trainer, self.forecast, self.setup, Samples(classes, look), archive)
+        return finish(self.trainer, self.forecast, self.setup, Samples(classes, 1, look), archive)
 
 
 @pytest.fixture

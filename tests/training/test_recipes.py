@@ -16,6 +16,7 @@ from neuralfinder.networks.recipe_genes import KINDS
 from neuralfinder.training import train as training
 from neuralfinder.training.batches import Part, Views
 from neuralfinder.training.build import build
+from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.model import Model
 from neuralfinder.training.optimizers import Optimizer
@@ -129,5 +130,26 @@ def test_views_are_moved_and_mirrored_as_training_was(monkeypatch: pytest.Monkey
             return np.zeros((len(part), 10))
 
     for words in ("", " | shift0", " | mirror0", " | shift0 mirror0"):
-        with_views(setup.of(parse(NETWORK + words)), Fake(), True)
+        with_views(setup.of(parse(NETWORK + words)), Fake(), True, 10)
     assert looked[1::2] == [Views(True, True), Views(True, False), Views(False, True), Views(False, False)]
+
+
+@pytest.mark.parametrize(("left", "looks"), [(1.0, 1), (60.0, 2)])
+def test_there_are_several_views_only_where_the_clock_leaves_time_for_them(
+    left: float, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, looked = [0.0], []
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    setup = dataclasses.replace(setup_of_digits(), clock=Clock(2.0 + left))
+
+    @dataclasses.dataclass(frozen=True)
+    class Slow:
+        views: Views = PLAIN
+
+        def logits(self, part: Part, bf16: bool) -> np.ndarray:
+            looked.append(self.views)
+            now[0] += 2.0
+            return np.zeros((len(part), 10))
+
+    with_views(setup, Slow(), True, 2 * len(setup.validation))
+    assert len(looked) == looks

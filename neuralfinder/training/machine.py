@@ -101,9 +101,8 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
         setup: the run's data, recipe and batch size.
         space: gives shape, widths and head.
         seconds: for all of it but loading libraries; a step of two samples and one of the smallest network are done
-            however long they take.
-            `None`, when nothing rests on it, takes the last measurement of this machine, and half a second where
-            there is none.
+            however long they take. `None`, when nothing rests on it, takes the last measurement of this machine, and
+            half a second where there is none.
     """
     kept = _kept(setup)
     if seconds is None and kept:

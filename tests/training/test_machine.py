@@ -18,6 +18,7 @@ from neuralfinder.networks.genome import AvgPool, MaxPool, Pool
 from neuralfinder.training import train
 from neuralfinder.training.build import build
 from neuralfinder.training.machine import _probes, _typical, measure
+from neuralfinder.training.threads import SLOWED, Threads
 from neuralfinder.training.train import Setup
 from neuralfinder.types import Shape
 
@@ -122,6 +123,22 @@ def test_a_machine_that_stays_busy_is_believed(on: Callable[..., Machine]) -> No
     turns = iter(range(10**6))
     on(QUICK, lambda _: 1.0 if next(turns) % 11 == 0 else 4.0)
     assert predicted(measure(setup_of_digits(), SPACE, 3.0)) == pytest.approx(4 * predicted(QUICK), rel=0.05)
+
+
+def test_steps_of_several_networks_do_not_look_like_a_busy_machine(
+    on: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dear network's steps take more than `SLOWED` times those of the first: all threads go on computing."""
+    used: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", used.append)
+    threads = Threads(2)
+    for module in ("machine", "train"):
+        monkeypatch.setattr(f"neuralfinder.training.{module}.THREADS", threads)
+    odd = dataclasses.replace(QUICK, mac=20 * QUICK.mac)
+    assert predicted(odd).max() > 2 * SLOWED * predicted(odd).min()
+    on(odd)
+    measure(setup_of_digits(), SPACE, 3.0)
+    assert used == [1, 2]
 
 
 def test_what_was_not_measured_is_as_it_was_the_last_time(on: Callable[..., Machine]) -> None:

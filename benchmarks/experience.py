@@ -18,8 +18,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from own_table import BY_HAND, FEWEST, FILE, OwnSpace, Training, rank_agreement, read
@@ -75,6 +76,17 @@ def as_trained(space: OwnSpace, training: Training) -> Genome:
     return dataclasses.replace(parse(training.genome), recipe=in_order(others))
 
 
+def expectation_of(
+    known: Experience, name: str, task: Mapping[str, Any], steps: Callable[[Genome], float] | None = None
+) -> Expectation:
+    """What is expected on a task of the table, of networks that are trained for so many steps; by default fully."""
+    steps = steps or (lambda _: task["steps"])
+    found = known.expectation(task["train"], Shape(*task["shape"]), task["classes"], steps)
+    if found is None:
+        raise SystemExit(f"{name} is the only task of its kind")
+    return found
+
+
 class Left:
     """The task that is left out: its networks, how far each comes, and what experience expects."""
 
@@ -91,12 +103,8 @@ class Left:
         }
         points = [t.at(shares[g]) for t, g in zip(trainings, self.genomes, strict=True)]
         self.judged = np.array([point.judged if point else 1 / task["classes"] for point in points])
-        found = of_table(space, [name]).expectation(
-            task["train"], shape, task["classes"], lambda genome: shares[genome] * task["steps"]
-        )
-        if found is None:
-            raise SystemExit(f"{name} is the only task of its kind")
-        self.expectation: Expectation = found
+        known = of_table(space, [name])
+        self.expectation = expectation_of(known, name, task, lambda genome: shares[genome] * task["steps"])
         self.text = bool(shape.vocabulary)
 
     def missing(self, chosen: Sequence[int]) -> float:

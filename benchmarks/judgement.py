@@ -19,16 +19,15 @@ import argparse
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from experience import as_trained, of_table
+from experience import as_trained, expectation_of, of_table
 from own_table import FEWEST, FILE, OwnSpace, Training, rank_agreement, read
 
 from neuralfinder.job.planner import WINNERS_SHARE
-from neuralfinder.networks.expectation import WEIGHTS, Expectation, log_odds
+from neuralfinder.networks.expectation import WEIGHTS, log_odds
 from neuralfinder.networks.experience import Experience
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.types import Shape
@@ -64,7 +63,7 @@ class Pairs:
                 own = [place for place, t in enumerate(trained) if fold[parse(t.genome).key] == number]
                 rows = tuple(row for row in others.rows if fold[row.genome.partition(" |")[0]] != number)
                 if own:
-                    known = _expectation(Experience(others.tasks, rows), name, task)
+                    known = expectation_of(Experience(others.tasks, rows), name, task)
                     expected[own] = known.mean([as_trained(space, trained[place]) for place in own])
             self.tasks[name] = trained, expected
 
@@ -106,14 +105,6 @@ class Pairs:
             yield share, seen, worth
 
 
-def _expectation(known: Experience, name: str, task: Mapping[str, Any]) -> Expectation:
-    """Of full trainings on a task of the table."""
-    found = known.expectation(task["train"], Shape(*task["shape"]), task["classes"], lambda _: task["steps"])
-    if found is None:
-        raise SystemExit(f"{name} is the only task of its kind")
-    return found
-
-
 def told(differences: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
     """Share of pairs that logistic regression on these differences `(n, k)` tells right, and its factors `(k,)`."""
     from scipy.optimize import minimize
@@ -131,10 +122,10 @@ def print_pairs(space: OwnSpace) -> None:
     for kind, texts in (("all", None), ("pictures", False), ("texts", True)):
         for share in space.shares[:-1]:
             known, weights = pairs.at(share, texts)
-            told = [told(known[:, columns], weights) for columns in ([0], [1], [0, 1])]
-            seen, expected = told[2][1]
+            ways = [told(known[:, columns], weights) for columns in ([0], [1], [0, 1])]
+            seen, expected = ways[2][1]
             ratio = expected / seen * share if seen > 0 else math.nan
-            row = " ".join(f"{100 * right:5.1f}" for right, _ in told)
+            row = " ".join(f"{100 * right:5.1f}" for right, _ in ways)
             print(f"{kind:<9} {share:<6g} {len(known):>5} {row}   {ratio:.2f}")
     print(f"\nSpearman's rho with the accuracy in the end, tasks of {MANY} networks or more: of accuracy, of worth")
     for name, (trained, _) in pairs.tasks.items():
@@ -158,10 +149,7 @@ class Begun:
         def steps(genome: Genome) -> float:
             return max(1.0, float(shares[genome]) * task["steps"])
 
-        found = of_table(space, [name]).expectation(task["train"], Shape(*task["shape"]), task["classes"], steps)
-        if found is None:
-            raise SystemExit(f"{name} is the only task of its kind")
-        self.expectation: Expectation = found
+        self.expectation = expectation_of(of_table(space, [name]), name, task, steps)
 
     def behind(self, count: int, share: float) -> float:
         """Points that the chosen one of so many ends behind the best of the table."""

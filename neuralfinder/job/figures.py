@@ -125,11 +125,10 @@ def _beside(
     by_hand: Trained, beside: Trained | None, load: Callable[[Trained], Model], setup: Setup, test: Part
 ) -> dict[str, Any]:
     """Figures of the network by hand, and of the winner when it had been trained for as long; one view each."""
-    labels, model = test.labels.cpu().numpy(), load(by_hand)
-    _, validation = with_views(setup, model, False, len(test))
+    labels, model, validation = test.labels.cpu().numpy(), load(by_hand), setup.validation
     figures = {
         "test_accuracy": _accuracy(labels, model.answers(test, setup.bf16)),
-        "validation_accuracy": validation,
+        "validation_accuracy": _accuracy(validation.labels.cpu().numpy(), model.answers(validation, setup.bf16)),
         "genome": by_hand.genome.key,
         "epochs": by_hand.epochs,
     }

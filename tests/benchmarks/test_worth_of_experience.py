@@ -8,7 +8,7 @@ import numpy as np
 import own_table
 import pytest
 from experience import Left, of_table
-from judgement import Begun, Pairs, told
+from judgement import Begun, Pairs, print_pairs, told
 
 from neuralfinder.networks.experience import Experience
 
@@ -35,6 +35,16 @@ def test_experience_tells_more_beside_a_short_training_than_that_alone():
         assert both > seen + 0.02
     worths = [worth for name in ("digits", "signals", "thumbs", "digits28") for _, _, worth in pairs.agreement(name)]
     assert min(worths) > 0.6
+
+
+@pytest.mark.thorough
+def test_both_together_tell_more_pairs_in_what_is_printed(capsys: pytest.CaptureFixture[str]):
+    print_pairs(SPACE)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert {row[0] for row in rows if row} >= {"all", "pictures", "texts", "digits", "trec"}
+    shares = [tuple(map(float, row[3:6])) for row in rows if row and row[0] == "all"]
+    assert len(shares) == 4
+    assert all(both > seen for seen, _, both in shares)
 
 
 @pytest.mark.thorough

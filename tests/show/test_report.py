@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -230,7 +231,7 @@ def test_the_summary_gives_mean_and_spread_of_retrainings():
 def test_improvements_begin_where_the_run_began_at_last(tmp_path, monkeypatch):
     """As on the page: what came of an earlier beginning, before data or settings were mended, is not counted."""
     moments = iter([100.0, 900.0, 907.0])
-    monkeypatch.setattr("neuralfinder.search.record.time.time", lambda: next(moments))
+    monkeypatch.setattr("neuralfinder.search.record.time", SimpleNamespace(time=lambda: next(moments)))
     with Record(tmp_path / "run.sqlite") as record:
         for name in ("toys", "mended toys"):
             record.append("run", [{**RUN, "data": name}])

@@ -48,7 +48,7 @@ LIKE_RULES = {
 
 
 def of_table(space: OwnSpace, without: Sequence[str] = ()) -> Experience:
-    """All looks at trainings; chance for what had diverged."""
+    """All looks at trainings, at full size; chance for what had diverged."""
     names = [name for name in space.tasks if name not in without]
     tasks = tuple(Past(t["train"], Shape(*t["shape"]), t["classes"]) for t in map(space.tasks.__getitem__, names))
     rows = []
@@ -56,12 +56,12 @@ def of_table(space: OwnSpace, without: Sequence[str] = ()) -> Experience:
         if training.task in without:
             continue
         task = space.tasks[training.task]
-        for share in space.shares if training.kind == "trunk" else (training.length,):
+        whole = training.kind == "trunk" and not training.small  # in parts of those that begin with small pictures
+        for share in space.shares if whole else (training.length,):
             point = training.at(share)
             accuracy = round(point.judged, 4) if point else 1 / task["classes"]
-            rows.append(
-                Row(names.index(training.task), as_trained(space, training).key, round(share * task["steps"]), accuracy)
-            )
+            place, key = names.index(training.task), as_trained(space, training).key
+            rows.append(Row(place, key, round(share * task["steps"]), accuracy, training.drawn))
     return Experience(tasks, tuple(rows))
 
 
@@ -72,6 +72,7 @@ def as_trained(space: OwnSpace, training: Training) -> Genome:
     others = [RecipeGene("rate", training.rate)] if training.rate != 1 else []
     others += [RecipeGene("shift", 0)] if not text and not training.shift else []
     others += [RecipeGene("mirror", float(training.mirror))] if training.mirror != mirrored else []
+    others += [RecipeGene("small", training.small)] if training.small else []
     others += [RecipeGene("adversarial", 0)] if text and not training.adversarial else []
     return dataclasses.replace(parse(training.genome), recipe=in_order(others))
 

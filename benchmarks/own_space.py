@@ -27,6 +27,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -240,6 +241,7 @@ class Job:
         rate: learning rate as a multiple of the recipe's.
         shift, mirror: whether pictures are shifted and mirrored.
         adversarial: whether embeddings are moved for a second gradient, as the recipe for texts has it.
+        small: share of the steps, the first, on pictures of half the side, `train.SMALL_STEPS` each.
     """
 
     task: str
@@ -250,7 +252,12 @@ class Job:
     shift: bool = False
     mirror: bool = False
     adversarial: bool = False
+    small: float = 0.0
     seed: int = 0
+
+
+AMOUNTS = "rate", "small"
+"""Recipe genes of which there is more or less; the others are on or off."""
 
 
 def chosen_jobs(task: str, prepared: Prepared, keys: Sequence[str]) -> Iterator[list[Job]]:
@@ -260,8 +267,8 @@ def chosen_jobs(task: str, prepared: Prepared, keys: Sequence[str]) -> Iterator[
         given = parse(key)
         genome = prepared.space.canonical(prepared.space.mend(dataclasses.replace(given, recipe=())))
         usual = {"shift": not text, "mirror": prepared.mirror, "adversarial": text}
-        changed = {gene.name: gene.value if gene.name == "rate" else bool(gene.value) for gene in given.recipe}
-        fits = prepared.space.infeasible(genome) is None and changed.keys() <= {"rate", *usual}
+        changed = {gene.name: gene.value if gene.name in AMOUNTS else bool(gene.value) for gene in given.recipe}
+        fits = prepared.space.infeasible(genome) is None and changed.keys() <= {*AMOUNTS, *usual}
         yield [Job(task, genome.key, **{**usual, **changed})] if fits else []  # type: ignore[arg-type]
 
 
@@ -366,7 +373,7 @@ def trained(job: Job, prepared: Prepared) -> dict[str, Any]:
     number = Seeds(job.seed).number("training", job.task, job.genome)
     with torch_seed(number):
         network = build(genome, shape, classes, recipe.initialisation).to(memory_format=torch.channels_last)
-        run = _Run(network, setup, prepared.sizes, number)
+        run = _Run(network, setup, prepared.sizes, number, job.small)
         try:
             ended = run.trunk() if job.kind == "trunk" else run.one_cycle(job.length)
         except (MemoryError, RuntimeError) as error:
@@ -387,12 +394,13 @@ def trained(job: Job, prepared: Prepared) -> dict[str, Any]:
 class _Run:
     """One training on the way: its points so far, and seconds of the processor that its steps took."""
 
-    def __init__(self, network: Any, setup: Any, sizes: Sizes, seed: int) -> None:
+    def __init__(self, network: Any, setup: Any, sizes: Sizes, seed: int, small: float) -> None:
         from neuralfinder.training.optimizers import Optimizer
 
         self.points: list[list[float | None]] = []
         self.seconds, self.steps = 0.0, 0
         self._setup, self._sizes, self._seed = setup, sizes, seed
+        self._grows = round(small * sizes.steps)
         self._network = network
         self._optimizer = Optimizer(network, setup.recipe, setup.bf16)
 
@@ -400,12 +408,13 @@ class _Run:
         network, steps = self._network, self._sizes.steps
         averaged = copy.deepcopy(network)
         means, weights = [*averaged.parameters()], [*network.parameters()]
-        batches = self._batches(0)
+        batches = {half: self._batches(0, half) for half in (True, False)}
         for share in POINTS:
             loss, count = 0.0, round(share * steps) - self.steps
             started = time.process_time()
             for _ in range(count):
-                loss += self._step(network, self._optimizer, batches, min(1.0, (self.steps + 1) / (RISE * steps)))
+                rate = min(1.0, (self.steps + 1) / (RISE * steps))
+                loss += self._step(network, self._optimizer, batches[self._half], rate)
                 self.steps += 1
                 _average(means, weights, (AVERAGED + 1) / (self.steps + AVERAGED))
             self.seconds += time.process_time() - started
@@ -419,7 +428,7 @@ class _Run:
 
     def one_cycle(self, length: float) -> str:
         steps, loss = round(length * self._sizes.steps), 0.0
-        batches, started = self._batches(0), time.process_time()
+        batches, started = self._batches(0, half=False), time.process_time()
         for step in range(steps):
             progress = step / steps
             loss += self._step(
@@ -437,20 +446,26 @@ class _Run:
         network, optimizer = copy.deepcopy((self._network, self._optimizer))
         network.train()
         steps = max(2, round(FALL * self.steps))
-        batches = self._batches(round(1 / share))
+        batches = self._batches(round(1 / share), self._half)
         for step in range(steps):
             self._step(network, optimizer, batches, 1 - (step + 1) / (steps + 1))
         return self._right(network)
 
     def _step(self, network: Any, optimizer: Any, batches: Iterator[Any], share: float) -> float:
-        from neuralfinder.training.train import gradients
+        from neuralfinder.training.train import SMALL_STEPS, gradients
 
         network.train()
-        loss = gradients(network, self._setup, *next(batches))
-        optimizer.step(share)
+        for batch in itertools.islice(batches, SMALL_STEPS if self._half else 1):
+            loss = gradients(network, self._setup, *batch)
+            optimizer.step(share)
         return float(loss)
 
-    def _batches(self, stream: int) -> Iterator[Any]:
+    @property
+    def _half(self) -> bool:
+        """Whether pictures have half the side now."""
+        return self.steps < self._grows
+
+    def _batches(self, stream: int, half: bool) -> Iterator[Any]:
         import torch
 
         from neuralfinder.training.batches import Augmentation, training_batches
@@ -458,9 +473,8 @@ class _Run:
         setup = self._setup
         augmentation = Augmentation(setup.recipe.shift, setup.recipe.rotation, setup.recipe.flip, setup.recipe.cutout)
         generator = torch.Generator().manual_seed(Seeds(self._seed).number("batches", stream))
-        epochs = 1 + self._sizes.steps // setup.steps()
         return training_batches(
-            setup.train, setup.batch_size, setup.steps(), epochs, augmentation, setup.preparation, generator
+            setup.train, setup.batch_size, setup.steps(), sys.maxsize, augmentation, setup.preparation, generator, half
         )
 
     def _with_new_norms(self, network: Any) -> Any:
@@ -474,17 +488,18 @@ class _Run:
                 norm.momentum = None
             network.train()
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self._setup.bf16):
-                for samples, _ in itertools.islice(self._batches(1), 6):
+                for samples, _ in itertools.islice(self._batches(1, self._half), 6):
                     network(samples)
         return network
 
     def _right(self, network: Any, seen: bool = False) -> list[int]:
         """Right answers among those seen, and among the judging ones unless only the seen ones are asked for."""
-        from neuralfinder.training.train import predict_logits
+        from neuralfinder.training.train import HALF, PLAIN, predict_logits
 
         setup, count = self._setup, self._sizes.seen
         part = setup.validation.first(count) if seen else setup.validation
-        right = predict_logits(network, part, setup.preparation, setup.bf16).argmax(1) == part.labels
+        views = HALF if self._half else PLAIN
+        right = predict_logits(network, part, setup.preparation, setup.bf16, views).argmax(1) == part.labels
         return [int(right[:count].sum())] if seen else [int(right[:count].sum()), int(right[count:].sum())]
 
 
@@ -495,8 +510,8 @@ def _average(means: list[Any], weights: list[Any], share: float) -> None:
         torch._foreach_lerp_(means, weights, share)
 
 
-def this_run(prepared: dict[str, Prepared]) -> dict[str, Any]:
-    """Where and with what the rows that follow were made."""
+def this_run(prepared: dict[str, Prepared], first: Sequence[str]) -> dict[str, Any]:
+    """Where and with what the rows that follow were made, and which networks of one's choice are among them."""
     import torch
 
     from neuralfinder.training.machine import has_bf16
@@ -517,6 +532,7 @@ def this_run(prepared: dict[str, Prepared]) -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "commit": commit.stdout.strip(),
+        "first": [dataclasses.replace(parse(key), recipe=()).key for key in first],
         "tasks": {
             name: {**dataclasses.asdict(each.sizes), "shape": dataclasses.astuple(each.space.shape),
                    "classes": each.setup.classes, "mirror": each.mirror,
@@ -558,7 +574,7 @@ def train(chosen: argparse.Namespace) -> None:
         for name, each in tasks.items()
     }
     with chosen.rows.open("a", encoding="utf-8") as file:
-        file.write(("\n" if file.tell() else "") + json.dumps(this_run(tasks)) + "\n")
+        file.write(("\n" if file.tell() else "") + json.dumps(this_run(tasks, chosen.first)) + "\n")
         while waiting:
             task = min(waiting, key=lambda name: spent[name])
             number, batch = next(waiting[task])

@@ -68,6 +68,7 @@ class Training:
         points: in order; fewer than planned for one that diverged.
         ended: `complete`, `diverged` or an error.
         run: number of the run that made it.
+        drawn: whether the network is of the fair sample, not of somebody's choice.
     """
 
     task: str
@@ -78,6 +79,7 @@ class Training:
     shift: bool
     mirror: bool
     adversarial: bool
+    small: float
     seed: int
     ended: str
     step_seconds: float
@@ -87,11 +89,12 @@ class Training:
     seconds: tuple[float, float]
     run: int
     points: tuple[Point, ...]
+    drawn: bool = True
 
     @property
-    def recipe(self) -> tuple[float, bool, bool, bool]:
+    def recipe(self) -> tuple[float, bool, bool, bool, float]:
         """All that was done otherwise than with other networks."""
-        return self.rate, self.shift, self.mirror, self.adversarial
+        return self.rate, self.shift, self.mirror, self.adversarial, self.small
 
     def at(self, share: float) -> Point | None:
         """The point at this share; `None` for one that had diverged by then."""
@@ -156,7 +159,7 @@ class OwnSpace:
         """Whether it was trained by the recipe as the package has it."""
         task = self.tasks[training.task]
         text = bool(Shape(*task["shape"]).vocabulary)
-        return training.recipe == (1.0, not text, task["mirror"], text)
+        return training.recipe == (1.0, not text, task["mirror"], text, 0.0)
 
     def usual(self, task: str, seed: int = 0, kind: str = "trunk", length: float = 1.0) -> dict[str, Training]:
         """The trainings of a task by the usual recipe, by the networks' keys."""
@@ -195,7 +198,7 @@ def _mean(values: Iterable[float]) -> float:
 # The file
 
 
-OF_A_ROW = [entry.name for entry in dataclasses.fields(Training) if entry.name != "points"]
+OF_A_ROW = [entry.name for entry in dataclasses.fields(Training) if entry.name not in ("points", "drawn")]
 
 
 def pack(paths: Sequence[Path], about: Mapping[str, str]) -> dict[str, Any]:
@@ -257,7 +260,7 @@ def read(path: Path = FILE) -> OwnSpace:
         sizes = form["tasks"][named["task"]]
         named["genome"], named["seconds"] = form["genomes"][named["genome"]], tuple(named["seconds"])
         named["points"] = tuple(_point(values, sizes) for values in named["points"])
-        trainings.append(Training(**named))
+        trainings.append(Training(**named, drawn=named["genome"] not in form["runs"][named["run"]].get("first", ())))
     return OwnSpace(form["tasks"], form["runs"], tuple(trainings))
 
 

@@ -63,6 +63,11 @@ class Shape:
         """Whether there is one row only."""
         return self.height == 1
 
+    @property
+    def half(self) -> Shape:
+        """Of half the sides, rounded up."""
+        return Shape(self.channels, (self.height + 1) // 2, (self.width + 1) // 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
@@ -142,6 +147,7 @@ class Result:
         parameters: trainable numbers of the network.
         macs: multiply-adds of one forward pass of one sample.
         milliseconds: of one forward pass of one sample, and of a batch as in training, where it was trained.
+        half: whether it was trained, and its accuracies measured, on pictures of half the side at its end.
     """
 
     id: int
@@ -156,6 +162,7 @@ class Result:
     parameters: int = 0
     macs: int = 0
     milliseconds: tuple[float, ...] = ()
+    half: bool = False
 
     def __post_init__(self) -> None:
         """Nothing is taken for a score that is none.

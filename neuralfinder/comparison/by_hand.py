@@ -46,7 +46,16 @@ from neuralfinder.training.machine import find_device, keep_memory, measure
 from neuralfinder.training.memory import check_memory
 from neuralfinder.training.model import Predictor
 from neuralfinder.training.recipes import MOST_VIEWS, Recipe
-from neuralfinder.training.train import EVALUATION_BATCH, Diverged, Setup, forward_seconds, step_seconds, train
+from neuralfinder.training.train import (
+    EVALUATION_BATCH,
+    HALF,
+    PLAIN,
+    Diverged,
+    Setup,
+    forward_seconds,
+    step_seconds,
+    train,
+)
 from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
 SLOWER = 0.2, 0.04
@@ -223,7 +232,8 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
     predictor, whole, epochs, improvements, views = figures
     predictor, validation = with_views(setup, predictor, views, len(parts.test))
     test = open_test(data, bench.device)
-    predictor = predictor if whole is None else dataclasses.replace(whole, views=predictor.views)
+    if whole is not None:
+        predictor = dataclasses.replace(whole, views=dataclasses.replace(predictor.views, half=False))
     return {
         **judged(test.labels.cpu().numpy(), predictor.answers(test, setup.bf16)),
         "validation_accuracy": validation,
@@ -271,8 +281,9 @@ def _train(
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
         last = LAST_SHARE if setup.recipe.refit else 0.0
         # more than there seems to be time for: the clock ends it, and nothing is left over where steps are faster
-        longest = min(setup.recipe.longest, SLACK * max(0.0, setup.clock.left()) / each / setup.steps())
-        longest = max(longest, 1 / setup.steps())
+        fitting, least = max(0.0, setup.clock.left()) / each / setup.steps(), 1 / setup.steps()
+        longest, expected = (max(least, min(setup.recipe.longest, most)) for most in (SLACK * fitting, fitting))
+        setup = dataclasses.replace(setup, in_all=expected)
         network, began = build(setup.shape), time.monotonic()
         first = dataclasses.replace(setup, clock=setup.clock.until(began + (1 - last) * setup.clock.left()))
         fidelity = Fidelity.of((1 - last) * longest)
@@ -284,7 +295,8 @@ def _train(
         if last:
             wanted = max(LEAST_LAST * epochs, longest - epochs)
             whole = build(setup.shape)
-            again = train(whole, setup.whole(), Fidelity.of(wanted), seed + 1, trunk=training.trunk)
+            full = dataclasses.replace(setup.whole(), in_all=0.0)
+            again = train(whole, full, Fidelity.of(wanted), seed + 1, trunk=training.trunk)
             refitted = Predictor(network=whole.cpu().eval(), preparation=setup.preparation)
             epochs += wanted * again.done
     curve = training.curve
@@ -294,7 +306,7 @@ def _train(
         if score > max(curve[:place], default=-1.0)
     ]
     return (
-        Predictor(network=network.cpu().eval(), preparation=setup.preparation),
+        Predictor(network=network.cpu().eval(), preparation=setup.preparation, views=HALF if training.half else PLAIN),
         refitted,
         epochs,
         improvements,

@@ -14,6 +14,7 @@ from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.cost import BYTES_EACH, Rates
 from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import parse_gene, parse_head
+from neuralfinder.networks.recipe_genes import LEAST_LARGE
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import STRATEGIES, ArtificialLife, Strategy
@@ -53,7 +54,8 @@ def make_space(
     if milliseconds := settings.cap("max_latency_ms"):
         chosen["max_forward_seconds"] = milliseconds / 1000
     recipe = settings.recipes(shape)[0]
-    chosen["usual_recipe"] = recipe.as_genes(bool(shape.vocabulary), training.flip, training.shifts)
+    large = min(shape.height, shape.width) >= LEAST_LARGE
+    chosen["usual_recipe"] = recipe.as_genes(bool(shape.vocabulary), training.flip, training.shifts, large)
     return ChainSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, forward=forward, **chosen)
 
 

@@ -20,7 +20,7 @@ from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part, Views
 from neuralfinder.training.model import Model, Predictor
 from neuralfinder.training.recipes import MOST_VIEWS
-from neuralfinder.training.train import Setup
+from neuralfinder.training.train import HALF, PLAIN, Setup
 from neuralfinder.training.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
@@ -92,7 +92,7 @@ def measure(
     trained = winner if refit or last is None else last
     model, measured = with_views(setup.of(winner.genome), load(trained), views, samples.test)
     if refit and last:
-        model = dataclasses.replace(load(last, whole), views=model.views)
+        model = dataclasses.replace(load(last, whole), views=dataclasses.replace(model.views, half=last.half))
     test = samples.open_test()
     labels = test.labels.cpu().numpy()
     logits = model.logits(test, setup.bf16)
@@ -142,7 +142,8 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
     parent = store.load(trained.name)
     if parent is None:
         raise NothingTrainedError(f"the weights {store.path(trained.name)} are gone; delete the run and begin again")
-    return Model.of(trained.genome, parent.state, setup.shape, setup.preparation, classes)
+    views = HALF if trained.half else PLAIN
+    return Model.of(trained.genome, parent.state, setup.shape, setup.preparation, classes, views)
 
 
 def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float]:
@@ -164,7 +165,9 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
     each = (time.monotonic() - began) / len(labels)
     if not views or (MOST_VIEWS + PLAIN_LOOKS) * each * (len(labels) + test) > setup.clock.left():
         return model, plain[0]
-    several = dataclasses.replace(model, views=Views(setup.flip and recipe.flip, shift=recipe.shift > 0))
+    several = dataclasses.replace(
+        model, views=Views(setup.flip and recipe.flip, shift=recipe.shift > 0, half=model.views.half)
+    )
     averaged = judge(several)
     return (several, averaged[0]) if averaged > plain else (model, plain[0])
 

@@ -20,7 +20,15 @@ from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
-from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all, steps_of_epoch
+from neuralfinder.training.clock import (
+    AROUND_SECONDS,
+    PASSES_OF_A_STEP,
+    Clock,
+    Tally,
+    looking_steps,
+    steps_in_all,
+    steps_of_epoch,
+)
 from neuralfinder.training.recipes import MOST_VIEWS, Recipe
 from neuralfinder.types import Candidate, Fidelity
 
@@ -188,6 +196,15 @@ def winners_share(entrants: int) -> float:
     return 1 - sum((count - 1) * share for count, share in field)
 
 
+def winners_epochs(plan: Plan, space: ChainSpace, genome: Genome) -> float:
+    """Epochs that a network trains for in all, should it win: as many as it gains from, or as there is time for."""
+    finish, steps = plan.finish, steps_of_epoch(plan.task.train, 1.0, plan.training.batch_size)
+    epoch = steps * plan.speed.rates.step_seconds(space.cost(genome))
+    if finish.seconds is None or not epoch:
+        return finish.epochs
+    return min(finish.epochs, SAFETY * winners_share(finish.finalists + 1) * finish.seconds / epoch)
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What takes how long, as far as it is known.
@@ -236,6 +253,10 @@ class Forecast:
     def full(self, genome: Genome, epochs: float) -> float:
         """Seconds of a full training of so many epochs."""
         return self.seconds(genome, epochs, self.final)
+
+    def in_all(self, genome: Genome) -> float | None:
+        """Epochs of all trainings of this network together, should it win; `None` where each stands alone."""
+        return winners_epochs(self.plan, self.space, genome) if self.final.goes_on else None
 
     def seconds(self, genome: Genome, epochs: float, recipe: Recipe) -> float:
         """Seconds of a training of so many epochs by this recipe."""
@@ -369,10 +390,14 @@ class Forecast:
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
         return full / winners_share(self.plan.finish.finalists + 1) + again * full
 
-    def last_looks(self, genome: Genome) -> tuple[float, bool]:
-        """Seconds of the last looks should this network win, and whether there is time for several views."""
+    def last_looks(self, genome: Genome, forward: float = math.nan) -> tuple[float, bool]:
+        """Seconds of the last looks should this network win, and whether there is time for several views.
+
+        `forward` is the measured seconds of a forward pass of a batch; NaN where these have to be predicted.
+        """
         plan, rates = self.plan, self.plan.speed.rates
         step, by_hand = (self.pace * rates.step_seconds(self.space.cost(each)) for each in (genome, self.by_hand))
+        step = step if math.isnan(forward) else PASSES_OF_A_STEP * forward
         seconds = math.inf if plan.budget_seconds is None else plan.budget_seconds
         return last_looks(step, by_hand, plan.task, plan.training.batch_size, self.final.views, seconds)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neuralfinder.errors import InputError
-from neuralfinder.job.forecast import SAFETY, winners_share
+from neuralfinder.job.forecast import winners_epochs
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import Settings
@@ -69,7 +69,7 @@ def _of_file(path: Path) -> Experience:
 def of_run(record: Record) -> Experience:
     """What a finished run found out about networks; nothing of one that is not finished or scored none.
 
-    Trainings that were stopped early have no score, and say nothing here.
+    Trainings that were stopped early have no score, and say nothing here; nor do those on pictures of half the side.
     """
     planned = record.latest(Planned)
     if planned is None or record.latest(Finished) is None:
@@ -98,7 +98,7 @@ def _rows(record: Record, plan: Plan) -> Iterator[Row]:
             case _:
                 continue
         accuracy = 1 / task.classes if event.result.failure == DIVERGED else event.result.score
-        if accuracy is not None:
+        if accuracy is not None and not event.result.half:
             steps = max(1, round(epochs[genome] * steps_of_epoch(task.train, 1.0, batch_size)))
             yield Row(0, genome, steps, accuracy)
 
@@ -111,13 +111,10 @@ def expectation(record: Record, plan: Plan, space: ChainSpace) -> Expectation | 
 
 def in_time(experience: Experience, plan: Plan, space: ChainSpace) -> Expectation | None:
     """What experience lets one expect of networks that are trained for as long as a finalist of the plan may be."""
-    task, finish, rates = plan.task, plan.finish, plan.speed.rates
-    most = finish.epochs * steps_of_epoch(task.train, 1.0, plan.training.batch_size)
+    task = plan.task
+    epoch = steps_of_epoch(task.train, 1.0, plan.training.batch_size)
 
     def steps(genome: Genome) -> float:
-        each = rates.step_seconds(space.cost(genome))
-        if finish.seconds is None or not each:
-            return most
-        return max(1.0, min(most, SAFETY * winners_share(finish.finalists + 1) * finish.seconds / each))
+        return max(1.0, epoch * winners_epochs(plan, space, genome))
 
     return experience.expectation(task.train, task.shape, task.classes, steps)

@@ -49,9 +49,9 @@ GROWTH = 1.3
 
 # shares of the time
 
-WINNERS_SHARE = 0.75
+WINNERS_SHARE = 0.8
 """Share of the time that who wins trains for, as long as more training gains: half of a training costs 4 points where
-time is short (better half of the networks, mean over 13 tasks; docs/LOG.md)."""
+time is short (better half of the networks, mean over 13 tasks; docs/LOG.md). The rest is three candidates' time."""
 
 FINISH_SHARE = 0.7
 """Share of the time that a race of several may take: the search has the rest for finding something better."""
@@ -70,11 +70,12 @@ one gives it hours or no limit."""
 
 # the candidates
 
-CANDIDATE_SHARE = 1 / 12
-"""How long a candidate is trained, as a share of what the winner will have. Where experience proposes them, three that
-were trained for an eighth of the time and judged by experience too come closer to the best than three or six for a
-twenty-fourth, in time for half to four trainings (10 tasks of pictures; `benchmarks/judgement.py begin`, docs/LOG.md).
-A twelfth leaves evolution some more lives: a guess."""
+CANDIDATE_SHARE, SCARCE_SHARE = 1 / 12, 1 / 24
+"""How long a candidate is trained, as a share of what the winner will have, where that is all that it gains from, and
+where it is less. Where experience proposes them, the best of three or four that had a twenty-fourth comes closer to the
+best of all than that of as many with an eighth, in time for half to two full trainings; in time for four an eighth is
+better (10 tasks of pictures; `benchmarks/judgement.py begin`, docs/LOG.md). A twelfth leaves evolution some more lives:
+a guess."""
 
 LEAST_STEPS = 48
 """Steps of a candidate at least: after fewer nearly all are at chance. Of trainings of 256 steps those of 16 rank
@@ -218,7 +219,8 @@ class _Draft:
 
         least = max(FEWEST_STEPS / self.steps, min(LEAST_STEPS / self.steps, affordable(FEWEST)))
         least = max(self.recipe.least, least)
-        passes = max(least, CANDIDATE_SHARE * winners, affordable(MOST_CANDIDATES))
+        part = CANDIDATE_SHARE if winners >= (s.final_epochs or self.final.longest) else SCARCE_SHARE
+        passes = max(least, part * winners, affordable(MOST_CANDIDATES))
         passes = min(passes, max(winners / 2, self.recipe.least))
         epochs = s.epochs or max(1, int(passes))
         share = math.floor(100 * passes / epochs) / 100  # no more than there is time for

@@ -75,9 +75,10 @@ def race(
         if not alone and len(running) == 1:
             continue  # the others were clearly behind before
         seconds, left = forecast.left * share / left, left - count * share
+        cap = 1 - LAST_SHARE if alone else 1.0  # of the clock: what is slower than planned leaves the last its share
         epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else first * 2 ** (number + 1))
         for place, entrant in enumerate(running):
-            running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs))
+            running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs, cap))
         trainer.status.progress(done, trainings)
         running = best_first(forecast, running)
         half = [each for each in running[: (len(running) + 1) // 2] if each.trained]
@@ -104,20 +105,23 @@ def _seen(entrants: Sequence[Entrant]) -> tuple[list[tuple[Genome, float]], floa
 
 
 def _go_on(
-    trainer: Trainer, forecast: Forecast, setup: Setup, entrant: Entrant, number: int, most: tuple[float, float]
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrant: Entrant, number: int, most: tuple[float, float, float]
 ) -> tuple[Entrant, Forecast]:
     """The entrant after at most so many seconds more, with at most so many epochs in all; and the time after that.
 
+    The third of `most` is the share of the clock that it may take.
+
     As it was where that failed, or would gain nothing.
     """
-    seconds, longest = most
+    seconds, longest, cap = most
     before, genome = entrant.trained, entrant.genome
     if longest - entrant.epochs < 0.1 or (before and before.ended in GAVE_ALL):
         return entrant, forecast
     epochs = forecast.epochs_within(genome, seconds, longest - entrant.epochs, setup.recipe)
     # not so long that the others have nothing
-    share = min(1.0, PATIENCE * seconds / forecast.left) if forecast.left > 0 else 1.0
+    share = min(cap, PATIENCE * seconds / forecast.left) if forecast.left > 0 else cap
     name, predicted = f"{entrant.name}-{number}", forecast.seconds(genome, epochs, setup.recipe)
+    setup = replace(setup, in_all=forecast.in_all(genome))
     trained = trainer.train(name, genome, epochs, setup, share, goes_on=before, falls=False)
     if trained is None:
         return entrant, forecast.plus(predicted, forecast.pace * predicted)
@@ -128,11 +132,11 @@ def _go_on(
 def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant, share: float) -> Trained | None:
     """The winner trained for this share of the time on the clock, until its rate is zero; `None` where that failed.
 
-    `setup` may have more samples than the race had.
+    `setup` may have more samples than the race had; pictures have their full size.
     """
     wanted = max(LEAST_LAST * winner.epochs, forecast.plan.finish.epochs - winner.epochs)
     longer = len(setup.train) / forecast.plan.task.train
     timed = setup.clock.left() < math.inf
     seconds = max(SLACK * setup.clock.left(), 0.0) if timed else forecast.left
     epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
-    return trainer.train("last", winner.genome, epochs, setup, share, goes_on=winner.trained)
+    return trainer.train("last", winner.genome, epochs, replace(setup, in_all=0.0), share, goes_on=winner.trained)

@@ -307,7 +307,8 @@ class _Run:
             return progress
         began = time.monotonic() - self.searched_before
         limits = forecast.limits(setup.clock, began, self.interrupts.first.is_set)
-        setup = dataclasses.replace(setup, clock=setup.clock.until(forecast.end_of_search(setup.clock, began)))
+        clock, in_all = setup.clock.until(forecast.end_of_search(setup.clock, began)), forecast.in_all(forecast.by_hand)
+        setup = dataclasses.replace(setup, clock=clock, in_all=in_all)
         self.status.enter("searching")
         if slots > 1 and self.settings.ray is None:
             setup = setup.filed(self.folder / SHARED)

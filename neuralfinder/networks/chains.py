@@ -48,6 +48,7 @@ from neuralfinder.networks.genome import (
 from neuralfinder.networks.portfolio import portfolio
 from neuralfinder.networks.recipe_genes import (
     ALL,
+    SMALL,
     RecipeGenes,
     changeable,
     steps,
@@ -218,7 +219,17 @@ class ChainSpace(Space):
 
     def _legal_recipe(self, genome: Genome) -> RecipeGenes:
         names = {gene.name for gene in self.changeable_recipe}
-        return tuple(gene for gene in genome.recipe if gene.name in names)
+        return tuple(
+            gene for gene in genome.recipe if gene.name in names and (gene.name != "small" or self._shrinks(genome))
+        )
+
+    def _shrinks(self, genome: Genome) -> bool:
+        """Whether the network takes pictures of half the side, too: its head looks at maps of any size."""
+        if not isinstance(genome.head, PoolHead) or genome.halvings >= self.max_pools:
+            return False
+        if all(map(_keeps_or_halves, genome.genes)):
+            return True
+        return min(min(after.height, after.width) for after in shapes(genome, self.shape.half)) >= 1
 
     def _vanishes(self, genome: Genome) -> int | None:
         """The place of the gene that leaves nothing of the map, `None` for none.
@@ -515,10 +526,13 @@ class ChainSpace(Space):
         return self.smallest()
 
     def _with_some_recipe(self, genome: Genome, rng: np.random.Generator) -> Genome:
-        """The genome, by chance with one recipe gene a step from the usual."""
-        if not self.changeable_recipe or rng.random() >= OTHER_RECIPES:
+        """The genome with small pictures at first, where that is possible, and by chance a step from that."""
+        if not self.changeable_recipe:
             return genome
-        return dataclasses.replace(genome, recipe=_one_of(self.other_recipes(genome.recipe), rng))
+        genome = dataclasses.replace(genome, recipe=SMALL)
+        if rng.random() < OTHER_RECIPES:
+            genome = dataclasses.replace(genome, recipe=_one_of(self.other_recipes(genome.recipe), rng))
+        return self.mend(genome)
 
     @property
     def usual_pool(self) -> tuple[Pool, ...]:

@@ -91,12 +91,14 @@ class Row:
         genome: key.
         steps: of training so far, above 0.
         accuracy: on samples not trained on, 0..1; that of chance for a training that diverged.
+        drawn: whether its network was drawn as all are; one of somebody's choice has no part in what a rank is.
     """
 
     task: int
     genome: str
     steps: int
     accuracy: float
+    drawn: bool = True
 
 
 class Expectation:
@@ -212,9 +214,10 @@ class Expectation:
         places = np.array([row.task for row in self._rows])
         genomes = np.unique([row.genome for row in self._rows], return_inverse=True)[1]
         accuracies, scores = np.array([row.accuracy for row in self._rows]), np.empty(len(self._rows))
+        drawn = np.array([row.drawn for row in self._rows])
         for place in np.unique(places):
             own = places == place
-            scores[own] = normal_scores(accuracies[own])
+            scores[own] = normal_scores(accuracies[own], drawn[own])
         rows = _Seen.of([(parse(row.genome), self._tasks[row.task], row.steps) for row in self._rows])
         same = places[:, None] == places
         covariance = _kernel(rows, rows) + NOISE * np.eye(len(places))
@@ -250,12 +253,28 @@ def log_odds(accuracies: Sequence[float] | np.ndarray, samples: int) -> np.ndarr
     return odds
 
 
-def normal_scores(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Normal scores (van der Waerden) `(n,)` of the ranks of values: 0 for the middle one, whatever the distances."""
+def normal_scores(values: Sequence[float] | np.ndarray, drawn: np.ndarray | None = None) -> np.ndarray:
+    """Normal scores (van der Waerden) `(n,)` of the ranks of values: 0 for the middle one, whatever the distances.
+
+    Args:
+        values: any numbers `(n,)`.
+        drawn: `(n,)` booleans: which values have ranks, all of them by default and where none has. The others lie on
+            straight lines between these; beyond the best one, on that from the middle one to it.
+    """
     from scipy.special import ndtri
     from scipy.stats import rankdata
 
-    scores: np.ndarray = ndtri((rankdata(values) - 0.5) / len(values))
+    values = np.asarray(values, dtype=float)
+    ranked = np.full(len(values), True) if drawn is None or not drawn.any() else drawn
+    known, others = values[ranked], values[~ranked]
+    scores = np.empty(len(values))
+    scores[ranked] = ndtri((rankdata(known) - 0.5) / len(known))
+    if len(others):
+        order = np.argsort(known)
+        xs, ys = known[order], scores[ranked][order]
+        middle = len(xs) // 2
+        slope = (ys[-1] - ys[middle]) / max(xs[-1] - xs[middle], 1e-6)
+        scores[~ranked] = np.interp(others, xs, ys) + slope * (others - xs[-1]).clip(min=0.0)
     return scores
 
 
@@ -300,7 +319,8 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
 def _recipe(genome: Genome) -> list[float]:
     """A number for each recipe gene there is, 0 for as usual: five times a factor's decimal logarithm, -1 off, 1 on.
 
-    Five, so that both a lower and a higher rate can be worse than the usual one.
+    Five, so that both a lower and a higher rate can be worse than the usual one. Small pictures do not count: with few
+    rows of such, networks would be expected to be middling, like all that is far from what is known.
     """
     values = {gene.name: gene.value for gene in genome.recipe}
 
@@ -311,7 +331,7 @@ def _recipe(genome: Genome) -> list[float]:
             return 5 * math.log10(values[name])
         return 1.0 if values[name] else -1.0
 
-    return [number(name, kind) for name, kind in KINDS.items()]
+    return [number(name, kind) for name, kind in KINDS.items() if name != "small"]
 
 
 def _kernel(a: _Seen, b: _Seen) -> np.ndarray:

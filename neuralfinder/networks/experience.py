@@ -5,6 +5,7 @@ The file beside this module has the trainings of the table of our own space; `be
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,14 +52,17 @@ class Experience:
     def plain(self) -> dict[str, Any]:
         """Plain values, small: each genome once."""
         places: dict[str, int] = {}
-        rows = [[r.task, places.setdefault(r.genome, len(places)), r.steps, r.accuracy] for r in self.rows]
+        rows = [
+            [r.task, places.setdefault(r.genome, len(places)), r.steps, r.accuracy, *([] if r.drawn else [False])]
+            for r in self.rows
+        ]
         tasks = [[t.samples, [t.shape.channels, t.shape.height, t.shape.width, t.shape.vocabulary], t.classes]
                  for t in self.tasks]  # fmt: skip
         return {"tasks": tasks, "genomes": [*places], "rows": rows}
 
     def __add__(self, other: Experience) -> Experience:
         """Both, as tasks of their own."""
-        moved = (Row(row.task + len(self.tasks), row.genome, row.steps, row.accuracy) for row in other.rows)
+        moved = (dataclasses.replace(row, task=row.task + len(self.tasks)) for row in other.rows)
         return Experience(self.tasks + other.tasks, (*self.rows, *moved))
 
     def expectation(

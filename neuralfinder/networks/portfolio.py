@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from neuralfinder.networks.genome import Conv, DenseHead, Gene, Genome, Identity, PoolHead
-from neuralfinder.networks.recipe_genes import RecipeGene, in_order
+from neuralfinder.networks.recipe_genes import SMALL, RecipeGene, in_order
 from neuralfinder.networks.rules import RULES
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def small_network(space: ChainSpace) -> Genome:
 def portfolio(space: ChainSpace) -> list[Genome]:
     """Networks of all kinds that the space has, the one by hand first; a search is to be no worse than any of them.
 
-    For pictures: the networks by hand and, where a step has its time, by rule; without shifts, where the place may be
-    the meaning: the network by hand, a shallow one with a flattened map, logistic regression on pixels, a perceptron.
-    For texts: a linear bag of words (Joulin et al. 2017), the network by hand with such a bag beside it (Cheng et al.
-    2016), one of wide kernels (Kim 2014). Each is as wide as the limits allow; left out are those that no width makes
-    legal, and those whose head the space has not. No doubles.
+    For pictures: the networks by hand and, where a step has its time, by rule, these with small pictures at first;
+    without shifts, where the place may be the meaning: the network by hand, a shallow one with a flattened map,
+    logistic regression on pixels, a perceptron. For texts: a linear bag of words (Joulin et al. 2017), the network by
+    hand with such a bag beside it (Cheng et al. 2016), one of wide kernels (Kim 2014). Each is as wide as the limits
+    allow; left out are those that no width makes legal, and those whose head the space has not. No doubles.
     """
     kinds = [_by_hand, *(_TEXTS if space.shape.vocabulary else _PICTURES)]
     heads = (space.head, *space.heads)
@@ -95,6 +95,11 @@ def _unmoved(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSpace,
     return lambda space, parts: _trained(space, kind(space, parts), shift=0)
 
 
+def _small_first(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSpace, int], Genome]:
+    """The same kind with small pictures at first, where those of the task are large enough."""
+    return lambda space, parts: space.mend(dataclasses.replace(kind(space, parts), recipe=SMALL))
+
+
 def _shallow(space: ChainSpace, parts: int) -> Genome:
     return space.mend(Genome((space.conv(32 // parts), *space.usual_pool), DenseHead(HIDDEN // parts)))
 
@@ -137,11 +142,11 @@ FEW_INPUTS = 256
 
 _PICTURES = (
     _unmoved(_by_hand),
-    _ruled("chain-by-rule"),
+    _small_first(_ruled("chain-by-rule")),
     _unmoved(_shallow),
-    _ruled("residual-by-rule"),
+    _small_first(_ruled("residual-by-rule")),
     _linear,
-    _ruled("wide-by-rule"),
+    _small_first(_ruled("wide-by-rule")),
     _perceptron,
 )
 _TEXTS = (_bag, _ruled("chain-by-rule"), _wide_and_deep, _wide_kernel, _ruled("residual-by-rule"))

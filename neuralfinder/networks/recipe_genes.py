@@ -45,12 +45,17 @@ KINDS: dict[str, Kind] = {
     "mirror": Kind((0, 1), ("flip",), "1 mirrors at random where the data allow it", texts=False),
     "turn": Kind((0, 10, 20), ("rotation",), "largest random turn in degrees", texts=False),
     "erase": Kind((0, 0.25, 0.5), ("cutout",), "side of a square blotted out, as a share of the side", texts=False),
+    "small": Kind((0, 0.4), ("small",), "share of a training on pictures of half the side, at first", texts=False),
     "adversarial": Kind((0, 2), ("adversarial",), "how far embeddings are moved up the loss", pictures=False),
     "smooth": Kind((0, 0.1, 0.2), ("label_smoothing",), "label smoothing"),
     "rate": Kind((0.1, 0.3, 1, 3, 10), ("learning_rate", "kernel_rate"), "factor on the learning rates", factor=True),
     "decay": Kind((0, 0.3, 1, 3), ("weight_decay",), "factor on the weight decay", factor=True),
 }
 """By name, in the order in which they are written."""
+
+LEAST_LARGE = 24
+"""The shorter side of pictures, in pixels, from which there are small ones of half of it: of those of 16 they gained
+nothing (photographs of three makers; docs/LOG.md)."""
 
 ALL = "all"
 """Stands for all names."""
@@ -69,6 +74,9 @@ class RecipeGene:
 
 RecipeGenes = tuple[RecipeGene, ...]
 """What a genome has otherwise than the task's recipe, no name twice, in the order of `KINDS`; empty for nothing."""
+
+SMALL: RecipeGenes = (RecipeGene("small", max(KINDS["small"].values)),)
+"""Pictures of half the side at first."""
 
 
 def in_order(genes: Iterable[RecipeGene]) -> RecipeGenes:

@@ -259,7 +259,8 @@ def _fate(candidate: Candidate, result: Result | None) -> list[str]:
             f"stopped   at {reached:.1%} after {result.done:.0%} of its training; others had {bar:.1%} or more there"
         ]
     else:
-        lines = [f"score     {result.score:.2%} on validation after {result.seconds:.1f} s"]
+        size = ", pictures at half the side" if result.half else ""
+        lines = [f"score     {result.score:.2%} on validation{size} after {result.seconds:.1f} s"]
         lines.append(f"curve     {' '.join(f'{point:.1%}' for point in result.curve)}")
     if candidate.inherits:
         lines.append(f"inherits  weights of {', '.join(map(str, candidate.inherits))}")

@@ -289,13 +289,16 @@ class Views:
     Attributes:
         mirror: also at the mirror image.
         shift: also at the picture moved by one pixel up and left, and down and right.
+        half: at pictures of half the side.
     """
 
     mirror: bool = False
     shift: bool = False
+    half: bool = False
 
     def of(self, pictures: Tensor) -> Iterator[Tensor]:
         """The views of `(n, channels, height, width)`, each of the same shape and layout."""
+        pictures = halved(pictures) if self.half else pictures
         moved = [pictures]
         _, _, height, width = pictures.shape
         if self.shift and min(height, width) > 1:
@@ -315,22 +318,29 @@ def training_batches(
     augmentation: Augmentation,
     preparation: Preparation,
     generator: torch.Generator,
+    half: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """`steps` batches of at most `batch_size` in each of `epochs`, in a fresh random order: no sample twice an epoch.
 
-    All that is random in an epoch is drawn at its beginning and taken to the device at once.
+    All that is random in an epoch is drawn at its beginning and taken to the device at once. With `half` the sides of
+    the pictures are halved before they are changed.
 
     Yields pictures `(n, channels, height, width)` float32 channels-last, and labels `(n,)`.
     """
-    device = part.labels.device
+    device, shape = part.labels.device, part.shape.half if half else part.shape
     mirror = torch.rand(len(part), generator=generator) < 0.5
     for epoch in range(epochs):
         order = torch.randperm(len(part), generator=generator)[: steps * batch_size]
-        changes = augmentation.draw(part.shape, mirror[order] ^ bool(epoch % 2), generator).to(device)
+        changes = augmentation.draw(shape, mirror[order] ^ bool(epoch % 2), generator).to(device)
         labels = part.labels[order.to(device)]
         for step, pictures in enumerate(part.batches(order, batch_size)):
             of = slice(step * batch_size, step * batch_size + len(pictures))
-            yield changes.apply(pictures, of, preparation), labels[of]
+            yield changes.apply(halved(pictures) if half else pictures, of, preparation), labels[of]
+
+
+def halved(pictures: Tensor) -> Tensor:
+    """`(n, channels, height, width)` of any type -> float32 of half the sides, rounded up: means of four pixels."""
+    return F.avg_pool2d(pictures.float(), 2, ceil_mode=True)
 
 
 def plain_batches(part: Part, batch_size: int, preparation: Preparation) -> Iterator[Tensor]:

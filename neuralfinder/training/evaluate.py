@@ -98,6 +98,7 @@ def evaluate(
         parameters=size.parameters,
         macs=size.macs,
         milliseconds=milliseconds if training else (),
+        half=bool(training and training.half),
     )
 
 

@@ -44,6 +44,8 @@ class Recipe:
         rotation: largest turn in degrees, either way.
         flip: mirror left to right at random where the data allow it.
         cutout: side of the square blotted out of every picture, as a share of the side.
+        small: share of a whole training, its first, on pictures of half the side (progressive resizing:
+            Howard 2018, "Training Imagenet in 3 hours for USD 25"); see `train.SMALL_STEPS`.
         initialisation: `glorot` uniform, `he` normal, or `dirac`: convolutions that pass on as many channels as come
             in, further ones as `he`; biases zero.
         refit: whether the winner's last training is on training and validation part.
@@ -74,6 +76,7 @@ class Recipe:
     rotation: float = 0.0
     flip: bool = False
     cutout: float = 0.0
+    small: float = 0.0
     initialisation: str = "he"
     refit: bool = False
     views: bool = False
@@ -105,19 +108,20 @@ class Recipe:
         }
         return replace(self, **changes) if changes else self
 
-    def as_genes(self, texts: bool, mirror: bool, shifts: bool) -> RecipeGenes:
+    def as_genes(self, texts: bool, mirror: bool, shifts: bool, large: bool = True) -> RecipeGenes:
         """What the recipe has, as the genes that change it: of all that matters for texts, or for pictures.
 
         Args:
             texts: whether samples are texts.
             mirror: whether the data allow to mirror; where not, there is no such gene.
             shifts: whether pictures are usually shifted.
+            large: whether pictures are large enough to be made smaller; where not, there is no such gene.
         """
         usual = self.moving(shifts)
         return tuple(
             RecipeGene(name, 1.0 if kind.factor else float(getattr(usual, kind.sets[0])))
             for name, kind in KINDS.items()
-            if (kind.texts if texts else kind.pictures) and (mirror or name != "mirror")
+            if (kind.texts if texts else kind.pictures) and (mirror or name != "mirror") and (large or name != "small")
         )
 
 

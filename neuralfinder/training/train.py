@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
-from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -24,13 +24,17 @@ from neuralfinder.training.threads import THREADS
 from neuralfinder.training.trunk import NORM_BATCHES, Average, Trunk
 from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
 
-PLAIN = Views()
-"""One look at each picture as it is."""
+PLAIN, HALF = Views(), Views(half=True)
+"""One look at each picture as it is, or at half its side."""
 
 RISE, LEVEL, FALL = 16, 0.7, 0.2
 """Of a trunk: the steps in which its rate rises, the rate then as a share of the recipe's, and the share of all steps
 in which it falls. Of CIFAR-10 (8,000 pictures, 12 epochs) 0.7 and 0.2 gave 78.7 %, a linear rise and fall over the
 whole training 78.5 and 78.3, half the rate 75.6, a fall of 0.4 between 75.3 and 78.6 % (n = 1; docs/LOG.md)."""
+
+SMALL_STEPS = 2
+"""Steps on pictures of half the side that count as one: four times cheaper in multiply-adds, they take 0.32 to 0.53 of
+the time of a step, for what is done to pictures and weights takes as long (4 networks, 3 sets; docs/LOG.md)."""
 
 EVALUATION_BATCH = 256
 """Samples per forward pass without gradients: large enough for speed, small enough for the processor's cache."""
@@ -53,7 +57,8 @@ class Setup:
     """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock.
 
     `flip` and `shifts` say whether pictures are mirrored, and usually shifted, where the recipe has it.
-    `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`.
+    `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`. `in_all` is the
+    epochs of a network's trainings together, of which a recipe's share `small` comes first; `None` where one is all.
     """
 
     train: Part
@@ -67,6 +72,7 @@ class Setup:
     weights: Tensor | None = None
     clock: Clock = field(default_factory=Clock)
     shifts: bool = True
+    in_all: float | None = None
 
     @property
     def device(self) -> torch.device:
@@ -112,6 +118,7 @@ class Training:
         done: share of the planned steps that were done, 0..1.
         ended: `complete`, `patience`, `chance`, `behind`, `deadline`, or `diverged` after something had been measured.
         trunk: from where it can go on, `None` where it cannot: its rate fell, or its recipe has another schedule.
+        half: whether it ended, and was measured, on pictures of half the side.
     """
 
     score: float | None
@@ -121,6 +128,7 @@ class Training:
     done: float
     ended: str
     trunk: Trunk | None = None
+    half: bool = False
 
 
 def train(
@@ -138,7 +146,9 @@ def train(
     On pace, the learning rate depends on the number of steps done alone, so equal seeds give equal weights. When the
     deadline is nearer than the steps left need, the schedule is run through in the steps there is time for.
 
-    With a `trunk` schedule it is judged by averaged weights as long as its rate has not begun to fall.
+    With a `trunk` schedule it is judged by averaged weights as long as its rate has not begun to fall. Where the recipe
+    begins with small pictures, it is trained and judged on pictures of half the side until then; `SMALL_STEPS` of these
+    steps count as one, so that epochs and steps are amounts of time.
 
     Args:
         network: pictures `(n, channels, height, width)`, or texts `(n, 1, 1, length)`, -> logits `(n, classes)`.
@@ -164,51 +174,62 @@ def train(
         network.load_state_dict(trunk.network)
         optimizer.load(trunk.optimizer)
     average = Average(network, trunk.mean if trunk else None) if setup.recipe.goes_on else None
-    norm_batches = partial(_norm_batches, setup, seed)
     judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)
+    in_all = pace.planned if setup.in_all is None else setup.in_all * setup.steps()
+    grows = round(setup.recipe.small * in_all) - before  # here the pictures become large
+    batches = {half: _batches(setup, steps, generator, half=half) for half in (True, False)}
 
     network.train()
     THREADS.begin()
-    for pictures, labels in _batches(setup, steps, fidelity.epochs, generator):
-        THREADS.step()
-        if setup.clock.cancelled.is_set():
-            raise Cancelled
-        loss_sum += gradients(network, setup, pictures, labels)
-        optimizer.step(rate_share(setup.recipe, pace, before, falls))
+    while not judge.ended:
+        half = pace.done < grows
+        for pictures, labels in islice(batches[half], SMALL_STEPS if half else 1):
+            THREADS.step()
+            if setup.clock.cancelled.is_set():
+                raise Cancelled
+            loss_sum += gradients(network, setup, pictures, labels)
+            optimizer.step(rate_share(setup.recipe, pace, before, falls))
         pace.step()
         if average:
             average.add(network, before + pace.done)
         if judge.is_due(pace):
             falling = falls and _fall(pace, before) < 1
-            judged = average.network(norm_batches()) if average and not falling else network
-            over = judge.look(judged, float(loss_sum), pace)
+            judged = average.network(_norm_batches(setup, seed, half)) if average and not falling else network
+            judge.look(judged, float(loss_sum), pace, half)
             network.train()
             THREADS.pause()
-            if over:
-                break
 
-    going = None
-    if average and not falls:
-        state = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-        known = {name: tensor.detach().cpu() for name, tensor in optimizer.state().items()}
-        means = {name: tensor.cpu() for name, tensor in average.mean.items()}
-        going = Trunk(before + pace.done, state, means, known)
+    going = _trunk(before + pace.done, network, average, optimizer) if average and not falls else None
     network.load_state_dict(judge.state)
-    return Training(judge.score, tuple(judge.curve), tuple(judge.rungs), judge.state, pace.share, judge.ended, going)
+    return Training(
+        judge.score, tuple(judge.curve), tuple(judge.rungs), judge.state, pace.share, judge.ended, going, judge.half
+    )
 
 
-def _norm_batches(setup: Setup, seed: int) -> Iterator[Tensor]:
+def _trunk(steps: int, network: nn.Module, average: Average, optimizer: Optimizer) -> Trunk:
+    """Where a training stands after so many steps."""
+    state = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+    known = {name: tensor.detach().cpu() for name, tensor in optimizer.state().items()}
+    return Trunk(steps, state, {name: tensor.cpu() for name, tensor in average.mean.items()}, known)
+
+
+def _norm_batches(setup: Setup, seed: int, half: bool) -> Iterator[Tensor]:
     """Some batches as in training."""
     generator = torch.Generator().manual_seed(seed)
-    for pictures, _ in _batches(setup, min(NORM_BATCHES, setup.steps()), 1, generator):
-        yield pictures
+    steps = min(NORM_BATCHES, setup.steps())
+    return (pictures for pictures, _ in islice(_batches(setup, steps, generator, half=half), steps))
 
 
-def _batches(setup: Setup, steps: int, epochs: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(
+    setup: Setup, steps: int, generator: torch.Generator, *, half: bool = False
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Epochs of so many steps, without end."""
     recipe = setup.recipe
     augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout)
-    return training_batches(setup.train, setup.batch_size, steps, epochs, augmentation, setup.preparation, generator)
+    return training_batches(
+        setup.train, setup.batch_size, steps, sys.maxsize, augmentation, setup.preparation, generator, half
+    )
 
 
 def gradients(network: nn.Module, setup: Setup, samples: Tensor, labels: Tensor) -> Tensor:
@@ -243,7 +264,7 @@ class _Judge:
         self.curve: list[float] = []
         self.rungs: list[float] = []
         self.score: float | None = 0.0
-        self.state, self.ended = dict[str, Tensor](), ""
+        self.state, self.ended, self.half = dict[str, Tensor](), "", False
         self._setup, self._steps, self._epochs = setup, steps, epochs
         self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
         self._chance = _majority_share(setup.validation.labels, setup.classes)
@@ -256,40 +277,41 @@ class _Judge:
     def _is_on_rung(self, pace: Pace) -> bool:
         return bool(self._bars) and pace.done >= self._bars[0][0]
 
-    def look(self, network: nn.Module, loss_sum: float, pace: Pace) -> bool:
-        """Measure the network as it is now, as far as it is due; says whether training ends here."""
+    def look(self, network: nn.Module, loss_sum: float, pace: Pace, half: bool) -> None:
+        """Measure the network as it is now, as far as it is due, at half the side or not; `ended` says if it is all."""
         epoch, into = divmod(pace.done, self._steps)
         whole = into == 0 or pace.over
         if not math.isfinite(loss_sum):
             if not self.curve:
                 raise Diverged(f"the loss is {loss_sum} in epoch {math.ceil(pace.done / self._steps)}", pace.share)
             self.ended = "diverged"
-            return True
+            return
+        views = HALF if half else PLAIN
         if pace.over or (whole and _is_measured(epoch, self._epochs, self._setup.recipe.measures)):
-            self._measure(network)
+            self._measure(network, views)
         while self._is_on_rung(pace) and not pace.over and not self.ended:
-            self._climb(network, self._bars.pop(0)[1])
+            self._climb(network, self._bars.pop(0)[1], views)
         if whole and not self.ended:
             self.ended = self._verdict(epoch, pace)
-        return bool(self.ended)
 
-    def _climb(self, network: nn.Module, bar: float) -> None:
-        self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_SAMPLES), self._setup))
+    def _climb(self, network: nn.Module, bar: float, views: Views) -> None:
+        self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_SAMPLES), self._setup, views))
         if self.rungs[-1] < bar:
             self.ended, self.score = BEHIND, None
-            self._keep(network)
+            self._keep(network, views)
 
-    def _measure(self, network: nn.Module) -> None:
-        measured = accuracy(network, self._setup.validation, self._setup)
+    def _measure(self, network: nn.Module, views: Views) -> None:
+        measured = accuracy(network, self._setup.validation, self._setup, views)
         improved = measured > max(self.curve, default=-1.0)
         self.curve.append(measured)
         self._since_best = 0 if improved else self._since_best + 1
         if improved or self._setup.recipe.score == "last":
             self.score = measured
-            self._keep(network)
+            self._keep(network, views)
 
-    def _keep(self, network: nn.Module) -> None:
+    def _keep(self, network: nn.Module, views: Views) -> None:
         """Keep the weights as they are now, in the place of those kept before: of large networks two would be many."""
+        self.half = views.half
         for name, tensor in network.state_dict().items():
             if name in self.state:
                 self.state[name].copy_(tensor)
@@ -400,7 +422,7 @@ def training_step(network: nn.Module, setup: Setup) -> Callable[[], None]:
     network.to(setup.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
     optimizer, pace = Optimizer(network, setup.recipe, setup.bf16), Pace(TIMED_STEPS, Clock(), 0)
-    batches = _batches(setup, setup.steps(), sys.maxsize, torch.Generator().manual_seed(0))
+    batches = _batches(setup, setup.steps(), torch.Generator().manual_seed(0))
 
     def step() -> None:
         THREADS.step()

@@ -109,6 +109,15 @@ def test_training_learns_and_other_recipes_differ(pictures: Prepared):
 
 
 @pytest.mark.thorough
+def test_small_pictures_come_first_and_count_for_less(pictures: Prepared):
+    usual = Job("digits", "C16.bn M C16.bn > GM", shift=False)
+    row, small = trained(usual, pictures), trained(dataclasses.replace(usual, small=0.4), pictures)
+    assert (small["steps"], len(small["points"])) == (row["steps"], len(row["points"]))
+    assert small["points"][-1][4] >= 27
+    assert [point[1:] for point in small["points"]] != [point[1:] for point in row["points"]]
+
+
+@pytest.mark.thorough
 def test_texts_without_a_convolution_learn(folder: Path):
     prepared = prepare(folder / "tasks" / "trec.npz", SMALL)
     row = trained(Job("trec", "I > G", adversarial=True, rate=10.0), prepared)
@@ -181,8 +190,8 @@ def training(key: str, judged: list[float], step_seconds: float = 1.0, seed: int
     shares = own_space.POINTS[: len(judged)]
     points = tuple(Point(share, value, value, value, value, 1.0) for share, value in zip(shares, judged, strict=True))
     return Training(
-        "made up", key, "trunk", 1.0, 1.0, True, False, False, seed, "complete", step_seconds, 16, 7, 9, (1.0, 1.0), 0,
-        points,
+        "made up", key, "trunk", 1.0, 1.0, True, False, False, 0.0, seed, "complete", step_seconds, 16, 7, 9,
+        (1.0, 1.0), 0, points,
     )  # fmt: skip
 
 

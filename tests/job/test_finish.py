@@ -416,6 +416,17 @@ def test_a_slow_finalist_leaves_the_others_their_time(bench: Bench, monkeypatch:
     assert allowed["last"] == pytest.approx(1000 - looking, rel=0.02)
 
 
+def test_one_finalist_that_is_slow_leaves_its_last_training_the_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[str, float]] = []
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({}, taken))
+    setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 1000))
+    bench = dataclasses.replace(bench, setup=setup).with_(left=950.0, mac=1e-6, finalists=1, epochs=10**6)
+    bench.finish(found(("C8.bn M > G", 0.9)))
+    assert dict(taken)["final-0-0"] == pytest.approx(1000 * (1 - LAST_SHARE), rel=0.01)
+
+
 class TestAsPublished:
     """A recipe whose trainings cannot go on: every finalist is trained fully from the start."""
 

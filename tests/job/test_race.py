@@ -72,6 +72,7 @@ class Fake:
         seconds = self.slower * self.forecast.seconds(genome, epochs, setup.recipe)
         self.trained.append((name, epochs, seconds))
         assert falls is (name == "last")
+        assert setup.in_all == (0.0 if name == "last" else self.forecast.in_all(genome))
         score = 0.5 if name == "last" else self.scores[name.rpartition("-")[0]][int(name.rpartition("-")[2])]
         macs = self.forecast.space.cost(genome).macs
         before = goes_on.epochs if goes_on else 0.0

@@ -403,10 +403,12 @@ def test_the_first_founders_are_networks_of_all_kinds_in_their_order():
     pictures = [
         "C32.bn M C64.bn M C128.bn > G",
         "C32.bn M C64.bn M C128.bn > G | shift0",
-        "C32.bn M C64.bn C64.bn M C128.bn C128.bn M C256.bn C256.bn > G",
+        "C32.bn M C64.bn C64.bn M C128.bn C128.bn M C256.bn C256.bn > G | small0.4",
         "C32.bn M > F256 | shift0",
-        "C32.bn M C64.bn C64.bn C64.bn.add2 M C128.bn C128.bn C128.bn.add2 M C256.bn C256.bn C256.bn.add2 > G",
+        "C32.bn M C64.bn C64.bn C64.bn.add2 M C128.bn C128.bn C128.bn.add2 M C256.bn C256.bn C256.bn.add2 > G"
+        " | small0.4",
         "I > F0 | shift0 rate0.1",
+        "C32.bn M C64.bn M C128.bn > G | small0.4",
         "I > F256 | shift0 rate0.1",
     ]
     texts = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -180,3 +181,19 @@ def test_normal_scores_keep_the_order_and_have_their_middle_at_0(values: list[fl
 def test_upside_down_experience_ranks_upside_down():
     genomes: list[Genome] = [parse(key) for key in FEW]
     assert spearmanr(expected(past()).mean(genomes), expected(past(upside_down=True)).mean(genomes)).statistic < -0.8
+
+
+def test_networks_of_somebodys_choice_do_not_move_the_scores_of_others():
+    drawn = [0.1, 0.3, 0.5, 0.7]
+    rows = [Row(0, f"C{16 * place} > G", 100, accuracy) for place, accuracy in enumerate(drawn, start=1)]
+    chosen = [Row(0, f"C{16 * place} C16 > G", 100, 0.4 + place / 10, drawn=False) for place in range(4)]
+    values, is_drawn = np.array([row.accuracy for row in [*rows, *chosen]]), np.array([True] * 4 + [False] * 4)
+    scores = normal_scores(values, is_drawn)
+    assert scores[:4] == pytest.approx(normal_scores(drawn))
+    assert scores[4] == pytest.approx(scores[1:3].mean())  # 0.4 lies halfway
+    assert (scores[5], scores[7]) == (pytest.approx(scores[2]), pytest.approx(scores[3]))
+    assert normal_scores(values[4:] + 0.3, is_drawn[4:]) == pytest.approx(normal_scores(values[4:]))
+    beyond = normal_scores(np.array([*drawn, 0.9]), np.array([True] * 4 + [False]))
+    assert beyond[4] > beyond[3]
+    known = Experience((Past(100, Shape(1, 8, 8), 2),), (*rows, *chosen))
+    assert Experience.of(json.loads(json.dumps(known.plain()))) == known

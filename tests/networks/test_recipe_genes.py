@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuralfinder.errors import InputError
+from neuralfinder.job.factories import make_space
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
+from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.forms import from_json, from_seed, to_json, to_seed
 from neuralfinder.networks.genome import Conv, DenseHead, Genome, MaxPool, PoolHead, parse
-from neuralfinder.networks.recipe_genes import KINDS, RecipeGene, steps
+from neuralfinder.networks.recipe_genes import KINDS, SMALL, RecipeGene, steps
 from neuralfinder.networks.variation import cross, distance, one_change, replicate, train_otherwise, vary
 from neuralfinder.training.recipes import RECIPES
 from neuralfinder.types import Shape
@@ -104,10 +107,28 @@ def test_what_says_the_usual_is_left_out():
 def test_draws_mostly_train_as_usual():
     drawn = [SPACE.sample(rng_) for rng_ in map(np.random.default_rng, range(400))]
     chains, layers = (replace(SPACE, founders_are=kind).founders(200, rng()) for kind in ("chain", "layer"))
-    assert 0.1 < np.mean([bool(genome.recipe) for genome in drawn]) < 0.3
-    assert 0.1 < np.mean([bool(genome.recipe) for genome in chains]) < 0.3
-    assert 0.1 < np.mean([bool(genome.recipe) for genome in layers]) < 0.3
-    assert all(len(genome.recipe) <= 1 for genome in (*drawn, *chains, *layers))
+    for genomes in (drawn, chains, layers):
+        otherwise = [[gene for gene in genome.recipe if gene.name != "small"] for genome in genomes]
+        assert 0.1 < np.mean([bool(genes) for genes in otherwise]) < 0.3
+        assert max(map(len, otherwise)) == 1
+        small = [genome for genome in genomes if SMALL[0] in genome.recipe]
+        possible = [genome for genome in genomes if SPACE.mend(replace(genome, recipe=SMALL)).recipe]
+        assert 0.95 < len(small) / len(possible) <= 1
+        assert all(SPACE.infeasible(genome) is None for genome in small)
+
+
+def test_small_pictures_first_are_for_networks_that_take_them():
+    assert SPACE.infeasible(parse("C16 M M M M > G | small0.4")) is None
+    for text in ("C16 M M M M M > G", "C16 > F64", "I > F0"):
+        assert SPACE.infeasible(parse(text)) is None
+        genome = parse(f"{text} | small0.4 smooth0")
+        assert SPACE.infeasible(genome) == "infeasible:recipe"
+        assert SPACE.mend(genome) == parse(f"{text} | smooth0")
+    valid = replace(SPACE, borders=("same", "valid"), kernels=(7,), strides=(1,))
+    assert valid.infeasible(parse("C16.k7.valid M C16.k7.valid > G | small0.4")) == "infeasible:recipe"
+    for side, there in ((23, False), (24, True)):
+        names = {gene.name for gene in make_space(Settings(), Shape(1, side, 90), 2, Rates(), 1.0).changeable_recipe}
+        assert ("small" in names) == there
 
 
 def test_children_are_trained_as_one_of_their_parents():

@@ -252,6 +252,13 @@ def test_what_was_stopped_early_is_shown_without_a_score(record):
     assert "operator  copy: 0 of 1 better than their parents" in show_run(record)
 
 
+def test_a_score_of_small_pictures_says_so(record):
+    candidate = Candidate(6, parse("C16 > G | small0.4"), "init", (), 7, Fidelity(1))
+    record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": []}])
+    record.append("result", [dataclasses.asdict(Result(6, 0.5, seconds=2.0, half=True))])
+    assert "score     50.00% on validation, pictures at half the side after 2.0 s" in show_candidate(record, 6)
+
+
 def test_the_last_beginning_counts(record, tmp_path):
     assert beginning(record).data == "toys"
     record.append("run", [{**RUN, "data": "mended toys"}])

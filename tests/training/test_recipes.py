@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +50,14 @@ def test_a_recipe_as_genes_is_what_it_has(name: str, texts: bool) -> None:
     ]
     assert RECIPES[name].with_genes(usual) == RECIPES[name]
     assert "mirror" not in {gene.name for gene in RECIPES[name].as_genes(texts, mirror=False, shifts=True)}
+    assert "small" not in {gene.name for gene in RECIPES[name].as_genes(texts, mirror=True, shifts=True, large=False)}
     assert all(KINDS[name].texts or KINDS[name].pictures for name in KINDS)
 
 
 def batches(setup: Setup) -> torch.Tensor:
     """All pictures of an epoch, as they come."""
-    drawn = training._batches(setup, setup.steps(), 1, torch.Generator().manual_seed(0))
-    return torch.cat([pictures for pictures, _ in drawn])
+    drawn = training._batches(setup, setup.steps(), torch.Generator().manual_seed(0))
+    return torch.cat([pictures for pictures, _ in islice(drawn, setup.steps())])
 
 
 @pytest.mark.parametrize("gene", ["shift0", "mirror0", "turn10", "erase0.25"])

@@ -58,7 +58,7 @@ def finish(
     if setup.recipe.goes_on:
         standing, forecast = race(trainer, forecast, training, entrants)
         winner = _within_limits(standing[0].trained, forecast)
-        looking, views = forecast.last_looks(winner.genome, winner.batch_milliseconds / 1000)
+        looking, views = forecast.last_looks(winner.genome)
         clock = setup.clock.until(setup.clock.deadline - looking)
         last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
         share = forecast.left / (forecast.left + retraining) if 0 < forecast.left < math.inf else 1.0

@@ -20,15 +20,7 @@ from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
-from neuralfinder.training.clock import (
-    AROUND_SECONDS,
-    PASSES_OF_A_STEP,
-    Clock,
-    Tally,
-    looking_steps,
-    steps_in_all,
-    steps_of_epoch,
-)
+from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all, steps_of_epoch
 from neuralfinder.training.recipes import MOST_VIEWS, Recipe
 from neuralfinder.types import Candidate, Fidelity
 
@@ -390,14 +382,10 @@ class Forecast:
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
         return full / winners_share(self.plan.finish.finalists + 1) + again * full
 
-    def last_looks(self, genome: Genome, forward: float = math.nan) -> tuple[float, bool]:
-        """Seconds of the last looks should this network win, and whether there is time for several views.
-
-        `forward` is the measured seconds of a forward pass of a batch; NaN where these have to be predicted.
-        """
+    def last_looks(self, genome: Genome) -> tuple[float, bool]:
+        """Seconds of the last looks should this network win, and whether there is time for several views."""
         plan, rates = self.plan, self.plan.speed.rates
         step, by_hand = (self.pace * rates.step_seconds(self.space.cost(each)) for each in (genome, self.by_hand))
-        step = step if math.isnan(forward) else PASSES_OF_A_STEP * forward
         seconds = math.inf if plan.budget_seconds is None else plan.budget_seconds
         return last_looks(step, by_hand, plan.task, plan.training.batch_size, self.final.views, seconds)
 

@@ -28,9 +28,8 @@ from neuralfinder.types import Candidate, Fidelity, Result
 class Trained:
     """A network with weights in the store under `name`, trained for `epochs` (fractions of an epoch count).
 
-    `ended` says why training ended, as in `Training.ended`; `milliseconds` are of a forward pass of one sample,
-    `batch_milliseconds` of one of a batch as in training, NaN where nobody measured them; `seconds` are of the last
-    training alone; `half` says of pictures of half the side.
+    `ended` says why training ended, as in `Training.ended`; `milliseconds` are of a forward pass of one sample, NaN
+    where nobody measured them; `seconds` of the last training alone; `half` says of pictures of half the side.
     """
 
     name: str
@@ -43,15 +42,14 @@ class Trained:
     milliseconds: float
     seconds: float
     half: bool = False
-    batch_milliseconds: float = math.nan
 
     @classmethod
     def of(cls, name: str, genome: Genome, score: float, planned_epochs: float, result: Result) -> Trained:
         """What a successful training of so many planned epochs left."""
-        alone, together = result.milliseconds or (math.nan, math.nan)
+        milliseconds = result.milliseconds[0] if result.milliseconds else math.nan
         return cls(
-            name, genome, score, result.macs, planned_epochs * result.done, result.curve, result.ended, alone,
-            result.seconds, result.half, together,
+            name, genome, score, result.macs, planned_epochs * result.done, result.curve, result.ended, milliseconds,
+            result.seconds, result.half,
         )  # fmt: skip
 
     @classmethod

@@ -25,7 +25,7 @@ from neuralfinder.training.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
 
-PLAIN_LOOKS = 1
+PLAIN_LOOKS = 2
 """Looks without views that follow: at the network by hand, and at the winner as it was then."""
 
 

@@ -95,7 +95,9 @@ def measure(
         model = dataclasses.replace(load(last, whole), views=dataclasses.replace(model.views, half=last.half))
     test = samples.open_test()
     labels = test.labels.cpu().numpy()
+    began = time.monotonic()
     logits = model.logits(test, setup.bf16)
+    took = (time.monotonic() - began) / (1 if model.views in (PLAIN, HALF) else MOST_VIEWS)
     guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
     by_hand, beside = decided.by_hand, decided.beside
@@ -113,7 +115,7 @@ def measure(
             "majority class": {"test_accuracy": _accuracy(labels, guess)},
             "logistic regression": linear
             and {"test_accuracy": _accuracy(labels, linear.predict(test)), "samples": linear.samples},
-            "small network": by_hand and _beside(by_hand, beside, load, setup, test),
+            "small network": by_hand and _beside(by_hand, beside, load, setup, test, took),
         },
         "refit": refit,
         "retrained": [_accuracy(labels, load(each, whole).answers(test, setup.bf16)) for each in decided.retrained],
@@ -122,17 +124,25 @@ def measure(
 
 
 def _beside(
-    by_hand: Trained, beside: Trained | None, load: Callable[[Trained], Model], setup: Setup, test: Part
-) -> dict[str, Any]:
-    """Figures of the network by hand, and of the winner when it had been trained for as long; one view each."""
+    by_hand: Trained, beside: Trained | None, load: Callable[[Trained], Model], setup: Setup, test: Part, look: float
+) -> dict[str, Any] | None:
+    """Figures of the network by hand, and of the winner when it had been trained for as long; one view each.
+
+    Only as far as the clock leaves time: a look at the winner takes so many seconds, one at the network by hand as long
+    as its look at the validation part shows. `None` where there is none.
+    """
     labels, model, validation = test.labels.cpu().numpy(), load(by_hand), setup.validation
-    figures = {
+    began = time.monotonic()
+    answers = model.answers(validation, setup.bf16)
+    if (time.monotonic() - began) * len(test) / len(validation) > setup.clock.left():
+        return None
+    figures: dict[str, Any] = {
+        "validation_accuracy": _accuracy(validation.labels.cpu().numpy(), answers),
         "test_accuracy": _accuracy(labels, model.answers(test, setup.bf16)),
-        "validation_accuracy": _accuracy(validation.labels.cpu().numpy(), model.answers(validation, setup.bf16)),
         "genome": by_hand.genome.key,
         "epochs": by_hand.epochs,
     }
-    if beside:
+    if beside and look <= setup.clock.left():
         then = _accuracy(labels, load(beside).answers(test, setup.bf16))
         figures["winner_then"] = {"test_accuracy": then, "epochs": beside.epochs}
     return figures

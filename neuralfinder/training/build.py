@@ -34,6 +34,7 @@ from neuralfinder.networks.genome import (
     Pool,
     PoolHead,
 )
+from neuralfinder.training.convolution import Convolution
 from neuralfinder.types import Shape
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -221,7 +222,7 @@ def _convolution(place: int, gene: Conv, inputs: int, pool: nn.Module | None, li
     stride = 1 if gene.separable else gene.stride
     # no activation between the halves of a separable convolution, as in Xception (Chollet 2017), where none was better:
     # so one bias is enough, and where a normalisation follows, its shift is the bias
-    layers[f"{place}_conv"] = nn.Conv2d(
+    layers[f"{place}_conv"] = Convolution(
         inputs, gene.filters, side, stride, border, groups=groups(gene, inputs), bias=not gene.norm
     )
     if pool is not None:  # before normalisation and activation, which have a quarter of the work then

@@ -66,13 +66,13 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(kernel.grad)
                 # not (1 - momentum) times the gradient: the length of a sum is lost in `orthogonal` anyway
                 momentum = state["momentum"].mul_(group["momentum"]).add_(kernel.grad)
-                update = orthogonal(
-                    kernel.grad.add(momentum, alpha=group["momentum"]).flatten(1), group["steps"], group["dtype"]
-                )
+                # channels last, as they lie in memory: the order of a matrix's columns changes nothing in the update
+                last = kernel.grad.add(momentum, alpha=group["momentum"]).movedim(1, -1)
+                update = orthogonal(last.flatten(1), group["steps"], group["dtype"]).view(last.shape)
                 # rows of mean length 1: updates have singular values near 1, and would else let the kernel grow
                 # without end where a normalisation follows, which makes the effective rate shrink
                 kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
-                kernel.sub_(update.view(kernel.shape), alpha=group["lr"])
+                kernel.sub_(update.movedim(-1, 1), alpha=group["lr"])
 
 
 def orthogonal(matrix: Tensor, steps: int, dtype: torch.dtype) -> Tensor:

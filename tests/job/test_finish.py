@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,34 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
     by_hand = baselines["small network"]
     assert by_hand["genome"] == "C32.bn M C64.bn M C128.bn > G"
     assert by_hand["winner_then"]["epochs"] == pytest.approx(by_hand["epochs"], abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("left", "known"),
+    [(0.0, None), (5.0, {"genome", "epochs", "test_accuracy", "validation_accuracy"})],
+)
+def test_rivals_are_looked_at_only_while_there_is_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, left: float, known: set[str] | None
+) -> None:
+    """Ten seconds for the look at the winner, and so many more for others: by hand one each, the winner then ten."""
+    archive = archive_of(bench, "C8.bn M > G", bench.forecast.by_hand.key)
+    now = [0.0]
+
+    def look() -> Part:
+        now[0] = 0.0
+        monkeypatch.setattr("neuralfinder.job.figures.time", SimpleNamespace(monotonic=lambda: now[0]))
+        monkeypatch.setattr(Clock, "left", lambda _: left - now[0] + 10.0)
+        return part(TEST_ROWS)
+
+    def slowly(model: Model, part: Part, bf16: bool = False) -> np.ndarray:
+        now[0] += 1.0 if now[0] else 10.0
+        return np.eye(10)[part.labels.numpy()]
+
+    monkeypatch.setattr(Model, "logits", slowly)
+    _, figures = bench.with_(finalists=1).finish(archive, look)
+    found = figures["baselines"]["small network"]
+    assert (found and set(found)) == known
+    assert any("no time is left" in line for line in bench.trainer.status.lines) == (known is None)
 
 
 def test_finish_is_not_done_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

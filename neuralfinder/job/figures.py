@@ -25,9 +25,6 @@ from neuralfinder.training.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
 
-PLAIN_LOOKS = 2
-"""Looks without views that follow: at the network by hand, and at the winner as it was then."""
-
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -100,7 +97,6 @@ def measure(
     took = (time.monotonic() - began) / (1 if model.views in (PLAIN, HALF) else MOST_VIEWS)
     guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
-    by_hand, beside = decided.by_hand, decided.beside
     figures = {
         "validation_accuracy": measured,
         **judged(labels, logits.argmax(1)),
@@ -115,7 +111,7 @@ def measure(
             "majority class": {"test_accuracy": _accuracy(labels, guess)},
             "logistic regression": linear
             and {"test_accuracy": _accuracy(labels, linear.predict(test)), "samples": linear.samples},
-            "small network": by_hand and _beside(by_hand, beside, load, setup, test, took),
+            "small network": _beside(decided, load, setup, test, took),
         },
         "refit": refit,
         "retrained": [_accuracy(labels, load(each, whole).answers(test, setup.bf16)) for each in decided.retrained],
@@ -124,28 +120,28 @@ def measure(
 
 
 def _beside(
-    by_hand: Trained, beside: Trained | None, load: Callable[[Trained], Model], setup: Setup, test: Part, look: float
+    decided: Decided, load: Callable[[Trained], Model], setup: Setup, test: Part, look: float
 ) -> dict[str, Any] | None:
-    """Figures of the network by hand, and of the winner when it had been trained for as long; one view each.
+    """Figures of the network by hand, and of the winner when it had been trained for as long.
 
-    Only as far as the clock leaves time: a look at the winner takes so many seconds, one at the network by hand as long
-    as its look at the validation part shows. `None` where there is none.
+    Their accuracies on the test part, with one view each, only where the clock leaves time for them: a look at the
+    winner takes so many seconds. `None` where there is no network by hand.
     """
-    labels, model, validation = test.labels.cpu().numpy(), load(by_hand), setup.validation
-    began = time.monotonic()
-    answers = model.answers(validation, setup.bf16)
-    if (time.monotonic() - began) * len(test) / len(validation) > setup.clock.left():
+    by_hand, beside = decided.by_hand, decided.beside
+    if by_hand is None:
         return None
-    figures: dict[str, Any] = {
-        "validation_accuracy": _accuracy(validation.labels.cpu().numpy(), answers),
-        "test_accuracy": _accuracy(labels, model.answers(test, setup.bf16)),
-        "genome": by_hand.genome.key,
-        "epochs": by_hand.epochs,
-    }
-    if beside and look <= setup.clock.left():
-        then = _accuracy(labels, load(beside).answers(test, setup.bf16))
-        figures["winner_then"] = {"test_accuracy": then, "epochs": beside.epochs}
-    return figures
+    looks = (max(1.0, by_hand.macs / max(1, decided.winner.macs)) + (beside is not None)) * look
+    known = looks <= setup.clock.left()
+
+    def of(trained: Trained) -> dict[str, Any]:
+        figures = {"epochs": trained.epochs, "validation_accuracy": trained.score}
+        if known:
+            answers = load(trained).answers(test, setup.bf16)
+            figures["test_accuracy"] = _accuracy(test.labels.cpu().numpy(), answers)
+        return figures
+
+    figures: dict[str, Any] = {"genome": by_hand.genome.key, **of(by_hand)}
+    return {**figures, "winner_then": of(beside)} if beside else figures
 
 
 def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: Trained) -> Model:
@@ -173,7 +169,7 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
     began = time.monotonic()
     plain = judge(model)
     each = (time.monotonic() - began) / len(labels)
-    if not views or (MOST_VIEWS + PLAIN_LOOKS) * each * (len(labels) + test) > setup.clock.left():
+    if not views or MOST_VIEWS * each * (len(labels) + test) > setup.clock.left():
         return model, plain[0]
     several = dataclasses.replace(
         model, views=Views(setup.flip and recipe.flip, shift=recipe.shift > 0, half=model.views.half)

@@ -61,6 +61,10 @@ TESTING_SHARE = 0.1
 """Share of the time that the last looks may take with several views of each picture; else one has to do. Six views of
 10,000 pictures took 27 of 120 s once (docs/LOG.md)."""
 
+RIVALS_SHARE = 0.04
+"""Share of the time that looks at the network by hand, and at the winner as it was then, may take on the test part;
+else they have the validation part alone, where they have been looked at. On a slow machine they took 5 of 60 s."""
+
 LOOKING_MARGIN = 1.25
 """How much longer than predicted the last looks may take: 7.2 s where 5.7 were predicted, of 60 (CIFAR-10)."""
 
@@ -102,7 +106,7 @@ def last_looks(
 
     Args:
         step: seconds of a training step of the winner.
-        by_hand: of one of the network by hand; beside it the winner is looked at as it was then.
+        by_hand: of one of the network by hand; beside it the winner is looked at as it was then, if there is time.
         task: counts of samples.
         batch_size: samples a step.
         views: whether several views are wanted; they have to be better than one, to be taken.
@@ -111,8 +115,10 @@ def last_looks(
     one = LOOKING_MARGIN * looking_steps(task.validation + task.test, batch_size)
     several = LOOKING_MARGIN * looking_steps((1 + MOST_VIEWS) * task.validation + MOST_VIEWS * task.test, batch_size)
     views = views and views_fit(several * step, seconds)
+    rivals = LOOKING_MARGIN * looking_steps(task.test, batch_size) * (step + by_hand)
     linear = min(LINEAR_SECONDS, LINEAR_PLANNED * seconds)
-    return (several if views else one) * step + one * (step + by_hand) + linear, views
+    looks = (several if views else one) * step + linear
+    return looks + (rivals if rivals <= RIVALS_SHARE * seconds else 0.0), views
 
 
 def linear_seconds(clock: Clock) -> float:

@@ -81,6 +81,9 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequen
     return "\n".join(lines)
 
 
+TEST = "test_accuracy"
+
+
 def summary(result: Mapping[str, Any]) -> list[str]:
     """The outcome of a finished run as lines for people."""
     low, high = result["test_interval"]
@@ -92,7 +95,7 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
     ]
     for name, figures in result["baselines"].items():
-        reached = f"{figures['test_accuracy']:.2%}" if figures else "not run"
+        reached = f"{figures[_judged_on(figures)]:.2%}" if figures else "not run"
         lines.append(f"  against {reached:>7}  {name}{_terms(figures or {}, result)}")
     if result["refit"]:
         lines.append("refit     the test figures are of a last training, on training and validation part")
@@ -117,11 +120,18 @@ def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         return f", fitted to {some:,} of {whole:,} samples"
     if "epochs" not in rival:
         return ""
-    terms = f" after {rival['epochs']:.3g} epochs"
+    part = _judged_on(rival)
+    where, there = ("", "") if part == TEST else (" on the validation part", " there")
+    terms = f" after {rival['epochs']:.3g} epochs{where}"
     if rival["genome"] == result["genome"]:
         return f"{terms}; it is the winner: none that was found was better"
     then = rival.get("winner_then")
-    return f"{terms}; the winner had {then['test_accuracy']:.2%} after as many seconds" if then else terms
+    return f"{terms}; the winner had {then[part]:.2%}{there} after as many seconds" if then else terms
+
+
+def _judged_on(rival: Mapping[str, Any]) -> str:
+    """The accuracy that there is: of the test part, where there was time for it."""
+    return TEST if TEST in rival else "validation_accuracy"
 
 
 def improvements(record: Record) -> list[tuple[float, float]]:

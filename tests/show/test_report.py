@@ -223,6 +223,14 @@ def test_the_summary_says_like_with_like_about_the_network_by_hand(by_hand, term
     assert f"  against  64.80%  small network after 5.23 epochs{terms}" in lines
 
 
+def test_the_summary_says_where_there_was_time_for_the_validation_part_alone():
+    then = {"validation_accuracy": 0.68, "epochs": 9.0}
+    by_hand = {"validation_accuracy": 0.65, "genome": "C8 > G", "epochs": 5.23, "winner_then": then}
+    lines = summary({**FIGURES, "baselines": {"small network": by_hand}})
+    told = "small network after 5.23 epochs on the validation part; the winner had 68.00% there after as many seconds"
+    assert f"  against  65.00%  {told}" in lines
+
+
 def test_the_summary_gives_mean_and_spread_of_retrainings():
     lines = summary({**FIGURES, "retrained": [0.9, 0.92, 0.94]})
     assert "again     92.00% +- 2.00% test, 3 trainings on training and validation part" in lines

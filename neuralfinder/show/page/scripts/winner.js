@@ -13,12 +13,13 @@ function putWinner(body) {
   }
   const [low, high] = done.test_interval;
   const epochs = (each) => `${Number(each.epochs.toPrecision(3))} epochs`;
-  const rivals = [["the winner", done.test_accuracy], ...Object.entries(done.baselines).filter(([, each]) => each)
+  const rivals = [["the winner", done.test_accuracy], ...Object.entries(done.baselines).filter(([, each]) => each?.test_accuracy !== undefined)
     .map(([name, each]) => [name, each.test_accuracy])];
   const terms = Object.entries(done.baselines).filter(([, each]) => each?.epochs !== undefined).map(([name, each]) => {
-    const said = `The ${name} has ${percent(each.test_accuracy)} after ${epochs(each)}`;
+    const [part, where] = each.test_accuracy === undefined ? ["validation_accuracy", " on the validation part"] : ["test_accuracy", ""];
+    const said = `The ${name} has ${percent(each[part])}${where} after ${epochs(each)}`;
     if (each.genome === done.genome) return `${said}; it is the winner: none that was found was better.`;
-    return each.winner_then ? `${said}; the winner had ${percent(each.winner_then.test_accuracy)} after as many seconds.` : `${said}.`;
+    return each.winner_then ? `${said}; the winner had ${percent(each.winner_then[part])} after as many seconds.` : `${said}.`;
   });
   parts.push(h("div", {},
     facts([

@@ -25,7 +25,7 @@ class Cost:
         activations: numbers in the feature maps that convolutions, normalisations and pools read and write.
         layers: genes and head layers, for the fixed overhead of each.
         updates: multiply-adds that make the updates of all kernels orthogonal, where a normalisation follows: rows x
-            columns x the smaller of the two, as `optimizers.Muon` sees them.
+            columns x the smaller of the two, as `optimizers.muon` sees them.
     """
 
     parameters: int

@@ -108,9 +108,8 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
     if seconds is None and kept:
         return kept
     probes = _probes(space)
-    with torch_seed(0):  # loading the libraries is no part of a step
+    with torch_seed(0):  # what a first step loads and sets up is no part of a step
         network = build(probes[0], space.shape, space.classes)
-        # torch loads what its first optimiser needs for a second, which the first training would wait for else
         step = training_step(network, dataclasses.replace(setup, batch_size=min(2, setup.batch_size)))
         until = time.perf_counter() + (0.5 if seconds is None else seconds)
         step()

@@ -1,14 +1,19 @@
-"""How weights are updated: the optimiser of a recipe, and Muon, which torch has for matrices only."""
+"""How weights are updated: the optimiser of a recipe, and Muon, which torch has for matrices only.
+
+Gradient descent and Adam are torch's, by their functions: its classes load what compiles networks, for two seconds.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from neuralfinder.training.recipes import Recipe
 
@@ -25,7 +30,19 @@ STEPS = 3
 would reach down to 0.0015 in two thirds more time; three are what airbench94_muon takes for convolutions."""
 
 
-class Muon(torch.optim.Optimizer):
+State = dict[str, Tensor]
+"""What earlier updates of a parameter leave to the next one, by name; empty before the first."""
+
+
+def muon(
+    kernels: Sequence[Tensor],
+    states: Sequence[State],
+    rate: float,
+    *,
+    momentum: float = 0.6,
+    steps: int = STEPS,
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Momentum whose updates are made orthogonal: every direction of a kernel learns equally fast.
 
     Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024, in the form for convolutions of
@@ -34,45 +51,63 @@ class Muon(torch.optim.Optimizer):
     whatever its size. That is harmless only where a normalisation follows.
 
     Args:
-        kernels: weights of 2 or more dimensions that a normalisation follows.
-        lr: length of an update relative to the kernel's.
+        kernels: weights of 2 or more dimensions that a normalisation follows, with gradients.
+        states: of each.
+        rate: length of an update relative to the kernel's.
         momentum: of Nesterov's kind, 0..1.
         steps: iterations towards orthogonality, 1 or more.
-        bf16: whether these are computed in bf16: faster where the device has it, else 20 times slower.
+        dtype: in which these are computed: bf16 is faster where the device has it, else 20 times slower.
     """
+    for kernel, state in zip(kernels, states, strict=True):
+        gradient = _gradient(kernel)
+        # not (1 - momentum) times the gradient: the length of a sum is lost in `orthogonal` anyway
+        sum_ = state.setdefault("momentum", torch.zeros_like(gradient)).mul_(momentum).add_(gradient)
+        # channels last, as they lie in memory: the order of a matrix's columns changes nothing in the update
+        last = gradient.add(sum_, alpha=momentum).movedim(1, -1)
+        update = orthogonal(last.flatten(1), steps, dtype).view(last.shape)
+        # rows of mean length 1: updates have singular values near 1, and would else let the kernel grow
+        # without end where a normalisation follows, which makes the effective rate shrink
+        kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
+        kernel.sub_(update.movedim(-1, 1), alpha=rate)
 
-    def __init__(
-        self,
-        kernels: Iterable[nn.Parameter],
-        lr: float,
-        momentum: float = 0.6,
-        steps: int = STEPS,
-        *,
-        bf16: bool = False,
-    ) -> None:
-        # all that steps need lies in the groups: a copy of an optimiser has nothing else
-        dtype = torch.bfloat16 if bf16 else torch.float32
-        super().__init__(kernels, {"lr": lr, "momentum": momentum, "steps": steps, "dtype": dtype})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # no closure, no loss
-        """Update all kernels that have a gradient."""
-        for group in self.param_groups:
-            for kernel in group["params"]:
-                if kernel.grad is None:
-                    continue
-                state = self.state[kernel]
-                if not state:
-                    state["momentum"] = torch.zeros_like(kernel.grad)
-                # not (1 - momentum) times the gradient: the length of a sum is lost in `orthogonal` anyway
-                momentum = state["momentum"].mul_(group["momentum"]).add_(kernel.grad)
-                # channels last, as they lie in memory: the order of a matrix's columns changes nothing in the update
-                last = kernel.grad.add(momentum, alpha=group["momentum"]).movedim(1, -1)
-                update = orthogonal(last.flatten(1), group["steps"], group["dtype"]).view(last.shape)
-                # rows of mean length 1: updates have singular values near 1, and would else let the kernel grow
-                # without end where a normalisation follows, which makes the effective rate shrink
-                kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
-                kernel.sub_(update.movedim(-1, 1), alpha=group["lr"])
+def descend(
+    parameters: Sequence[Tensor], states: Sequence[State], rate: float, *, momentum: float, weight_decay: float
+) -> None:
+    """Gradient descent with Nesterov's momentum, as `torch.optim.SGD`."""
+    gradients, sums = [_gradient(each) for each in parameters], [state.get("momentum") for state in states]
+    sgd(
+        list(parameters), gradients, sums, weight_decay=weight_decay, momentum=momentum, lr=rate, dampening=0.0,
+        nesterov=True, maximize=False,
+    )  # fmt: skip
+    for state, sum_ in zip(states, sums, strict=True):
+        if sum_ is not None:
+            state["momentum"] = sum_
+
+
+ADAM_BETAS = 0.9, 0.98
+"""The second below torch's 0.999: trainings are some hundred steps, and 1 / (1 - 0.999) would be longer than that."""
+
+
+def adam(parameters: Sequence[Tensor], states: Sequence[State], rate: float, *, weight_decay: float) -> None:
+    """As `torch.optim.AdamW`, but for `ADAM_BETAS`."""
+    for parameter, state in zip(parameters, states, strict=True):
+        if not state:
+            state["step"] = torch.zeros((), device=parameter.device)
+            state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+    means, squares, steps = ([state[name] for state in states] for name in ("mean", "square", "step"))
+    beta1, beta2 = ADAM_BETAS
+    adamw(
+        list(parameters), [_gradient(each) for each in parameters], means, squares, [], steps, fused=True,
+        amsgrad=False, beta1=beta1, beta2=beta2, lr=rate, weight_decay=weight_decay, eps=1e-8, maximize=False,
+    )  # fmt: skip
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    gradient = parameter.grad
+    if gradient is None:
+        raise ValueError("a parameter without a gradient cannot be updated")
+    return gradient
 
 
 def orthogonal(matrix: Tensor, steps: int, dtype: torch.dtype) -> Tensor:
@@ -104,8 +139,17 @@ def normed_kernels(network: nn.Module) -> list[nn.Parameter]:
     ]
 
 
-ADAM_BETAS = 0.9, 0.98
-"""The second below torch's 0.999: trainings are some hundred steps, and 1 / (1 - 0.999) would be longer than that."""
+@dataclass
+class _Group:
+    """Parameters that are updated alike, at this peak rate, and the state of each."""
+
+    parameters: list[nn.Parameter]
+    rate: float
+    update: Callable[[Sequence[Tensor], Sequence[State], float], None]
+    states: list[State] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.states = [{} for _ in self.parameters]
 
 
 class Optimizer:
@@ -117,45 +161,39 @@ class Optimizer:
     def __init__(self, network: nn.Module, recipe: Recipe, bf16: bool = False) -> None:
         kernels = normed_kernels(network) if recipe.kernel_rate else []
         rest = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
-        groups = [
-            {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay},
-            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+        usual = adam if recipe.optimizer == "adam" else partial(descend, momentum=recipe.momentum)
+        decaying, others = [p for p in rest if p.ndim > 1], [p for p in rest if p.ndim <= 1]
+        self._groups = [
+            _Group(decaying, recipe.learning_rate, partial(usual, weight_decay=recipe.weight_decay)),
+            _Group(others, recipe.learning_rate, partial(usual, weight_decay=0.0)),
+            _Group(kernels, recipe.kernel_rate, partial(muon, dtype=torch.bfloat16 if bf16 else torch.float32)),
         ]
-        groups = [group for group in groups if group["params"]]
-        rate = recipe.learning_rate
-        others: torch.optim.Optimizer
-        if recipe.optimizer == "adam":
-            others = torch.optim.AdamW(groups, rate, betas=ADAM_BETAS, fused=True)
-        else:
-            others = torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=True)
-        self._parts: list[tuple[torch.optim.Optimizer, float]] = [(others, rate)]
-        if kernels:
-            self._parts.append((Muon(kernels, recipe.kernel_rate, bf16=bf16), recipe.kernel_rate))
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> State:
         """What it knows beside the weights, by name: momenta and the like, as they are and not copied."""
         return {
-            f"{part}.{place}.{name}": value
-            for part, (optimizer, _) in enumerate(self._parts)
-            for place, known in optimizer.state_dict()["state"].items()
-            for name, value in known.items()
-            if value is not None
+            f"{number}.{place}.{name}": value
+            for number, group in enumerate(self._groups)
+            for place, state in enumerate(group.states)
+            for name, value in state.items()
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from the `state` of an optimiser of the same network and recipe."""
-        for part, (optimizer, _) in enumerate(self._parts):
-            known = defaultdict[int, dict[str, Tensor]](dict)
-            for key, value in state.items():
-                of, place, name = key.split(".")
-                if int(of) == part:
-                    known[int(place)][name] = value
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(known)})
+        """Go on from the `state` of an optimiser of the same network and recipe: copied, in the parameters' layout."""
+        for key, value in state.items():
+            number, place, name = key.split(".")
+            group = self._groups[int(number)]
+            parameter = group.parameters[int(place)]
+            own = torch.empty_like(parameter) if value.shape == parameter.shape else torch.empty_like(value)
+            group.states[int(place)][name] = own.to(parameter.device).copy_(value)
 
+    @torch.no_grad()
     def step(self, share: float) -> None:
-        """Update at `share` of the recipe's rates, 0..1, and forget the gradients."""
-        for optimizer, rate in self._parts:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share
-            optimizer.step()
-            optimizer.zero_grad()
+        """Update what has a gradient at `share` of the recipe's rates, 0..1, and forget the gradients."""
+        for group in self._groups:
+            known = [(p, s) for p, s in zip(group.parameters, group.states, strict=True) if p.grad is not None]
+            if known:
+                parameters, states = zip(*known, strict=True)
+                group.update(parameters, states, share * group.rate)
+            for parameter in group.parameters:
+                parameter.grad = None

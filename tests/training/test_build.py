@@ -28,6 +28,7 @@ from neuralfinder.networks.genome import (
 )
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import Bag, build
+from neuralfinder.training.convolution import Convolution
 from neuralfinder.types import Shape
 
 GENES = st.one_of(
@@ -179,7 +180,7 @@ def test_published_best_has_its_published_size() -> None:
 def test_layers_come_in_the_order_of_2017() -> None:
     network = build(parse("C4 M"), Shape(1, 8, 8), 3)
     kinds = [type(layer) for layer in network]
-    assert kinds == [nn.Conv2d, nn.MaxPool2d, nn.ReLU, nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    assert kinds == [Convolution, nn.MaxPool2d, nn.ReLU, nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
     assert network.get_submodule("dropout").p == 0.5
     assert network.get_submodule("dense").in_features == 4 * 4 * 4
 

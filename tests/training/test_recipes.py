@@ -84,8 +84,7 @@ def test_the_rate_is_the_optimisers() -> None:
     rates = []
     for words in ("", " | rate3"):
         optimizer = Optimizer(network, setup.of(parse(NETWORK + words)).recipe)
-        optimizer.step(0.5)
-        rates.append([group["lr"] for part, _ in optimizer._parts for group in part.param_groups])
+        rates.append([group.rate for group in optimizer._groups])
     assert len(rates[0]) == 3
     assert rates[1] == pytest.approx([3 * rate for rate in rates[0]])
 

@@ -49,7 +49,7 @@ GROWTH = 1.3
 
 # shares of the time
 
-WINNERS_SHARE = 0.75
+WINNERS_SHARE = 0.8
 """Share of the time that who wins trains for, as long as more training gains: half of a training costs 4 points where
 time is short (better half of the networks, mean over 13 tasks; docs/LOG.md)."""
 
@@ -217,9 +217,10 @@ class _Draft:
             each = SAFETY * seconds / (s.candidates or candidates) - AROUND_SECONDS
             return (each / typical - self.beside) / self.steps
 
-        least = max(FEWEST_STEPS / self.steps, min(LEAST_STEPS / self.steps, affordable(FEWEST)))
-        least = max(self.recipe.least, least)
-        part = CANDIDATE_SHARE if winners >= (s.final_epochs or self.final.longest) else SCARCE_SHARE
+        scarce = winners < (s.final_epochs or self.final.longest)
+        usual = 0.0 if scarce else min(LEAST_STEPS / self.steps, affordable(FEWEST))
+        least = max(self.recipe.least, FEWEST_STEPS / self.steps, usual)
+        part = SCARCE_SHARE if scarce else CANDIDATE_SHARE
         passes = max(least, part * winners, affordable(MOST_CANDIDATES))
         passes = min(passes, max(winners / 2, self.recipe.least))
         epochs = s.epochs or max(1, int(passes))

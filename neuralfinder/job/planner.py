@@ -78,12 +78,13 @@ better (10 tasks of pictures; `benchmarks/judgement.py begin`, docs/LOG.md). A t
 a guess."""
 
 LEAST_STEPS = 48
-"""Steps of a candidate at least: after fewer nearly all are at chance. Of trainings of 256 steps those of 16 rank
-nothing on half of the tasks, those of 32 something on all but two (docs/LOG.md)."""
+"""Steps of a candidate at least where the winner has all that it gains from: after fewer nearly all are at chance. Of
+trainings of 256 steps those of 16 rank nothing on half of the tasks, those of 32 something on all but two
+(docs/LOG.md)."""
 
 FEWEST_STEPS, FEWEST = 16, 3
-"""Steps of a candidate at least where else fewer than so many candidates would be trained: what they do not tell,
-experience does."""
+"""Steps of a candidate at least where time is scarce, and where else fewer than so many candidates would be trained:
+what they do not tell, experience does."""
 
 MOST_CANDIDATES = 400
 """Candidates at most; more time makes their trainings longer. A guess."""

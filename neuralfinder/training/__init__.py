@@ -2,7 +2,7 @@
 
     recipes      how networks are trained: frozen values, free of torch for those who plan
     batches      samples on the device, shifted, turned and mirrored as whole tensors
-    build        genome -> torch network
+    build        genome -> torch network; convolution: the layer that small maps train faster
     inheritance  what a child takes over from the weights of its parents
     optimizers   how weights are updated
     clock        until when a training may go on, and the steps that it and its looks take

@@ -16,9 +16,9 @@ import torch
 from neuralfinder.data.mapped import memory_bytes
 from neuralfinder.training.batches import Part, Scaling
 
-LINEAR_RATE = 3e9
+LINEAR_RATE = 1.5e9
 """Multiply-adds a second that logistic regression is planned with: careful, so that it ends early rather than late. On
-7,812 pictures of CIFAR-10 two cores that others used as well had 4e9 (docs/LOG.md)."""
+7,812 pictures of CIFAR-10 two cores that others used as well had 4e9, on 769 of 64 x 64 pixels 1.5e9 (docs/LOG.md)."""
 
 LINEAR_ITERATIONS = 50
 

@@ -57,6 +57,9 @@ questions (docs/LOG.md)."""
 class Words(nn.Embedding):
     """Turns a line of tokens into a map one row high: a learned column of numbers for each token."""
 
+    def reset_parameters(self) -> None:
+        """Nothing: `build` begins all weights."""
+
     def forward(self, tokens: Tensor) -> Tensor:
         """`(n, 1, 1, length)` integers -> `(n, channels, 1, length)` in channels-last memory."""
         return super().forward(tokens[:, 0].long()).permute(0, 3, 1, 2)
@@ -81,6 +84,9 @@ class Bag(nn.EmbeddingBag):
     def __init__(self, bits: int, classes: int) -> None:
         super().__init__((1 << bits) + 1, classes, mode="mean", padding_idx=1 << bits)
         self.bits, self.nothing = bits, 1 << bits
+
+    def reset_parameters(self) -> None:
+        """Nothing: `build` begins all weights."""
 
     def forward(self, tokens: Tensor) -> Tensor:  # type: ignore[override]  # of a line, not of what it is hashed to
         """`(n, 1, 1, length)` integers, 0 for padding -> `(n, classes)`."""
@@ -160,7 +166,7 @@ class Network(nn.Sequential):
         return maps if beside is None else maps + beside
 
 
-def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he") -> Network:
+def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None = "he") -> Network:
     """The network of `genome`: pictures or texts, as `Network.forward` takes them, -> logits `(n, classes)`.
 
     Layers are named after their gene (`0_conv`, `1_pool`, ..., `head`), the embedding of texts `words`. Weights come
@@ -170,7 +176,8 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str = "he"
         genome: no more pools than the sample survives.
         shape: shape of one sample.
         classes: number of outputs.
-        initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`; of layers whose gene names none.
+        initialisation: `glorot`, `he` or `dirac`, see `Recipe.initialisation`; of layers whose gene names none. `None`
+            for weights that are to be replaced.
 
     Raises:
         InputError: a gene that stands for a row of a table.
@@ -283,7 +290,9 @@ def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
 
 
 @torch.no_grad()
-def _initialise(network: nn.Module, genome: Genome, usual: str) -> None:
+def _initialise(network: nn.Module, genome: Genome, usual: str | None) -> None:
+    if usual is None:
+        return
     chosen = {place: gene.initialisation for place, gene in enumerate(genome.genes) if isinstance(gene, Conv)}
     for name, module in network.named_children():
         place = name.split("_")[0]

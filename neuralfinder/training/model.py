@@ -83,7 +83,7 @@ class Model(Predictor):
     ) -> Model:
         """Build the network and give it its weights."""
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
-            network = build(genome, shape, len(classes))
+            network = build(genome, shape, len(classes), initialisation=None)
         network.load_state_dict(state, assign=True)
         return cls(
             network=network.eval(), preparation=preparation, views=views, genome=genome, shape=shape, classes=classes

@@ -95,17 +95,24 @@ def test_the_rest_is_updated_as_torch_does(words: str) -> None:
             torch.testing.assert_close(mine, right)
 
 
-def test_training_does_not_load_what_compiles_networks() -> None:
-    """It takes two seconds of a minute."""
+def test_neither_training_nor_loading_loads_what_compiles_networks() -> None:
+    """It takes two seconds of a minute; torch wants it for classes of optimisers, and for random numbers on `meta`."""
     code = """
 import sys, torch
 from torch import nn
+from neuralfinder.networks.genome import parse
+from neuralfinder.training.build import build
+from neuralfinder.training.model import Model
 from neuralfinder.training.optimizers import Optimizer
 from neuralfinder.training.recipes import RECIPES
+from neuralfinder.types import Shape
 for recipe in RECIPES.values():
     network = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 2))
     network(torch.randn(4, 1, 1, 1)).sum().backward()
     Optimizer(network, recipe).step(1.0)
+for genome, shape in (("C8.bn M > F16", Shape(3, 8, 8)), ("C8 > GM.bag4", Shape(4, 1, 9, 50))):
+    state = build(parse(genome), shape, 3).state_dict()
+    Model.of(parse(genome), state, shape, None, ("a", "b", "c"))
 assert "torch._dynamo" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -70,6 +70,7 @@ def harmless_changes(pictures: np.ndarray, labels: np.ndarray, shift: float, rng
 def _reader(pictures: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray, np.ndarray], float]:
     """A linear model that has learned from small versions of these: pictures, labels -> accuracy on them."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     small = thumbnails(pictures, LARGEST_SIDE)
     mean, deviation = small.mean(), small.std()
@@ -80,7 +81,8 @@ def _reader(pictures: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray, n
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few pictures each
-        model = LogisticRegression(C=0.01, max_iter=30).fit(flat(small), labels)
+        with threadpool_limits(1, "blas"):  # two threads that wait for each other are slower than one
+            model = LogisticRegression(C=0.01, max_iter=30).fit(flat(small), labels)
     return lambda others, answers: float(model.score(flat(thumbnails(others, LARGEST_SIDE)), answers))
 
 

@@ -16,9 +16,9 @@ import torch
 from neuralfinder.data.mapped import memory_bytes
 from neuralfinder.training.batches import Part, Scaling
 
-LINEAR_RATE = 1.5e9
+LINEAR_RATE = 3e9
 """Multiply-adds a second that logistic regression is planned with: careful, so that it ends early rather than late. On
-7,812 pictures of CIFAR-10 two cores that others used as well had 4e9, on 769 of 64 x 64 pixels 1.5e9 (docs/LOG.md)."""
+689 pictures of CIFAR-10 one thread had 5e9, beside another process or not (docs/LOG.md)."""
 
 LINEAR_ITERATIONS = 50
 
@@ -49,9 +49,10 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     It stops after 50 iterations whether converged or not.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     pixels = part.shape.channels * part.shape.height * part.shape.width
-    # forward and gradient; torch's threads and scikit-learn's share the processor
+    # forward and gradient
     affordable = int(seconds * LINEAR_RATE / (2 * LINEAR_ITERATIONS * pixels * max(2, classes)))
     affordable = min(affordable, int(memory_bytes() / 8 / (4 * pixels)))
     if affordable < min(len(part), 20 * classes):
@@ -69,7 +70,8 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few pictures each
         model = LogisticRegression(C=0.01, max_iter=LINEAR_ITERATIONS)
-        model.fit(flat, labels)
+        with threadpool_limits(1, "blas"):  # threads that wait for each other are five times slower beside other work
+            model.fit(flat, labels)
     coefficients, intercepts = model.coef_, model.intercept_
     if classes == 2:  # scikit-learn keeps one row for two classes
         coefficients, intercepts = (

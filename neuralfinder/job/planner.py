@@ -49,7 +49,7 @@ GROWTH = 1.3
 
 # shares of the time
 
-WINNERS_SHARE = 0.8
+WINNERS_SHARE = 0.75
 """Share of the time that who wins trains for, as long as more training gains: half of a training costs 4 points where
 time is short (better half of the networks, mean over 13 tasks; docs/LOG.md)."""
 

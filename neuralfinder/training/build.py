@@ -82,7 +82,7 @@ class Bag(nn.EmbeddingBag):
     """
 
     def __init__(self, bits: int, classes: int) -> None:
-        super().__init__((1 << bits) + 1, classes, mode="mean", padding_idx=1 << bits)
+        super().__init__((1 << bits) + 1, classes, mode="mean", padding_idx=1 << bits, sparse=True)
         self.bits, self.nothing = bits, 1 << bits
 
     def reset_parameters(self) -> None:
@@ -187,7 +187,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None
     ends: list[str] = []  # the last layer of each gene
     maps = shapes(genome, shape)
     if shape.vocabulary:
-        layers[WORDS] = Words(shape.vocabulary, shape.channels)
+        layers[WORDS] = Words(shape.vocabulary, shape.channels, sparse=True)
     for place, gene in enumerate(genome.genes):
         before = inputs(genome, place, maps, shape)
         if isinstance(gene, Conv | Identity) and (skips := skip_sources(genome, place)):

@@ -103,11 +103,47 @@ def adam(parameters: Sequence[Tensor], states: Sequence[State], rate: float, *, 
     )  # fmt: skip
 
 
+def adam_of_rows(tables: Sequence[Tensor], states: Sequence[State], rate: float, *, weight_decay: float) -> None:
+    """Adam for tables of which a batch looks up few rows: all others wait, and decay when it is their turn.
+
+    Without momentum (as RMSProp, Tieleman & Hinton 2012), which would move rows long after they were looked up; the sum
+    of all updates by one gradient is the same to a fifth. A row's mean square falls in every step, also where it waits,
+    so what is rare moves as far by each of its gradients as `adam` would let it.
+
+    Args:
+        tables: `(rows, columns)`, with gradients, which may be sparse.
+        states: of each.
+        rate: learning rate.
+        weight_decay: as in `adam`, for as many steps as a row waited.
+    """
+    beta = ADAM_BETAS[1]
+    for table, state in zip(tables, states, strict=True):
+        if not state:
+            state["step"] = torch.zeros((), device=table.device)
+            state["square"], state["last"] = torch.zeros_like(table), torch.zeros(len(table), 1, device=table.device)
+        state["step"] += 1
+        rows, gradients = looked_up(table)
+        waited = state["step"] - state["last"][rows]
+        square = (state["square"][rows] * beta**waited).addcmul_(gradients, gradients, value=1 - beta)
+        usual = (square / (1 - beta ** state["step"])).sqrt_().add_(1e-8)
+        table[rows] = (table[rows] * (1 - rate * weight_decay) ** waited).addcdiv_(gradients, usual, value=-rate)
+        state["square"][rows], state["last"][rows] = square, state["step"]
+
+
+def looked_up(table: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows `(n,)` of a table that have a gradient, each once, and their gradients `(n, columns)`."""
+    gradient = table.grad
+    if gradient is None or not gradient.is_sparse:
+        return torch.arange(len(table), device=table.device), _gradient(table)
+    gradient = gradient.coalesce()
+    return gradient.indices()[0], gradient.values()
+
+
 def _gradient(parameter: Tensor) -> Tensor:
     gradient = parameter.grad
     if gradient is None:
         raise ValueError("a parameter without a gradient cannot be updated")
-    return gradient
+    return gradient.to_dense() if gradient.is_sparse else gradient
 
 
 def orthogonal(matrix: Tensor, steps: int, dtype: torch.dtype) -> Tensor:
@@ -126,6 +162,10 @@ def orthogonal(matrix: Tensor, steps: int, dtype: torch.dtype) -> Tensor:
 
 POOLS = nn.MaxPool2d, nn.AvgPool2d
 """Layers that do not change what a normalisation does to the scale of the kernel before them."""
+
+
+TABLES = nn.Embedding, nn.EmbeddingBag
+"""Layers that look up rows of a table."""
 
 
 def normed_kernels(network: nn.Module) -> list[nn.Parameter]:
@@ -160,13 +200,17 @@ class Optimizer:
 
     def __init__(self, network: nn.Module, recipe: Recipe, bf16: bool = False) -> None:
         kernels = normed_kernels(network) if recipe.kernel_rate else []
-        rest = [p for p in network.parameters() if not any(p is kernel for kernel in kernels)]
+        lazily = recipe.optimizer == "adam"
+        tables = [layer.get_parameter("weight") for layer in network.modules() if isinstance(layer, TABLES) and lazily]
+        own = {id(parameter) for parameter in [*kernels, *tables]}
+        rest = [p for p in network.parameters() if id(p) not in own]
         usual = adam if recipe.optimizer == "adam" else partial(descend, momentum=recipe.momentum)
         decaying, others = [p for p in rest if p.ndim > 1], [p for p in rest if p.ndim <= 1]
         self._groups = [
             _Group(decaying, recipe.learning_rate, partial(usual, weight_decay=recipe.weight_decay)),
             _Group(others, recipe.learning_rate, partial(usual, weight_decay=0.0)),
             _Group(kernels, recipe.kernel_rate, partial(muon, dtype=torch.bfloat16 if bf16 else torch.float32)),
+            _Group(tables, recipe.learning_rate, partial(adam_of_rows, weight_decay=recipe.weight_decay)),
         ]
 
     def state(self) -> State:

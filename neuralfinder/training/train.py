@@ -18,7 +18,7 @@ from neuralfinder.networks.genome import Genome
 from neuralfinder.training.batches import Augmentation, Part, Preparation, Views, plain_batches, training_batches
 from neuralfinder.training.build import Words
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
-from neuralfinder.training.optimizers import Optimizer
+from neuralfinder.training.optimizers import Optimizer, looked_up
 from neuralfinder.training.recipes import Recipe
 from neuralfinder.training.threads import THREADS
 from neuralfinder.training.trunk import NORM_BATCHES, Average, Trunk
@@ -238,12 +238,13 @@ def gradients(network: nn.Module, setup: Setup, samples: Tensor, labels: Tensor)
     torch.autograd.backward(loss)
     embedding = next((layer.weight for layer in network.children() if isinstance(layer, Words)), None)
     if setup.recipe.adversarial and embedding is not None and embedding.grad is not None:
-        kept = embedding.detach().clone()
+        rows, steepest = looked_up(embedding)
+        kept = embedding.detach()[rows]
         with torch.no_grad():
-            embedding.add_(embedding.grad * (setup.recipe.adversarial / (embedding.grad.norm() + 1e-12)))
+            embedding[rows] += steepest * (setup.recipe.adversarial / (steepest.norm() + 1e-12))
         torch.autograd.backward(_loss(network, setup, samples, labels))
         with torch.no_grad():
-            embedding.copy_(kept)
+            embedding[rows] = kept
     return loss.detach()
 
 

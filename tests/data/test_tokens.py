@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,11 +34,36 @@ def test_any_language_is_encoded_and_nothing_is_unknown(texts):
     assert (lines[-1] > 0).any()
 
 
-def test_words_of_the_training_part_are_tokens_and_characters_where_no_space_parts_words():
-    tokens = Tokens.learn(["internationally renowned", "\u6211\u7231\u5317\u4eac"])
+def test_words_that_come_again_are_tokens_and_characters_where_no_space_parts_words():
+    others = itertools.product(["red", "green", "blue", "grey", "gold"], repeat=2)
+    tokens = Tokens.learn([f"{one} renowned \u6211\u7231\u5317\u4eac {other}" for one, other in others])
     lines, _ = tokens.encode(["renowned", "\u5317\u4eac"])
     assert (lines[0] > 0).sum() == 1
     assert (lines[1] > 0).sum() == 2
+
+
+def taken(tokens: Tokens, texts: list[str]) -> float:
+    return (tokens.encode(texts)[0] > 0).sum() / len(texts)
+
+
+def test_new_words_take_as_many_tokens_as_known_ones():
+    """With a token for each word of the training part, new words consist of what training has hardly seen."""
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcdefgh"), 8)) for _ in range(2_000)]
+    tokens = Tokens.learn(words[:1_500])
+    assert tokens.vocabulary < 1_000
+    assert 2 < taken(tokens, words[1_500:]) < 1.1 * taken(tokens, words[:1_500])
+
+
+def test_a_vocabulary_grows_with_the_texts_there_are():
+    def learned(count: int) -> Tokens:
+        rng = np.random.default_rng(0)
+        words = ["".join(rng.choice(list("abcdefgh"), 6)) for _ in range(300)]
+        return Tokens.learn([" ".join(rng.choice(words, 12)) for _ in range(count)])
+
+    few, many = learned(20), learned(2_000)
+    assert few.vocabulary < many.vocabulary
+    assert many.encode(["never"])[0].max() > 0
 
 
 @settings(max_examples=20)

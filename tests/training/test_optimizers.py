@@ -6,12 +6,13 @@ import copy
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from neuralfinder.training.optimizers import ADAM_BETAS, Optimizer, muon, orthogonal
+from neuralfinder.training.optimizers import ADAM_BETAS, Optimizer, adam, muon, orthogonal
 from neuralfinder.training.recipes import RECIPES
 
 
@@ -95,11 +96,56 @@ def test_the_rest_is_updated_as_torch_does(words: str) -> None:
             torch.testing.assert_close(mine, right)
 
 
+def lookups(rows: Sequence[int], *, dense: bool) -> Tensor:
+    """A table after steps in each of which one row is looked up, its gradient the same each time."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Embedding(4, 3, sparse=True))
+    optimizer, table = Optimizer(network, dataclasses.replace(RECIPES["text"], weight_decay=0.0)), network[0].weight
+    start, slope = table.detach().clone(), torch.tensor([1.0, -2.0, 0.5])
+    states: list[dict[str, Tensor]] = [{}]
+    for row in rows:
+        (network(torch.tensor([row])) * slope).sum().backward()
+        if dense:
+            table.grad = table.grad.to_dense()
+            with torch.no_grad():
+                adam([table], states, RECIPES["text"].learning_rate, weight_decay=0.0)
+            table.grad = None
+        else:
+            optimizer.step(1.0)
+    return table.detach() - start
+
+
+def test_rows_that_nobody_looks_up_wait():
+    moved = lookups([1, 2, 1, 1], dense=False)
+    assert (moved[[0, 3]] == 0).all()
+    assert (moved[[1, 2]] != 0).all()
+
+
+@pytest.mark.parametrize("every", [1, 5, 40])
+def test_rows_move_as_far_as_adam_lets_them_go(every: int):
+    """A row that is looked up in each fifth step, say, and all the others in which another one is."""
+    turns = [0 if turn % every == 0 else 1 for turn in range(400)]
+    ours, theirs = (lookups([*turns, *[2] * 100], dense=dense)[0] for dense in (False, True))
+    torch.testing.assert_close(ours, theirs, rtol=0.2, atol=0)
+
+
+def test_rows_decay_for_as_long_as_they_wait():
+    network, slope = nn.Sequential(nn.Embedding(2, 1, sparse=True)), 0.0
+    nn.init.ones_(network[0].weight)
+    recipe = dataclasses.replace(RECIPES["text"], weight_decay=0.1)
+    optimizer = Optimizer(network, recipe)
+    for row in (1, 1, 1, 0):
+        (network(torch.tensor([row])) * slope).sum().backward()
+        optimizer.step(1.0)
+    decayed = (1 - 0.1 * recipe.learning_rate) ** torch.tensor([[4.0], [3.0]])
+    torch.testing.assert_close(network[0].weight.detach(), decayed)
+
+
 def test_neither_training_nor_loading_loads_what_compiles_networks() -> None:
     """It takes two seconds of a minute; torch wants it for classes of optimisers, and for random numbers on `meta`."""
     code = """
 import sys, torch
-from torch import nn
+from torch import Tensor, nn
 from neuralfinder.networks.genome import parse
 from neuralfinder.training.build import build
 from neuralfinder.training.model import Model

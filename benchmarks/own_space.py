@@ -422,6 +422,8 @@ class _Run:
                 return "diverged"
             with torch_seed(self._seed + self.steps):  # looks draw numbers, too: the trunk shall not notice
                 raw = self._right(network, seen=True)[0]
+                for own, live in zip(averaged.buffers(), network.buffers(), strict=True):
+                    own.copy_(live)
                 mean = self._right(self._with_new_norms(averaged), seen=True)[0]
                 self.points.append([share, raw, mean, *self._fallen(share), round(loss / count, 4)])
         return "complete"

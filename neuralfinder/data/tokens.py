@@ -1,9 +1,10 @@
-"""Texts -> lines of token numbers, by sub-words learned from what is trained on."""
+"""Texts -> lines of token numbers, by sub-words learned from what is trained on, and lines of letters below them."""
 
 from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,9 @@ LENGTHS = 8, 512
 KEPT_WHOLE = 0.99
 """Share of the training texts that a line is long enough for, where `LENGTHS` allow it."""
 
+MOST_LETTERS = 1024
+"""Bytes of a text that are kept beside its tokens: what a bag of n-grams takes of more costs more than it tells."""
+
 LONGEST_TOKEN = 24
 """Bytes of a token at most: what is longer is not a word."""
 
@@ -75,10 +79,7 @@ class Tokens:
         """Learn the vocabulary, and the length unless it is given; equal texts in any order give equal tokens."""
         tokenizer = _learned(texts, _carrying_over(texts))
         if length is None:
-            counts = _counts(tokenizer, texts)
-            least, most = LENGTHS
-            wanted = int(np.quantile(counts, KEPT_WHOLE, method="higher")) if counts else least
-            length = min(most, max(least, -(-wanted // least) * least))
+            length = _long_enough(_counts(tokenizer, texts), LENGTHS[1])
         return cls(tokenizer.to_str(), length, tokenizer.get_vocab_size())
 
     @classmethod
@@ -94,23 +95,30 @@ class Tokens:
         except Exception as error:  # the library raises nothing more special
             raise ValueError(f"no tokenizer: {error}") from error
 
-    def encode(self, texts: Sequence[str]) -> tuple[Array, list[int]]:
-        """Lines `(n, 1, 1, length)` int32, and which texts were cut."""
-        lines = np.zeros((len(texts), 1, 1, self.length), dtype=np.int32)
+    def encode(self, texts: Sequence[str], most_letters: int = MOST_LETTERS) -> tuple[Array, list[int]]:
+        """Two lines for each text, `(n, 1, 2, width)` int32, and which texts were cut.
+
+        The first has the tokens, `length` at most, the second has the letters: bytes of the text in UTF-8 plus 1, a
+        space before and after each word. What is left of both is 0. They are as wide as the longest one, and `length`.
+        """
+        letters = [np.frombuffer(_letters(text), np.uint8) for text in texts]
+        longest = max(map(len, letters), default=0)
+        lines = np.zeros((len(texts), 1, 2, max(self.length, min(longest, most_letters))), dtype=np.int32)
         cut = []
         for row, line in enumerate(_tokenizer(self.text).encode_batch(list(texts))):
-            ids = line.ids[: self.length]
+            ids, own = line.ids[: self.length], letters[row][:most_letters]
             lines[row, 0, 0, : len(ids)] = ids
-            if len(line.ids) > self.length:
+            lines[row, 0, 1, : len(own)] = own.astype(np.int32) + 1
+            if len(line.ids) > self.length or len(letters[row]) > most_letters:
                 cut.append(row)
         return lines, cut
 
-    def decode(self, line: Sequence[int]) -> str:
-        """The text that a line stands for, as far as it was not cut; spaces are those between words."""
+    def decode(self, lines: Array) -> str:
+        """The text of lines `(1, 2, width)`, as far as its tokens were not cut, with one space between words."""
         from tokenizers import decoders
 
-        pieces = _tokenizer(self.text)
-        return str(decoders.ByteLevel().decode([pieces.id_to_token(token) or "" for token in line if token])).strip()
+        pieces, tokens = _tokenizer(self.text), lines[0, 0].tolist()
+        return str(decoders.ByteLevel().decode([pieces.id_to_token(token) or "" for token in tokens if token])).strip()
 
     def apply(self, lines: T) -> T:
         """Lines are what the network takes."""
@@ -131,19 +139,35 @@ def tokenized(data: Dataset, rows: Array, length: int | None = None) -> Dataset:
     """
     if not data.is_text:
         return data
-    tokens = Tokens.learn([data.samples[row] for row in rows], length)
-    lines, cut = tokens.encode(data.samples.tolist())
+    learned_from = [data.samples[row] for row in rows]
+    tokens = Tokens.learn(learned_from, length)
+    letters = _long_enough([len(_letters(text)) for text in learned_from], MOST_LETTERS)
+    lines, cut = tokens.encode(data.samples.tolist(), letters)
     findings = [
         Finding(
             "tokens",
-            f"{tokens.vocabulary:,} tokens were learned from the training part; a text is a line of {tokens.length}",
+            f"{tokens.vocabulary:,} tokens were learned from the training part, as many as carry over to new texts; "
+            f"a text is a line of {tokens.length} tokens, and one of {letters:,} letters",
         )
     ]
     if cut:
         names = tuple(data.name_of(row) for row in cut)
-        text = f"{len(cut):,} of {len(lines):,} texts are longer and were truncated to {tokens.length} tokens"
+        kept = f"{tokens.length} tokens and {letters:,} letters"
+        text = f"{len(cut):,} of {len(lines):,} texts are longer and were truncated to {kept}"
         findings.append(Finding("truncated", text, names))
     return replace(data, samples=lines, tokens=tokens, findings=(*data.findings, *findings))
+
+
+def _long_enough(counts: Sequence[int], most: int) -> int:
+    """The length that nearly all of these have, at most `most`."""
+    least = LENGTHS[0]
+    wanted = int(np.quantile(counts, KEPT_WHOLE, method="higher")) if counts else least
+    return min(most, max(least, -(-wanted // least) * least))
+
+
+def _letters(text: str) -> bytes:
+    """Its bytes, with a space before and after each word."""
+    return f" {' '.join(unicodedata.normalize('NFC', text).split())} ".encode()
 
 
 def _learned(texts: Sequence[str], vocabulary: int) -> Tokenizer:

@@ -64,5 +64,5 @@ def for_people(found: dict[str, Any], data: Dataset, rows: np.ndarray) -> dict[s
 
 def _looks(data: Dataset, row: int) -> dict[str, str]:
     if data.tokens:
-        return {"text": data.tokens.decode(data.samples[row].ravel().tolist())[:MOST_SHOWN]}
+        return {"text": data.tokens.decode(data.samples[row])[:MOST_SHOWN]}
     return {"picture": as_address(data.samples[row])}

@@ -102,7 +102,7 @@ _FAST = Preset(
     text_space={
         "norm": False,
         "head": PoolHead(largest=True, dropout=50),
-        "heads": (PoolHead(), PoolHead(bag=16), PoolHead(largest=True, dropout=50, bag=16)),
+        "heads": (PoolHead(), PoolHead(bag=18), PoolHead(largest=True, dropout=50, bag=18)),
         "founders_are": "layer",
         "kernels": (1, 3, 5, 7),
         "activations": ("relu", "gelu", "silu"),

@@ -243,13 +243,13 @@ class DenseHead:
 class PoolHead:
     """Mean over the map, linear to the classes; of texts, a bag of words may be added to what it says.
 
-    Such a bag is linear in how often tokens and pairs of neighbours occur, hashed (Joulin et al. 2017, fastText), and
-    stands beside the network (Cheng et al. 2016, wide and deep); `I > G.bag16` is little else.
+    Such a bag is linear in n-grams of tokens and of letters, hashed (Joulin et al. 2017, fastText), and stands beside
+    the network (Cheng et al. 2016, wide and deep); `I > G.bag18` is little else.
 
     Attributes:
         largest: the maximum instead of the mean, as for texts (Kim 2014, section 2).
         dropout: percent left out before the classes while training.
-        bag: logarithm to base 2 of the rows that tokens and pairs are hashed to, 1 to 24; 0 for no bag.
+        bag: logarithm to base 2 of the rows that n-grams are hashed to, 1 to 24; 0 for no bag.
     """
 
     largest: bool = False
@@ -284,8 +284,8 @@ GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
     ),
     "> G": (
         PoolHead,
-        "head: mean over the map, classes; GM the maximum, .d50 dropout before the classes, .bag16 for texts a linear "
-        "bag of tokens and pairs beside it, hashed to 2^16 rows",
+        "head: mean over the map, classes; GM the maximum, .d50 dropout before the classes, .bag18 for texts a linear "
+        "bag of n-grams of tokens and letters beside it, hashed to 2^18 rows",
     ),
 }
 """Text form -> (type, meaning): what `neuralfinder list genes` shows, beside those of packages."""

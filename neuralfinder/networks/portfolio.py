@@ -133,7 +133,7 @@ def _wide_kernel(space: ChainSpace, parts: int) -> Genome:
     return space.mend(Genome((dataclasses.replace(space.conv(256 // parts), kernel=kernel),), space.head))
 
 
-HIDDEN, BAG, NARROW = 256, 16, (32, 128)
+HIDDEN, BAG, NARROW = 256, 18, (32, 128)
 """Of the portfolio: units of the hidden layer of dense heads, the logarithm of the rows of bags of words, and filters
 of the first layer of networks by rule where no time limits them, for pictures and for texts."""
 

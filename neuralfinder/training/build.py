@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -55,52 +55,82 @@ questions (docs/LOG.md)."""
 
 
 class Words(nn.Embedding):
-    """Turns a line of tokens into a map one row high: a learned column of numbers for each token."""
+    """Turns a line of tokens into a map one row high: a learned column of numbers for each token.
+
+    Args:
+        vocabulary: different tokens.
+        channels: numbers for each.
+        length: tokens of a line.
+    """
+
+    def __init__(self, vocabulary: int, channels: int, length: int) -> None:
+        super().__init__(vocabulary, channels, sparse=True)
+        self.length = length
 
     def reset_parameters(self) -> None:
         """Nothing: `build` begins all weights."""
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """`(n, 1, 1, length)` integers -> `(n, channels, 1, length)` in channels-last memory."""
-        return super().forward(tokens[:, 0].long()).permute(0, 3, 1, 2)
+    def forward(self, lines: Tensor) -> Tensor:
+        """`(n, 1, 2, width)` integers -> `(n, channels, 1, length)` in channels-last memory."""
+        return super().forward(lines[:, 0, :1, : self.length].long()).permute(0, 3, 1, 2)
 
 
-BAG_SCALE = 30.0
-"""What the weights of a bag of words are multiplied by, so that it learns at the rate that suits the network beside it
-(docs/LOG.md)."""
+BAG_SCALE = 180.0
+"""What a bag of words is multiplied by, so that it learns by gradient descent at the rate by which Adam trains the
+network beside it: at a rate of 100 of its own. 30 to 300 are level (docs/LOG.md)."""
+
+TOKENS_TOGETHER, LETTERS_TOGETHER = 2, 5
+"""The longest n-grams of a bag: pairs of tokens, five letters. Six letters and three tokens are level (docs/LOG.md)."""
 
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 """2^64 by the golden ratio, as 64 bits with a sign: for multiplicative hashing (Knuth, vol. 3, 6.4)."""
 
 
 class Bag(nn.EmbeddingBag):
-    """Linear in the counts of hashed tokens and pairs of neighbours, brought to length 1 were each there once.
+    """Linear in n-grams of tokens and of letters, hashed; each counts by how rare it is, all of a text have length 1.
+
+    An n-gram that came `m` times among the `t` texts of the training so far weighs 1 + log((1 + t) / (1 + m)), at least
+    1: inverse document frequencies, as they are known by then (Sparck Jones 1972).
 
     Args:
         bits: logarithm to base 2 of the rows that are hashed to.
         classes: number of outputs.
     """
 
+    met: Tensor
+    texts: Tensor
+
     def __init__(self, bits: int, classes: int) -> None:
-        super().__init__((1 << bits) + 1, classes, mode="mean", padding_idx=1 << bits, sparse=True)
+        super().__init__((1 << bits) + 1, classes, mode="sum", padding_idx=1 << bits, sparse=True)
         self.bits, self.nothing = bits, 1 << bits
+        self.register_buffer("met", torch.zeros((1 << bits) + 1))
+        self.register_buffer("texts", torch.zeros(()))
 
     def reset_parameters(self) -> None:
         """Nothing: `build` begins all weights."""
 
-    def forward(self, tokens: Tensor) -> Tensor:  # type: ignore[override]  # of a line, not of what it is hashed to
-        """`(n, 1, 1, length)` integers, 0 for padding -> `(n, classes)`."""
-        line = tokens[:, 0, 0].long()
-        before = F.pad(line, (1, 0))[:, :-1]
-        alone, paired = self._rows(line, line > 0), self._rows((before << 32) + line, (before > 0) & (line > 0))
-        rows = torch.cat([alone, paired], dim=1)
-        count = rows.ne(self.nothing).sum(1, keepdim=True)
-        means: Tensor = super().forward(rows)
-        return BAG_SCALE * count.sqrt() * means
+    def forward(self, lines: Tensor) -> Tensor:  # type: ignore[override]  # of lines, not of what they are hashed to
+        """`(n, 1, 2, width)` integers, tokens and letters, 0 for padding -> `(n, classes)`."""
+        with torch.no_grad():
+            tokens, letters = lines[:, 0].long().unbind(1)
+            rows = torch.cat([*self._rows(tokens, TOKENS_TOGETHER), *self._rows(-letters, LETTERS_TOGETHER)], dim=1)
+            if self.training:
+                self.met.index_add_(0, rows.flatten(), torch.ones_like(rows, dtype=self.met.dtype).flatten())
+                self.texts += len(lines)
+            rarity = 1 + torch.log((1 + self.texts) / (1 + self.met[rows])).clamp(min=0)
+            rarity = rarity.where(rows != self.nothing, 0)
+            weights = BAG_SCALE * rarity / rarity.norm(dim=1, keepdim=True).clamp(min=1)
+        return super().forward(rows, per_sample_weights=weights)
 
-    def _rows(self, keys: Tensor, real: Tensor) -> Tensor:
-        hashed = (keys * _GOLDEN >> 64 - self.bits) & (1 << self.bits) - 1
-        return hashed.where(real, self.nothing)
+    def _rows(self, line: Tensor, longest: int) -> Iterator[Tensor]:
+        """The rows of all n-grams that end at each place, `(n, width)` of each n; `nothing` where there is none."""
+        keys, real = torch.zeros_like(line), line != 0
+        for back in range(longest):
+            earlier = F.pad(line, (back, 0))[:, : line.shape[1]]
+            real = real & (earlier != 0)
+            keys = (keys + earlier) * _GOLDEN
+            keys = keys ^ (keys >> 32)
+            yield (keys * _GOLDEN >> 64 - self.bits & (1 << self.bits) - 1).where(real, self.nothing)
 
 
 class Skip(nn.Module):
@@ -153,7 +183,11 @@ class Network(nn.Sequential):
         self._kept = frozenset(name for names in sources.values() for name in names)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Pictures `(n, channels, height, width)` or texts `(n, 1, 1, length)` -> logits `(n, classes)`."""
+        """Pictures `(n, channels, height, width)` or texts `(n, 1, 2, width)` -> logits `(n, classes)`.
+
+        While training, logits of the layers and of a bag beside them apart, `(n, classes, 2)`: each learns by itself,
+        for what the bag has learned by heart the layers would never learn.
+        """
         layers = dict(self.named_children())
         beside = bag(maps) if (bag := layers.pop(BAG, None)) else None
         if embedding := layers.pop(WORDS, None):
@@ -163,7 +197,9 @@ class Network(nn.Sequential):
             maps = layer(maps, *(kept[source] for source in self._sources.get(name, ())))
             if name in self._kept:
                 kept[name] = maps
-        return maps if beside is None else maps + beside
+        if beside is None:
+            return maps
+        return torch.stack([maps, beside], dim=2) if self.training else maps + beside
 
 
 def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None = "he") -> Network:
@@ -187,7 +223,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None
     ends: list[str] = []  # the last layer of each gene
     maps = shapes(genome, shape)
     if shape.vocabulary:
-        layers[WORDS] = Words(shape.vocabulary, shape.channels, sparse=True)
+        layers[WORDS] = Words(shape.vocabulary, shape.channels, shape.width)
     for place, gene in enumerate(genome.genes):
         before = inputs(genome, place, maps, shape)
         if isinstance(gene, Conv | Identity) and (skips := skip_sources(genome, place)):

@@ -252,7 +252,10 @@ def _loss(network: nn.Module, setup: Setup, pictures: Tensor, labels: Tensor) ->
     recipe = setup.recipe
     with torch.autocast(setup.device.type, torch.bfloat16, enabled=setup.bf16):
         logits = network(pictures)
-    loss = F.cross_entropy(logits.float(), labels, setup.weights, label_smoothing=recipe.label_smoothing)
+    # parts that learn by themselves have a loss each, as one that is alone would
+    parts = logits.float().unbind(2) if logits.ndim > 2 else [logits.float()]
+    losses = [F.cross_entropy(part, labels, setup.weights, label_smoothing=recipe.label_smoothing) for part in parts]
+    loss = torch.stack(losses).sum()
     if recipe.class_l2:
         loss = loss + recipe.class_l2 * network.get_parameter("head.weight").square().sum()
     return loss

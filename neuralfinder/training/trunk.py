@@ -49,7 +49,7 @@ class Average:
     """
 
     def __init__(self, network: nn.Module, mean: Tensors | None = None) -> None:
-        self._network = copy.deepcopy(network)
+        self._live, self._network = network, copy.deepcopy(network)
         self._means = dict(self._network.named_parameters())
         self._known = mean is not None
         with torch.no_grad():
@@ -72,7 +72,9 @@ class Average:
         self._known = True
 
     def network(self, batches: Iterable[Tensor]) -> nn.Module:
-        """The network with averaged weights, its normalisations fitted to them by these batches."""
+        """The network with averaged weights and all counts as they are, its normalisations fitted by these batches."""
         with torch.no_grad():
+            for own, live in zip(self._network.buffers(), self._live.buffers(), strict=True):
+                own.copy_(live)
             update_bn(batches, self._network)
         return self._network

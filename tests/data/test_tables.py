@@ -99,7 +99,7 @@ def test_h04_missing_blank_and_endless_cells(tmp_path):
     assert "5 texts are missing and count as empty: row 72, row 73, row 74, row 75, row 76." in notes
     assert "2 texts are blank" in notes
     done = tokenized(data, split(data.labels, data.given_test, 0).train)
-    assert done.shape == Shape(EMBEDDING, 1, done.samples.shape[3], done.tokens.vocabulary)
+    assert done.shape == Shape(EMBEDDING, 1, done.tokens.length, done.tokens.vocabulary)
     assert "1 of 81 texts are longer and were truncated" in " ".join(done.notes)
 
 

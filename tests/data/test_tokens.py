@@ -31,19 +31,34 @@ def test_any_language_is_encoded_and_nothing_is_unknown(texts):
     lines, cut = tokens.encode([*texts, "never seen \u00e9\u4e16\U0001f44d"])
     assert not cut or tokens.length < 30
     assert lines.max() < tokens.vocabulary
-    assert (lines[-1] > 0).any()
+    assert (lines[-1, 0, 0] > 0).any()
 
 
 def test_words_that_come_again_are_tokens_and_characters_where_no_space_parts_words():
     others = itertools.product(["red", "green", "blue", "grey", "gold"], repeat=2)
     tokens = Tokens.learn([f"{one} renowned \u6211\u7231\u5317\u4eac {other}" for one, other in others])
     lines, _ = tokens.encode(["renowned", "\u5317\u4eac"])
-    assert (lines[0] > 0).sum() == 1
-    assert (lines[1] > 0).sum() == 2
+    assert (lines[:, 0, 0] > 0).sum(1).tolist() == [1, 2]
+
+
+def test_letters_are_bytes_with_a_space_around_each_word():
+    texts = [" caf\u0065\u0301  au\tlait", ""]
+    lines, cut = Tokens.learn(texts).encode(texts)
+    letters = [bytes(line[line > 0].astype(np.uint8) - 1).decode() for line in lines[:, 0, 1]]
+    assert letters == [" caf\u00e9 au lait ", "  "]
+    assert not cut
+
+
+def test_a_text_with_more_letters_than_are_kept_is_cut():
+    texts = ["short", "much longer"]
+    lines, cut = Tokens.learn(texts, 16).encode(texts, 8)
+    assert lines.shape == (2, 1, 2, 16)
+    assert cut == [1]
+    assert (lines[:, 0, 1] > 0).sum(1).tolist() == [7, 8]
 
 
 def taken(tokens: Tokens, texts: list[str]) -> float:
-    return (tokens.encode(texts)[0] > 0).sum() / len(texts)
+    return (tokens.encode(texts)[0][:, 0, 0] > 0).sum() / len(texts)
 
 
 def test_new_words_take_as_many_tokens_as_known_ones():

@@ -275,7 +275,7 @@ class TestTextSpace(SpaceContract):
 def test_pools_before_a_maximum_over_the_whole_line_are_none(genome, same):
     given, canonical = parse(genome), parse(same)
     assert TEXTS.canonical(given) == canonical
-    tokens = torch.randint(0, 50, (40, 1, 1, 24), generator=torch.Generator().manual_seed(0))
+    tokens = torch.randint(0, 50, (40, 1, 2, 24), generator=torch.Generator().manual_seed(0))
     answers = []
     for each in (given, canonical):
         with torch_seed(0):
@@ -413,9 +413,9 @@ def test_the_first_founders_are_networks_of_all_kinds_in_their_order():
     ]
     texts = [
         "C128 > GM.d50",
-        "I > G.bag16",
+        "I > G.bag18",
         "C128 C128 > GM.d50",
-        "C128 > GM.d50.bag16",
+        "C128 > GM.d50.bag18",
         "C256.k7 > GM.d50",
         "C128 C128 C128.add2 > GM.d50",
     ]
@@ -447,8 +447,8 @@ def test_genes_that_do_nothing_go_where_there_are_others():
 
 
 def test_only_texts_have_bags_of_words():
-    assert RICH.infeasible(parse("I > G.bag16")) == "infeasible:head"
-    assert TEXTS.infeasible(parse("I > G.bag16")) is None
+    assert RICH.infeasible(parse("I > G.bag18")) == "infeasible:head"
+    assert TEXTS.infeasible(parse("I > G.bag18")) is None
 
 
 @pytest.mark.thorough

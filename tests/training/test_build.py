@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ from neuralfinder.networks.genome import (
     parse,
 )
 from neuralfinder.seeds import torch_seed
-from neuralfinder.training.build import Bag, build
+from neuralfinder.training.build import BAG_SCALE, Bag, build
 from neuralfinder.training.convolution import Convolution
 from neuralfinder.types import Shape
 
@@ -75,7 +76,7 @@ def survives(genome: Genome, shape: Shape) -> bool:
 def sample(shape: Shape) -> torch.Tensor:
     """Two samples of a shape."""
     if shape.vocabulary:
-        return torch.arange(2 * shape.width).view(2, 1, 1, -1) % shape.vocabulary
+        return torch.arange(4 * shape.width).view(2, 1, 2, -1) % shape.vocabulary
     return torch.zeros(2, shape.channels, shape.height, shape.width)
 
 
@@ -102,10 +103,11 @@ def test_on_a_line_kernels_and_pools_are_one_row_high() -> None:
 def test_a_text_is_looked_up_and_its_largest_answer_counts() -> None:
     network = build(parse("C3.linear > GM"), Shape(2, 1, 5, 7), 2).eval()
     tokens = torch.tensor([3, 6, 0, 0, 0])
+    lines = torch.stack([torch.cat([tokens, torch.zeros(2)]), torch.arange(7)]).long()
     maps = network.get_parameter("words.weight")[tokens].T[None, :, None]
     kernel, bias = (network.get_parameter(f"0_conv.{name}") for name in ("weight", "bias"))
     expected = nn.functional.conv1d(maps[:, :, 0], kernel[:, :, 0], bias, padding=1).amax(2)
-    torch.testing.assert_close(network(tokens.view(1, 1, 1, 5)), network.get_submodule("head")(expected))
+    torch.testing.assert_close(network(lines[None, None]), network.get_submodule("head")(expected))
 
 
 def test_a_skip_from_the_sample_of_a_text_is_its_embedding() -> None:
@@ -315,18 +317,69 @@ def test_groups_are_as_many_as_divide() -> None:
     assert [network.get_submodule(name).groups for name in ("0_conv", "1_conv")] == [4, 2]
 
 
-def test_a_bag_of_words_counts_tokens_and_pairs_in_any_order_and_leaves_padding_out() -> None:
-    bag = Bag(12, 3)
-    torch.nn.init.normal_(bag.weight)
+def lines(tokens: Sequence[int], letters: Sequence[int] = ()) -> torch.Tensor:
+    """One text, a zero after the longer of both."""
+    width = max(len(tokens), len(letters)) + 1
+    return torch.tensor([[[*line, *[0] * (width - len(line))] for line in (tokens, letters)]])[None]
 
-    def of(*tokens: int) -> torch.Tensor:
-        return bag(torch.tensor(tokens).view(1, 1, 1, -1))
 
-    torch.testing.assert_close(of(5, 7, 9, 0, 0), of(5, 7, 9))
-    assert not torch.allclose(of(5, 7), of(7, 5))  # other pairs
-    torch.testing.assert_close(of(5, 7, 5, 7, 5), of(5, 7, 5, 7, 5, 0))
-    torch.testing.assert_close(of(3, 0, 4), of(4, 0, 3))  # no pair across padding
-    assert not of(0, 0).any()
+def bag_of(bits: int = 14) -> Bag:
+    torch.manual_seed(0)
+    bag = Bag(bits, 3)
+    nn.init.normal_(bag.weight)
+    return bag.eval()
+
+
+def test_a_bag_counts_tokens_and_pairs_in_any_order_and_leaves_padding_out() -> None:
+    bag = bag_of()
+    torch.testing.assert_close(bag(lines([5, 7, 9, 0, 0])), bag(lines([5, 7, 9])))
+    assert not torch.allclose(bag(lines([5, 7])), bag(lines([7, 5])))  # other pairs
+    torch.testing.assert_close(bag(lines([3, 0, 4])), bag(lines([4, 0, 3])))  # no pair across padding
+    torch.testing.assert_close(bag(lines([3, 4, 5, 3, 4])), bag(lines([3, 4, 5, 3, 4], [0])))
+    assert not bag(lines([0, 0])).any()
+
+
+def test_a_bag_counts_letters_five_at_a_time_and_knows_them_from_tokens() -> None:
+    bag = bag_of()
+    assert not torch.allclose(bag(lines([5])), bag(lines([], [5])))
+    word = [4, 8, 15, 16, 23, 42]
+    assert (bag_rows(bag, [], word) < bag.nothing).sum() == 6 + 5 + 4 + 3 + 2
+    assert (bag_rows(bag, word, []) < bag.nothing).sum() == 6 + 5
+    common = [*set(bag_rows(bag, [], word).tolist()) & set(bag_rows(bag, [], [*word[1:], 7]).tolist())]
+    assert len(common) == 5 + 4 + 3 + 2 + 1 + 1  # with that for nothing
+
+
+def bag_rows(bag: Bag, tokens: Sequence[int], letters: Sequence[int]) -> torch.Tensor:
+    """What a bag looks up for one text."""
+    found: list[torch.Tensor] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn.EmbeddingBag, "forward", lambda self, rows, per_sample_weights: found.append(rows))
+        bag(lines(tokens, letters))
+    return found[0].flatten()
+
+
+def test_what_is_rare_counts_more_in_a_bag_and_a_text_always_as_much() -> None:
+    bag = bag_of()
+    bag.train()
+    for token in range(2, 34):
+        bag(lines([1, token]))
+    bag.eval()
+    rows = [int(bag_rows(bag, [token], [])[0]) for token in (1, 5)]
+    assert bag.met[rows].tolist() == [32, 1]
+    alone = [BAG_SCALE * bag.weight[row] for row in rows]
+    torch.testing.assert_close(bag(lines([1]))[0], alone[0])
+    torch.testing.assert_close(bag(lines([5]))[0], alone[1])
+    usual, rare = 1.0, 1 + math.log(33 / 2)
+    both = (usual * alone[0] + rare * alone[1]) / math.hypot(usual, rare)
+    torch.testing.assert_close(bag(lines([1, 0, 5]))[0], both)
+
+
+def test_a_bag_and_the_network_beside_it_learn_by_themselves_and_answer_together() -> None:
+    network = build(parse("C8 > GM.bag8"), TEXT, 3)
+    nn.init.normal_(network.get_parameter("bag.weight"))
+    apart = network(sample(TEXT))
+    assert apart.shape == (2, 3, 2)
+    torch.testing.assert_close(network.eval()(sample(TEXT)), apart.sum(2))
 
 
 def test_a_bag_of_words_is_built_beside_the_network_and_says_nothing_at_first() -> None:

@@ -85,7 +85,7 @@ def test_the_rate_is_the_optimisers() -> None:
     for words in ("", " | rate3"):
         optimizer = Optimizer(network, setup.of(parse(NETWORK + words)).recipe)
         rates.append([group.rate for group in optimizer._groups])
-    assert len(rates[0]) == 4
+    assert len(rates[0]) == 5
     assert rates[1] == pytest.approx([3 * rate for rate in rates[0]])
 
 

@@ -1,14 +1,15 @@
 """The table of our own space as a space, and what policies of a search would come to on it.
 
-    python benchmarks/own_table.py pack ROWS ... [--out benchmarks/own_space.json.gz]
+    python benchmarks/own_table.py pack ROWS ... [--beside FILE] [--out benchmarks/own_space.json.gz]
     python benchmarks/own_table.py summary [--table FILE]
     python benchmarks/own_table.py simulate [--table FILE] [--task NAME ...] [--recipes] [--seeds 200] [--at 1 2 4 8 16]
 
 `pack` makes the small file from the lines that `benchmarks/own_space.py train` wrote, whose docstring says what a row
-is. `summary` says what is in it: how precise accuracies are, do short trainings rank networks as long ones do, what
-other rates and no shifts do to which heads. `simulate` lets policies search with time accounted - every step of every
-training, and a fall before every look - in networks that are drawn anew for each seed, and prints how far, in points of
-accuracy, what they hand over is from the best of the table.
+is; with `--beside`, all that another small file has of other tasks comes too. `summary` says what is in it: how precise
+accuracies are, do short trainings rank networks as long ones do, what other rates and no shifts do to which heads.
+`simulate` lets policies search with time accounted - every step of every training, and a fall before every look - in
+networks that are drawn anew for each seed, and prints how far, in points of accuracy, what they hand over is from the
+best of the table.
 """
 
 from __future__ import annotations
@@ -237,6 +238,32 @@ def pack(paths: Sequence[Path], about: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def joined(form: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """A packed table, and what another one has of tasks that this one lacks.
+
+    Raises:
+        SystemExit: their columns differ.
+    """
+    if form["columns"] != other["columns"]:
+        raise SystemExit(f"columns are {other['columns']}, expected {form['columns']}: pack it with this version")
+    task, genome, run = (form["columns"].index(name) for name in ("task", "genome", "run"))
+    genomes = {key: number for number, key in enumerate(form["genomes"])}
+    rows = [list(row) for row in other["rows"] if row[task] not in form["tasks"]]
+    for row in rows:
+        row[genome] = genomes.setdefault(other["genomes"][row[genome]], len(genomes))
+        row[run] += len(form["runs"])
+    return {
+        **form,
+        "tasks": {
+            **{name: each for name, each in other["tasks"].items() if name not in form["tasks"]},
+            **form["tasks"],
+        },
+        "runs": [*form["runs"], *other["runs"]],
+        "genomes": [*genomes],
+        "rows": [*rows, *form["rows"]],
+    }
+
+
 def _lines(path: Path) -> Iterable[dict[str, Any]]:
     """The objects of a file of JSON lines but a last one that was cut by a kill."""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -251,9 +278,15 @@ def write(form: Mapping[str, Any], path: Path) -> None:
     path.write_bytes(gzip.compress(json.dumps(form, separators=(",", ":")).encode(), 9, mtime=0))
 
 
+def unpacked(path: Path) -> dict[str, Any]:
+    """What `pack` made, from the small file."""
+    form: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return form
+
+
 def read(path: Path = FILE) -> OwnSpace:
     """Read the small file."""
-    form = json.loads(gzip.decompress(path.read_bytes()))
+    form = unpacked(path)
     trainings = []
     for row in form["rows"]:
         named = dict(zip(form["columns"], row, strict=True))
@@ -706,6 +739,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, dest="do")
     packing = commands.add_parser("pack")
     packing.add_argument("rows", type=Path, nargs="+")
+    packing.add_argument("--beside", type=Path, help="a small file whose other tasks are kept")
     packing.add_argument("--out", type=Path, default=FILE)
     for name in ("summary", "simulate"):
         command = commands.add_parser(name)
@@ -719,6 +753,7 @@ def main() -> None:
         from own_tasks import MADE
 
         form = pack(chosen.rows, {name: about for name, (about, _) in MADE.items()})
+        form = joined(form, unpacked(chosen.beside)) if chosen.beside else form
         write(form, chosen.out)
         print(f"{chosen.out}: {len(form['rows'])} trainings, {chosen.out.stat().st_size:,} bytes")
     elif chosen.do == "summary":

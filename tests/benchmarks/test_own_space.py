@@ -22,6 +22,7 @@ from own_table import (
     Pool,
     Training,
     handed_over,
+    joined,
     pack,
     read,
     simulate,
@@ -173,6 +174,16 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, monkeypatch: pytest.Mon
     before = table.read_bytes()
     write(pack([rows], {"digits": "halves"}), table)
     assert table.read_bytes() == before
+    form = pack([rows], {})
+    texts = {**form, "tasks": {"trec": form["tasks"]["trec"]}, "genomes": form["genomes"][::-1]}
+    last = len(form["genomes"]) - 1
+    texts["rows"] = [[row[0], last - row[1], *row[2:]] for row in form["rows"] if row[0] == "trec"]
+    write(joined(texts, form), table)  # the other task comes from beside, with its own networks and run
+    both = read(table)
+    assert {(t.task, t.genome, t.points) for t in both.trainings} == {
+        (t.task, t.genome, t.points) for t in space.trainings
+    }
+    assert len(both.runs) == 2 * len(space.runs)
 
 
 def test_rows_of_another_task_of_the_same_name_are_refused(tmp_path: Path):

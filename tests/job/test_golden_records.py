@@ -37,7 +37,12 @@ CHANGING = {
 
 
 def where() -> dict[str, str]:
-    return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability()}
+    """What decides the last digits of sums: two processors of the same capability differ in bf16."""
+    paper = Path("/proc/cpuinfo")
+    lines = (line.split(":", 1) for line in paper.read_text().splitlines() if ":" in line) if paper.exists() else ()
+    known = {name.strip(): value.strip() for name, value in lines}
+    processor = " ".join(known.get(name, "") for name in ("vendor_id", "cpu family", "model"))
+    return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "processor": processor}
 
 
 def stable(value: Any) -> Any:

@@ -25,6 +25,10 @@ from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 
 
+RACING = 1 / 3
+"""Several run only where the winner has this share of the epochs that it may gain from."""
+
+
 def finish(
     trainer: Trainer, forecast: Forecast, setup: Setup, samples: Samples, archive: Archive, inherit: bool = False
 ) -> tuple[Model, dict[str, Any]]:
@@ -115,8 +119,8 @@ def _entrants(
     seen = [(each.genome, each.score) for each in (leaders[0], found) if each]
     behind = found is None or not all(forecast.close(seen, leaders[0].candidates[0].fidelity.passes))
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
-    if forecast.full(leaders[0].genome, longest) > seconds:
-        entrants = entrants[:1]  # all that others get is taken from a winner that still gains
+    if forecast.full(leaders[0].genome, RACING * longest) > seconds:
+        entrants = entrants[:1]  # what others get is taken from a winner that still gains much by it
     known = any(entrant.genome == by_hand.genome for entrant in entrants)
     return entrants if known or behind or not forecast.final.goes_on else [*entrants, by_hand]
 

@@ -15,7 +15,7 @@
     doctor       what else there is to know about them; copies, thumbnails: how it sees
     changes      whether pictures may be mirrored, and shifted
     splits       which samples are for training, validation and test
-    tokens       texts -> lines of token numbers
+    tokens       texts -> lines of token numbers, and of letters
     divided      the data of one run: the parts, and every form that trainings take
 
 It gives a `Dataset` and its findings, and changes no label and no sample. Start with `sources`.

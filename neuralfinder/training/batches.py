@@ -32,7 +32,7 @@ class Part:
     """One part of the data.
 
     Attributes:
-        pictures: `(m, channels, height, width)`, uint8 or float32, or texts `(m, 1, 1, length)` int32: the part's own
+        pictures: `(m, channels, height, width)`, uint8 or float32, or texts `(m, 1, 2, width)` int32: the part's own
             on the training device, or, when `rows` are given, those of all parts in main memory or a memory map.
         labels: `(n,)` int64 on the training device.
         rows: `(n,)` the part's rows in `pictures`, or `None` for all.

@@ -151,7 +151,7 @@ def train(
     steps count as one, so that epochs and steps are amounts of time.
 
     Args:
-        network: pictures `(n, channels, height, width)`, or texts `(n, 1, 1, length)`, -> logits `(n, classes)`.
+        network: pictures `(n, channels, height, width)`, or texts `(n, 1, 2, width)`, -> logits `(n, classes)`.
         setup: data, recipe and clock.
         fidelity: epochs and share of the data; each epoch draws its share anew.
         seed: of the order of samples and the augmentation. Dropout draws from torch's global generator.

@@ -5,11 +5,11 @@
     python benchmarks/own_table.py simulate [--table FILE] [--task NAME ...] [--recipes] [--seeds 200] [--at 1 2 4 8 16]
 
 `pack` makes the small file from the lines that `benchmarks/own_space.py train` wrote, whose docstring says what a row
-is; with `--beside`, all that another small file has of other tasks comes too. `summary` says what is in it: how precise
-accuracies are, do short trainings rank networks as long ones do, what other rates and no shifts do to which heads.
-`simulate` lets policies search with time accounted - every step of every training, and a fall before every look - in
-networks that are drawn anew for each seed, and prints how far, in points of accuracy, what they hand over is from the
-best of the table.
+is; with `--beside`, all that another small file has comes too, but for tasks that have changed. `summary` says what is
+in it: how precise accuracies are, do short trainings rank networks as long ones do, what other rates and no shifts do
+to which heads. `simulate` lets policies search with time accounted - every step of every training, and a fall before
+every look - in networks that are drawn anew for each seed, and prints how far, in points of accuracy, what they hand
+over is from the best of the table.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def pack(paths: Sequence[Path], about: Mapping[str, str]) -> dict[str, Any]:
 
 
 def joined(form: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """A packed table, and what another one has of tasks that this one lacks.
+    """A packed table, and what another one has beside it, but for tasks that are others of the same name here.
 
     Raises:
         SystemExit: their columns differ.
@@ -248,19 +248,18 @@ def joined(form: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         raise SystemExit(f"columns are {other['columns']}, expected {form['columns']}: pack it with this version")
     task, genome, run = (form["columns"].index(name) for name in ("task", "genome", "run"))
     genomes = {key: number for number, key in enumerate(form["genomes"])}
-    rows = [list(row) for row in other["rows"] if row[task] not in form["tasks"]]
+    kept = {name: each for name, each in other["tasks"].items() if form["tasks"].get(name, each) == each}
+    rows, own = [list(row) for row in other["rows"] if row[task] in kept], OF_A_ROW.index("ended")
     for row in rows:
         row[genome] = genomes.setdefault(other["genomes"][row[genome]], len(genomes))
         row[run] += len(form["runs"])
+    known = {tuple(row[:own]) for row in form["rows"]}
     return {
         **form,
-        "tasks": {
-            **{name: each for name, each in other["tasks"].items() if name not in form["tasks"]},
-            **form["tasks"],
-        },
+        "tasks": {**kept, **form["tasks"]},
         "runs": [*form["runs"], *other["runs"]],
         "genomes": [*genomes],
-        "rows": [*rows, *form["rows"]],
+        "rows": [*(row for row in rows if tuple(row[:own]) not in known), *form["rows"]],
     }
 
 
@@ -739,7 +738,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, dest="do")
     packing = commands.add_parser("pack")
     packing.add_argument("rows", type=Path, nargs="+")
-    packing.add_argument("--beside", type=Path, help="a small file whose other tasks are kept")
+    packing.add_argument("--beside", type=Path, help="a small file that is kept, but for tasks that have changed")
     packing.add_argument("--out", type=Path, default=FILE)
     for name in ("summary", "simulate"):
         command = commands.add_parser(name)

@@ -24,7 +24,6 @@ from neuralfinder.training.model import Model
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 
-
 RACING = 1 / 3
 """Several run only where the winner has this share of the epochs that it may gain from."""
 

@@ -79,7 +79,7 @@ _FAST = Preset(
         "filters": ALPHABETS["fast"],
         "norm": True,
         "head": PoolHead(),
-        "heads": (PoolHead(largest=True), DenseHead(0), DenseHead(256)),
+        "heads": (PoolHead(largest=True), PoolHead(pixels=True), DenseHead(0), DenseHead(256)),
         "plain": True,
         "founders_are": "chain",
         "max_convolutions": 16,

@@ -203,9 +203,10 @@ class ChainSpace(Space):
         """
         if not genome.genes:
             return "infeasible:empty"
-        bag = isinstance(genome.head, PoolHead) and genome.head.bag
+        head, texts = genome.head, bool(self.shape.vocabulary)
+        beside = isinstance(head, PoolHead) and (head.pixels if texts else head.bag)
         reasons = {
-            "head": bag and not self.shape.vocabulary,
+            "head": beside,
             "pool-first": isinstance(genome.genes[0], Pool) and not self.pool_first,
             "pool": genome.halvings > self.max_pools,
         }

@@ -194,6 +194,7 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
             layers += 1
     sizes = _head_sizes(genome.head, maps[-1] if maps else shape, classes)
     macs += sum(wide * outputs for wide, outputs in itertools.pairwise(sizes))
+    macs += _pixel_weights(genome.head, shape, classes)
     parameters = shape.vocabulary * shape.channels + sum(_parameters(genome, maps, shape, sizes))
     return Cost(parameters, macs, activations, layers + len(sizes) - 1, updates)
 
@@ -219,7 +220,8 @@ def _parameters(genome: Genome, maps: Sequence[Shape], shape: Shape, sizes: Sequ
             case _:
                 counts.append(0)
     dense = sum(wide * outputs + outputs for wide, outputs in itertools.pairwise(sizes))
-    return [*counts, dense + _bag_weights(genome.head, sizes[-1])]
+    pixels = _pixel_weights(genome.head, shape, sizes[-1])
+    return [*counts, dense + _bag_weights(genome.head, sizes[-1]) + pixels + (sizes[-1] if pixels else 0)]
 
 
 def _kernel_weights(gene: Conv, wide: int, line: bool) -> tuple[int, int]:
@@ -232,6 +234,12 @@ def _kernel_weights(gene: Conv, wide: int, line: bool) -> tuple[int, int]:
 def _bag_weights(head: Head, classes: int) -> int:
     """Numbers of the bag of words beside the head; one more row is for what is left out."""
     return ((1 << head.bag) + 1) * classes if isinstance(head, PoolHead) and head.bag else 0
+
+
+def _pixel_weights(head: Head, shape: Shape, classes: int) -> int:
+    """Numbers of the linear model beside the head, but for its biases."""
+    beside = isinstance(head, PoolHead) and head.pixels
+    return shape.channels * shape.height * shape.width * classes if beside else 0
 
 
 def _head_sizes(head: Head, before: Shape, classes: int) -> list[int]:

@@ -312,6 +312,7 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
         float(isinstance(head, PoolHead) and head.largest),
         float(isinstance(head, PoolHead) and head.dropout > 0),
         float(isinstance(head, PoolHead) and head.bag > 0),
+        float(isinstance(head, PoolHead) and head.pixels),
         *_recipe(genome),
     ]
 

@@ -241,24 +241,27 @@ class DenseHead:
 
 @dataclass(frozen=True, slots=True)
 class PoolHead:
-    """Mean over the map, linear to the classes; of texts, a bag of words may be added to what it says.
+    """Mean over the map, linear to the classes; a linear model may stand beside the network and answer with it.
 
-    Such a bag is linear in n-grams of tokens and of letters, hashed (Joulin et al. 2017, fastText), and stands beside
-    the network (Cheng et al. 2016, wide and deep); `I > G.bag18` is little else.
+    Of texts that is a bag, linear in n-grams of tokens and of letters, hashed (Joulin et al. 2017, fastText); of
+    pictures one of all pixels, for what the place of things says. Wide and deep (Cheng et al. 2016), but each learns by
+    itself; `I > G.bag18` is little else than the bag.
 
     Attributes:
         largest: the maximum instead of the mean, as for texts (Kim 2014, section 2).
         dropout: percent left out before the classes while training.
         bag: logarithm to base 2 of the rows that n-grams are hashed to, 1 to 24; 0 for no bag.
+        pixels: whether a linear model of all pixels stands beside the network.
     """
 
     largest: bool = False
     dropout: int = 0
     bag: int = 0
+    pixels: bool = False
 
     def __str__(self) -> str:
-        dropout = f".d{self.dropout}" if self.dropout else ""
-        return ("GM" if self.largest else "G") + dropout + (f".bag{self.bag}" if self.bag else "")
+        dropout, bag = (f".{word}{value}" if value else "" for word, value in (("d", self.dropout), ("bag", self.bag)))
+        return ("GM" if self.largest else "G") + dropout + bag + (".lin" if self.pixels else "")
 
 
 Pool = MaxPool | AvgPool
@@ -285,7 +288,8 @@ GENES: dict[str, tuple[type[Gene] | type[Head], str]] = {
     "> G": (
         PoolHead,
         "head: mean over the map, classes; GM the maximum, .d50 dropout before the classes, .bag18 for texts a linear "
-        "bag of n-grams of tokens and letters beside it, hashed to 2^18 rows",
+        "bag of n-grams of tokens and letters beside it, hashed to 2^18 rows; .lin for pictures a linear model of all "
+        "pixels beside it",
     ),
 }
 """Text form -> (type, meaning): what `neuralfinder list genes` shows, beside those of packages."""
@@ -437,8 +441,8 @@ def _parse_modifier(word: str) -> dict[str, Any] | None:
 
 def parse_head(word: str, text: str) -> Head:
     """The head that a word of `text` stands for; else an `InputError`."""
-    if found := re.fullmatch(r"G(M?)(?:\.d([1-9]\d?))?(?:\.bag([1-9]|1\d|2[0-4]))?", word):
-        return PoolHead(bool(found[1]), int(found[2] or 0), int(found[3] or 0))
+    if found := re.fullmatch(r"G(M?)(?:\.d([1-9]\d?))?(?:\.bag([1-9]|1\d|2[0-4]))?(\.lin)?", word):
+        return PoolHead(bool(found[1]), int(found[2] or 0), int(found[3] or 0), bool(found[4]))
     if found := re.fullmatch(r"F(0|[1-9]\d*)(?:-([1-9]\d*))?", word):
         return DenseHead(int(found[1]), int(found[2] or 0))
     raise InputError(

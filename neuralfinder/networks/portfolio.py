@@ -29,11 +29,12 @@ def small_network(space: ChainSpace) -> Genome:
 def portfolio(space: ChainSpace) -> list[Genome]:
     """Networks of all kinds that the space has, the one by hand first; a search is to be no worse than any of them.
 
-    For pictures: the networks by hand and, where a step has its time, by rule, these with small pictures at first;
-    without shifts, where the place may be the meaning: the network by hand, a shallow one with a flattened map,
-    logistic regression on pixels, a perceptron. For texts: a linear bag of words (Joulin et al. 2017), the network by
-    hand with such a bag beside it (Cheng et al. 2016), one of wide kernels (Kim 2014). Each is as wide as the limits
-    allow; left out are those that no width makes legal, and those whose head the space has not. No doubles.
+    For pictures: the networks by hand and, where a step has its time, by rule, these with small pictures at first; a
+    chain by rule with a linear model of all pixels beside it; without shifts, where the place may be the meaning: the
+    network by hand, a shallow one with a flattened map, logistic regression on pixels, a perceptron. For texts: a bag
+    of n-grams (Joulin et al. 2017), the network by hand with such a bag beside it (Cheng et al. 2016), one of wide
+    kernels (Kim 2014). Each is as wide as the limits allow; left out are those that no width makes legal, and those
+    whose head the space has not. No doubles.
     """
     kinds = [_by_hand, *(_TEXTS if space.shape.vocabulary else _PICTURES)]
     heads = (space.head, *space.heads)
@@ -100,6 +101,11 @@ def _small_first(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSp
     return lambda space, parts: space.mend(dataclasses.replace(kind(space, parts), recipe=SMALL))
 
 
+def _with_pixels(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSpace, int], Genome]:
+    """Networks of this kind with a linear model beside them."""
+    return lambda space, parts: space.mend(dataclasses.replace(kind(space, parts), head=PoolHead(pixels=True)))
+
+
 def _shallow(space: ChainSpace, parts: int) -> Genome:
     return space.mend(Genome((space.conv(32 // parts), *space.usual_pool), DenseHead(HIDDEN // parts)))
 
@@ -143,6 +149,7 @@ FEW_INPUTS = 256
 _PICTURES = (
     _unmoved(_by_hand),
     _small_first(_ruled("chain-by-rule")),
+    _with_pixels(_ruled("chain-by-rule")),
     _unmoved(_shallow),
     _small_first(_ruled("residual-by-rule")),
     _linear,

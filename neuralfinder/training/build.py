@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
@@ -133,6 +134,25 @@ class Bag(nn.EmbeddingBag):
             yield (keys * _GOLDEN >> 64 - self.bits & (1 << self.bits) - 1).where(real, self.nothing)
 
 
+PIXELS_SCALE = 6.0
+"""What a linear model of all pixels is multiplied by, so that it learns at the rate of the network beside it. 2 and 15
+are worse by a point at most (docs/LOG.md)."""
+
+
+class Pixels(nn.Linear):
+    """Linear in all pixels, brought to a length near 1; smaller pictures are enlarged, as they were made smaller."""
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__(shape.channels * shape.height * shape.width, classes)
+        self.size = shape.height, shape.width
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """`(n, channels, height, width)` -> `(n, classes)`."""
+        if pictures.shape[2:] != self.size:
+            pictures = F.interpolate(pictures, size=self.size)
+        return super().forward(pictures.flatten(1) * (PIXELS_SCALE / math.sqrt(self.in_features)))
+
+
 class Skip(nn.Module):
     """Lets earlier maps in: pooled to this one's size, and added to its channels or put beside them."""
 
@@ -165,8 +185,8 @@ class Inputs(nn.Module):
 SAMPLE = "sample"
 """Name of the source that is the sample itself: the picture, or what the embedding makes of the text."""
 
-WORDS, BAG = "words", "bag"
-"""Names of the embedding, the first layer of a network for texts, and of a bag of words beside the network."""
+WORDS, BAG, PIXELS = "words", "bag", "pixels"
+"""Names of the embedding, the first layer of a network for texts, and of a linear model beside a network."""
 
 
 class Network(nn.Sequential):
@@ -185,11 +205,12 @@ class Network(nn.Sequential):
     def forward(self, maps: Tensor) -> Tensor:
         """Pictures `(n, channels, height, width)` or texts `(n, 1, 2, width)` -> logits `(n, classes)`.
 
-        While training, logits of the layers and of a bag beside them apart, `(n, classes, 2)`: each learns by itself,
-        for what the bag has learned by heart the layers would never learn.
+        While training, logits of the layers and of a linear model beside them apart, `(n, classes, 2)`: each learns by
+        itself, for what the one has learned by heart the other would never learn. They answer by the mean of their
+        probabilities.
         """
         layers = dict(self.named_children())
-        beside = bag(maps) if (bag := layers.pop(BAG, None)) else None
+        beside = next((layer(maps) for name in (BAG, PIXELS) if (layer := layers.pop(name, None))), None)
         if embedding := layers.pop(WORDS, None):
             maps = embedding(maps)
         kept: dict[str, Tensor] = {SAMPLE: maps}
@@ -199,7 +220,8 @@ class Network(nn.Sequential):
                 kept[name] = maps
         if beside is None:
             return maps
-        return torch.stack([maps, beside], dim=2) if self.training else maps + beside
+        both = torch.stack([maps.float(), beside.float()], dim=2)
+        return both if self.training else both.log_softmax(1).logsumexp(2)
 
 
 def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None = "he") -> Network:
@@ -249,7 +271,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None
                 )
         # a pool that its convolution has done already adds no layer: it ends where the convolution ends
         ends.append(next(reversed(layers)))
-    layers |= _head(genome, maps[-1] if maps else shape, classes)
+    layers |= _head(genome, maps[-1] if maps else shape, shape, classes)
     network = Network(layers, sources)
     _initialise(network, genome, initialisation)
     return network
@@ -303,7 +325,7 @@ def _pool(gene: Pool, line: bool) -> nn.Module:
     return nn.AvgPool2d(window, steps, around, count_include_pad=False)
 
 
-def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
+def _head(genome: Genome, before: Shape, sample: Shape, classes: int) -> dict[str, nn.Module]:
     layers: dict[str, nn.Module] = {}
     match genome.head:
         case DenseHead(units, second):
@@ -314,7 +336,7 @@ def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
                 layers[f"dense_relu{number}"] = nn.ReLU(inplace=True)
                 layers[f"dropout{number}"] = nn.Dropout(0.5)
             layers["head"] = nn.Linear(sizes[-1], classes)
-        case PoolHead(largest, dropout, bag):
+        case PoolHead(largest, dropout, bag, pixels):
             layers["largest" if largest else "mean"] = nn.AdaptiveMaxPool2d(1) if largest else nn.AdaptiveAvgPool2d(1)
             layers["flatten"] = nn.Flatten()
             if dropout:
@@ -322,6 +344,8 @@ def _head(genome: Genome, before: Shape, classes: int) -> dict[str, nn.Module]:
             layers["head"] = nn.Linear(before.channels, classes)
             if bag:
                 layers[BAG] = Bag(bag, classes)
+            if pixels:
+                layers[PIXELS] = Pixels(sample, classes)
     return layers
 
 
@@ -335,9 +359,11 @@ def _initialise(network: nn.Module, genome: Genome, usual: str | None) -> None:
         how = (chosen.get(int(place)) if place.isdigit() else None) or usual
         if isinstance(module, Words):
             nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
-        if isinstance(module, Bag):
+        if isinstance(module, Bag | Pixels):
             nn.init.zeros_(module.weight)
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, Pixels):
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Conv2d | nn.Linear):
             if how == "glorot":  # of the head too, as in Keras 1
                 nn.init.xavier_uniform_(module.weight)
             else:

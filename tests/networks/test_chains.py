@@ -222,7 +222,7 @@ def test_genomes_that_build_the_same_network_are_one_whatever_pools_and_borders(
 
 def test_a_searched_head_is_one_of_those_there_are():
     assert set(EVERYTHING.other_heads(PoolHead())) == {DenseHead(64), PoolHead(largest=True)}
-    assert {str(head) for head in RICH.other_heads(PoolHead())} == {"GM", "F0", "F256"}
+    assert {str(head) for head in RICH.other_heads(PoolHead())} == {"GM", "G.lin", "F0", "F256"}
     assert list(FAST.other_heads(PoolHead())) == []
 
 
@@ -404,6 +404,7 @@ def test_the_first_founders_are_networks_of_all_kinds_in_their_order():
         "C32.bn M C64.bn M C128.bn > G",
         "C32.bn M C64.bn M C128.bn > G | shift0",
         "C32.bn M C64.bn C64.bn M C128.bn C128.bn M C256.bn C256.bn > G | small0.4",
+        "C32.bn M C64.bn C64.bn M C128.bn C128.bn M C256.bn C256.bn > G.lin",
         "C32.bn M > F256 | shift0",
         "C32.bn M C64.bn C64.bn C64.bn.add2 M C128.bn C128.bn C128.bn.add2 M C256.bn C256.bn C256.bn.add2 > G"
         " | small0.4",
@@ -446,9 +447,11 @@ def test_genes_that_do_nothing_go_where_there_are_others():
         assert RICH.canonical(parse(text)) == parse(same)
 
 
-def test_only_texts_have_bags_of_words():
+def test_only_texts_have_bags_of_n_grams_and_only_pictures_models_of_pixels():
     assert RICH.infeasible(parse("I > G.bag18")) == "infeasible:head"
     assert TEXTS.infeasible(parse("I > G.bag18")) is None
+    assert RICH.infeasible(parse("C32.bn > G.lin")) is None
+    assert TEXTS.infeasible(parse("I > G.lin")) == "infeasible:head"
 
 
 @pytest.mark.thorough

@@ -379,7 +379,7 @@ def test_a_bag_and_the_network_beside_it_learn_by_themselves_and_answer_together
     nn.init.normal_(network.get_parameter("bag.weight"))
     apart = network(sample(TEXT))
     assert apart.shape == (2, 3, 2)
-    torch.testing.assert_close(network.eval()(sample(TEXT)), apart.sum(2))
+    torch.testing.assert_close(network.eval()(sample(TEXT)).softmax(1), apart.softmax(1).mean(2))
 
 
 def test_a_bag_of_words_is_built_beside_the_network_and_says_nothing_at_first() -> None:
@@ -387,4 +387,29 @@ def test_a_bag_of_words_is_built_beside_the_network_and_says_nothing_at_first() 
     assert sum(p.numel() for p in network.parameters()) == cost(parse("C8 > GM.bag8"), TEXT, 3).parameters
     alone = build(parse("C8 > GM"), TEXT, 3).eval()
     alone.load_state_dict({name: weight for name, weight in network.state_dict().items() if "bag" not in name})
-    torch.testing.assert_close(network(sample(TEXT)), alone(sample(TEXT)))
+    unsure = (alone(sample(TEXT)).softmax(1) + 1 / 3) / 2
+    torch.testing.assert_close(network(sample(TEXT)).softmax(1), unsure)
+
+
+def test_a_linear_model_of_all_pixels_is_built_beside_the_network() -> None:
+    genome, shape = parse("C8 M C8 > G.lin"), Shape(2, 6, 8)
+    network = build(genome, shape, 3)
+    assert sum(p.numel() for p in network.parameters()) == cost(genome, shape, 3).parameters
+    assert cost(genome, shape, 3).macs == cost(parse("C8 M C8 > G"), shape, 3).macs + 2 * 6 * 8 * 3
+    pictures = torch.randn(2, 2, 6, 8)
+    apart = network(pictures)
+    assert apart.shape == (2, 3, 2)
+    assert not apart[:, :, 1].any()  # it says nothing at first
+    nn.init.normal_(network.get_parameter("pixels.weight"))
+    own = network(pictures)[:, :, 1]
+    moved = network(pictures.roll(1, dims=3))[:, :, 1]
+    assert not torch.allclose(own, moved)  # the place counts
+    assert network(pictures[:, :, ::2, ::2]).shape == apart.shape  # smaller ones, too
+
+
+def test_parts_answer_by_the_mean_of_their_probabilities() -> None:
+    network = build(parse("C8 > G.lin"), Shape(1, 4, 4), 3)
+    nn.init.normal_(network.get_parameter("pixels.weight"))
+    pictures = torch.randn(5, 1, 4, 4)
+    parts = network(pictures).softmax(1)
+    torch.testing.assert_close(network.eval()(pictures).softmax(1), parts.mean(2))

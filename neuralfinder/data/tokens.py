@@ -31,8 +31,8 @@ CARRIES_OVER = 1.05
 training sees, and pieces of them what comes after it. Of vocabularies with a ratio of 1.01, 1.05, 1.14 and 1.19 that of
 1.05 was the best on questions and on docstrings; on words 1.00 to 1.03 were level and 1.72 much worse (docs/LOG.md)."""
 
-HELD_OUT, MEASURED = 10, 20_000
-"""One of so many different texts tells what carries over, of at most so many: a second of work."""
+HELD_OUT, MEASURED = 10, 4 << 20
+"""One of so many different texts tells what carries over, of so many bytes of them at most: some seconds of work."""
 
 FINER = 1.25
 """Ratio of two vocabularies that are told apart."""
@@ -47,7 +47,8 @@ KEPT_WHOLE = 0.99
 """Share of the training texts that a line is long enough for, where `LENGTHS` allow it."""
 
 MOST_LETTERS = 1024
-"""Bytes of a text that are kept beside its tokens: what a bag of n-grams takes of more costs more than it tells."""
+"""Bytes of a text that are kept beside its tokens, for a bag of n-grams, which takes as long as they are many. A
+guess."""
 
 LONGEST_TOKEN = 24
 """Bytes of a token at most: what is longer is not a word."""
@@ -200,7 +201,7 @@ def _carrying_over(texts: Sequence[str]) -> int:
     Compared by tokens a byte, since texts are of different lengths.
     """
     different = sorted(set(texts))
-    different = different[:: -(-len(different) // MEASURED)]
+    different = different[:: max(1, -(-sum(map(len, different)) // MEASURED))]
     new, known = different[::HELD_OUT], [text for place, text in enumerate(different) if place % HELD_OUT]
     whole = _learned(known, VOCABULARY)
     learned, bytes_ = json.loads(whole.to_str()), [sum(map(len, map(str.encode, some))) for some in (new, known)]

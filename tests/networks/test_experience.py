@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
-from neuralfinder.networks.expectation import Expectation, Past, Row, normal_scores
+from neuralfinder.networks.expectation import BEYOND, Expectation, Past, Row, normal_scores
 from neuralfinder.networks.experience import FILE, MOST_ROWS, Experience
 from neuralfinder.networks.genome import Genome, PoolHead, parse
 from neuralfinder.networks.portfolio import small_network
@@ -65,6 +65,12 @@ def test_a_network_that_gets_fewer_steps_is_worth_less():
     assert np.diff(expected(past()).mean([parse(FEW[4]), parse(FEW[6])])) > 0
 
 
+def test_more_steps_than_any_row_has_are_worth_as_much_by_each_doubling():
+    means = [expected(past(), steps).mean([parse(FEW[4])])[0] for steps in (256, 512, 1024)]
+    assert np.diff(means) == pytest.approx([BEYOND, BEYOND])
+    assert expected(past(), 1024).predict([parse(FEW[4])])[0] == pytest.approx(means[2:])
+
+
 def test_a_rate_that_did_better_elsewhere_is_expected_to_be_better():
     rows = [
         Row(task, f"{key}{recipe}", 100, worth(key, 100) + gain)
@@ -77,10 +83,6 @@ def test_a_rate_that_did_better_elsewhere_is_expected_to_be_better():
         [parse(f"C48.bn M C48.bn > F64{r}") for r in ("", " | rate0.3", " | rate3", " | shift0")]
     )
     assert fast < usual < still < slow
-
-
-def test_longer_than_all_rows_is_as_long_as_the_longest():
-    assert expected(past(), 100_000).mean([parse(FEW[4])]) == pytest.approx(expected(past(), 256).mean([parse(FEW[4])]))
 
 
 def test_what_is_like_nothing_known_is_less_sure():

@@ -24,8 +24,8 @@ class Dataset:
         name: a short name for people: the folder's, the file's, `digits` or `arrays`.
         samples: pictures `(n, channels, height, width)` uint8 or float32, C-contiguous, a memory map when they are
             large; values are as given: nothing is scaled by the range of the type, so uint8 may as well hold 0..1 or
-            0..16. Texts `(n,)` as str objects, and once `tokens` are learned lines of them and of
-            letters, `(n, 1, 2, width)` int32.
+            0..16. Texts `(n,)` as str objects, and once `tokens` are learned lines of them and of letters,
+            `(n, 1, 2, width)` int32.
         labels: `(n,)` int64, indices into `classes`.
         classes: the labels as given, as plain Python str, int, float or bool, sorted.
         given_test: `(n,)` bool, the rows that came as a test part; all False when none came.

@@ -360,9 +360,8 @@ def _initialise(network: nn.Module, genome: Genome, usual: str | None) -> None:
         if isinstance(module, Words):
             nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
         if isinstance(module, Bag | Pixels):
-            nn.init.zeros_(module.weight)
-        if isinstance(module, Pixels):
-            nn.init.zeros_(module.bias)
+            for parameter in module.parameters():
+                nn.init.zeros_(parameter)
         elif isinstance(module, nn.Conv2d | nn.Linear):
             if how == "glorot":  # of the head too, as in Keras 1
                 nn.init.xavier_uniform_(module.weight)

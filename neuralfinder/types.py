@@ -68,6 +68,14 @@ class Shape:
         """Of half the sides, rounded up."""
         return Shape(self.channels, (self.height + 1) // 2, (self.width + 1) // 2)
 
+    def at(self, side: int) -> Shape:
+        """Made smaller, in its proportions, until no side is longer than this; texts stay as they are."""
+        longest = max(self.height, self.width)
+        if longest <= side or self.vocabulary:
+            return self
+        height, width = (max(1, round(length * side / longest)) for length in (self.height, self.width))
+        return Shape(self.channels, height, width)
+
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:

@@ -27,12 +27,17 @@ def memory_bytes() -> int:
         return memory
 
 
+def fits(size: tuple[int, ...]) -> bool:
+    """Whether so many bytes may be in memory at once."""
+    return bool(np.prod(size, dtype=np.int64) <= memory_bytes() * KEPT)
+
+
 def allocate(size: tuple[int, ...], scratch: Path | None) -> tuple[Array, Finding | None]:
     """An array of uint8 for `size`; where it would take more than `KEPT` a memory map, and where that lies.
 
     `scratch` is the folder for its file `images.npy`, a new temporary one by default.
     """
-    if np.prod(size, dtype=np.int64) <= memory_bytes() * KEPT:
+    if fits(size):
         return np.empty(size, dtype=np.uint8), None
     folder = scratch or Path(tempfile.mkdtemp(prefix="neuralfinder-"))
     folder.mkdir(parents=True, exist_ok=True)

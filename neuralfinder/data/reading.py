@@ -20,7 +20,7 @@ from neuralfinder.data.files import FORMATS, SampleFile, check_half_readable, le
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
 from neuralfinder.data.labels import counted, encode_parts
-from neuralfinder.data.mapped import allocate, compact
+from neuralfinder.data.mapped import allocate, compact, fits
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
 from neuralfinder.data.tables import Rows, path_in
 from neuralfinder.errors import check_range
@@ -29,8 +29,9 @@ from neuralfinder.types import Shape
 T = TypeVar("T")
 R = TypeVar("R")
 
-KEPT_SIDE, RESIZED_SIDE = 96, 64
-"""Pictures of one size are kept up to this side; others are resized to at most the second. Both in pixels."""
+KEPT_SIDES = 224, 160, 128, 96, 64
+"""The longer side, in pixels, that pictures have at most: the largest with which all of them fit into memory, else the
+last. Networks see more only where their genomes say so, but what is not kept none can see."""
 
 THREADS_FROM = 128 * 128
 """Mean pixels of a picture from which threads help; below, handing over the interpreter costs more than it gains."""
@@ -163,7 +164,8 @@ def read_files(
                 failures[place] = header
             reporter.step(1 if place in headers else 2)
         check_half_readable(files, in_test, failures)
-        shape = choose_shape([header for place, header in headers.items() if not in_test[place]], image_size)
+        seen = [header for place, header in headers.items() if not in_test[place]]
+        shape = choose_shape(seen, image_size, len(headers))
         images, on_disk = allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
         places = list(headers)
         store = partial(_store, files=files, places=places, images=images, shape=shape)
@@ -189,25 +191,24 @@ def read_files(
     )
 
 
-def choose_shape(headers: Sequence[Header], image_size: int | None = None) -> Shape:
+def choose_shape(headers: Sequence[Header], image_size: int | None = None, count: int = 1) -> Shape:
     """The shape for pictures with these headers.
 
-    Grey if all are. The size is kept when all have the same and no side is above 96; else it is the median height by
-    the median width, scaled down so that no side is above 64. `image_size` overrides it with a square.
+    Grey if all are. The size is the median height by the median width, scaled down so that no side is above one of
+    `KEPT_SIDES`. `image_size` overrides it with a square.
 
     Args:
         headers: at least one.
         image_size: pixels.
+        count: of pictures.
     """
     channels = 1 if all(header.grey for header in headers) else 3
     if image_size is not None:
         return Shape(channels, image_size, image_size)
-    sizes = np.array([(header.height, header.width) for header in headers])
-    if (sizes == sizes[0]).all() and sizes.max() <= KEPT_SIDE:
-        return Shape(channels, int(sizes[0, 0]), int(sizes[0, 1]))
-    median = np.median(sizes, axis=0)
-    height, width = np.maximum(1, np.round(median * min(1.0, RESIZED_SIDE / median.max()))).astype(int).tolist()
-    return Shape(channels, height, width)
+    height, width = np.median([(header.height, header.width) for header in headers], axis=0)
+    median = Shape(channels, round(height), round(width))
+    smaller = [median.at(side) for side in KEPT_SIDES]
+    return next((each for each in smaller if fits((count, channels, each.height, each.width))), smaller[-1])
 
 
 def _header_or_reason(file: SampleFile) -> Header | str:
@@ -251,7 +252,8 @@ def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None) -> F
     text = f"Pictures are {shape.height} high and {shape.width} wide, {shape.channels} channels ({colours})"
     if not resized:
         return Finding("size", f"{text}; none was resized")
-    reason = "image_size" if image_size else f"the median size, at most {RESIZED_SIDE}"
+    limit = f", at most {max(shape.height, shape.width)}" if max(shape.height, shape.width) in KEPT_SIDES else ""
+    reason = "image_size" if image_size else f"the median size{limit}"
     (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
     return Finding(
         "size",

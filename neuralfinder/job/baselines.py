@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from neuralfinder.data.mapped import memory_bytes
+from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.training.batches import Part, Scaling
 
 LINEAR_RATE = 3e9
@@ -45,11 +46,12 @@ def majority(labels: np.ndarray, classes: int) -> int:
 def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: np.random.Generator) -> Linear | None:
     """Fit logistic regression, to as many pictures as `seconds` and memory allow; `None` when these are not worth it.
 
-    It stops after 50 iterations whether converged or not.
+    It looks at pictures of the usual side. It stops after 50 iterations whether converged or not.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
+    part, scaling = part.at(USUAL_SIDE), scaling.at(USUAL_SIDE)
     pixels = part.shape.channels * part.shape.height * part.shape.width
     # forward and gradient
     affordable = int(seconds * LINEAR_RATE / (2 * LINEAR_ITERATIONS * pixels * max(2, classes)))

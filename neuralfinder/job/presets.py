@@ -84,6 +84,7 @@ _FAST = Preset(
         "founders_are": "chain",
         "max_convolutions": 16,
         "recipe_genes": (ALL,),
+        "sides": (32, 48, 64, 96, 128, 160, 224),
     },
     life={
         "r": 0.0,

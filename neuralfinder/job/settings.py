@@ -36,7 +36,7 @@ WORLD = "artificial-life"
 OF_THE_PLAN = ("size", "rounds", "validation", "candidates")
 """Arguments of strategies that are no settings: the plan gives them to those that take them."""
 
-OF_THE_TASK = ("classes", "max_step_seconds", "max_forward_seconds")
+OF_THE_TASK = ("classes", "side", "max_step_seconds", "max_forward_seconds")
 """Attributes of the space that are no settings: data, plan and machine give them."""
 
 SWITCHES = ("inherit", "early_stop", "duplicates_together", "class_weights")

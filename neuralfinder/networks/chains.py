@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -29,8 +30,10 @@ from neuralfinder.networks.genome import (
     BORDERS,
     INITIALISATIONS,
     KERNELS,
+    MOST_SIDE,
     RISING,
     STRIDES,
+    USUAL_SIDE,
     AvgPool,
     Conv,
     DenseHead,
@@ -105,6 +108,8 @@ class ChainSpace(Space):
         layers: genes of packages that networks may have, such as SE4.
         head: the head that networks have at first.
         heads: others that mutation may put in its place; where there are any, the head is inherited as genes are.
+        sides: the sides at which networks may look at larger pictures, see `Genome.side`; none for the usual alone.
+        side: that of all networks where there are no `sides`.
         recipe_genes: the recipe genes that networks may have, `all` for all: how they are trained is inherited then.
         usual_recipe: what the task's recipe has, of all that matters for these data; nothing else changes.
         plain: whether networks may be drawn that have no convolution, and the first founders are a `portfolio`.
@@ -125,7 +130,7 @@ class ChainSpace(Space):
     ranges: ClassVar[Mapping[str, Allowed]] = {
         "filters": Range(1), "kernels": KERNELS, "strides": STRIDES, "activations": ACTIVATIONS, "groups": Range(1),
         "borders": BORDERS, "initialisations": INITIALISATIONS,
-        "recipe_genes": (ALL, *RECIPE_KINDS),
+        "sides": Range(8, MOST_SIDE), "recipe_genes": (ALL, *RECIPE_KINDS),
         "longest_skip": Range(0, 100), "dropouts": Range(1, 99), "founders_are": ("single", "chain", "layer"),
         "max_convolutions": Range(1), "max_genes": Range(1), "max_parameters": Range(1), "max_macs": Range(1),
     }  # fmt: skip
@@ -147,6 +152,8 @@ class ChainSpace(Space):
     layers: tuple[Layer, ...] = ()
     head: Head = DenseHead(512)
     heads: tuple[Head, ...] = ()
+    sides: tuple[int, ...] = ()
+    side: int = 0
     recipe_genes: tuple[str, ...] = ()
     usual_recipe: RecipeGenes = ()
     plain: bool = False
@@ -161,6 +168,7 @@ class ChainSpace(Space):
     forward: Rates = Rates()
     max_forward_seconds: float = math.inf
     _alternatives: dict[Gene, Sequence[Gene]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _at: dict[int, ChainSpace] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what users may set.
@@ -179,8 +187,46 @@ class ChainSpace(Space):
 
     @property
     def operators(self) -> tuple[str, ...]:
-        """As of all spaces, and `recipe` where there are recipe genes."""
-        return (*SMALL_STEPS, "recipe") if self.changeable_recipe else SMALL_STEPS
+        """As of all spaces, `recipe` where there are recipe genes, and `look` where there are several sides."""
+        recipe = ("recipe",) if self.changeable_recipe else ()
+        return (*SMALL_STEPS, *recipe, *(("look",) if len(self.looks) > 1 else ()))
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The values of `Genome.side` that differ here, ascending in what they mean."""
+        longest = max(self.shape.height, self.shape.width)
+        usual = min(longest, USUAL_SIDE)
+        if self.shape.vocabulary or not self.sides:
+            return (self.side,)
+        return tuple(side if side != usual else 0 for side in sorted({min(side, longest) for side in self.sides}))
+
+    @property
+    def usual_look(self) -> int:
+        """The usual side, or the one nearest to it that networks may have here."""
+        return self._nearest(0)
+
+    @property
+    def usual(self) -> ChainSpace:
+        """The space of the networks that look at this side."""
+        return self.at(self.usual_look)
+
+    def _nearest(self, side: int) -> int:
+        return min(self.looks, key=lambda look: abs(math.log((look or USUAL_SIDE) / (side or USUAL_SIDE))))
+
+    def at(self, side: int) -> ChainSpace:
+        """The space of those networks that look at this side, one of `looks`."""
+        shape = self.shape.at(side or USUAL_SIDE)
+        if shape == self.shape and self.looks == (side,):
+            return self
+        if side not in self._at:
+            self._at[side] = dataclasses.replace(self, shape=shape, sides=(), side=side)
+        return self._at[side]
+
+    def other_sides(self, side: int) -> Sequence[int]:
+        """The next smaller and larger side."""
+        looks = self.looks
+        place = looks.index(side) if side in looks else 0
+        return [looks[near] for near in (place - 1, place + 1) if 0 <= near < len(looks)]
 
     @property
     def changeable_recipe(self) -> RecipeGenes:
@@ -199,10 +245,16 @@ class ChainSpace(Space):
     def infeasible(self, genome: Genome) -> str | None:
         """Why `genome` cannot live here, or `None` when it can.
 
-        `infeasible:` and `empty`, `head`, `pool-first`, `pool`, `border`, `recipe` or `cap`.
+        `infeasible:` and `empty`, `side`, `head`, `pool-first`, `pool`, `border`, `recipe` or `cap`.
         """
         if not genome.genes:
             return "infeasible:empty"
+        if genome.side not in self.looks:
+            return "infeasible:side"
+        return self.at(genome.side)._infeasible(genome)
+
+    def _infeasible(self, genome: Genome) -> str | None:
+        """The same where all look at one side."""
         head, texts = genome.head, bool(self.shape.vocabulary)
         beside = isinstance(head, PoolHead) and (head.pixels if texts else head.bag)
         reasons = {
@@ -362,8 +414,13 @@ class ChainSpace(Space):
 
         Skips that reach before the first gene go, groups become such that divide, kernels of one number have no border,
         max-pools go that a maximum over the whole map follows, and where the space is `plain` so do genes that pass
-        their input on, but for the last one. Recipe genes go that say what is usual.
+        their input on, but for the last one. Recipe genes go that say what is usual, and so does the side.
         """
+        longest = max(self.shape.height, self.shape.width)
+        if genome.side >= longest or genome.side == USUAL_SIDE:
+            genome = dataclasses.replace(genome, side=0 if min(genome.side, longest) <= USUAL_SIDE else longest)
+        if genome.side in self.looks and (here := self.at(genome.side)) is not self:
+            return here.canonical(genome)
         if genome.recipe:
             genome = dataclasses.replace(genome, recipe=without_usual(genome.recipe, self.usual_recipe))
         return self._without_idle_pools(self._without_idle_identities(self._with_real_links(genome)))
@@ -418,8 +475,12 @@ class ChainSpace(Space):
     def mend(self, genome: Genome) -> Genome:
         """Pools deleted from the right until the picture survives the others; if need be, borders given.
 
-        Recipe genes that networks here do not have are left out.
+        Recipe genes that networks here do not have are left out; a side they do not have becomes the nearest one.
         """
+        if genome.side not in self.looks:
+            genome = dataclasses.replace(genome, side=self._nearest(genome.side))
+        if (here := self.at(genome.side)) is not self:
+            return here.mend(genome)
         if genome.recipe:
             genome = dataclasses.replace(genome, recipe=self._legal_recipe(genome))
         while (surplus := genome.halvings > self.max_pools) or self._vanishes(genome) is not None:
@@ -443,11 +504,12 @@ class ChainSpace(Space):
 
         Widths and counts of numbers are logarithms to base 2. `(7 + 3 (max_pools + 1),)`, and one more where borders
         may be left out, one for each kind of first weights, one where there are layers of packages, and one for each
-        head where there are several. For each recipe gene the steps that it is above the usual.
+        head where there are several, the side where there are several. For each recipe gene the steps that it is above
+        the usual.
         """
         size = self.cost(genome)
         levels: list[list[float]] = [[] for _ in range(self.max_pools + 1)]
-        level = 0
+        level = self.max_pools - self.at(genome.side).max_pools  # levels are sizes of maps, whatever the network sees
         for gene in genome.genes:
             if halvings(gene):
                 level = min(level + 1, self.max_pools)
@@ -470,6 +532,8 @@ class ChainSpace(Space):
             unusual.append(sum(gene in self.layers for gene in genome.genes))
         if self.heads:
             unusual += [float(genome.head == head) for head in dict.fromkeys((self.head, *self.heads))]
+        if len(self.looks) > 1:
+            unusual.append(math.log2(genome.side or USUAL_SIDE))
         if usual := self.changeable_recipe:
             own = {gene.name: gene.value for gene in genome.recipe}
             unusual += [steps_from(gene, own.get(gene.name, gene.value)) for gene in usual]
@@ -488,10 +552,11 @@ class ChainSpace(Space):
         """`n` draws, none of those that are `known` and no doubles where others are met."""
         if self.founders_are == "single":
             return self._single_founders(n, rng)
-        draw = self._chain if self.founders_are == "chain" else self._layer
         founders: list[Genome] = []
         seen = set(known)
         for _ in range(n):
+            here = self._drawn_at(rng)
+            draw = here._chain if self.founders_are == "chain" else here._layer
             fresh = [genome for _ in range(DRAWS) if (genome := draw(rng)) not in seen]
             founder = max(fresh, key=lambda genome: self.cost(genome).macs) if fresh else draw(rng)
             seen.add(founder)
@@ -503,8 +568,10 @@ class ChainSpace(Space):
 
         Their number is uniform, and so are widths and all other attributes, heads, and how often the map is halved,
         each time by a uniform kind of pool or stride; dropout, pools that keep the size and recipe genes are rare. The
-        smallest genome when 1,000 draws meet no legal one.
+        smallest genome when 1,000 draws meet no legal one. Of several sides it looks at a uniform one.
         """
+        if (here := self._drawn_at(rng)) is not self:
+            return here.sample(rng)
         halving: list[Pool | int] = [*(pool for pool in self.pools if halvings(pool)), *self._strides]
         keeping = [*map(Dropout, self.dropouts), *self.layers, *(pool for pool in self.pools if not halvings(pool))]
         for _ in range(1000):
@@ -521,7 +588,7 @@ class ChainSpace(Space):
                         genes[place] = dataclasses.replace(gene, stride=kind)
                 else:
                     genes.insert(int(rng.integers(0 if self.pool_first else 1, len(genes) + 1)), kind)
-            genome = Genome(tuple(genes), _one_of((self.head, *self.heads), rng))
+            genome = Genome(tuple(genes), _one_of((self.head, *self.heads), rng), side=self.usual_look)
             if self.infeasible(genome) is None:
                 return self._with_some_recipe(genome, rng)
         return self.smallest()
@@ -534,6 +601,28 @@ class ChainSpace(Space):
         if rng.random() < OTHER_RECIPES:
             genome = dataclasses.replace(genome, recipe=_one_of(self.other_recipes(genome.recipe), rng))
         return self.mend(genome)
+
+    def _drawn_at(self, rng: np.random.Generator) -> ChainSpace:
+        """The space of one of the sides at which the limits allow some network."""
+        spaces = [self.at(look) for look in self.looks]
+        return _one_of([here for here in spaces if here.infeasible(here.least) is None] or spaces[:1], rng)
+
+    def stem(self, gene: Conv) -> Conv:
+        """The first layer of a network made by hand: where its side is above the usual one, a stride makes up for that.
+
+        Twice or four times the side with a stride as large leaves the maps, and the cost of all layers but the first,
+        as they are at the usual side. A kernel is wider than its stride, so that each pixel counts more than once.
+        """
+        times = max(self.shape.height, self.shape.width) / USUAL_SIDE
+        if times <= 1 or self.shape.vocabulary:
+            return gene
+        stride = 2 if times <= 2 else 4
+        return dataclasses.replace(gene, stride=stride, kernel=2 * stride - 1)
+
+    @property
+    def stages(self) -> int:
+        """How many stages of a network made by hand, a pool between two, end on a map of about 4x4; one at least."""
+        return max(0, self.max_pools - 2 - halvings(self.stem(self.conv(self.filters[0])))) + 1
 
     @property
     def usual_pool(self) -> tuple[Pool, ...]:
@@ -552,16 +641,14 @@ class ChainSpace(Space):
 
     def _chain(self, rng: np.random.Generator) -> Genome:
         """Stages of one or two convolutions, a pool between stages, ending on a map of about 4x4."""
-        stages = max(0, self.max_pools - 2) + 1
         for _ in range(200):
-            counts = rng.integers(1, 3, size=stages)
-            widths = iter(np.sort(rng.choice(self.filters, int(counts.sum()))))
-            genes: list[Gene] = []
+            counts = rng.integers(1, 3, size=self.stages)
+            convolutions = iter([self.conv(int(f)) for f in np.sort(rng.choice(self.filters, int(counts.sum())))])
+            genes: list[Gene] = [self.stem(next(convolutions))]
             for stage, count in enumerate(counts):
-                if stage:
-                    genes += self.usual_pool
-                genes += [self.conv(int(next(widths))) for _ in range(count)]
-            genome = Genome(tuple(genes), self.head)
+                genes += self.usual_pool if stage else ()
+                genes += islice(convolutions, int(count) if stage else int(count) - 1)
+            genome = Genome(tuple(genes), self.head, side=self.usual_look)
             if self.infeasible(genome) is None:
                 return genome
         return self.smallest()
@@ -570,18 +657,25 @@ class ChainSpace(Space):
         """One convolution of uniform width and kernel."""
         for _ in range(200):
             usual = self.conv(int(rng.choice(self.filters)))
-            genome = Genome((dataclasses.replace(usual, kernel=int(rng.choice(self.kernels))),), self.head)
+            kernel = int(rng.choice(self.kernels))
+            genome = Genome((dataclasses.replace(usual, kernel=kernel),), self.head, side=self.usual_look)
             if self.infeasible(genome) is None:
                 return genome
         return self.smallest()
 
+    @property
+    def least(self) -> Genome:
+        """One narrow convolution and as many pools as fit, whatever the caps."""
+        first = self.stem(self.conv(self.filters[0]))
+        return self.mend(Genome((first, *self.usual_pool * self.max_pools), self.head))
+
     def smallest(self) -> Genome:
-        """One narrow convolution and as many pools as fit: the cheapest network with a meaning.
+        """The `least` network of the smallest side: the cheapest with a meaning.
 
         Raises:
             InputError: the caps exclude even this one.
         """
-        genome = self.mend(Genome((self.conv(self.filters[0]), *self.usual_pool * self.max_pools), self.head))
+        genome = self.at(self.looks[0]).least
         if reason := self.infeasible(genome):
             raise InputError(
                 "the space",

@@ -111,7 +111,7 @@ def inputs(genome: Genome, place: int, after: Sequence[Shape], shape: Shape) -> 
         genome: the genome.
         place: of the gene.
         after: the shapes after the genes before it.
-        shape: of the sample.
+        shape: of the sample, as the network looks at it.
     """
     joined = skip_sources(genome, place) if getattr(genome.genes[place], "join", "") == "in" else []
     if not joined:
@@ -123,7 +123,7 @@ def inputs(genome: Genome, place: int, after: Sequence[Shape], shape: Shape) -> 
 def shapes(genome: Genome, shape: Shape) -> list[Shape]:
     """The shape after each gene, starting from a sample of `shape`; a side of 0 means pooled away."""
     after: list[Shape] = []
-    picture = shape
+    picture = shape = genome.seen(shape)
     for place, gene in enumerate(genome.genes):
         shape = inputs(genome, place, after, picture)
         match gene:
@@ -162,6 +162,7 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
 
     Kept for the genomes asked for last: whoever breeds asks several times, to mend, to refuse and to compare.
     """
+    shape = genome.seen(shape)
     macs = updates = 0
     bag = _bag_weights(genome.head, classes)
     activations = (shape.channels + (BAG_NUMBERS if bag else 0)) * shape.width if shape.vocabulary else 0
@@ -201,7 +202,7 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
 
 def layer_parameters(genome: Genome, shape: Shape, classes: int) -> list[int]:
     """Trainable numbers of each gene, then of the head; the embedding of texts has `vocabulary * channels` more."""
-    maps = shapes(genome, shape)
+    maps, shape = shapes(genome, shape), genome.seen(shape)
     return _parameters(genome, maps, shape, _head_sizes(genome.head, maps[-1] if maps else shape, classes))
 
 

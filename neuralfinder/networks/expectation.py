@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import cycle, islice, zip_longest
 from typing import NamedTuple
@@ -40,6 +40,10 @@ OPTIMISM = 1.0
 SHARED, ALIKE, TRAINING, TASK, NOISE = 0.5, 0.3, 0.2, 0.1, 0.1
 """Variances of the normal score: of what all tasks share, of what like ones share, of one training whenever it is
 looked at, of a task, and of a look. The rank of the trainings of a task has variance 1."""
+
+UNKNOWN = ("zoom", "colour", "mix", "small")
+"""Recipe genes that are no feature: few or no rows have them, so that whatever has one would be expected to be in the
+middle (docs/LOG.md)."""
 
 SIZES = slice(0, 3)
 """Those of `features_of` that have no end: steps, multiply-adds, parameters."""
@@ -73,6 +77,10 @@ class Past:
     samples: int
     shape: Shape
     classes: int
+
+    def seen(self, genome: Genome) -> Past:
+        """The task as this network sees it."""
+        return replace(self, shape=genome.seen(self.shape))
 
     @property
     def features(self) -> list[float]:
@@ -250,7 +258,7 @@ class _Seen(NamedTuple):
     @classmethod
     def of(cls, trainings: Sequence[tuple[Genome, Past, float]]) -> _Seen:
         networks = np.array([features_of(*each) for each in trainings])
-        return cls(networks, np.array([task.features for _, task, _ in trainings]))
+        return cls(networks, np.array([task.seen(genome).features for genome, task, _ in trainings]))
 
 
 class _Learned(NamedTuple):
@@ -335,8 +343,7 @@ def features_of(genome: Genome, task: Past, steps: float) -> list[float]:
 def _recipe(genome: Genome) -> list[float]:
     """A number for each recipe gene there is, 0 for as usual: five times a factor's decimal logarithm, -1 off, 1 on.
 
-    Five, so that both a lower and a higher rate can be worse than the usual one. Small pictures do not count: with few
-    rows of such, networks would be expected to be middling, like all that is far from what is known.
+    Five, so that both a lower and a higher rate can be worse than the usual one.
     """
     values = {gene.name: gene.value for gene in genome.recipe}
 
@@ -347,7 +354,7 @@ def _recipe(genome: Genome) -> list[float]:
             return 5 * math.log10(values[name])
         return 1.0 if values[name] else -1.0
 
-    return [number(name, kind) for name, kind in KINDS.items() if name != "small"]
+    return [number(name, kind) for name, kind in KINDS.items() if name not in UNKNOWN]
 
 
 def _kernel(a: _Seen, b: _Seen) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Other forms of a genome than its short text, each equal to it.
 
 * JSON: ``{"genes": [{"kind": "conv", "filters": 32}, ...], "head": {"kind": "dense", "units": 512}}``,
-  and ``"recipe": {"shift": 0.0}`` where training is otherwise than the task's;
+  ``"side": 96`` where it looks at another side than usual, and ``"recipe": {"shift": 0.0}`` where training is otherwise
+  than the task's;
 * the tuple list of 2017: ``(name, "0.927000", [("conv", [("nb_filter", 32)]), ("maxp", [("pool_size", 2)])])``;
 * to be read only, the text in which normalisation and activation are genes of their own.
 """
@@ -17,6 +18,7 @@ from neuralfinder.errors import InputError
 from neuralfinder.networks.genome import (
     ACTIVATIONS,
     EXPECTED,
+    MOST_SIDE,
     PUBLISHED_HEAD,
     AvgPool,
     Choice,
@@ -93,7 +95,8 @@ def to_json(genome: Genome) -> dict[str, Any]:
         for gene in genome.genes
     ]
     recipe = {"recipe": {gene.name: gene.value for gene in genome.recipe}} if genome.recipe else {}
-    return {"genes": genes, "head": _head_to_json(genome.head), **recipe}
+    side = {"side": genome.side} if genome.side else {}
+    return {**side, "genes": genes, "head": _head_to_json(genome.head), **recipe}
 
 
 def _head_to_json(head: Head) -> dict[str, Any]:
@@ -111,6 +114,7 @@ def from_json(form: Mapping[str, Any]) -> Genome:
         InputError: a gene, head or recipe gene of unknown kind.
     """
     recipe = tuple(RecipeGene(name, value) for name, value in form.get("recipe", {}).items())
+    side = _side(form.get("side", 0), form)
     genes: list[Gene] = []
     for gene in form["genes"]:
         if gene.get("kind") == LAYER and isinstance(text := gene.get("text"), str):
@@ -122,11 +126,18 @@ def from_json(form: Mapping[str, Any]) -> Genome:
         genes.append(_gene_of(kind, {name: value for name, value in gene.items() if name != "kind"}, gene))
     match form["head"]:
         case {"kind": "dense", "units": int(units), **rest} if isinstance(second := rest.get("second", 0), int):
-            return Genome(tuple(genes), DenseHead(units, second), recipe)
+            return Genome(tuple(genes), DenseHead(units, second), recipe, side)
         case {"kind": "pool", **rest} if (head := _pool_head(rest)) is not None:
-            return Genome(tuple(genes), head, recipe)
+            return Genome(tuple(genes), head, recipe, side)
         case head:
             raise InputError("head", given=head, expected="kind dense or pool", mend="see forms.py")
+
+
+def _side(side: object, where: object) -> int:
+    """A number that `Genome.side` may be."""
+    if type(side) is int and 0 <= side <= MOST_SIDE:
+        return side
+    raise InputError("side", given=where, expected=f"a whole number of pixels up to {MOST_SIDE}", mend="see forms.py")
 
 
 def _pool_head(attributes: Mapping[Any, Any]) -> PoolHead | None:
@@ -145,8 +156,8 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
     """The tuple list of 2017: `name` is `<origin>-<n>`, the score a string with six decimals.
 
     What 2017 did not know is appended in the same shape: ``("batch_norm", True)``, ``("kernel", 5)`` and so on of a
-    convolution, further kinds of layers, a ``("head", ...)`` where the head is not the published one, and a last
-    ``("recipe", ...)`` where training is otherwise than the task's.
+    convolution, further kinds of layers, a first ``("side", ...)`` where it is not the usual one, a ``("head", ...)``
+    where the head is not the published one, and a last ``("recipe", ...)`` where training is otherwise than the task's.
     """
     names = {kind: (name, renamed) for name, (kind, renamed) in _SEED_KINDS.items()}
     layers: list[tuple[str, list[tuple[str, Any]]]] = []
@@ -156,6 +167,8 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
             continue
         name_there, renamed = names[type(gene)]
         layers.append((name_there, [(renamed.get(k, k), value) for k, value in _attributes(gene).items()]))
+    if genome.side:
+        layers.insert(0, ("side", [("pixels", genome.side)]))
     if genome.head != PUBLISHED_HEAD:
         layers.append(("head", [("text", str(genome.head))]))
     if genome.recipe:
@@ -177,12 +190,15 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
     genes: list[Gene] = []
     head: Head = PUBLISHED_HEAD
     recipe: tuple[RecipeGene, ...] = ()
+    side = 0
     for kind, pairs in layers:
         given: dict[str, Any] = dict(pairs)
         if kind == "head" and isinstance(given.get("text"), str):
             head = parse_head(given["text"], given["text"])
         elif kind == "recipe":
             recipe = tuple(RecipeGene(*pair) for pair in pairs)
+        elif kind == "side":
+            side = _side(given.get("pixels"), (kind, pairs))
         elif kind == LAYER and isinstance(given.get("text"), str):
             genes.append(parse_gene(given["text"], given["text"]))
         elif kind in _SEED_KINDS:
@@ -193,7 +209,7 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
             raise InputError(
                 "layer", given=(kind, pairs), expected=f"one of {', '.join(_SEED_KINDS)}", mend="see forms.py"
             )
-    return Genome(tuple(genes), head, recipe), str(name), score
+    return Genome(tuple(genes), head, recipe, side), str(name), score
 
 
 def parse_ideal(text: str) -> Genome:

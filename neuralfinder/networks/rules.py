@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neuralfinder.networks.genome import Conv, Gene, Genome
+from neuralfinder.networks.genome import USUAL_SIDE, Conv, Gene, Genome
 
 if TYPE_CHECKING:
     from neuralfinder.networks.chains import ChainSpace
@@ -22,6 +22,9 @@ WIDTHS = range(8, 513, 8)
 
 WIDEST = 512
 """Filters of a layer at most, where they double from stage to stage: as in VGG."""
+
+ENOUGH = 32
+"""Filters of the first layer from which a practitioner would look at larger pictures rather than take more. A guess."""
 
 Form = Callable[["ChainSpace", int], Iterator[Gene]]
 
@@ -42,7 +45,20 @@ class Rule:
     texts: Form
 
     def genome(self, space: ChainSpace, fits: Callable[[Genome], bool]) -> Genome:
-        """The widest network before the first that does not fit; the narrowest where none does."""
+        """The widest network before the first that does not fit; the narrowest where none does.
+
+        Of several sides it looks at the largest at which it has `ENOUGH` filters in its first layer, or else at the
+        usual one.
+        """
+        usual = space.usual_look
+        larger = [look for look in reversed(space.looks) if (look or USUAL_SIDE) > (usual or USUAL_SIDE)]
+        for look in larger:
+            network = self._widest(space.at(look), fits)
+            if fits(network) and isinstance(first := network.genes[0], Conv) and first.filters >= ENOUGH:
+                return network
+        return self._widest(space.at(usual), fits)
+
+    def _widest(self, space: ChainSpace, fits: Callable[[Genome], bool]) -> Genome:
         form = self.texts if space.shape.vocabulary else self.pictures
         best = None
         for width in WIDTHS:
@@ -55,7 +71,7 @@ class Rule:
 
 def _stages(space: ChainSpace, width: int) -> list[int]:
     """Widths of the stages, doubled from one to the next; the last has a map of about 4x4."""
-    return [min(WIDEST, width << stage) for stage in range(max(0, space.max_pools - 2) + 1)]
+    return [min(WIDEST, width << stage) for stage in range(space.stages)]
 
 
 def _times(width: int, once: int) -> int:
@@ -66,7 +82,7 @@ def _times(width: int, once: int) -> int:
 def _chain(space: ChainSpace, width: int) -> Iterator[Gene]:
     """One convolution where the map is large; then pools and two each; three from 64 filters on, and so on."""
     first, *others = _stages(space, width)
-    yield space.conv(first)
+    yield space.stem(space.conv(first))
     for filters in others:
         yield from space.usual_pool
         yield from [space.conv(filters)] * (1 + _times(width, 32))
@@ -75,7 +91,7 @@ def _chain(space: ChainSpace, width: int) -> Iterator[Gene]:
 def _residual(space: ChainSpace, width: int) -> Iterator[Gene]:
     """The same stages; in each a convolution and then blocks of two that are added to what came before."""
     first, *others = _stages(space, width)
-    yield space.conv(first)
+    yield space.stem(space.conv(first))
     for filters in others or [first]:
         yield from space.usual_pool if others else ()
         yield space.conv(filters)
@@ -93,7 +109,7 @@ def _wide(space: ChainSpace, width: int) -> Iterator[Gene]:
     """Three convolutions at most, each with twice the filters of the one before, pools between."""
     for place, filters in enumerate(_stages(space, width)[:3]):
         yield from space.usual_pool if place else ()
-        yield space.conv(filters)
+        yield space.conv(filters) if place else space.stem(space.conv(filters))
 
 
 def _line(space: ChainSpace, width: int) -> Iterator[Gene]:

@@ -70,6 +70,10 @@ class Space(ABC):
         """The recipe genes one step from these, in order; none where all networks are trained by one recipe."""
         return ()
 
+    def other_sides(self, side: int) -> Sequence[int]:
+        """The sides next to this one at which networks may look; none where all look at one."""
+        return ()
+
     @abstractmethod
     def new_gene(self, rng: np.random.Generator) -> Gene:
         """A gene to insert."""

@@ -23,7 +23,9 @@ def replicate(genome: Genome) -> Genome:
     return dataclasses.replace(genome, genes=genome.genes * 2)
 
 
-def splice(a: Genome, b: Genome, i: int, j: int, recipe: RecipeGenes = ()) -> tuple[Genome, Genome, Genome, Genome]:
+def splice(
+    a: Genome, b: Genome, i: int, j: int, recipe: RecipeGenes = (), side: int = 0
+) -> tuple[Genome, Genome, Genome, Genome]:
     """The four children of one pair of cuts: A1+B2, A1+B1, B1+A1, B1+A2; the head is that of the last gene's parent.
 
     Args:
@@ -32,12 +34,13 @@ def splice(a: Genome, b: Genome, i: int, j: int, recipe: RecipeGenes = ()) -> tu
         i: genes before the cut in `a`.
         j: genes before the cut in `b`.
         recipe: recipe genes of all children.
+        side: at which they look.
     """
     a1, a2 = Genome(a.genes[:i], a.head), Genome(a.genes[i:], a.head)
     b1, b2 = Genome(b.genes[:j], b.head), Genome(b.genes[j:], b.head)
 
     def joined(front: Genome, back: Genome) -> Genome:
-        return Genome(front.genes + back.genes, (back if back.genes else front).head, recipe)
+        return Genome(front.genes + back.genes, (back if back.genes else front).head, recipe, side)
 
     return joined(a1, b2), joined(a1, b1), joined(b1, a1), joined(b1, a2)
 
@@ -47,15 +50,17 @@ def cross(a: Genome, b: Genome, space: Space, rng: np.random.Generator, known: C
 
     Cuts are uniform and independent, but at the same place where all genomes have one length. They are drawn again, at
     most 20 times, while the fourth child is empty or all children are `known` keys. A partner of one gene may also be
-    cut behind it, so that b1 a1 can appear. How children are trained they have from one parent, all from the same.
+    cut behind it, so that b1 a1 can appear. How children are trained, and look, they have from one parent, all from the
+    same.
     """
-    recipe = a.recipe if a.recipe == b.recipe or rng.random() < 0.5 else b.recipe
+    alike = (a.recipe, a.side) == (b.recipe, b.side)
+    brought_up = a if alike or rng.random() < 0.5 else b
     last_cut = len(b) if len(b) == 1 else len(b) - 1
     children: tuple[Genome, ...] = ()
     for _ in range(21):
         i = int(rng.integers(1, len(a) + 1))
         j = i if space.fixed_length else int(rng.integers(0, last_cut + 1))
-        children = splice(a, b, i, j, recipe)
+        children = splice(a, b, i, j, brought_up.recipe, brought_up.side)
         if children[3].genes and not all(child.key in known for child in children):
             break
     return [child for child in children if space.infeasible(child) not in NOT_PRODUCED]
@@ -128,6 +133,12 @@ def train_otherwise(genome: Genome, space: Space, rng: np.random.Generator) -> G
     return dataclasses.replace(genome, recipe=_one_of(near, rng)) if near else genome
 
 
+def look(genome: Genome, space: Space, rng: np.random.Generator) -> Genome:
+    """The side a step smaller or larger, where the space has several."""
+    near = space.other_sides(genome.side)
+    return dataclasses.replace(genome, side=_one_of(near, rng)) if near else genome
+
+
 OPERATORS: dict[str, Callable[[Genome, Space, np.random.Generator], Genome]] = {
     "insert": insert,
     "delete": delete,
@@ -135,6 +146,7 @@ OPERATORS: dict[str, Callable[[Genome, Space, np.random.Generator], Genome]] = {
     "copy-fragment": copy_fragment,
     "change": change,
     "recipe": train_otherwise,
+    "look": look,
 }
 """Small steps from one genome to another, by name."""
 
@@ -158,7 +170,7 @@ def vary(genome: Genome, space: Space, rng: np.random.Generator) -> tuple[str, G
 
 
 def one_change(genome: Genome, space: Space) -> list[Genome]:
-    """All legal genomes that differ in one gene, in the head or by one step of a recipe gene, in order.
+    """All legal genomes that differ in one gene, in the head or by one step of a recipe gene or the side, in order.
 
     Where all genomes have one length, any other gene in its place; elsewhere a neighbouring one, or one gene less, or
     twice.
@@ -171,6 +183,7 @@ def one_change(genome: Genome, space: Space) -> list[Genome]:
             near += [_spliced(genome, place, place + 1, ()), _spliced(genome, place, place, (gene,))]
     near += [dataclasses.replace(genome, head=head) for head in space.other_heads(genome.head)]
     near += [dataclasses.replace(genome, recipe=recipe) for recipe in space.other_recipes(genome.recipe)]
+    near += [dataclasses.replace(genome, side=side) for side in space.other_sides(genome.side)]
     return [other for other in dict.fromkeys(near) if other != genome and space.infeasible(other) is None]
 
 
@@ -184,10 +197,10 @@ def _spliced(genome: Genome, start: int, end: int, genes: tuple[Gene, ...]) -> G
 
 
 def distance(a: Genome, b: Genome) -> int:
-    """Edit distance: the least number of genes, heads and recipe genes to insert, delete or change from `a` to `b`."""
+    """Edit distance: how many genes, heads, recipe genes and sides to insert, delete or change from `a` to `b`."""
     row = list(range(len(b) + 1))
     for i, left in enumerate(a.genes, start=1):
         above, row[0] = row[0], i
         for j, right in enumerate(b.genes, start=1):
             above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (left != right))
-    return row[-1] + (a.head != b.head) + differing(a.recipe, b.recipe)
+    return row[-1] + (a.head != b.head) + differing(a.recipe, b.recipe) + (a.side != b.side)

@@ -97,7 +97,7 @@ class HillClimbing(Strategy):
         self, space: Space, seeds: Seeds, fidelity: Fidelity, *, neighbours: int = 8, morphisms: int = 5
     ) -> None:
         self.check(neighbours=neighbours, morphisms=morphisms)
-        self.networks = of_networks(space, "hill-climbing")
+        self.networks = of_networks(space, "hill-climbing").usual
         super().__init__(space, seeds, fidelity)
         self.neighbours, self.morphisms = neighbours, morphisms
         self._rng = seeds.stream("hill-climbing")

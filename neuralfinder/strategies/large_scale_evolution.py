@@ -238,7 +238,7 @@ class LargeScaleEvolution(Strategy):
 
     def __init__(self, space: Space, seeds: Seeds, fidelity: Fidelity, *, population: int = 20) -> None:
         self.check(population=population)
-        run = of_networks(space, "large-scale-evolution")
+        run = of_networks(space, "large-scale-evolution").usual
         super().__init__(dataclasses.replace(run, head=PoolHead()), seeds, fidelity)
         self.channels = run.shape.channels
         self.population = population

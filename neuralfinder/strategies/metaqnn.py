@@ -132,7 +132,7 @@ class MetaQNN(Strategy):
         restarts: int = 4,
     ) -> None:
         self.check(deepest=deepest, replay=replay, restarts=restarts)
-        run = of_networks(space, "metaqnn")
+        run = of_networks(space, "metaqnn").usual
         own = dataclasses.replace(
             run,
             filters=FILTERS,

@@ -93,7 +93,7 @@ class NasRl(Strategy):
         self.check(batch=batch)
         deepest = FIRST_DEPTH + DEPTH_STEP * (DEPTHS - 1)
         own = dataclasses.replace(
-            of_networks(space, "nas-rl"),
+            of_networks(space, "nas-rl").usual,
             filters=FILTERS,
             kernels=HEIGHTS,
             head=PoolHead(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,15 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.data.tokens import Tokens
+from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.types import Shape
 
 BLOCK = 1 << 26
 """Bytes of pictures read from a memory map, or looked at for statistics, at once."""
+
+
+MOST_KEPT = 3
+"""Sizes of a part that are kept beside it: those of the candidates trained last; to make one anew takes a second."""
 
 
 def device_memory(device: torch.device) -> float:
@@ -37,12 +42,14 @@ class Part:
         labels: `(n,)` int64 on the training device.
         rows: `(n,)` the part's rows in `pictures`, or `None` for all.
         file: `.npy` file that holds `pictures` too, from which another process maps them; `None` for none.
+        kept: the same pictures made smaller, by their shape; see `at`.
     """
 
     pictures: Tensor
     labels: Tensor
     rows: Tensor | None = None
     file: Path | None = None
+    kept: dict[Shape, Part] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, pictures: np.ndarray, labels: np.ndarray, rows: np.ndarray, device: torch.device) -> Part:
@@ -84,6 +91,30 @@ class Part:
         index = index.to(self.pictures.device)
         rows = index if self.rows is None else self.rows[index]
         return self.pictures[rows].to(self.labels.device)
+
+    def at(self, side: int) -> Part:
+        """The part with pictures of which no side is longer than this, rounded; kept for the next time.
+
+        As many as are smaller than the whole: two or three sides at most are in memory at once.
+        """
+        smaller = self.shape.at(side)
+        if smaller == self.shape:
+            return self
+        if smaller not in self.kept:
+            while len(self.kept) >= MOST_KEPT:
+                del self.kept[next(iter(self.kept))]
+            picture = self.pictures[0].nbytes
+            device = self.pictures.device if self.rows is None else torch.device("cpu")
+            shape = (len(self), smaller.channels, smaller.height, smaller.width)
+            pictures = torch.empty(shape, dtype=self.pictures.dtype, device=device)
+            done = 0
+            for some in self.chunks(max(1, BLOCK // (4 * picture))):
+                made = made_smaller(some, side)
+                pictures[done : done + len(some)] = made if made.dtype == pictures.dtype else made.round()
+                done += len(some)
+            rows = None if self.rows is None else torch.arange(len(self))
+            self.kept[smaller] = Part(pictures, self.labels, rows)
+        return self.kept[smaller]
 
     def subset(self, index: Tensor) -> Part:
         """The part that consists of the pictures at positions `(k,)`."""
@@ -156,10 +187,18 @@ def _part(
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Per-channel z-scores; statistics of the training part only. `mean` and `std` have one number a channel."""
+    """Larger pictures made smaller, then z-scores by channel; statistics of the training part only.
+
+    `mean` and `std` have one number a channel; no side is longer than `side`, 0 for no limit.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    side: int = 0
+
+    def at(self, side: int) -> Scaling:
+        """The same for a network with this `Genome.side`."""
+        return replace(self, side=side or USUAL_SIDE)
 
     @classmethod
     def of(cls, part: Part) -> Scaling:
@@ -178,13 +217,14 @@ class Scaling:
         return cls(tuple(mean.tolist()), tuple(torch.where(varies, std, 1.0).tolist()))
 
     def shape(self, picture: Shape) -> Shape:
-        """Of one picture, for the network: as it is."""
-        return picture
+        """Of one picture, for the network."""
+        return picture.at(self.side) if self.side else picture
 
     def apply(self, pictures: Tensor) -> Tensor:
         """`(n, channels, height, width)` of any type -> float32 z-scores in channels-last memory."""
         mean, std = _on(pictures.device, self)
-        return ((pictures.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+        smaller = made_smaller(pictures, self.side) if self.side else pictures
+        return ((smaller.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 Preparation = Scaling | Tokens
@@ -202,17 +242,24 @@ class Augmentation:
             so on by turns, so that two epochs always show both (alternating flip, Jordan 2024, "94 % on CIFAR-10 in
             3.29 seconds on a single GPU", section 3.6).
         cutout: side of a square blotted out somewhere, as a share of the picture's side (DeVries & Taylor 2017).
+        zoom: how much closer, at most: of each picture a part with sides of 1 - zoom to 1 times its own is seen, at its
+            full size (as in Szegedy et al. 2015, section 6, but for the proportions, which stay).
+        colour: how much contrast, and the light of each channel, differ at most: as a share, and in deviations.
     """
 
     shift: float = 0.0
     rotation: float = 0.0
     flip: bool = False
     cutout: float = 0.0
+    zoom: float = 0.0
+    colour: float = 0.0
 
     def draw(self, shape: Shape, mirror: Tensor, generator: torch.Generator) -> Changes:
         """What happens to each of `(n,)` pictures of `shape`; `mirror` says which are mirrored if `flip` is on."""
         count, sides = len(mirror), (shape.height, shape.width)
-        turn = _turns(count, shape, self.rotation, self.shift, generator) if self.rotation else None
+        turn = None
+        if self.rotation or self.zoom:
+            turn = _turns(count, shape, self.rotation, self.shift, self.zoom, generator)
         crop = hole = None
         if self.shift and turn is None:
             reach = [min(max(1, round(self.shift * side)), side - 1) for side in sides]
@@ -221,7 +268,10 @@ class Augmentation:
             size = [min(max(1, round(self.cutout * side)), side) for side in sides]
             limits = [(1 - length, side - 1) for length, side in zip(size, sides, strict=True)]
             hole = Spots.draw(count, size, limits, generator)
-        return Changes(crop, turn, mirror if self.flip else None, hole)
+        light = None
+        if self.colour:
+            light = self.colour * (2 * torch.rand(count, 1 + shape.channels, 1, 1, generator=generator) - 1)
+        return Changes(crop, turn, mirror if self.flip else None, hole, light)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,18 +304,20 @@ class Changes:
         turn: `(n, 2, 3)` affine maps from output to input coordinates, -1..1; the nearest pixel fills the edge.
         mirror: `(n,)` whether the picture is mirrored left to right, after that.
         hole: what is blotted out at last; part of it may lie outside the picture.
+        light: `(n, 1 + channels, 1, 1)` what is added to 1 for a factor on the contrast, and to each channel.
     """
 
     crop: Spots | None = None
     turn: Tensor | None = None
     mirror: Tensor | None = None
     hole: Spots | None = None
+    light: Tensor | None = None
 
     def to(self, device: torch.device) -> Changes:
         """The same on a device."""
         crop, hole = (spots and spots.to(device) for spots in (self.crop, self.hole))
-        turn, mirror = (None if t is None else t.to(device) for t in (self.turn, self.mirror))
-        return Changes(crop, turn, mirror, hole)
+        turn, mirror, light = (None if t is None else t.to(device) for t in (self.turn, self.mirror, self.light))
+        return Changes(crop, turn, mirror, hole, light)
 
     def apply(self, pictures: Tensor, of: slice, preparation: Preparation) -> Tensor:
         """Change and scale `(k, channels, height, width)` pictures by the k changes at `of`; a hole is the mean."""
@@ -277,6 +329,8 @@ class Changes:
         if self.mirror is not None:
             pictures = torch.where(self.mirror[of].view(-1, 1, 1, 1), pictures.flip(3), pictures)
         pictures = preparation.apply(pictures)
+        if self.light is not None:
+            pictures = pictures * (1 + self.light[of, :1]) + self.light[of, 1:]
         if self.hole is not None:
             pictures = _blot(pictures, self.hole.size, self.hole.row[of], self.hole.column[of])
         return pictures
@@ -338,9 +392,55 @@ def training_batches(
             yield changes.apply(halved(pictures) if half else pictures, of, preparation), labels[of]
 
 
+def mixing(
+    batches: Iterator[tuple[Tensor, Tensor]], share: float, classes: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches, by chance so many of them `mixed`."""
+    for pictures, labels in batches:
+        mix = float(torch.rand((), generator=generator)) < share
+        yield mixed(pictures, labels, classes, generator) if mix else (pictures, labels)
+
+
+def mixed(pictures: Tensor, labels: Tensor, classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A rectangle of each picture is that of another one of the batch, and its share of the area is of its label.
+
+    CutMix (Yun et al. 2019, section 3.1): the share is uniform and, as the place, the same for all of the batch; less
+    where the rectangle would reach over the edge.
+
+    Args:
+        pictures: `(n, channels, height, width)`.
+        labels: `(n,)`.
+        classes: number of classes.
+        generator: draws.
+
+    Returns:
+        The pictures, and `(n, classes)` how much each is of each class.
+    """
+    _, _, height, width = pictures.shape
+    share, down, right = torch.rand(3, generator=generator).tolist()
+    half = math.sqrt(share) / 2
+    top, bottom = (round(height * min(1.0, max(0.0, down + edge))) for edge in (-half, half))
+    left, end = (round(width * min(1.0, max(0.0, right + edge))) for edge in (-half, half))
+    other = torch.randperm(len(pictures), generator=generator).to(pictures.device)
+    pictures = pictures.clone(memory_format=torch.preserve_format)
+    pictures[:, :, top:bottom, left:end] = pictures[other, :, top:bottom, left:end]
+    part = (bottom - top) * (end - left) / (height * width)
+    own, others = (F.one_hot(each, classes).float() for each in (labels, labels[other]))
+    return pictures, (1 - part) * own + part * others
+
+
 def halved(pictures: Tensor) -> Tensor:
     """`(n, channels, height, width)` of any type -> float32 of half the sides, rounded up: means of four pixels."""
     return F.avg_pool2d(pictures.float(), 2, ceil_mode=True)
+
+
+def made_smaller(pictures: Tensor, side: int) -> Tensor:
+    """Pictures `(n, channels, height, width)` of which no side is longer: float32 means of areas, or as they are."""
+    shape = Shape(*pictures.shape[1:])
+    smaller = shape.at(side)
+    if smaller == shape:
+        return pictures
+    return F.interpolate(pictures.float(), size=(smaller.height, smaller.width), mode="area")
 
 
 def plain_batches(part: Part, batch_size: int, preparation: Preparation) -> Iterator[Tensor]:
@@ -374,14 +474,18 @@ def _blot(pictures: Tensor, size: tuple[int, int], top: Tensor, left: Tensor) ->
     return pictures.masked_fill(inside[0][:, None, :, None] & inside[1][:, None, None, :], 0)
 
 
-def _turns(count: int, shape: Shape, rotation: float, shift: float, generator: torch.Generator) -> Tensor:
-    """Maps that turn by up to `rotation` degrees and shift by up to `shift` of each side."""
+def _turns(count: int, shape: Shape, rotation: float, shift: float, zoom: float, generator: torch.Generator) -> Tensor:
+    """Maps that turn by up to `rotation` degrees, shift by up to `shift` of each side, and come closer by up to `zoom`.
+
+    What is closer lies anywhere in the picture.
+    """
     draw = torch.rand(count, 3, generator=generator) * 2 - 1
     angle = draw[:, 0] * (rotation * torch.pi / 180)
-    cos, sin = angle.cos(), angle.sin()
+    scale = 1 - zoom * torch.rand(count, generator=generator) if zoom else torch.ones(count)
+    cos, sin = scale * angle.cos(), scale * angle.sin()
     maps = torch.zeros(count, 2, 3)
     # grid_sample counts each side from -1 to 1, so a share of the side counts double and angles need the aspect
-    aspect = shape.height / shape.width
-    maps[:, 0, 0], maps[:, 0, 1], maps[:, 0, 2] = cos, -sin * aspect, draw[:, 1] * 2 * shift
-    maps[:, 1, 0], maps[:, 1, 1], maps[:, 1, 2] = sin / aspect, cos, draw[:, 2] * 2 * shift
+    aspect, reach = shape.height / shape.width, 2 * shift + 1 - scale
+    maps[:, 0, 0], maps[:, 0, 1], maps[:, 0, 2] = cos, -sin * aspect, draw[:, 1] * reach
+    maps[:, 1, 0], maps[:, 1, 1], maps[:, 1, 2] = sin / aspect, cos, draw[:, 2] * reach
     return maps

@@ -243,7 +243,7 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     sources: dict[str, list[str]] = {}
     ends: list[str] = []  # the last layer of each gene
-    maps = shapes(genome, shape)
+    maps, shape = shapes(genome, shape), genome.seen(shape)
     if shape.vocabulary:
         layers[WORDS] = Words(shape.vocabulary, shape.channels, shape.width)
     for place, gene in enumerate(genome.genes):

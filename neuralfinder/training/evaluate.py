@@ -68,7 +68,7 @@ def evaluate(
             trunk = store.trunk(goes_on) if goes_on else None
             training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars, trunk, falls=falls)
             milliseconds = tuple(
-                round(1000 * forward_seconds(network, setup, samples, passes), 4)
+                round(1000 * forward_seconds(network, own, samples, passes), 4)
                 for samples, passes in ((1, PASSES_ALONE), (setup.batch_size, PASSES_TOGETHER))
             )
         store.save(name or str(candidate.id), candidate.genome, training.state, training.trunk)

@@ -7,7 +7,7 @@ their weights exactly, a wider layer adds channels that nobody listens to yet, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +82,8 @@ def align(child: Genome, parents: Sequence[Genome], channels: int) -> list[Place
 
 def _inputs(genome: Genome, channels: int) -> list[int]:
     """Channels that come into each gene."""
-    picture = Shape(channels, 1 << 30, 1 << 30)  # so large that no pool leaves nothing: channels alone are asked for
+    side = 1 << 30  # so large that no pool leaves nothing: channels alone are asked for
+    genome, picture = replace(genome, side=side), Shape(channels, side, side)
     after = shapes(genome, picture)
     return [inputs(genome, place, after, picture).channels for place in range(len(genome))]
 

@@ -104,6 +104,7 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
             however long they take. `None`, when nothing rests on it, takes the last measurement of this machine, and
             half a second where there is none.
     """
+    space, setup = space.usual, setup.at(space.usual_look)
     kept = _kept(setup)
     if seconds is None and kept:
         return kept
@@ -122,6 +123,7 @@ def measure(setup: Setup, space: ChainSpace, seconds: float | None) -> Rates:
 
 def measure_forward(setup: Setup, space: ChainSpace, seconds: float = 0.3) -> Rates:
     """Time forward passes of one picture through the same networks, of which the first is done in any case."""
+    space, setup = space.usual, setup.at(space.usual_look)
     until = time.perf_counter() + seconds
     return _fit(_probes(space), space, _typical(1), lambda network: forward_pass(network, setup, 1), until)[0]
 

@@ -85,6 +85,7 @@ class Model(Predictor):
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
             network = build(genome, shape, len(classes), initialisation=None)
         network.load_state_dict(state, assign=True)
+        preparation = preparation.at(genome.side) if isinstance(preparation, Scaling) else preparation
         return cls(
             network=network.eval(), preparation=preparation, views=views, genome=genome, shape=shape, classes=classes
         )

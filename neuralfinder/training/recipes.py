@@ -44,6 +44,10 @@ class Recipe:
         rotation: largest turn in degrees, either way.
         flip: mirror left to right at random where the data allow it.
         cutout: side of the square blotted out of every picture, as a share of the side.
+        zoom: how much closer pictures are seen at most, see `batches.Augmentation`.
+        colour: how much their contrast and colours differ at most.
+        mix: share of the steps in which a rectangle of each picture is another's, and so is that share of its label
+            (Yun et al. 2019, CutMix).
         small: share of a whole training, its first, on pictures of half the side (progressive resizing:
             Howard 2018, "Training Imagenet in 3 hours for USD 25"); see `train.SMALL_STEPS`.
         initialisation: `glorot` uniform, `he` normal, or `dirac`: convolutions that pass on as many channels as come
@@ -76,6 +80,9 @@ class Recipe:
     rotation: float = 0.0
     flip: bool = False
     cutout: float = 0.0
+    zoom: float = 0.0
+    colour: float = 0.0
+    mix: float = 0.0
     small: float = 0.0
     initialisation: str = "he"
     refit: bool = False

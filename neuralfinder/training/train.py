@@ -15,7 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.networks.genome import Genome
-from neuralfinder.training.batches import Augmentation, Part, Preparation, Views, plain_batches, training_batches
+from neuralfinder.training.batches import (
+    Augmentation,
+    Part,
+    Preparation,
+    Scaling,
+    Views,
+    mixing,
+    plain_batches,
+    training_batches,
+)
 from neuralfinder.training.build import Words
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
 from neuralfinder.training.optimizers import Optimizer, looked_up
@@ -97,9 +106,17 @@ class Setup:
         )
 
     def of(self, genome: Genome | None) -> Setup:
-        """The setup with the recipe that this genome, or a network without one, is trained by."""
-        genes = genome.recipe if genome else ()
-        return replace(self, recipe=self.recipe.moving(self.shifts).with_genes(genes))
+        """The setup with the recipe that this genome, or a network without one, is trained by, and its pictures."""
+        setup, genes = self.at(genome.side if genome else 0), genome.recipe if genome else ()
+        return replace(setup, recipe=self.recipe.moving(self.shifts).with_genes(genes))
+
+    def at(self, side: int) -> Setup:
+        """The setup with larger pictures made smaller, as a network with this `Genome.side` looks at them."""
+        if not isinstance(self.preparation, Scaling):
+            return self
+        preparation = self.preparation.at(side)
+        train, validation = self.train.at(preparation.side), self.validation.at(preparation.side)
+        return replace(self, train=train, validation=validation, preparation=preparation)
 
     def steps(self, share: float = 1.0) -> int:
         """Steps of one epoch over `share` of the training part, 1 or more; a last partial batch waits its turn."""
@@ -226,10 +243,13 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Epochs of so many steps, without end."""
     recipe = setup.recipe
-    augmentation = Augmentation(recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout)
-    return training_batches(
+    augmentation = Augmentation(
+        recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout, recipe.zoom, recipe.colour
+    )
+    batches = training_batches(
         setup.train, setup.batch_size, steps, sys.maxsize, augmentation, setup.preparation, generator, half
     )
+    return mixing(batches, recipe.mix, setup.classes, generator) if recipe.mix else batches
 
 
 def gradients(network: nn.Module, setup: Setup, samples: Tensor, labels: Tensor) -> Tensor:

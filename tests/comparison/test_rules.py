@@ -98,8 +98,9 @@ def test_whatever_the_shape_there_is_a_network(rule, shape, preset):
     from neuralfinder.training.build import build
 
     given_terms = terms(shape, train=100, seconds=5.0, classes=3, preset=preset)
-    network = build(RULES[rule].genome(given_terms.space, given_terms.fits), shape, 3).eval()
-    sample = zeros(2, 1, 1, shape.width) if shape.vocabulary else zeros(2, shape.channels, shape.height, shape.width)
+    genome = RULES[rule].genome(given_terms.space, given_terms.fits)
+    network, seen = build(genome, shape, 3).eval(), genome.seen(shape)
+    sample = zeros(2, 1, 1, shape.width) if shape.vocabulary else zeros(2, seen.channels, seen.height, seen.width)
     assert network(sample).shape == (2, 3)
 
 

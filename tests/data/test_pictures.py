@@ -10,7 +10,7 @@ from loading import broken, load
 from PIL import Image
 from scenes import scene
 
-from neuralfinder.data.pictures import UnreadableError, decode, no_warnings, read_header, read_pictures
+from neuralfinder.data.pictures import Header, UnreadableError, decode, no_warnings, read_header, read_pictures
 from neuralfinder.data.reading import choose_shape
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
@@ -190,12 +190,20 @@ def test_choose_shape_rules(tmp_path):
         paths = [stored(tmp_path, Image.new(mode, size[::-1]), f"{i}.png") for i, size in enumerate(sizes)]
         return choose_shape([read_header(path) for path in paths], image_size)
 
-    assert shape_of((96, 20), (96, 20)) == Shape(1, 96, 20)
-    assert shape_of((97, 20), (97, 20)) == Shape(1, 64, 13)
+    assert shape_of((224, 20), (224, 20)) == Shape(1, 224, 20)
+    assert shape_of((225, 40), (225, 40)) == Shape(1, 224, 40)
     assert shape_of((20, 30), (22, 40), (24, 32)) == Shape(1, 22, 32)
-    assert shape_of((300, 100), (200, 400), mode="RGB") == Shape(3, 64, 64)
-    assert shape_of((1, 1000), (1, 1000)) == Shape(1, 1, 64)
+    assert shape_of((300, 100), (200, 400), mode="RGB") == Shape(3, 224, 224)
+    assert shape_of((1, 1000), (1, 1000)) == Shape(1, 1, 224)
     assert shape_of((20, 30), mode="RGB", image_size=24) == Shape(3, 24, 24)
+
+
+def test_of_more_pictures_than_memory_holds_less_is_kept(monkeypatch):
+    headers = [Header(300, 400, False, (), "PNG")]
+    monkeypatch.setattr("neuralfinder.data.mapped.memory_bytes", lambda: 4 * 10**9)
+    assert choose_shape(headers, count=1000) == Shape(3, 168, 224)
+    assert choose_shape(headers, count=20_000) == Shape(3, 96, 128)
+    assert choose_shape(headers, count=1_000_000) == Shape(3, 48, 64)
 
 
 def kinds_of_files(root):
@@ -227,7 +235,7 @@ def test_h02_all_kinds_in_one_folder(tmp_path):
     assert np.bincount(data.labels).tolist() == [12, 12]
     shape, notes = data.shape, " ".join(data.notes)
     assert f"{shape.height} high and {shape.width} wide, 3 channels (colour); " in notes
-    assert "of 24 were resized to it (the median size, at most 64; aspect ratio not kept), from " in notes
+    assert "of 24 were resized to it (the median size; aspect ratio not kept), from " in notes
     # 6 JPEG are plain; 6 RGBA, 6 palette, 5 grey and 1 GIF are not.
     assert (
         "18 of 24 pictures were converted to 8-bit RGB, "

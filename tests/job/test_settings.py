@@ -75,7 +75,7 @@ def test_all_keywords_of_strategies_and_attributes_of_the_space_are_settings():
     known = {name for name, owner in names if owner in ("space", "caps")}
     given = {
         "shape", "classes", "usual_recipe", "rates", "forward", "max_step_seconds", "max_forward_seconds",
-        "_alternatives",
+        "side", "_alternatives", "_at",
     }  # fmt: skip
     assert {entry.name for entry in dataclasses.fields(ChainSpace)} - given <= known
 

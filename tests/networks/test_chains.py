@@ -339,9 +339,10 @@ def test_self_copy_of_the_published_best_needs_a_larger_picture():
     doubled = replicate(PUBLISHED_BEST)
     assert doubled.pools == 8
     assert CIFAR.infeasible(doubled) == "infeasible:pool"
-    # At 256x256 the pools fit; the caps of A-11 are lifted, since the picture is 64 times larger.
-    large = replace(CIFAR, shape=Shape(3, 256, 256), max_macs=10**12)
-    assert large.infeasible(doubled) is None
+    # At 256x256 the pools fit, where it looks at all of it; the caps of A-11 are lifted: it is 64 times larger
+    large = replace(CIFAR, shape=Shape(3, 256, 256), max_macs=10**12, sides=(64, 256))
+    assert large.infeasible(doubled) == "infeasible:pool"
+    assert large.infeasible(replace(doubled, side=256)) is None
 
 
 def test_pool_first_can_be_allowed():

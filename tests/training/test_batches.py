@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from neuralfinder.training.batches import Augmentation, Part, Scaling, Views, plain_batches, training_batches
+from neuralfinder.training.batches import Augmentation, Part, Scaling, Views, mixed, plain_batches, training_batches
 from neuralfinder.types import Shape
 
 CPU = torch.device("cpu")
@@ -191,3 +191,42 @@ def test_of_a_subset_the_file_is_not_taken(tmp_path: Path) -> None:
     part = part_of(np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)).filed(tmp_path / "part.npy")
     for smaller in (part.first(2), part.subset(torch.tensor([0, 1]))):
         assert copy.copy(smaller).pictures.flatten().tolist() == [0, 1]
+
+
+def test_what_is_closer_is_a_part_of_the_picture_at_its_full_size() -> None:
+    line = torch.linspace(0, 1, 64).reshape(1, 1, 1, 64).repeat(400, 1, 64, 1)
+    seen = changed(Augmentation(zoom=0.5), line)
+    ends = torch.stack([seen[:, 0, 32, 2], seen[:, 0, 32, -3]])
+    widths = (ends[1] - ends[0]) / (line[0, 0, 0, -3] - line[0, 0, 0, 2])
+    assert 0.5 <= float(widths.min()) < 0.53
+    assert 0.97 < float(widths.max()) <= 1.0001
+    assert float(ends[0].min()) < 0.05
+    assert float(ends[1].max()) > 0.95
+    closest = widths < 0.6
+    assert float(ends[0][closest].max() - ends[0][closest].min()) > 0.3  # anywhere in the picture
+
+
+def test_contrast_and_light_of_each_channel_differ_within_bounds() -> None:
+    base = torch.tensor([-1.0, 1.0]).reshape(1, 1, 1, 2).repeat(2000, 3, 1, 1)
+    lit = changed(Augmentation(colour=0.25), base)
+    contrast, light = (lit[..., 1] - lit[..., 0]) / 2, lit.mean((2, 3))
+    torch.testing.assert_close(contrast[:, 0], contrast[:, 2])
+    for values, middle in ((contrast, 1.0), (light, 0.0)):
+        assert middle - 0.25 <= float(values.min()) < middle - 0.24
+        assert middle + 0.24 < float(values.max()) <= middle + 0.25001
+    assert abs(float(torch.corrcoef(light.T)[0, 1])) < 0.1
+
+
+def test_of_mixed_pictures_each_has_as_much_of_a_label_as_of_its_picture() -> None:
+    generator, labels = torch.Generator().manual_seed(0), torch.arange(6)
+    pictures = torch.arange(6.0).reshape(6, 1, 1, 1).repeat(1, 2, 20, 30)
+    shares = []
+    for _ in range(200):
+        mixed_ones, targets = mixed(pictures, labels, 6, generator)
+        assert torch.equal(mixed_ones[:, 0], mixed_ones[:, 1])
+        counts = torch.stack([(mixed_ones[:, 0] == label).float().mean((1, 2)) for label in range(6)], dim=1)
+        torch.testing.assert_close(targets, counts)
+        shares.append(float(targets.diagonal().min()))
+    assert min(shares) < 0.2
+    assert max(shares) > 0.95
+    assert torch.equal(pictures[:, 0, 0, 0], labels.float())  # what was given is as it was

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -78,6 +79,7 @@ class Tokens:
     @classmethod
     def learn(cls, texts: Sequence[str], length: int | None = None) -> Tokens:
         """Learn the vocabulary, and the length unless it is given; equal texts in any order give equal tokens."""
+        texts = [_whole(text) for text in texts]
         tokenizer = _learned(texts, _carrying_over(texts))
         if length is None:
             length = _long_enough(_counts(tokenizer, texts), LENGTHS[1])
@@ -101,12 +103,14 @@ class Tokens:
 
         The first has the tokens, `length` at most, the second has the letters: bytes of the text in UTF-8 plus 1, a
         space before and after each word. What is left of both is 0. They are as wide as the longest one, and `length`.
+        Halves of characters, which no file can hold, are read as U+FFFD.
         """
+        texts = [_whole(text) for text in texts]
         letters = [np.frombuffer(_letters(text), np.uint8) for text in texts]
         longest = max(map(len, letters), default=0)
         lines = np.zeros((len(texts), 1, 2, max(self.length, min(longest, most_letters))), dtype=np.int32)
         cut = []
-        for row, line in enumerate(_tokenizer(self.text).encode_batch(list(texts))):
+        for row, line in enumerate(_tokenizer(self.text).encode_batch(texts)):
             ids, own = line.ids[: self.length], letters[row][:most_letters]
             lines[row, 0, 0, : len(ids)] = ids
             lines[row, 0, 1, : len(own)] = own.astype(np.int32) + 1
@@ -140,7 +144,7 @@ def tokenized(data: Dataset, rows: Array, length: int | None = None) -> Dataset:
     """
     if not data.is_text:
         return data
-    learned_from = [data.samples[row] for row in rows]
+    learned_from = [_whole(data.samples[row]) for row in rows]
     tokens = Tokens.learn(learned_from, length)
     letters = _long_enough([len(_letters(text)) for text in learned_from], MOST_LETTERS)
     lines, cut = tokens.encode(data.samples.tolist(), letters)
@@ -151,6 +155,9 @@ def tokenized(data: Dataset, rows: Array, length: int | None = None) -> Dataset:
             f"a text is a line of {tokens.length} tokens, and one of {letters:,} letters",
         )
     ]
+    if halves := tuple(data.name_of(row) for row, text in enumerate(data.samples) if _whole(text) != text):
+        text = f"{len(halves):,} texts have halves of characters (lone surrogates), which are read as U+FFFD"
+        findings.append(Finding("surrogates", text, halves))
     if cut:
         names = tuple(data.name_of(row) for row in cut)
         kept = f"{tokens.length} tokens and {letters:,} letters"
@@ -164,6 +171,11 @@ def _long_enough(counts: Sequence[int], most: int) -> int:
     least = LENGTHS[0]
     wanted = int(np.quantile(counts, KEPT_WHOLE, method="higher")) if counts else least
     return min(most, max(least, -(-wanted // least) * least))
+
+
+def _whole(text: str) -> str:
+    """The text with U+FFFD for each half of a character."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def _letters(text: str) -> bytes:

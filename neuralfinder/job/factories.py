@@ -40,7 +40,7 @@ def make_space(
 ) -> ChainSpace:
     """The space of a preset for a task, with the user's settings and caps and the plan's cap.
 
-    `training` says whether pictures are mirrored and shifted.
+    `training` says whether pictures are mirrored and shifted, and whether they are few.
     """
     preset = PRESETS[settings.preset]
     chosen = {**preset.space, **(preset.text_space if shape.vocabulary else {})}
@@ -55,7 +55,9 @@ def make_space(
         chosen["max_forward_seconds"] = milliseconds / 1000
     recipe = settings.recipes(shape)[0]
     large = min(shape.height, shape.width) >= LEAST_LARGE
-    chosen["usual_recipe"] = recipe.as_genes(bool(shape.vocabulary), training.flip, training.shifts, large)
+    chosen["usual_recipe"] = recipe.as_genes(
+        bool(shape.vocabulary), training.flip, training.shifts, large, training.few
+    )
     return ChainSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, forward=forward, **chosen)
 
 

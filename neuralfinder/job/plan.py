@@ -46,17 +46,19 @@ class TrainingStage:
         flip: whether a mirrored picture is still of its class.
         bf16: whether the machine multiplies bf16 numbers in hardware, and is asked to.
         shifts: whether a shifted picture is still of its class.
+        few: whether pictures are few, and trained by what helps then.
     """
 
     batch_size: int
     flip: bool = False
     bf16: bool = False
     shifts: bool = True
+    few: bool = False
 
     @classmethod
     def of(cls, setup: Setup) -> TrainingStage:
         """As a setup has it."""
-        return cls(setup.batch_size, setup.flip, setup.bf16, setup.shifts)
+        return cls(setup.batch_size, setup.flip, setup.bf16, setup.shifts, setup.few)
 
 
 @dataclass(frozen=True, slots=True)

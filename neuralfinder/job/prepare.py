@@ -15,6 +15,7 @@ from neuralfinder.job.status import Status
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Part, Scaling
 from neuralfinder.training.machine import has_bf16
+from neuralfinder.training.recipes import FEW
 from neuralfinder.training.train import Setup, class_weights
 
 
@@ -37,10 +38,13 @@ def make_setup(data: Divided, settings: Settings, device: torch.device, status: 
     harmless = _harmless(coded, data.split.train, settings, status)
     bf16 = recipe.mixed_precision and has_bf16(device)
     preparation = coded.tokens or Scaling.of(train)
+    few = len(train) + len(validation) <= FEW and not coded.tokens
+    if few and harmless.shift and (recipe.few_colour or recipe.few_mix):
+        status.say("pictures are few: trained with other light and colours, and parts of other pictures")
     weights = class_weights(train.labels, len(coded.classes)) if settings.switch("class_weights") else None
     return Setup(
         train, validation, len(coded.classes), preparation, recipe, batch_size, harmless.mirror, bf16, weights,
-        shifts=harmless.shift,
+        shifts=harmless.shift, few=few,
     )  # fmt: skip
 
 

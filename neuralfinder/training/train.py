@@ -65,7 +65,8 @@ class Diverged(Exception):  # noqa: N818 - a result, not a mistake
 class Setup:
     """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock.
 
-    `flip` and `shifts` say whether pictures are mirrored, and usually shifted, where the recipe has it.
+    `flip` and `shifts` say whether pictures are mirrored, and usually shifted, where the recipe has it, `few` whether
+    they are few.
     `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`. `in_all` is the
     epochs of a network's trainings together, of which a recipe's share `small` comes first; `None` where one is all.
     """
@@ -81,6 +82,7 @@ class Setup:
     weights: Tensor | None = None
     clock: Clock = field(default_factory=Clock)
     shifts: bool = True
+    few: bool = False
     in_all: float | None = None
 
     @property
@@ -108,7 +110,7 @@ class Setup:
     def of(self, genome: Genome | None) -> Setup:
         """The setup with the recipe that this genome, or a network without one, is trained by, and its pictures."""
         setup, genes = self.at(genome.side if genome else 0), genome.recipe if genome else ()
-        return replace(setup, recipe=self.recipe.moving(self.shifts).with_genes(genes))
+        return replace(setup, recipe=self.recipe.suited(self.shifts, self.few).with_genes(genes))
 
     def at(self, side: int) -> Setup:
         """The setup with larger pictures made smaller, as a network with this `Genome.side` looks at them."""

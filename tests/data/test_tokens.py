@@ -105,3 +105,14 @@ def test_a_line_is_as_long_as_nearly_all_texts_need():
     tokens = Tokens.learn(texts)
     assert tokens.length == 8
     assert tokens.encode(texts)[1] == [200]
+
+
+def test_halves_of_characters_are_read_as_the_sign_for_none_and_counted():
+    texts = ["a half \ud83d and more", "whole \U0001f600", "none", "\udc00 the other half"] * 5
+    data = from_texts(texts, [0, 1, 1, 0] * 5)
+    coded = tokenized(data, np.arange(16))
+    note = next(finding for finding in coded.findings if finding.kind == "surrogates")
+    assert note.text.startswith("10 texts have halves of characters")
+    lines, _ = coded.tokens.encode(["a half \ud83d and more"])
+    np.testing.assert_array_equal(lines, coded.tokens.encode(["a half \ufffd and more"])[0])
+    assert not np.array_equal(coded.samples[1], coded.samples[0])

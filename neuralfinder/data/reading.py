@@ -259,7 +259,7 @@ def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None) -> F
         "size",
         f"{text}; {resized} of {len(sizes)} were resized to it ({reason}; aspect ratio not kept), "
         f"from {low} x {narrow} to {high} x {wide}",
-        change="--image-size chooses another size.",
+        change="--image-size chooses another size. Networks look at 64 pixels, or at as many as their genome says.",
     )
 
 

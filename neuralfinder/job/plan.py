@@ -72,6 +72,7 @@ class SearchStage:
         seconds: wall time, `None` without a limit. In a plan by `work` the search goes on where the finish that its
             leaders need is shorter than planned.
         max_step_seconds: cap on the predicted seconds of one training step of a candidate.
+        early_stop: whether a training clearly behind earlier ones is stopped, where that is asked for.
     """
 
     candidates: int
@@ -79,6 +80,7 @@ class SearchStage:
     fidelity: Fidelity
     seconds: float | None = None
     max_step_seconds: float = math.inf
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)

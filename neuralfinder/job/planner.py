@@ -86,6 +86,10 @@ FEWEST_STEPS, FEWEST = 16, 3
 """Steps of a candidate at least where time is scarce, and where else fewer than so many candidates would be trained:
 what they do not tell, experience does."""
 
+LEAST_RUNG = 16
+"""Steps by the first rung at least, for a training to be stopped there: after fewer nearly all are at chance, and a
+look takes as long as three to six steps."""
+
 MOST_CANDIDATES = 400
 """Candidates at most; more time makes their trainings longer. A guess."""
 
@@ -146,8 +150,6 @@ class _Draft:
         self.preset = PRESETS[settings.preset]
         self.recipe, self.final = self.settings.recipes(task.shape)
         self.steps = steps_of_epoch(task.train, 1.0, training.batch_size)
-        rungs = len(RUNGS) if settings.switch("early_stop") else 0
-        self.beside = steps_beside(task.validation, training.batch_size, 1, rungs)
         self.retrainings = self.preset.retrain if settings.retrain is None else settings.retrain
 
     def published(self, seconds: float | None) -> Plan:
@@ -159,7 +161,8 @@ class _Draft:
         full = s.final_epochs or (min(self.final.longest, TIMES_LONGER * epochs) if planned else epochs)
         candidates = s.candidates or side**2 + BIRTHS * rounds
         fidelity, fixed = Fidelity(epochs, s.share or 1.0), s.candidates is not None
-        search = SearchStage(candidates, fixed, fidelity, seconds and seconds * SEARCH_BY_CLOCK)
+        by_clock = seconds and seconds * SEARCH_BY_CLOCK
+        search = SearchStage(candidates, fixed, fidelity, by_clock, early_stop=self._early_stop(fidelity))
         finalists = s.finalists or (MOST_FINALISTS if planned else 1)
         finish = FinishStage(
             finalists, full, seconds and seconds * FINISH_BY_CLOCK, self.retrainings, not planned or bool(s.finalists)
@@ -206,9 +209,18 @@ class _Draft:
         """As many candidates as fit into `seconds`, each trained for a share of the `winners` epochs, or longer."""
         s = self.settings
         fidelity = self._fidelity(winners, seconds, typical)
-        each = (fidelity.passes * self.steps + self.beside) * typical + AROUND_SECONDS
+        early_stop = self._early_stop(fidelity)
+        each = (fidelity.passes * self.steps + self._beside(early_stop)) * typical + AROUND_SECONDS
         candidates = s.candidates or max(1, int(SAFETY * seconds / each))
-        return SearchStage(candidates, s.candidates is not None, fidelity, seconds, cap)
+        return SearchStage(candidates, s.candidates is not None, fidelity, seconds, cap, early_stop)
+
+    def _early_stop(self, fidelity: Fidelity) -> bool:
+        """Whether a training that is clearly behind is stopped: where it is long enough for that to be seen."""
+        return self.settings.switch("early_stop") and RUNGS[0] * fidelity.passes * self.steps >= LEAST_RUNG
+
+    def _beside(self, early_stop: bool = False) -> float:
+        """Steps that last as long as what a candidate's training does beside them."""
+        return steps_beside(self.task.validation, self.training.batch_size, 1, len(RUNGS) if early_stop else 0)
 
     def _fidelity(self, winners: float, seconds: float, typical: float) -> Fidelity:
         """Epochs and share of a candidate: a share of the winner's, or what each of many or of few has time for."""
@@ -216,7 +228,7 @@ class _Draft:
 
         def affordable(candidates: int) -> float:
             each = SAFETY * seconds / (s.candidates or candidates) - AROUND_SECONDS
-            return (each / typical - self.beside) / self.steps
+            return (each / typical - self._beside()) / self.steps
 
         scarce = winners < (s.final_epochs or self.final.longest)
         usual = 0.0 if scarce else min(LEAST_STEPS / self.steps, affordable(FEWEST))

@@ -297,7 +297,7 @@ class _Run:
             self._strategy(plan, forecast.space, forecast.expectation),
             forecast.candidate,
             inherit=self.settings.switch("inherit"),
-            early_stopping=EarlyStopping() if self.settings.switch("early_stop") else None,
+            early_stopping=EarlyStopping() if plan.search.early_stop and self.settings.switch("early_stop") else None,
             leaders=forecast.leaders,
             rival=forecast.by_hand.key,
         )

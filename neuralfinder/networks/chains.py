@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -80,6 +81,9 @@ LONGEST_DRAW = 12
 
 OTHER_RECIPES = 0.2
 """Share of random genomes and founders that are trained otherwise than usual, by one step of one recipe gene."""
+
+SHAPES = 20
+"""Depths that are drawn for a founder before the smallest network takes its place."""
 
 DRAWS = 4
 """Genomes drawn for each founder that is not `single`."""
@@ -640,18 +644,30 @@ class ChainSpace(Space):
         ]
 
     def _chain(self, rng: np.random.Generator) -> Genome:
-        """Stages of one or two convolutions, a pool between stages, ending on a map of about 4x4."""
-        for _ in range(200):
+        """Stages of one or two convolutions, a pool between stages, ending on a map of about 4x4.
+
+        Drawn at any width, then made narrower, by as many of `filters` as bring it within the caps.
+        """
+        for _ in range(SHAPES):
             counts = rng.integers(1, 3, size=self.stages)
-            convolutions = iter([self.conv(int(f)) for f in np.sort(rng.choice(self.filters, int(counts.sum())))])
-            genes: list[Gene] = [self.stem(next(convolutions))]
-            for stage, count in enumerate(counts):
-                genes += self.usual_pool if stage else ()
-                genes += islice(convolutions, int(count) if stage else int(count) - 1)
-            genome = Genome(tuple(genes), self.head, side=self.usual_look)
-            if self.infeasible(genome) is None:
+            places = np.sort(rng.integers(0, len(self.filters), int(counts.sum())))
+
+            def narrower(steps: int, counts: np.ndarray = counts, places: np.ndarray = places) -> Genome:
+                return self._staged(counts, (places - steps).clip(min=0))
+
+            steps = bisect_left(range(places[-1]), 1, key=lambda n: self.infeasible(narrower(n)) != "infeasible:cap")
+            if self.infeasible(genome := narrower(steps)) is None:
                 return genome
         return self.smallest()
+
+    def _staged(self, counts: np.ndarray, places: np.ndarray) -> Genome:
+        """So many convolutions in each stage, whose widths are at these places among `filters`."""
+        convolutions = iter([self.conv(self.filters[place]) for place in places])
+        genes: list[Gene] = [self.stem(next(convolutions))]
+        for stage, count in enumerate(counts):
+            genes += self.usual_pool if stage else ()
+            genes += islice(convolutions, int(count) if stage else int(count) - 1)
+        return Genome(tuple(genes), self.head, side=self.usual_look)
 
     def _layer(self, rng: np.random.Generator) -> Genome:
         """One convolution of uniform width and kernel."""

@@ -30,17 +30,18 @@ def portfolio(space: ChainSpace) -> list[Genome]:
     """Networks of all kinds that the space has, the one by hand first; a search is to be no worse than any of them.
 
     For pictures: the networks by hand and, where a step has its time, by rule, these with small pictures at first; a
-    chain by rule for each side above the usual one; one with a linear model of all pixels beside it; without shifts,
-    where the place may be the meaning: the network by hand, a shallow one with a flattened map, logistic regression on
-    pixels, a perceptron. For texts: a bag of n-grams (Joulin et al. 2017), the network by hand with such a bag beside
-    it (Cheng et al. 2016), one of wide kernels (Kim 2014). Each is as wide as the limits allow; left out are those that
-    no width makes legal, and those whose head the space has not. No doubles.
+    chain by rule for each side above the usual one, or below where the limits allow none there; one with a linear model
+    of all pixels beside it; without shifts, where the place may be the meaning: the network by hand, a shallow one with
+    a flattened map, logistic regression on pixels, a perceptron. For texts: a bag of n-grams (Joulin et al. 2017), the
+    network by hand with such a bag beside it (Cheng et al. 2016), one of wide kernels (Kim 2014). Each is as wide as
+    the limits allow; left out are those that no width makes legal, and those whose head the space has not. No doubles.
     """
     kinds = [_by_hand, *(_TEXTS if space.shape.vocabulary else _PICTURES)]
     heads, usual = (space.head, *space.heads), space.usual
     found = [genome for kind in kinds if kind(usual, 1).head in heads and (genome := _widest(usual, kind))]
-    larger = [space.at(look) for look in space.looks[space.looks.index(space.usual_look) + 1 :]]
-    closer = [genome for here in larger if (genome := _widest(here, _LARGE))]
+    place = space.looks.index(space.usual_look)
+    others = space.looks[place + 1 :] if _widest(usual, _CHAIN) else space.looks[:place]
+    closer = [genome for look in others if (genome := _widest(space.at(look), _CHAIN))]
     return list(dict.fromkeys(map(space.canonical, [*found[:AFTER], *closer, *found[AFTER:]])))
 
 
@@ -158,7 +159,7 @@ _PICTURES = (
     _small_first(_ruled("wide-by-rule")),
     _perceptron,
 )
-_LARGE, AFTER = _small_first(_ruled("chain-by-rule")), 3
-"""Of pictures that are larger than usual, and after how many others these networks come."""
+_CHAIN, AFTER = _small_first(_ruled("chain-by-rule")), 3
+"""Of sides that are not the usual one, and after how many others these networks come."""
 
 _TEXTS = (_bag, _ruled("chain-by-rule"), _wide_and_deep, _wide_kernel, _ruled("residual-by-rule"))

@@ -324,13 +324,11 @@ class Changes:
         if self.turn is not None:
             grid = F.affine_grid(self.turn[of], list(pictures.shape), align_corners=False)
             pictures = F.grid_sample(pictures.float(), grid, "bilinear", "border", align_corners=False)
-        if self.crop is not None:
-            pictures = _crop(pictures, self.crop.size, self.crop.row[of], self.crop.column[of])
-        if self.mirror is not None:
-            pictures = torch.where(self.mirror[of].view(-1, 1, 1, 1), pictures.flip(3), pictures)
+        if self.crop is not None or self.mirror is not None:
+            pictures = _moved(pictures, self.crop, self.mirror, of)
         pictures = preparation.apply(pictures)
         if self.light is not None:
-            pictures = pictures * (1 + self.light[of, :1]) + self.light[of, 1:]
+            pictures = torch.addcmul(self.light[of, 1:], pictures, 1 + self.light[of, :1])
         if self.hole is not None:
             pictures = _blot(pictures, self.hole.size, self.hole.row[of], self.hole.column[of])
         return pictures
@@ -456,13 +454,23 @@ def _on(device: torch.device, scaling: Scaling) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def _crop(pictures: Tensor, reach: tuple[int, int], down: Tensor, right: Tensor) -> Tensor:
-    """Shift by whole pixels; what comes in is a reflection."""
-    _, _, height, width = pictures.shape
-    tall, wide = reach
-    padded = F.pad(pictures.float(), (wide, wide, tall, tall), mode="reflect").to(pictures.dtype)
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (n, c, 2 tall + 1, 2 wide + 1, height, width)
-    return windows[torch.arange(len(pictures), device=pictures.device), :, down, right]
+def _moved(pictures: Tensor, crop: Spots | None, mirror: Tensor | None, of: slice) -> Tensor:
+    """Shifted by whole pixels, so that a reflection comes in, then mirrored: each number is looked up once."""
+    (count, _, height, width), device = pictures.shape, pictures.device
+    lines = []
+    for side, first, reach in zip(
+        (height, width), (crop.row, crop.column) if crop else (None, None), crop.size if crop else (0, 0), strict=True
+    ):
+        line = torch.arange(side, device=device).expand(count, side)
+        line = (line if first is None else line + (first[of] - reach)[:, None]).abs()  # beyond the edge it goes back
+        lines.append(torch.where(line < side, line, 2 * (side - 1) - line))
+    rows, columns = lines
+    if mirror is not None:
+        columns = torch.where(mirror[of][:, None], columns.flip(1), columns)
+    places = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)
+    return (
+        pictures.flatten(2).gather(2, places[:, None].expand(pictures.shape[:2] + places.shape[1:])).view_as(pictures)
+    )
 
 
 def _blot(pictures: Tensor, size: tuple[int, int], top: Tensor, left: Tensor) -> Tensor:

@@ -247,7 +247,9 @@ def show_candidate(record: Record, id_: int) -> list[str]:
 def structure(genome: Genome, shape: Shape, classes: int) -> list[str]:
     """A network's layers with the shape after each, and its cost."""
     size = cost(genome, shape, classes)
-    lines = [f"layers    {'picture':12} {shape}"]
+    lines, seen = [f"layers    {'picture':12} {shape}"], genome.seen(shape)
+    if seen != shape:
+        lines.append(f"          {f'@{max(seen.height, seen.width)}':12} {seen}")
     lines += [f"          {gene!s:12} {after}" for gene, after in zip(genome.genes, shapes(genome, shape), strict=True)]
     lines.append(f"          {genome.head!s:12} {classes}")
     lines.append(f"cost      {size.parameters:,} parameters, {size.macs / 1e6:,.1f} M multiply-adds a sample")

@@ -15,7 +15,7 @@ from neuralfinder.errors import InputError
 from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.forecast import last_looks, winners_share
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, WorldStage, plan_lines
-from neuralfinder.job.planner import SHORTEST_FINAL, batch_size_for, make_plan
+from neuralfinder.job.planner import LEAST_RUNG, SHORTEST_FINAL, batch_size_for, make_plan
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Cost, Rates
 from neuralfinder.seeds import Seeds
@@ -98,6 +98,16 @@ def test_looks_of_early_judgement_are_predicted() -> None:
     plan = plan_for(few, 600.0)
     without, with_ = (predicted(plan, size, rungs) for rungs in (0, 2))
     assert with_ - without == pytest.approx(2 * 200 / plan.training.batch_size / 3 * RATES.step_seconds(size))
+
+
+def test_only_trainings_that_are_long_enough_are_stopped_early() -> None:
+    for seconds in (30.0, 60.0, 600.0, 6000.0):
+        plan = plan_for(CIFAR, seconds)
+        steps = plan.search.fidelity.passes * (CIFAR.train // plan.training.batch_size)
+        assert plan.search.early_stop == (steps / 4 >= LEAST_RUNG)
+    assert not plan_for(DIGITS, 30.0).search.early_stop
+    assert plan_for(CIFAR, 6000.0).search.early_stop
+    assert not plan_for(CIFAR, 6000.0, options={"early_stop": False}).search.early_stop
 
 
 def test_last_looks_have_their_time_and_several_views_only_where_that_is_little() -> None:

@@ -461,6 +461,24 @@ def test_chain_founders_keep_to_a_tight_cap():
     assert all(tight.infeasible(genome) is None for genome in tight.founders(9, rng()))
 
 
+@pytest.mark.parametrize("most", [4_000_000, 8_000_000, 20_000_000])
+def test_a_chain_is_as_wide_as_the_caps_allow_at_its_depth(most):
+    """One step of the widths more, in all layers that have one, and it was drawn no wider or is beyond the cap."""
+    tight, wider, generator = replace(FAST, max_macs=most), list(FAST.filters), rng()
+    at_the_cap = 0
+    for _ in range(30):
+        genome = tight.newcomer(generator)
+        assert tight.infeasible(genome) is None
+        steps = [
+            replace(gene, filters=wider[min(len(wider) - 1, wider.index(gene.filters) + 1)])
+            if isinstance(gene, Conv)
+            else gene
+            for gene in genome.genes
+        ]
+        at_the_cap += tight.infeasible(replace(genome, genes=tuple(steps))) == "infeasible:cap"
+    assert at_the_cap >= 25
+
+
 @given(
     seed=st.integers(0, 10**6),
     side=st.integers(1, 40),

@@ -15,6 +15,7 @@ from neuralfinder.networks.forms import from_seed
 from neuralfinder.networks.genome import parse
 from neuralfinder.search.events import candidate_row
 from neuralfinder.search.record import Record
+from neuralfinder.show.page.story import layers
 from neuralfinder.show.report import (
     as_csv,
     as_table,
@@ -142,6 +143,20 @@ def test_structure_follows_the_shape_through_the_layers():
     # 3*16*9+16, 16*32*9 and two each of 32, 32*10+10 by hand
     parameters = (3 * 16 * 9 + 16) + (16 * 32 * 9 + 2 * 32) + (32 * 10 + 10)
     assert lines[5].startswith(f"cost      {parameters:,} parameters")
+
+
+def test_structure_and_page_say_what_a_network_sees_of_a_larger_picture():
+    genome, shape = parse("@128 C16.s2 > G"), Shape(3, 168, 224)
+    assert [line.split() for line in structure(genome, shape, 10)[1:3]] == [
+        ["@128", "3x96x128"],
+        ["C16.s2", "16x48x64"],
+    ]
+    assert layers(genome, shape, 10)[:2] == [
+        ["side", 0, "@128", [], "3x96x128", 0],
+        ["conv", 16, "C16.s2", [], "16x48x64", 3 * 9 * 16 + 16],
+    ]
+    assert layers(parse("C16 > G"), shape, 10)[0] == ["side", 0, "@64", [], "3x48x64", 0]
+    assert layers(parse("C16 > G"), Shape(3, 9, 8), 10)[0][0] == "conv"
 
 
 def test_show_a_run_that_goes_on(record):

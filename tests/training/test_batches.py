@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neuralfinder.training.batches import Augmentation, Part, Scaling, Views, mixed, plain_batches, training_batches
 from neuralfinder.types import Shape
@@ -215,6 +217,21 @@ def test_contrast_and_light_of_each_channel_differ_within_bounds() -> None:
         assert middle - 0.25 <= float(values.min()) < middle - 0.24
         assert middle + 0.24 < float(values.max()) <= middle + 0.25001
     assert abs(float(torch.corrcoef(light.T)[0, 1])) < 0.1
+
+
+@given(st.integers(2, 9), st.integers(2, 9), st.floats(0.05, 0.9), st.integers(0, 99))
+def test_shifted_and_mirrored_is_a_window_of_the_reflected_picture(height, width, shift, seed) -> None:
+    base = torch.rand(6, 2, height, width, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    mirror = torch.rand(6, generator=generator) < 0.5
+    changes = Augmentation(shift=shift, flip=True).draw(Shape(2, height, width), mirror, generator)
+    moved = changes.apply(base[1:5], slice(1, 5), Scaling((0.0, 0.0), (1.0, 1.0)))
+    tall, wide = changes.crop.size
+    framed = torch.nn.functional.pad(base, (wide, wide, tall, tall), mode="reflect")
+    for place in range(1, 5):
+        top, left = int(changes.crop.row[place]), int(changes.crop.column[place])
+        window = framed[place, :, top : top + height, left : left + width]
+        assert torch.equal(moved[place - 1], window.flip(2) if mirror[place] else window)
 
 
 def test_of_mixed_pictures_each_has_as_much_of_a_label_as_of_its_picture() -> None:

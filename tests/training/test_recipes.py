@@ -11,7 +11,11 @@ import pytest
 import torch
 from setups import setup_of_digits
 
+from neuralfinder.data.arrays import from_arrays
 from neuralfinder.job.figures import with_views
+from neuralfinder.job.prepare import divided, make_setup
+from neuralfinder.job.settings import Settings
+from neuralfinder.job.status import Status
 from neuralfinder.networks.genome import parse
 from neuralfinder.networks.recipe_genes import KINDS
 from neuralfinder.training import train as training
@@ -154,3 +158,25 @@ def test_there_are_several_views_only_where_the_clock_leaves_time_for_them(
 
     with_views(setup, Slow(), True, 2 * len(setup.validation))
     assert len(looked) == looks
+
+
+def test_few_pictures_have_other_light_and_parts_of_others_unless_the_place_is_the_meaning():
+    few = RECIPES["fast"].suited(shifts=True, few=True)
+    assert (few.colour, few.mix) == (0.25, 0.5)
+    assert RECIPES["fast"].suited(shifts=True, few=False) == RECIPES["fast"]
+    assert RECIPES["fast"].suited(shifts=False, few=True) == dataclasses.replace(RECIPES["fast"], shift=0.0)
+    assert RECIPES["seed-2017"].suited(shifts=True, few=True) == RECIPES["seed-2017"]
+    usual = {gene.name: gene.value for gene in RECIPES["fast"].as_genes(False, True, True, few=True)}
+    assert (usual["colour"], usual["mix"], usual["zoom"]) == (0.25, 0.5, 0.0)
+
+
+@pytest.mark.parametrize(("count", "few"), [(1500, True), (1797, True), (2700, False)])
+def test_few_are_those_for_training_and_choosing_up_to_two_thousand(count, few):
+    rng = np.random.default_rng(0)
+    pictures, labels = rng.integers(0, 256, (count, 4, 4), dtype=np.uint8), np.arange(count) % 2
+    data = divided(from_arrays(pictures, labels), Settings())
+    status = Status()
+    setup = make_setup(data, Settings(), torch.device("cpu"), status)
+    assert setup.few == few
+    assert setup.of(None).recipe.mix == (0.5 if few else 0.0)
+    assert any("pictures are few" in line for line in status.lines) == few

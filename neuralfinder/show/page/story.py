@@ -212,11 +212,17 @@ def told(events: Iterable[Event]) -> dict[str, Any]:
 
 
 def layers(genome: Genome, shape: Shape | None, classes: int) -> list[list[Any]]:
-    """Layers as the page draws them: `[kind, filters or units, text, skips, shape after it, parameters]`, head last."""
+    """Layers as the page draws them: `[kind, filters or units, text, skips, shape after it, parameters]`, head last.
+
+    Where the network looks at less than there is, what it looks at comes first.
+    """
     after = [*map(str, shapes(genome, shape)), ""] if shape else [""] * (len(genome.genes) + 1)
     counts = layer_parameters(genome, shape, classes) if shape else [0] * (len(genome.genes) + 1)
     rows = [*map(_layer, genome.genes), ["head", getattr(genome.head, "units", 0), str(genome.head), []]]
-    return [[*row, text, count] for row, text, count in zip(rows, after, counts, strict=True)]
+    drawn = [[*row, text, count] for row, text, count in zip(rows, after, counts, strict=True)]
+    if shape is None or (seen := genome.seen(shape)) == shape:
+        return drawn
+    return [["side", 0, f"@{max(seen.height, seen.width)}", [], str(seen), 0], *drawn]
 
 
 def _layer(gene: Gene) -> list[Any]:

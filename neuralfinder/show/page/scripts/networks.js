@@ -8,7 +8,7 @@ function bands(number, x, y, width, height, ink) {
   const step = Math.min(height / Math.max(layers.length, 1), height / 5);
   const top = y + (height - step * layers.length) / 2;
   return layers.flatMap(([kind, filters, , skips], place) => {
-    const wide = width * 0.86 * (kind === "pool" || kind === "dropout" || kind === "identity" ? 0.5 : band([kind, filters]));
+    const wide = width * 0.86 * (["pool", "side", "dropout", "identity"].includes(kind) ? 0.5 : band([kind, filters]));
     const tall = kind === "conv" || kind === "head" ? step * 0.72 : Math.max(1.5, step * 0.18);
     const middle = top + (place + 0.5) * step;
     const bar = s("rect", {

@@ -421,7 +421,7 @@ class ChainSpace(Space):
         their input on, but for the last one. Recipe genes go that say what is usual, and so does the side.
         """
         longest = max(self.shape.height, self.shape.width)
-        if genome.side >= longest or genome.side == USUAL_SIDE:
+        if genome.side != self.side and (genome.side >= longest or genome.side == USUAL_SIDE):
             genome = dataclasses.replace(genome, side=0 if min(genome.side, longest) <= USUAL_SIDE else longest)
         if genome.side in self.looks and (here := self.at(genome.side)) is not self:
             return here.canonical(genome)

@@ -122,7 +122,8 @@ def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         return ""
     part = _judged_on(rival)
     where, there = ("", "") if part == TEST else (" on the validation part", " there")
-    terms = f" after {rival['epochs']:.3g} epochs{where}"
+    epochs = f"{rival['epochs']:.3g}"
+    terms = f" after {epochs} epoch{'s' * (epochs != '1')}{where}"
     if rival["genome"] == result["genome"]:
         return f"{terms}; it is the winner: none that was found was better"
     then = rival.get("winner_then")

@@ -27,7 +27,8 @@ from neuralfinder.training.inheritance import State
 from neuralfinder.training.train import PLAIN, predict_logits
 from neuralfinder.types import Shape
 
-FORMAT = 1
+FORMAT = 2
+"""Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says."""
 
 TOKENIZER = "tokenizer.json"
 
@@ -172,9 +173,11 @@ class Model(Predictor):
                 preparation = Tokens.read((folder / TOKENIZER).read_text(encoding="utf-8"), shape.width)
             else:
                 preparation = Scaling(tuple(form["mean"]), tuple(form["std"]))
-            views = Views(**form["views"])
+            views, genome = Views(**form["views"]), parse(form["genome"])
+            if form["format"] == 1 and shape != genome.seen(shape):
+                genome = dataclasses.replace(genome, side=max(shape.height, shape.width))
             state = load_file(folder / "model.safetensors")
-            return cls.of(parse(form["genome"]), state, shape, preparation, classes, views)
+            return cls.of(genome, state, shape, preparation, classes, views)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, InputError):
                 raise

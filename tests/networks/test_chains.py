@@ -66,6 +66,11 @@ class TestRichSpace(SpaceContract):
         return RICH
 
 
+class TestSpaceOfSides(SpaceContract):
+    def make(self) -> ChainSpace:
+        return make_space(Settings(), Shape(3, 96, 128), 10, Rates(), math.inf)
+
+
 EVERYTHING = replace(
     RICH,
     activations=("relu", "sigmoid"),

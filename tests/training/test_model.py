@@ -258,3 +258,19 @@ def test_a_model_is_written_and_read_by_text_and_path(model, pictures, tmp_path,
         np.testing.assert_array_equal(Model.load(folder).predict_proba(pictures), model.predict_proba(pictures))
     with pytest.raises(InputError, match="three is no model"):
         Model.load("~/three")
+
+
+def test_a_model_of_the_first_format_looks_at_pictures_as_large_as_they_are(tmp_path):
+    shape, genome = Shape(1, 96, 72), parse("@96 C8 > G")
+    with torch_seed(0):
+        state = build(genome, shape, 2).state_dict()
+    model = Model.of(genome, state, shape, Scaling((128.0,), (60.0,)), ("day", "night"))
+    model.save(tmp_path)
+    paper = tmp_path / "preprocessing.json"
+    old = paper.read_text().replace('"format": 2', '"format": 1').replace("@96 C8", "C8")
+    assert old != paper.read_text()
+    paper.write_text(old)
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 72), dtype=np.uint8)
+    loaded = Model.load(tmp_path)
+    assert loaded.genome == genome
+    np.testing.assert_array_equal(loaded.predict_proba(pictures), model.predict_proba(pictures))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -111,6 +112,18 @@ def test_of_pictures_in_a_file_those_of_the_part_are_made_smaller(tmp_path):
     np.testing.assert_array_equal(next(there.batches(torch.tensor([2, 0]), 2)), there.pictures[[2, 0]])
 
 
+def test_another_process_keeps_them_for_its_next_candidate(tmp_path):
+    part = part_of(np.random.default_rng(0).integers(0, 256, (20, 1, 40, 30), dtype=np.uint8))
+    filed = part.filed(tmp_path / "part.npy")
+    # as it goes there and back, see `Part.__reduce__`
+    first, second = copy.deepcopy(filed), copy.deepcopy(filed)
+    assert first.at(20) is second.at(20)
+    np.testing.assert_array_equal(first.at(20).pictures, part.at(20).pictures)
+    assert first.at(20).shape == part.at(20).shape
+    other = part_of(np.zeros((20, 1, 40, 30), np.uint8)).filed(tmp_path / "other.npy")
+    assert not copy.deepcopy(other).at(20).pictures.any()
+
+
 def test_floats_stay_what_they_are():
     part = part_of(np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 1, 8, 8))
     assert part.at(4).pictures[0, 0, 0, 0] == pytest.approx(part.pictures[0, 0, :2, :2].mean().item())
@@ -180,6 +193,8 @@ def test_made_by_hand_there_are_networks_for_each_larger_side():
 def test_a_side_that_is_no_other_is_written_once():
     space = space_of()
     assert space.canonical(parse("@64 C8 > G")) == parse("C8 > G")
+    for key in ("@32 C8 > G", "@48 C8 > G", "@96 C8 > G", "@128 C8 > G", "C8 > G"):
+        assert space.canonical(parse(key)) == parse(key)
     assert space.canonical(parse("@300 C8 > G")) == parse("@128 C8 > G")
     small = space_of(Shape(1, 28, 28))
     assert small.canonical(parse("@96 C8 > G")) == parse("C8 > G")

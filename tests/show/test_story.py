@@ -70,7 +70,7 @@ def test_the_film_ends_with_the_world_after_the_last_whole_round(finished):
     whole = [*understood(events)]
     while not (isinstance(whole[-1], Asked) and any(note["kind"] in ("settled", "round") for note in whole[-1].notes)):
         whole.pop()
-    replay(Progress(strategy, early_stopping=EarlyStopping()), whole)
+    replay(Progress(strategy, early_stopping=EarlyStopping() if search.early_stop else None), whole)
     world = strategy.view()["world"]
     assert {(r, c): life["genome"] for r, row in enumerate(world) for c, life in enumerate(row) if life} == cells
     assert len(cells) == 9

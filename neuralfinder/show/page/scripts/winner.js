@@ -12,7 +12,10 @@ function putWinner(body) {
     return;
   }
   const [low, high] = done.test_interval;
-  const epochs = (each) => `${Number(each.epochs.toPrecision(3))} epochs`;
+  const epochs = (each) => {
+    const count = Number(each.epochs.toPrecision(3));
+    return `${count} epoch${count === 1 ? "" : "s"}`;
+  };
   const rivals = [["the winner", done.test_accuracy], ...Object.entries(done.baselines).filter(([, each]) => each?.test_accuracy !== undefined)
     .map(([name, each]) => [name, each.test_accuracy])];
   const terms = Object.entries(done.baselines).filter(([, each]) => each?.epochs !== undefined).map(([name, each]) => {

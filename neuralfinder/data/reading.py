@@ -252,7 +252,9 @@ def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None) -> F
     text = f"Pictures are {shape.height} high and {shape.width} wide, {shape.channels} channels ({colours})"
     if not resized:
         return Finding("size", f"{text}; none was resized")
-    limit = f", at most {max(shape.height, shape.width)}" if max(shape.height, shape.width) in KEPT_SIDES else ""
+    longest = max(shape.height, shape.width)
+    limited = np.median([size[1:] for size in sizes], axis=0).max() >= longest + 1
+    limit = f", at most {longest}" if limited else ""
     reason = "image_size" if image_size else f"the median size{limit}"
     (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
     return Finding(

@@ -470,7 +470,8 @@ class _Run:
     def _batches(self, stream: int, half: bool) -> Iterator[Any]:
         import torch
 
-        from neuralfinder.training.batches import Augmentation, training_batches
+        from neuralfinder.training.augmentation import Augmentation
+        from neuralfinder.training.batches import training_batches
 
         setup = self._setup
         augmentation = Augmentation(setup.recipe.shift, setup.recipe.rotation, setup.recipe.flip, setup.recipe.cutout)

@@ -178,7 +178,7 @@ def read_files(
     kept = [row for row, place in enumerate(places) if place not in failures]
     used = [(files[places[row]], headers[places[row]]) for row in kept]
     findings = (
-        _shape([header for _, header in used], shape, image_size),
+        _shape([header for _, header in used], shape, image_size, shape != _median(seen, shape.channels)),
         _converted(used, shape),
         _misnamed(used),
         left_out(files, failures),
@@ -205,10 +205,15 @@ def choose_shape(headers: Sequence[Header], image_size: int | None = None, count
     channels = 1 if all(header.grey for header in headers) else 3
     if image_size is not None:
         return Shape(channels, image_size, image_size)
-    height, width = np.median([(header.height, header.width) for header in headers], axis=0)
-    median = Shape(channels, round(height), round(width))
+    median = _median(headers, channels)
     smaller = [median.at(side) for side in KEPT_SIDES]
     return next((each for each in smaller if fits((count, channels, each.height, each.width))), smaller[-1])
+
+
+def _median(headers: Sequence[Header], channels: int) -> Shape:
+    """The median height by the median width."""
+    height, width = np.median([(header.height, header.width) for header in headers], axis=0)
+    return Shape(channels, round(height), round(width))
 
 
 def _header_or_reason(file: SampleFile) -> Header | str:
@@ -245,17 +250,16 @@ def _each(function: Callable[[T], R], items: Iterable[T], workers: int) -> Itera
         pool.shutdown(cancel_futures=True)
 
 
-def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None) -> Finding:
+def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limited: bool) -> Finding:
     sizes = sorted((header.height * header.width, header.height, header.width) for header in headers)
     resized = sum(size[1:] != (shape.height, shape.width) for size in sizes)
     colours = "grey" if shape.channels == 1 else "colour"
     text = f"Pictures are {shape.height} high and {shape.width} wide, {shape.channels} channels ({colours})"
     if not resized:
         return Finding("size", f"{text}; none was resized")
-    longest = max(shape.height, shape.width)
-    limited = np.median([size[1:] for size in sizes], axis=0).max() >= longest + 1
-    limit = f", at most {longest}" if limited else ""
-    reason = "image_size" if image_size else f"the median size{limit}"
+    reason = "image_size" if image_size else "the median size"
+    if not image_size and limited:
+        reason += f", at most {max(shape.height, shape.width)}"
     (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
     return Finding(
         "size",

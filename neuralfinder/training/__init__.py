@@ -1,7 +1,8 @@
 """All of torch: genome -> trained network -> model.
 
     recipes      how networks are trained: frozen values, free of torch for those who plan
-    batches      samples on the device, shifted, turned and mirrored as whole tensors
+    batches      samples on the device, made smaller and normalised as whole tensors
+    augmentation random changes of them while training: shifted, turned, mirrored, lit, mixed
     build        genome -> torch network; convolution: the layer that small maps train faster
     inheritance  what a child takes over from the weights of its parents
     optimizers   how weights are updated

@@ -47,12 +47,12 @@ class Recipe:
         rotation: largest turn in degrees, either way.
         flip: mirror left to right at random where the data allow it.
         cutout: side of the square blotted out of every picture, as a share of the side.
-        zoom: how much closer pictures are seen at most, see `batches.Augmentation`.
+        zoom: how much closer pictures are seen at most, see `Augmentation`.
         colour: how much their contrast and colours differ at most.
         mix: share of the steps in which a rectangle of each picture is another's, and so is that share of its label
             (Yun et al. 2019, CutMix).
-        few_colour, few_mix: the same where pictures are few and may be shifted: where the place is the meaning, a
-            rectangle of another picture has another.
+        few_colour, few_mix: at least so much where pictures are few and may be shifted: where the place is the meaning,
+            a rectangle of another picture has another.
         small: share of a whole training, its first, on pictures of half the side (progressive resizing:
             Howard 2018, "Training Imagenet in 3 hours for USD 25"); see `train.SMALL_STEPS`.
         initialisation: `glorot` uniform, `he` normal, or `dirac`: convolutions that pass on as many channels as come
@@ -115,7 +115,9 @@ class Recipe:
         """The recipe for pictures that may be shifted, or may not, and for few of them."""
         if not shifts:
             return replace(self, shift=0.0)
-        return replace(self, colour=self.few_colour, mix=self.few_mix) if few else self
+        if not few:
+            return self
+        return replace(self, colour=max(self.colour, self.few_colour), mix=max(self.mix, self.few_mix))
 
     def with_genes(self, genes: RecipeGenes) -> Recipe:
         """The recipe of a network whose genome has these recipe genes."""

@@ -15,16 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
 from neuralfinder.networks.genome import Genome
-from neuralfinder.training.batches import (
-    Augmentation,
-    Part,
-    Preparation,
-    Scaling,
-    Views,
-    mixing,
-    plain_batches,
-    training_batches,
-)
+from neuralfinder.training.augmentation import Augmentation, mixing
+from neuralfinder.training.batches import Part, Preparation, Scaling, Views, plain_batches, training_batches
 from neuralfinder.training.build import Words
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
 from neuralfinder.training.optimizers import Optimizer, looked_up

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuralfinder.training.batches import Augmentation, Part, Scaling, Views, mixed, plain_batches, training_batches
+from neuralfinder.training.augmentation import Augmentation, mixed
+from neuralfinder.training.batches import Part, Scaling, Views, plain_batches, training_batches
 from neuralfinder.types import Shape
 
 CPU = torch.device("cpu")

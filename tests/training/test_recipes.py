@@ -166,6 +166,8 @@ def test_few_pictures_have_other_light_and_parts_of_others_unless_the_place_is_t
     assert RECIPES["fast"].suited(shifts=True, few=False) == RECIPES["fast"]
     assert RECIPES["fast"].suited(shifts=False, few=True) == dataclasses.replace(RECIPES["fast"], shift=0.0)
     assert RECIPES["seed-2017"].suited(shifts=True, few=True) == RECIPES["seed-2017"]
+    own = dataclasses.replace(RECIPES["seed-2017"], colour=0.5)
+    assert own.suited(shifts=True, few=True) == own
     usual = {gene.name: gene.value for gene in RECIPES["fast"].as_genes(False, True, True, few=True)}
     assert (usual["colour"], usual["mix"], usual["zoom"]) == (0.25, 0.5, 0.0)
 

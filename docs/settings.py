@@ -47,7 +47,7 @@ def page() -> Iterator[str]:
 
 
 def _line(row: Setting) -> str:
-    name = f"`--{row.name.replace('_', '-')}`" if row.option else f"`{row.name}`"
+    name = f"`{row.flagged}`" if row.option else f"`{row.name}`"
     return f"| {name} | {row.meaning} | {row.expected} | {default_of(row)} |"
 
 

@@ -65,7 +65,8 @@ def _options(settings: Iterable[Setting]) -> Callable[[Callable[..., None]], Cal
         for setting in reversed([*settings]):
             unset = f" [{setting.unset if setting.default is None else setting.default}]"
             command = click.option(
-                f"--{setting.name.replace('_', '-')}",
+                setting.flagged,
+                setting.name,
                 type=types.get(setting.kind.name, str),
                 metavar="COLUMN" if setting.column else None,
                 help=f"{setting.meaning[0].upper()}{setting.meaning[1:]}.{unset}".replace("`", ""),

@@ -71,6 +71,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             than 0. Not given: no such cap.
         image_size: side in pixels of the squares to which files of pictures are resized; a whole number between 4 and
             2,048. Not given: the size that most of them have.
+        image_fit: how files of pictures of other proportions are brought to that size: stretched, as a whole
+            with edges drawn out, or their middle; stretch, pad, crop. Not given: stretch.
         text: column of a table with the texts. Not given: found by its name.
         image: column of a table with paths of pictures, or of a data set with pictures. Not given: found by its name.
         target: column of a table with the labels. Not given: found by its name.
@@ -110,6 +112,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         max_size_mb: float | None = None,
         max_latency_ms: float | None = None,
         image_size: int | None = None,
+        image_fit: str | None = None,
         text: str | None = None,
         image: str | None = None,
         target: str | None = None,
@@ -138,6 +141,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.max_size_mb = max_size_mb
         self.max_latency_ms = max_latency_ms
         self.image_size = image_size
+        self.image_fit = image_fit
         self.text = text
         self.image = image
         self.target = target

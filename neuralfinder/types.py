@@ -77,6 +77,11 @@ class Shape:
         return Shape(self.channels, height, width)
 
 
+FITS = ("stretch", "pad", "crop")
+"""How pictures of other proportions are brought to one shape: stretched, as a whole with their edges drawn out, or
+their middle."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fidelity:
     """How much training a candidate gets.

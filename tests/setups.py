@@ -23,7 +23,7 @@ def setup_of_texts(texts, labels, recipe="text"):
     parts = split(data.labels, data.given_test, 0)
     data = tokenized(data, parts.train)
     own = (Part.of(data.samples, data.labels, rows, torch.device("cpu")) for rows in (parts.train, parts.validation))
-    return Setup(*own, len(data.classes), data.tokens, RECIPES[recipe], 16)
+    return Setup(*own, len(data.classes), data.tokens, RECIPES[recipe], 16, long=data.tokens.pieces > 1)
 
 
 def setup_of_digits(recipe: Recipe | None = None, clock: Clock | None = None, count: int = 600) -> Setup:

@@ -327,8 +327,8 @@ def test_predict_refuses_weights_of_another_network(digits_run, pets_run, tmp_pa
 def test_predict_refuses_a_newer_model(digits_run, tmp_path):
     run = copied(digits_run[0], tmp_path)
     paper = run / "model" / "preprocessing.json"
-    paper.write_text(paper.read_text().replace('"format": 2', '"format": 3'))
-    call("predict", run, run / "x.png").refused("format 3; expected 2 or older", "update")
+    paper.write_text(paper.read_text().replace('"format": 3', '"format": 4'))
+    call("predict", run, run / "x.png").refused("format 4; expected 3 or older", "update")
 
 
 # resuming and refusing

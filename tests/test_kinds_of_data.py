@@ -17,6 +17,7 @@ from sentences import sentences
 from neuralfinder import NeuralFinder
 from neuralfinder.cli import cli
 from neuralfinder.errors import InputError
+from neuralfinder.training.build import bag_of
 from neuralfinder.training.model import Model
 
 FAST = {"candidates": 1, "epochs": 1, "finalists": 1, "final_epochs": 1, "verbose": 0}
@@ -47,7 +48,9 @@ def test_search_and_predict_from_the_command_line(tmp_path):
     ]
     assert ".hidden" not in asked.output
     model = Model.load(tmp_path / "run")
-    assert result["parameters"] == sum(weights.numel() for weights in model.network.parameters())
+    bag = bag_of(model.network)
+    learned = [*model.network.parameters(), *([bag.weight, bag.bias] if bag else [])]
+    assert result["parameters"] == sum(numbers.numel() for numbers in learned)
     again = model.predict_proba(texts)
     np.testing.assert_allclose(again[:, 0], [row["probabilities"]["sea"] for row in rows], atol=1e-5)
     (tmp_path / "run" / "model" / "tokenizer.json").write_text("{}")

@@ -237,7 +237,7 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
     return {
         **judged(test.labels.cpu().numpy(), predictor.answers(test, setup.bf16)),
         "validation_accuracy": validation,
-        "parameters": sum(p.numel() for p in predictor.network.parameters()),
+        "parameters": _parameters(blueprint.genome, predictor.network, setup),
         "genome": blueprint.genome and blueprint.genome.key,
         "epochs": epochs,
         "rate": rate,
@@ -245,6 +245,12 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
         "seconds": time.monotonic() - bench.began,
         "improvements": [(round(moment - bench.began, 1), score) for moment, score in improvements],
     }
+
+
+def _parameters(genome: Genome | None, network: nn.Module, setup: Setup) -> int:
+    if genome:
+        return cost(genome, setup.shape, setup.classes).parameters
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _build(name: str, classes: int, side: int | None, shape: Shape) -> nn.Module:
@@ -276,7 +282,8 @@ def _train(
         each = step_seconds(network, setup, (1 - FORWARD_SHARE) * measuring)
         testing = forward_seconds(network, setup, EVALUATION_BATCH, 2, FORWARD_SHARE * measuring)
         testing *= looks / EVALUATION_BATCH
-        views = setup.recipe.views and views_fit(MOST_VIEWS * testing, setup.clock.left())
+        views = setup.recipe.views and setup.several != PLAIN
+        views = views and views_fit(MOST_VIEWS * testing, setup.clock.left())
         testing *= MOST_VIEWS if views else 1
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
         last = LAST_SHARE if setup.recipe.refit else 0.0

@@ -25,7 +25,7 @@ class Dataset:
         samples: pictures `(n, channels, height, width)` uint8 or float32, C-contiguous, a memory map when they are
             large; values are as given: nothing is scaled by the range of the type, so uint8 may as well hold 0..1 or
             0..16. Texts `(n,)` as str objects, and once `tokens` are learned lines of them and of letters,
-            `(n, 1, 2, width)` int32.
+            `(n, pieces, 2, width)` int32.
         labels: `(n,)` int64, indices into `classes`.
         classes: the labels as given, as plain Python str, int, float or bool, sorted.
         given_test: `(n,)` bool, the rows that came as a test part; all False when none came.
@@ -34,6 +34,7 @@ class Dataset:
         names: `n` names of the samples in their part; empty where rows have none but their number.
         groups: `(n,)` int64, equal for copies of one sample; `None` before `doctor.examined` has looked.
         tokens: how texts became lines of numbers; `None` for pictures, and for texts before that.
+        fit: how files of pictures were brought to one shape, one of `types.FITS`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Dataset:
     names: tuple[str, ...] = ()
     groups: npt.NDArray[Any] | None = None
     tokens: Tokens | None = None
+    fit: str = "stretch"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from neuralfinder.data.sources.npz import read_arrays
 from neuralfinder.data.tables import NO_COLUMNS, SUFFIXES, Columns, path_in, read_table
 from neuralfinder.data.texts import as_texts, is_texts, text_in
 from neuralfinder.errors import InputError
-from neuralfinder.types import Shape
+from neuralfinder.types import FITS, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Inputs:
     names: list[str]
 
 
-def inputs_of(given: object, shape: Shape) -> Array:
+def inputs_of(given: object, shape: Shape, fit: str = FITS[0]) -> Array:
     """The samples, pictures `(n, channels, height, width)` uint8 or float32 or texts `(n,)` of str.
 
     Args:
@@ -37,21 +37,22 @@ def inputs_of(given: object, shape: Shape) -> Array:
             `Path` is that of a file, a folder or a table as `inputs_at` reads it. Or a data set of either, as `fit`
             takes them, with labels, which are not looked at, or without.
         shape: of what the network was trained on.
+        fit: how files of pictures are brought to it, one of `FITS`.
 
     Raises:
         InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
     """
     kind = kind_for(shape)
     if paths := _paths(given, kind):
-        return np.concatenate([inputs_at(path, shape).samples for path in paths])
+        return np.concatenate([inputs_at(path, shape, fit=fit).samples for path in paths])
     if is_hub(given):
-        return library_samples(given, kind, shape)
+        return library_samples(given, kind, shape, fit)
     if is_pairs(given):
         given = samples_of(given)
     return as_texts(given) if kind == TEXTS else as_pictures(given, shape)
 
 
-def inputs_at(given: str | Path, shape: Shape, columns: Columns = NO_COLUMNS) -> Inputs:
+def inputs_at(given: str | Path, shape: Shape, columns: Columns = NO_COLUMNS, fit: str = FITS[0]) -> Inputs:
     """The samples at a path.
 
     Args:
@@ -60,6 +61,7 @@ def inputs_at(given: str | Path, shape: Shape, columns: Columns = NO_COLUMNS) ->
             texts.
         shape: of what the network was trained on.
         columns: of tables.
+        fit: how files of pictures are brought to the shape, one of `FITS`.
 
     Raises:
         InputError: nothing there, unreadable, or without samples.
@@ -77,7 +79,7 @@ def inputs_at(given: str | Path, shape: Shape, columns: Columns = NO_COLUMNS) ->
         return Inputs(pictures, _numbered(path, len(pictures)))
     else:
         files = _files(path, kind)
-    samples = as_texts([*map(_read_text, files)]) if kind == TEXTS else read_pictures(files, shape)
+    samples = as_texts([*map(_read_text, files)]) if kind == TEXTS else read_pictures(files, shape, fit)
     return Inputs(samples, [str(file) for file in files])
 
 

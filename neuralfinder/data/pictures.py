@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from neuralfinder.data.files import FORMATS
 from neuralfinder.errors import InputError
-from neuralfinder.types import Shape
+from neuralfinder.types import FITS, Shape
 
 PIXEL_LIMIT = 100_000_000
 """Pixels of the largest picture that is opened: a few kilobytes can claim to be terabytes."""
@@ -106,15 +106,16 @@ def read_header(path: Encoded) -> Header:
         return Header(height, width, picture.mode in GREY_MODES, tuple(kinds), _format(picture))
 
 
-def decode(path: Encoded, shape: Shape) -> npt.NDArray[np.uint8]:
+def decode(path: Encoded, shape: Shape, fit: str = FITS[0]) -> npt.NDArray[np.uint8]:
     """Decode one picture file.
 
     Upright by its EXIF orientation, 16-bit grey scaled to 8 bit, transparency put on white, the first of several
-    frames, then resized to the shape by a Lanczos filter without keeping the aspect ratio.
+    frames, then resized to the shape by a Lanczos filter.
 
     Args:
         path: the file, or its content.
         shape: of the result, 1 or 3 channels.
+        fit: one of `FITS`.
 
     Returns:
         `(channels, height, width)` uint8, 0..255.
@@ -132,18 +133,37 @@ def decode(path: Encoded, shape: Shape) -> npt.NDArray[np.uint8]:
         upright = _to_mode(picture, "L" if shape.channels == 1 else "RGB")
         if turn in TURNS:
             upright = upright.transpose(TURNS[turn])
-        if upright.size != size:
-            upright = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        pixels = np.asarray(upright)
+        pixels = np.asarray(_resized(upright, size, fit))
+    if pixels.shape[:2] != (shape.height, shape.width):
+        pixels = _padded(pixels, shape)
     return pixels[np.newaxis] if shape.channels == 1 else pixels.transpose(2, 0, 1)
 
 
-def read_pictures(paths: Sequence[Encoded], shape: Shape) -> npt.NDArray[np.uint8]:
+def _resized(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
+    """Of this width and height; to be padded of one of them, if it has other proportions."""
+    if picture.size == size:
+        return picture
+    if fit == "crop":
+        return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+    if fit == "pad":
+        return ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _padded(pixels: npt.NDArray[np.uint8], shape: Shape) -> npt.NDArray[np.uint8]:
+    """`(height, width[, channels])` in the middle of a picture of this shape, its outermost pixels drawn out."""
+    missing = [side - own for side, own in zip((shape.height, shape.width), pixels.shape[:2], strict=True)]
+    around = [(some // 2, some - some // 2) for some in missing]
+    return np.pad(pixels, [*around, (0, 0)][: pixels.ndim], mode="edge")
+
+
+def read_pictures(paths: Sequence[Encoded], shape: Shape, fit: str = FITS[0]) -> npt.NDArray[np.uint8]:
     """Picture files to predict on, converted as in training.
 
     Args:
         paths: n files, or their contents.
         shape: of the pictures the network was trained on, 1 or 3 channels.
+        fit: one of `FITS`, as then.
 
     Returns:
         `(n, channels, height, width)` uint8, 0..255.
@@ -162,7 +182,7 @@ def read_pictures(paths: Sequence[Encoded], shape: Shape) -> npt.NDArray[np.uint
     with no_warnings():
         for row, path in enumerate(paths):
             try:
-                pictures[row] = decode(path, shape)
+                pictures[row] = decode(path, shape, fit)
             except UnreadableError as error:
                 raise InputError(
                     f"picture {row}" if isinstance(path, bytes) else str(path),

@@ -23,8 +23,8 @@ from neuralfinder.data.labels import counted, encode_parts
 from neuralfinder.data.mapped import allocate, compact, fits
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
 from neuralfinder.data.tables import Rows, path_in
-from neuralfinder.errors import check_range
-from neuralfinder.types import Shape
+from neuralfinder.errors import check_allowed, check_range
+from neuralfinder.types import FITS, Shape
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,6 +32,17 @@ R = TypeVar("R")
 KEPT_SIDES = 224, 160, 128, 96, 64
 """The longer side, in pixels, that pictures have at most: the largest with which all of them fit into memory, else the
 last. Networks see more only where their genomes say so, but what is not kept none can see."""
+
+FITTING = {
+    "stretch": "aspect ratio not kept",
+    "pad": "aspect ratio kept, edges drawn out",
+    "crop": "aspect ratio kept, the middle of what is longer or higher",
+}
+"""What each of `FITS` means, for people."""
+
+CLEARLY, OFTEN = 1.25, 0.1
+"""How much longer or higher a stretched picture may become before that is clearly to be seen, and the share of such
+pictures from which it is worth to be said."""
 
 THREADS_FROM = 128 * 128
 """Mean pixels of a picture from which threads help; below, handing over the interpreter costs more than it gains."""
@@ -48,11 +59,12 @@ Reader = Callable[[Sequence[SampleFile], npt.NDArray[np.bool_]], "Loaded"]
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """`images` `(n, channels, height, width)` uint8, the places `(n,)` of their files in the list, and findings."""
+    """`images` `(n, channels, height, width)` uint8, the places `(n,)` of their files in the list, findings and fit."""
 
     images: Array
     places: npt.NDArray[np.int64]
     findings: tuple[Finding, ...]
+    fit: str
 
 
 class _Reporter:
@@ -125,7 +137,7 @@ def _dataset(name: str, files: list[SampleFile], labels: list[Any], first: int, 
     kept = [labels[place] for place in loaded.places]
     indices, classes, given_test = encode_parts(kept, int((loaded.places < first).sum()), source, "the test part")
     names = tuple(files[place].relative for place in loaded.places)
-    data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names)
+    data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names, fit=loaded.fit)
     return replace(data, findings=(counted(data), *loaded.findings))
 
 
@@ -133,6 +145,7 @@ def read_files(
     files: Sequence[SampleFile],
     in_test: npt.NDArray[np.bool_],
     image_size: int | None = None,
+    fit: str | None = None,
     scratch: Path | None = None,
     progress: OnProgress | None = None,
 ) -> Loaded:
@@ -145,6 +158,7 @@ def read_files(
         files: what to read.
         in_test: `(len(files),)` whether each belongs to the test part.
         image_size: side of the square to resize to, 4..2048 pixels.
+        fit: one of `FITS`, the first by default.
         scratch: folder for `images.npy`, should the array not fit in memory; a new temporary folder by default.
         progress: called with pictures done and pictures in all, about every 0.1 seconds.
 
@@ -153,6 +167,8 @@ def read_files(
     """
     if image_size is not None:
         check_range("image_size", image_size, 4, 2048)
+    fit = FITS[0] if fit is None else fit
+    check_allowed("image_fit", fit, FITS)
     reporter = _Reporter(progress, len(files))
     failures: dict[int, str] = {}
     headers: dict[int, Header] = {}
@@ -168,7 +184,7 @@ def read_files(
         shape = choose_shape(seen, image_size, len(headers))
         images, on_disk = allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
         places = list(headers)
-        store = partial(_store, files=files, places=places, images=images, shape=shape)
+        store = partial(_store, files=files, places=places, images=images, shape=shape, fit=fit)
         for row, reason in enumerate(_each(store, range(len(places)), _workers(headers.values()))):
             if reason:
                 failures[places[row]] = reason
@@ -178,7 +194,7 @@ def read_files(
     kept = [row for row, place in enumerate(places) if place not in failures]
     used = [(files[places[row]], headers[places[row]]) for row in kept]
     findings = (
-        _shape([header for _, header in used], shape, image_size, shape != _median(seen, shape.channels)),
+        _shape([header for _, header in used], shape, image_size, shape != _median(seen, shape.channels), fit),
         _converted(used, shape),
         _misnamed(used),
         left_out(files, failures),
@@ -188,6 +204,7 @@ def read_files(
         images=compact(images, kept),
         places=np.array([places[row] for row in kept], dtype=np.int64),
         findings=present(findings),
+        fit=fit,
     )
 
 
@@ -223,10 +240,10 @@ def _header_or_reason(file: SampleFile) -> Header | str:
         return str(error)
 
 
-def _store(row: int, files: Sequence[SampleFile], places: list[int], images: Array, shape: Shape) -> str:
+def _store(row: int, files: Sequence[SampleFile], places: list[int], images: Array, shape: Shape, fit: str) -> str:
     """Decode into a row; the reason why not, or nothing."""
     try:
-        images[row] = decode(files[places[row]].source, shape)
+        images[row] = decode(files[places[row]].source, shape, fit)
     except UnreadableError as error:
         return str(error)
     return ""
@@ -250,7 +267,7 @@ def _each(function: Callable[[T], R], items: Iterable[T], workers: int) -> Itera
         pool.shutdown(cancel_futures=True)
 
 
-def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limited: bool) -> Finding:
+def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limited: bool, fit: str) -> Finding:
     sizes = sorted((header.height * header.width, header.height, header.width) for header in headers)
     resized = sum(size[1:] != (shape.height, shape.width) for size in sizes)
     colours = "grey" if shape.channels == 1 else "colour"
@@ -261,12 +278,22 @@ def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limi
     if not image_size and limited:
         reason += f", at most {max(shape.height, shape.width)}"
     (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
+    other = sum(_differs(height, width, shape) for _, height, width in sizes)
+    change = "--image-size chooses another size. Networks look at 64 pixels, or at as many as their genome says."
+    if other > OFTEN * len(sizes) and fit == FITS[0]:
+        change += f" {other} have other proportions: --fit pad keeps these and all that is seen, --fit crop the middle."
     return Finding(
         "size",
-        f"{text}; {resized} of {len(sizes)} were resized to it ({reason}; aspect ratio not kept), "
+        f"{text}; {resized} of {len(sizes)} were resized to it ({reason}; {FITTING[fit]}), "
         f"from {low} x {narrow} to {high} x {wide}",
-        change="--image-size chooses another size. Networks look at 64 pixels, or at as many as their genome says.",
+        change=change,
     )
+
+
+def _differs(height: int, width: int, shape: Shape) -> bool:
+    """Whether such a picture has clearly other proportions."""
+    ratio = (height / width) / (shape.height / shape.width)
+    return max(ratio, 1 / ratio) > CLEARLY
 
 
 def _converted(used: Sequence[tuple[SampleFile, Header]], shape: Shape) -> Finding | None:

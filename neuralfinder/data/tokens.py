@@ -17,6 +17,7 @@ import numpy as np
 
 from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.findings import Finding
+from neuralfinder.data.mapped import fits
 from neuralfinder.types import Shape
 
 if TYPE_CHECKING:
@@ -47,9 +48,16 @@ LENGTHS = 8, 512
 KEPT_WHOLE = 0.99
 """Share of the training texts that a line is long enough for, where `LENGTHS` allow it."""
 
-MOST_LETTERS = 1024
-"""Bytes of a text that are kept beside its tokens, for a bag of n-grams, which takes as long as they are many. A
-guess."""
+PIECE, PIECES = 256, 6
+"""Tokens of a piece, and pieces of a text at most, where lines of `LENGTHS` are too short for many. One piece is read
+at once, so a step takes as long as for short texts; six are as many looks as pictures have."""
+
+MANY = 0.05
+"""Share of the training texts: few that are long are cut, for reading in pieces costs where the beginning tells."""
+
+MOST_LETTERS = 2048
+"""Bytes of a line that are kept beside its tokens, for a bag of n-grams, which takes as long as they are many: four for
+each token of the longest line."""
 
 LONGEST_TOKEN = 24
 """Bytes of a token at most: what is longer is not a word."""
@@ -68,25 +76,31 @@ class Tokens:
 
     Attributes:
         text: the tokenizer as JSON of the library `tokenizers`.
-        length: tokens of a line: longer texts are cut, shorter ones are filled up with token 0.
+        length: tokens of a line: shorter texts are filled up with token 0.
         vocabulary: different tokens.
+        pieces: of a text at most, a line each: one after the other, spread evenly over a text that is longer than that.
     """
 
     text: str
     length: int
     vocabulary: int
+    pieces: int = 1
 
     @classmethod
     def learn(cls, texts: Sequence[str], length: int | None = None) -> Tokens:
-        """Learn the vocabulary, and the length unless it is given; equal texts in any order give equal tokens."""
+        """Learn the vocabulary, and unless it is given the length; equal texts in any order give equal tokens."""
         texts = [_whole(text) for text in texts]
-        tokenizer = _learned(texts, _carrying_over(texts))
+        tokenizer, pieces = _learned(texts, _carrying_over(texts)), 1
         if length is None:
-            length = _long_enough(_counts(tokenizer, texts), LENGTHS[1])
-        return cls(tokenizer.to_str(), length, tokenizer.get_vocab_size())
+            counts, longest = _counts(tokenizer, texts), LENGTHS[1]
+            length = _long_enough(counts)
+            if sum(count > longest for count in counts) > MANY * len(counts):
+                length, pieces = PIECE, min(PIECES, -(-length // PIECE))
+            length = min(length, longest)
+        return cls(tokenizer.to_str(), length, tokenizer.get_vocab_size(), pieces)
 
     @classmethod
-    def read(cls, text: str, length: int) -> Tokens:
+    def read(cls, text: str, length: int, pieces: int) -> Tokens:
         """The tokens of a file that was written from `text`.
 
         Raises:
@@ -94,36 +108,49 @@ class Tokens:
         """
         try:
             json.loads(text)
-            return cls(text, length, _tokenizer(text).get_vocab_size())
+            return cls(text, length, _tokenizer(text).get_vocab_size(), pieces)
         except Exception as error:  # the library raises nothing more special
             raise ValueError(f"no tokenizer: {error}") from error
 
     def encode(self, texts: Sequence[str], most_letters: int = MOST_LETTERS) -> tuple[Array, list[int]]:
-        """Two lines for each text, `(n, 1, 2, width)` int32, and which texts were cut.
+        """Two lines for each piece of each text, `(n, pieces, 2, width)` int32, and which texts are not there in full.
 
         The first has the tokens, `length` at most, the second has the letters: bytes of the text in UTF-8 plus 1, a
-        space before and after each word. What is left of both is 0. They are as wide as the longest one, and `length`.
-        Halves of characters, which no file can hold, are read as U+FFFD.
+        space before and after each word. What is left of both is 0, and so are pieces that a text does not have. They
+        are as wide as the longest one, and `length`. Halves of characters, which no file can hold, are read as U+FFFD.
         """
         texts = [_whole(text) for text in texts]
-        letters = [np.frombuffer(_letters(text), np.uint8) for text in texts]
-        longest = max(map(len, letters), default=0)
-        lines = np.zeros((len(texts), 1, 2, max(self.length, min(longest, most_letters))), dtype=np.int32)
-        cut = []
+        taken, cut = list[tuple[int, int, list[int], bytes]](), []
         for row, line in enumerate(_tokenizer(self.text).encode_batch(texts)):
-            ids, own = line.ids[: self.length], letters[row][:most_letters]
-            lines[row, 0, 0, : len(ids)] = ids
-            lines[row, 0, 1, : len(own)] = own.astype(np.int32) + 1
-            if len(line.ids) > self.length or len(letters[row]) > most_letters:
-                cut.append(row)
+            starts = self._starts(len(line.ids))
+            whole = len(line.ids) <= self.length * self.pieces
+            for piece, start in enumerate(starts):
+                ids, text = line.ids[start : start + self.length], texts[row]
+                if self.pieces > 1 and ids:
+                    text = text[line.offsets[start][0] : line.offsets[start + len(ids) - 1][1]]
+                letters = _letters(text)
+                whole = whole and len(letters) <= most_letters
+                taken.append((row, piece, ids, letters[:most_letters]))
+            cut += [] if whole else [row]
+        width = max([self.length, *(len(letters) for *_, letters in taken)])
+        lines = np.zeros((len(texts), self.pieces, 2, width), dtype=np.int32)
+        for row, piece, ids, letters in taken:
+            lines[row, piece, 0, : len(ids)] = ids
+            lines[row, piece, 1, : len(letters)] = np.frombuffer(letters, np.uint8).astype(np.int32) + 1
         return lines, cut
 
+    def _starts(self, count: int) -> list[int]:
+        """Where the pieces of a text of so many tokens begin."""
+        if count > self.length * self.pieces > self.length:
+            return [round(start) for start in np.linspace(0, count - self.length, self.pieces)]
+        return [*range(0, max(1, min(count, self.length * self.pieces)), self.length)]
+
     def decode(self, lines: Array) -> str:
-        """The text of lines `(1, 2, width)`, as far as its tokens were not cut, with one space between words."""
+        """The text of lines `(pieces, 2, width)`, as far as its tokens were not cut, with one space between words."""
         from tokenizers import decoders
 
-        pieces, tokens = _tokenizer(self.text), lines[0, 0].tolist()
-        return str(decoders.ByteLevel().decode([pieces.id_to_token(token) or "" for token in tokens if token])).strip()
+        known, tokens = _tokenizer(self.text), lines[:, 0].flatten().tolist()
+        return str(decoders.ByteLevel().decode([known.id_to_token(token) or "" for token in tokens if token])).strip()
 
     def apply(self, lines: T) -> T:
         """Lines are what the network takes."""
@@ -146,31 +173,31 @@ def tokenized(data: Dataset, rows: Array, length: int | None = None) -> Dataset:
         return data
     learned_from = [_whole(data.samples[row]) for row in rows]
     tokens = Tokens.learn(learned_from, length)
-    letters = _long_enough([len(_letters(text)) for text in learned_from], MOST_LETTERS)
+    letters = min(MOST_LETTERS, _long_enough([len(_letters(text)) for text in learned_from]))
+    while tokens.pieces > 1 and not fits((len(data.samples), tokens.pieces, 2, letters, np.int32().itemsize)):
+        tokens = replace(tokens, pieces=tokens.pieces - 1)
     lines, cut = tokens.encode(data.samples.tolist(), letters)
-    findings = [
-        Finding(
-            "tokens",
-            f"{tokens.vocabulary:,} tokens were learned from the training part, as many as carry over to new texts; "
-            f"a text is a line of {tokens.length} tokens, and one of {letters:,} letters",
-        )
-    ]
+    line = f"{tokens.length} tokens and {letters:,} letters"
+    read = f"a text is read as a line of {line} at most"
+    if tokens.pieces > 1:
+        read = f"a text is read in {tokens.pieces} pieces of {line} at most"
+    known = f"{tokens.vocabulary:,} tokens were learned from the training part, as many as carry over to new texts"
+    findings = [Finding("tokens", f"{known}; {read}")]
     if halves := tuple(data.name_of(row) for row, text in enumerate(data.samples) if _whole(text) != text):
         text = f"{len(halves):,} texts have halves of characters (lone surrogates), which are read as U+FFFD"
         findings.append(Finding("surrogates", text, halves))
     if cut:
         names = tuple(data.name_of(row) for row in cut)
-        kept = f"{tokens.length} tokens and {letters:,} letters"
-        text = f"{len(cut):,} of {len(lines):,} texts are longer and were truncated to {kept}"
-        findings.append(Finding("truncated", text, names))
+        kept = "pieces spread evenly over each are read" if tokens.pieces > 1 else f"were truncated to {line}"
+        findings.append(Finding("truncated", f"{len(cut):,} of {len(lines):,} texts are longer and {kept}", names))
     return replace(data, samples=lines, tokens=tokens, findings=(*data.findings, *findings))
 
 
-def _long_enough(counts: Sequence[int], most: int) -> int:
-    """The length that nearly all of these have, at most `most`."""
+def _long_enough(counts: Sequence[int]) -> int:
+    """The length that nearly all of these have at most."""
     least = LENGTHS[0]
     wanted = int(np.quantile(counts, KEPT_WHOLE, method="higher")) if counts else least
-    return min(most, max(least, -(-wanted // least) * least))
+    return max(least, -(-wanted // least) * least)
 
 
 def _whole(text: str) -> str:

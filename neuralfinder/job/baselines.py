@@ -104,8 +104,8 @@ PASSES = 10
 """Over the texts: as good as logistic regression fitted by 50 iterations over all of them at once, on questions and on
 docstrings, in a small part of the time (docs/LOG.md)."""
 
-TEXTS_AT_ONCE = 1024
-"""Read between two looks at the clock: some hundredths of a second."""
+TEXTS_AT_ONCE = 128
+"""Read between two looks at the clock: some hundredths of a second, of long ones half a second."""
 
 
 def fit_words(part: Part, classes: int, seconds: float) -> WordCounts | None:
@@ -158,7 +158,7 @@ def fit_words(part: Part, classes: int, seconds: float) -> WordCounts | None:
 
 
 def _texts(part: Part) -> list[str]:
-    lines = (row for chunk in part.chunks(1024) for row in chunk[:, 0, 1].cpu().numpy())
+    lines = (row for chunk in part.chunks(1024) for row in chunk[:, :, 1].flatten(1).cpu().numpy())
     return [bytes((row[row > 0] - 1).astype(np.uint8)).decode(errors="ignore") for row in lines]
 
 

@@ -40,7 +40,7 @@ def make_space(
 ) -> ChainSpace:
     """The space of a preset for a task, with the user's settings and caps and the plan's cap.
 
-    `training` says whether pictures are mirrored and shifted, and whether they are few.
+    `training` says whether pictures are mirrored and shifted, whether they are few, and texts long.
     """
     preset = PRESETS[settings.preset]
     chosen = {**preset.space, **(preset.text_space if shape.vocabulary else {})}
@@ -54,7 +54,7 @@ def make_space(
     if milliseconds := settings.cap("max_latency_ms"):
         chosen["max_forward_seconds"] = milliseconds / 1000
     recipe = settings.recipes(shape)[0]
-    large = min(shape.height, shape.width) >= LEAST_LARGE
+    large = training.long or min(shape.height, shape.width) >= LEAST_LARGE
     chosen["usual_recipe"] = recipe.as_genes(
         bool(shape.vocabulary), training.flip, training.shifts, large, training.few
     )

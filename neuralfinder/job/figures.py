@@ -17,7 +17,7 @@ from neuralfinder.job.answers import told_apart
 from neuralfinder.job.baselines import Linear, WordCounts, majority
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import cost
-from neuralfinder.training.batches import Part, Views
+from neuralfinder.training.batches import Part
 from neuralfinder.training.model import Model, Predictor
 from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.training.train import HALF, PLAIN, Setup
@@ -156,10 +156,11 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
     """The model with test-time averaging where that helps on the validation part, and its accuracy there.
 
     Without `views` there is no averaging, nor where the first look shows that the clock leaves no time for it here and
-    at so many samples of the `test` part. Moved and mirrored ones are looked at where the recipe trains on such. Of
-    equally accurate ones the likelier is taken: few pictures often cannot tell two models apart by their errors.
+    at so many samples of the `test` part. Of equally accurate ones the likelier is taken: few pictures often cannot
+    tell two models apart by their errors.
     """
-    labels, recipe = setup.validation.labels.cpu().numpy(), setup.recipe
+    labels = setup.validation.labels.cpu().numpy()
+    several = dataclasses.replace(model, views=dataclasses.replace(setup.several, half=model.views.half))
 
     def judge(model: P) -> tuple[float, float]:
         logits = model.logits(setup.validation, setup.bf16)
@@ -169,11 +170,9 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
     began = time.monotonic()
     plain = judge(model)
     each = (time.monotonic() - began) / len(labels)
+    views = views and several.views != model.views
     if not views or MOST_VIEWS * each * (len(labels) + test) > setup.clock.left():
         return model, plain[0]
-    several = dataclasses.replace(
-        model, views=Views(setup.flip and recipe.flip, shift=recipe.shift > 0, half=model.views.half)
-    )
     averaged = judge(several)
     return (several, averaged[0]) if averaged > plain else (model, plain[0])
 

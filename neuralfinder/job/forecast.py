@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from neuralfinder.job.plan import Plan, Task
+from neuralfinder.job.plan import Plan, Task, TrainingStage
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Genome
@@ -101,7 +101,7 @@ def views_fit(looking: float, left: float) -> bool:
 
 
 def last_looks(
-    step: float, by_hand: float, task: Task, batch_size: int, views: bool, seconds: float
+    step: float, by_hand: float, task: Task, training: TrainingStage, views: bool, seconds: float
 ) -> tuple[float, bool]:
     """Seconds of the last looks and of logistic regression, and whether there is time for several views.
 
@@ -109,14 +109,15 @@ def last_looks(
         step: seconds of a training step of the winner.
         by_hand: of one of the network by hand; beside it the winner is looked at as it was then, if there is time.
         task: counts of samples.
-        batch_size: samples a step.
-        views: whether several views are wanted; they have to be better than one, to be taken.
+        training: what trainings share.
+        views: whether several views are wanted, where samples have such; they have to be better than one, to be taken.
         seconds: of the run.
     """
-    one = LOOKING_MARGIN * looking_steps(task.validation + task.test, batch_size)
-    several = LOOKING_MARGIN * looking_steps((1 + MOST_VIEWS) * task.validation + MOST_VIEWS * task.test, batch_size)
-    views = views and views_fit(several * step, seconds)
-    rivals = LOOKING_MARGIN * looking_steps(task.test, batch_size) * (step + by_hand)
+    size = training.batch_size
+    one = LOOKING_MARGIN * looking_steps(task.validation + task.test, size)
+    several = LOOKING_MARGIN * looking_steps((1 + MOST_VIEWS) * task.validation + MOST_VIEWS * task.test, size)
+    views = views and (training.long or not task.shape.vocabulary) and views_fit(several * step, seconds)
+    rivals = LOOKING_MARGIN * looking_steps(task.test, size) * (step + by_hand)
     linear = min(LINEAR_SECONDS, LINEAR_PLANNED * seconds)
     looks = (several if views else one) * step + linear
     return looks + (rivals if rivals <= RIVALS_SHARE * seconds else 0.0), views
@@ -394,7 +395,7 @@ class Forecast:
         plan, rates = self.plan, self.plan.speed.rates
         step, by_hand = (self.pace * rates.step_seconds(self.space.cost(each)) for each in (genome, self.by_hand))
         seconds = math.inf if plan.budget_seconds is None else plan.budget_seconds
-        return last_looks(step, by_hand, plan.task, plan.training.batch_size, self.final.views, seconds)
+        return last_looks(step, by_hand, plan.task, plan.training, self.final.views, seconds)
 
     def for_race(self) -> Forecast:
         """What there is time for without the retrainings after a race, which take as long as the winner trained."""

@@ -47,6 +47,7 @@ class TrainingStage:
         bf16: whether the machine multiplies bf16 numbers in hardware, and is asked to.
         shifts: whether a shifted picture is still of its class.
         few: whether pictures are few, and trained by what helps then.
+        long: whether texts are read in pieces.
     """
 
     batch_size: int
@@ -54,11 +55,12 @@ class TrainingStage:
     bf16: bool = False
     shifts: bool = True
     few: bool = False
+    long: bool = False
 
     @classmethod
     def of(cls, setup: Setup) -> TrainingStage:
         """As a setup has it."""
-        return cls(setup.batch_size, setup.flip, setup.bf16, setup.shifts, setup.few)
+        return cls(setup.batch_size, setup.flip, setup.bf16, setup.shifts, setup.few, setup.long)
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,8 +257,7 @@ class _Draft:
 
     def _looks(self, step: float, seconds: float) -> float:
         """Seconds kept for the last looks at a network of such a step, and for the logistic regression."""
-        by_hand, task, batch_size = self._step(self.by_hand), self.task, self.training.batch_size
-        looks, _ = last_looks(step, by_hand, task, batch_size, self.final.views, seconds)
+        looks, _ = last_looks(step, self._step(self.by_hand), self.task, self.training, self.final.views, seconds)
         return min(LOOKING_SHARE * seconds, looks)
 
 

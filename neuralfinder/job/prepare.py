@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -13,6 +15,7 @@ from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.seeds import Seeds
+from neuralfinder.training.bag import SHARE, Bags
 from neuralfinder.training.batches import Part, Scaling
 from neuralfinder.training.machine import has_bf16
 from neuralfinder.training.recipes import FEW
@@ -44,7 +47,8 @@ def make_setup(data: Divided, settings: Settings, device: torch.device, status: 
     weights = class_weights(train.labels, len(coded.classes)) if settings.switch("class_weights") else None
     return Setup(
         train, validation, len(coded.classes), preparation, recipe, batch_size, harmless.mirror, bf16, weights,
-        shifts=harmless.shift, few=few,
+        shifts=harmless.shift, few=few, long=bool(coded.tokens and coded.tokens.pieces > 1),
+        bags=Bags(math.inf if settings.minutes is None else SHARE * 60 * settings.minutes),
     )  # fmt: skip
 
 

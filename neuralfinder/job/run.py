@@ -33,13 +33,14 @@ from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, make_setup, open_test
 from neuralfinder.job.presets import PRESETS
-from neuralfinder.job.settings import Settings
+from neuralfinder.job.settings import OF_PICTURES, Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.experience import Experience
+from neuralfinder.networks.genome import PoolHead
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import (
     Answered,
@@ -203,6 +204,7 @@ class _Run:
             },
             interrupted=interrupted,
         )
+        model = dataclasses.replace(model, fit=seen.fit)
         model.save(self.folder / "model")
         outcome.write(self.folder, result)
         self.record.write(Finished(result))
@@ -269,6 +271,8 @@ class _Run:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
         limited = self.settings.cap("max_latency_ms") is not None
+        for bits in {head.bag for head in free.heads if isinstance(head, PoolHead) and head.bag}:
+            compute(executor, setup.bags.of, bits, setup)  # seconds of which no training's are to be made up
         share = FORWARD_SHARE if limited else 0.0
         measuring = None if left is None else measuring_seconds(left)
         rates = compute(executor, measure, setup, free, measuring and (1 - share) * measuring)
@@ -365,7 +369,9 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
             str(folder), given=f"a run on other data ({began.data})", expected=f"a run on {source.title} as it is",
             mend="give another --run, or the same data",
         )  # fmt: skip
-    asked, before = ({**each.settings, "image_size": each.address.get("image_size")} for each in (wanted, began))
+    asked, before = (
+        {**each.settings, **{name: each.address.get(name) for name in OF_PICTURES}} for each in (wanted, began)
+    )
     for name, value in asked.items():
         if name not in WHERE and before.get(name) != value:
             raise RunFolderError(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuralfinder.errors import InputError, check_allowed, unknown_name
 from neuralfinder.networks.genome import Layer, Pool, parse_gene, parse_head
-from neuralfinder.types import Allowed, Range, Shape
+from neuralfinder.types import FITS, Allowed, Range, Shape
 
 if TYPE_CHECKING:
     from neuralfinder.job.presets import Preset
@@ -140,7 +140,7 @@ class Setting:
     """One thing that can be set.
 
     Attributes:
-        name: as `--set` takes it; with dashes it is the option of the command line, where it has one of its own.
+        name: as `--set` takes it.
         kind: its values.
         meaning: a sentence without its full stop.
         owner: whose it is: `run`, `plan`, `data`, `caps`, `space`, or `strategy` and its name.
@@ -149,6 +149,7 @@ class Setting:
         unset: what holds then, in words, where `default` does not say it.
         option: whether it has an option of the command line and a parameter of `NeuralFinder`.
         column: whether its value names a column of a table.
+        flag: that option, where it is not the name with dashes.
     """
 
     name: str
@@ -160,6 +161,12 @@ class Setting:
     unset: str = ""
     option: bool = False
     column: bool = False
+    flag: str = ""
+
+    @property
+    def flagged(self) -> str:
+        """The option of the command line."""
+        return self.flag or f"--{self.name.replace('_', '-')}"
 
     @property
     def expected(self) -> str:
@@ -300,6 +307,10 @@ DATA = (
         Range(4, 2048), unset="the size that most of them have", option=True,
     ),
     Setting(
+        "image_fit", WORD, "how files of pictures of other proportions are brought to that size: stretched, as a whole "
+        "with edges drawn out, or their middle", "data", FITS, unset="stretch", option=True, flag="--fit",
+    ),
+    Setting(
         "text", TEXT, "column of a table with the texts", "data", unset="found by its name", option=True, column=True
     ),
     Setting(
@@ -312,6 +323,9 @@ DATA = (
     ),
 )  # fmt: skip
 """Settings of how data are read."""
+
+OF_PICTURES = ("image_size", "image_fit")
+"""Those of them that change what is read from the same files."""
 
 OWN = (*RUN, *CAPS, *DATA)
 

@@ -151,11 +151,6 @@ def slid(side: int, window: int, stride: int, border: int) -> int:
     return max(0, (side + 2 * border - window) // stride + 1)
 
 
-BAG_NUMBERS = 2000
-"""Activations that take as long as what a bag of n-grams does for one token of the line and its letters: to hash, count
-and look up some thirty n-grams (150 us for 40 tokens and 130 letters, six classes, on one core)."""
-
-
 @functools.lru_cache(maxsize=4096)
 def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     """Count parameters, multiply-adds and activations of `genome` on samples of `shape` with `classes` outputs.
@@ -164,9 +159,8 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     """
     shape = genome.seen(shape)
     macs = updates = 0
-    bag = _bag_weights(genome.head, classes)
-    activations = (shape.channels + (BAG_NUMBERS if bag else 0)) * shape.width if shape.vocabulary else 0
-    layers = len(genome.genes) + (shape.vocabulary > 0) + (bag > 0)
+    activations = shape.channels * shape.width if shape.vocabulary else 0
+    layers = len(genome.genes) + (shape.vocabulary > 0)
     maps = shapes(genome, shape)
     for place, (gene, after) in enumerate(zip(genome.genes, maps, strict=True)):
         before = inputs(genome, place, maps, shape)
@@ -233,8 +227,8 @@ def _kernel_weights(gene: Conv, wide: int, line: bool) -> tuple[int, int]:
 
 
 def _bag_weights(head: Head, classes: int) -> int:
-    """Numbers of the bag of words beside the head; one more row is for what is left out."""
-    return ((1 << head.bag) + 1) * classes if isinstance(head, PoolHead) and head.bag else 0
+    """Numbers of the bag of n-grams beside the head: two rows more are for what is left out, and of biases."""
+    return ((1 << head.bag) + 2) * classes if isinstance(head, PoolHead) and head.bag else 0
 
 
 def _pixel_weights(head: Head, shape: Shape, classes: int) -> int:

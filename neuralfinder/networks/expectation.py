@@ -41,7 +41,7 @@ SHARED, ALIKE, TRAINING, TASK, NOISE = 0.5, 0.3, 0.2, 0.1, 0.1
 """Variances of the normal score: of what all tasks share, of what like ones share, of one training whenever it is
 looked at, of a task, and of a look. The rank of the trainings of a task has variance 1."""
 
-UNKNOWN = ("zoom", "colour", "mix", "small")
+UNKNOWN = ("zoom", "colour", "mix", "small", "anywhere")
 """Recipe genes that are no feature: few or no rows have them, so that whatever has one would be expected to be in the
 middle (docs/LOG.md)."""
 

@@ -49,6 +49,7 @@ KINDS: dict[str, Kind] = {
     "colour": Kind((0, 0.25, 0.5), ("colour",), "how much contrast and light differ at most, at random", texts=False),
     "mix": Kind((0, 0.5), ("mix",), "share of the steps with a rectangle of another picture in each", texts=False),
     "small": Kind((0, 0.4), ("small",), "share of a training on pictures of half the side, at first", texts=False),
+    "anywhere": Kind((0, 1), ("anywhere",), "1 trains on any piece of a long text, 0 on its first", pictures=False),
     "adversarial": Kind((0, 2), ("adversarial",), "how far embeddings are moved up the loss", pictures=False),
     "smooth": Kind((0, 0.1, 0.2), ("label_smoothing",), "label smoothing"),
     "rate": Kind((0.1, 0.3, 1, 3, 10), ("learning_rate", "kernel_rate"), "factor on the learning rates", factor=True),

@@ -2,8 +2,8 @@
 
     recipes      how networks are trained: frozen values, free of torch for those who plan
     batches      samples on the device, made smaller and normalised as whole tensors
-    augmentation random changes of them while training: shifted, turned, mirrored, lit, mixed
-    build        genome -> torch network; convolution: the layer that small maps train faster
+    augmentation random changes of them while training: shifted, turned, mirrored, lit, mixed; a piece of a text
+    build        genome -> torch network; convolution: the layer that small maps train faster; bag: n-grams beside it
     inheritance  what a child takes over from the weights of its parents
     optimizers   how weights are updated
     clock        until when a training may go on, and the steps that it and its looks take

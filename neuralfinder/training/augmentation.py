@@ -1,4 +1,4 @@
-"""Random changes of training pictures: shifted, turned, mirrored, lit, blotted and mixed as whole tensors."""
+"""Random changes of training samples, as whole tensors: pictures shifted, turned, mirrored, lit, blotted and mixed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Random changes of training pictures.
+    """Random changes of training pictures, and the piece of a long text that is read.
 
     Attributes:
         shift: largest shift, as a share of the side.
@@ -31,6 +31,7 @@ class Augmentation:
         zoom: how much closer, at most: of each picture a part with sides of 1 - zoom to 1 times its own is seen, at its
             full size (as in Szegedy et al. 2015, section 6, but for the proportions, which stay).
         colour: how much contrast, and the light of each channel, differ at most: as a share, and in deviations.
+        anywhere: of texts any piece is read, not the first one.
     """
 
     shift: float = 0.0
@@ -39,9 +40,10 @@ class Augmentation:
     cutout: float = 0.0
     zoom: float = 0.0
     colour: float = 0.0
+    anywhere: bool = False
 
     def draw(self, shape: Shape, mirror: Tensor, generator: torch.Generator) -> Changes:
-        """What happens to each of `(n,)` pictures of `shape`; `mirror` says which are mirrored if `flip` is on."""
+        """What happens to each of `(n,)` samples of `shape`; `mirror` says which are mirrored if `flip` is on."""
         count, sides = len(mirror), (shape.height, shape.width)
         turn = None
         if self.rotation or self.zoom:
@@ -57,7 +59,8 @@ class Augmentation:
         light = None
         if self.colour:
             light = self.colour * (2 * torch.rand(count, 1 + shape.channels, 1, 1, generator=generator) - 1)
-        return Changes(crop, turn, mirror if self.flip else None, hole, light)
+        place = torch.rand(count, generator=generator) if self.anywhere and shape.channels > 1 else None
+        return Changes(crop, turn, mirror if self.flip else None, hole, light, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Spots:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happens to each of n pictures, drawn beforehand.
+    """What happens to each of n samples, drawn beforehand.
 
     Attributes:
         crop: where the window begins in the picture padded by `size` on each side, a reflection.
@@ -91,6 +94,7 @@ class Changes:
         mirror: `(n,)` whether the picture is mirrored left to right, after that.
         hole: what is blotted out at last; part of it may lie outside the picture.
         light: `(n, 1 + channels, 1, 1)` what is added to 1 for a factor on the contrast, and to each channel.
+        place: `(n,)` which piece of a text is read, see `piece`.
     """
 
     crop: Spots | None = None
@@ -98,15 +102,22 @@ class Changes:
     mirror: Tensor | None = None
     hole: Spots | None = None
     light: Tensor | None = None
+    place: Tensor | None = None
 
     def to(self, device: torch.device) -> Changes:
         """The same on a device."""
         crop, hole = (spots and spots.to(device) for spots in (self.crop, self.hole))
-        turn, mirror, light = (None if t is None else t.to(device) for t in (self.turn, self.mirror, self.light))
-        return Changes(crop, turn, mirror, hole, light)
+        others = (self.turn, self.mirror, self.light, self.place)
+        turn, mirror, light, place = (None if each is None else each.to(device) for each in others)
+        return Changes(crop, turn, mirror, hole, light, place)
 
     def apply(self, pictures: Tensor, of: slice, preparation: Preparation) -> Tensor:
-        """Change and scale `(k, channels, height, width)` pictures by the k changes at `of`; a hole is the mean."""
+        """Change and scale `(k, channels, height, width)` pictures by the k changes at `of`; a hole is the mean.
+
+        Of texts `(k, pieces, 2, width)` one piece each.
+        """
+        if self.place is not None:
+            pictures = piece(pictures, self.place[of])
         if self.turn is not None:
             grid = F.affine_grid(self.turn[of], list(pictures.shape), align_corners=False)
             pictures = F.grid_sample(pictures.float(), grid, "bilinear", "border", align_corners=False)
@@ -118,6 +129,12 @@ class Changes:
         if self.hole is not None:
             pictures = _blot(pictures, self.hole.size, self.hole.row[of], self.hole.column[of])
         return pictures
+
+
+def piece(lines: Tensor, place: Tensor) -> Tensor:
+    """Of texts `(n, pieces, 2, width)` one piece each, `(n, 1, 2, width)`: `place` `(n,)` goes from 0 to below 1."""
+    own = (lines[:, :, 0, 0] > 0).sum(1).clamp(min=1)
+    return lines[torch.arange(len(lines), device=lines.device), (place * own).long()][:, None]
 
 
 def mixing(

@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows it
 
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.networks.genome import USUAL_SIDE
-from neuralfinder.training.augmentation import Augmentation
+from neuralfinder.training.augmentation import Augmentation, piece
 from neuralfinder.types import Shape
 
 BLOCK = 1 << 26
@@ -38,12 +38,13 @@ class Part:
     """One part of the data.
 
     Attributes:
-        pictures: `(m, channels, height, width)`, uint8 or float32, or texts `(m, 1, 2, width)` int32: the part's own
+        pictures: `(m, channels, height, width)`, uint8 or float32, or texts `(m, pieces, 2, width)` int32: its own
             on the training device, or, when `rows` are given, those of all parts in main memory or a memory map.
         labels: `(n,)` int64 on the training device.
         rows: `(n,)` the part's rows in `pictures`, or `None` for all.
         file: `.npy` file that holds `pictures` too, from which another process maps them; `None` for none.
         kept: the same pictures made smaller, by their shape; see `at`.
+        answers: what is known of them, see `Bag.answers`.
     """
 
     pictures: Tensor
@@ -51,6 +52,7 @@ class Part:
     rows: Tensor | None = None
     file: Path | None = None
     kept: dict[Shape, Part] = field(default_factory=dict, compare=False, repr=False)
+    answers: dict[Any, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, pictures: np.ndarray, labels: np.ndarray, rows: np.ndarray, device: torch.device) -> Part:
@@ -238,20 +240,27 @@ Preparation = Scaling | Tokens
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How often a trained network looks at a picture: the answer is the mean of its logits over all views.
+    """How often a trained network looks at a sample: the answer is the mean of its logits over all views.
 
     Attributes:
         mirror: also at the mirror image.
         shift: also at the picture moved by one pixel up and left, and down and right.
         half: at pictures of half the side.
+        pieces: at all pieces of a text, not the first one alone; where it has fewer than there may be, at some again.
     """
 
     mirror: bool = False
     shift: bool = False
     half: bool = False
+    pieces: bool = False
 
     def of(self, pictures: Tensor) -> Iterator[Tensor]:
-        """The views of `(n, channels, height, width)`, each of the same shape and layout."""
+        """The views of `(n, channels, height, width)`, each of the same shape and layout; of texts each one piece."""
+        if self.pieces:
+            most = pictures.shape[1]
+            for number in range(most):
+                yield piece(pictures, torch.full((len(pictures),), (number + 0.5) / most, device=pictures.device))
+            return
         pictures = halved(pictures) if self.half else pictures
         moved = [pictures]
         _, _, height, width = pictures.shape

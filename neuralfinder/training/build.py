@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ from neuralfinder.networks.genome import (
     Pool,
     PoolHead,
 )
+from neuralfinder.training.bag import Bag
 from neuralfinder.training.convolution import Convolution
 from neuralfinder.types import Shape
 
@@ -72,66 +73,8 @@ class Words(nn.Embedding):
         """Nothing: `build` begins all weights."""
 
     def forward(self, lines: Tensor) -> Tensor:
-        """`(n, 1, 2, width)` integers -> `(n, channels, 1, length)` in channels-last memory."""
+        """`(n, pieces, 2, width)` integers -> `(n, channels, 1, length)` of the first, in channels-last memory."""
         return super().forward(lines[:, 0, :1, : self.length].long()).permute(0, 3, 1, 2)
-
-
-BAG_SCALE = 180.0
-"""What a bag of words is multiplied by, so that it learns by gradient descent at the rate by which Adam trains the
-network beside it: at a rate of 100 of its own. 30 to 300 are level (docs/LOG.md)."""
-
-TOKENS_TOGETHER, LETTERS_TOGETHER = 2, 5
-"""The longest n-grams of a bag: pairs of tokens, five letters. Six letters and three tokens are level (docs/LOG.md)."""
-
-_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
-"""2^64 by the golden ratio, as 64 bits with a sign: for multiplicative hashing (Knuth, vol. 3, 6.4)."""
-
-
-class Bag(nn.EmbeddingBag):
-    """Linear in n-grams of tokens and of letters, hashed; each counts by how rare it is, all of a text have length 1.
-
-    An n-gram that came `m` times among the `t` texts of the training so far weighs 1 + log((1 + t) / (1 + m)), at least
-    1: inverse document frequencies, as they are known by then (Sparck Jones 1972).
-
-    Args:
-        bits: logarithm to base 2 of the rows that are hashed to.
-        classes: number of outputs.
-    """
-
-    met: Tensor
-    texts: Tensor
-
-    def __init__(self, bits: int, classes: int) -> None:
-        super().__init__((1 << bits) + 1, classes, mode="sum", padding_idx=1 << bits, sparse=True)
-        self.bits, self.nothing = bits, 1 << bits
-        self.register_buffer("met", torch.zeros((1 << bits) + 1))
-        self.register_buffer("texts", torch.zeros(()))
-
-    def reset_parameters(self) -> None:
-        """Nothing: `build` begins all weights."""
-
-    def forward(self, lines: Tensor) -> Tensor:  # type: ignore[override]  # of lines, not of what they are hashed to
-        """`(n, 1, 2, width)` integers, tokens and letters, 0 for padding -> `(n, classes)`."""
-        with torch.no_grad():
-            tokens, letters = lines[:, 0].long().unbind(1)
-            rows = torch.cat([*self._rows(tokens, TOKENS_TOGETHER), *self._rows(-letters, LETTERS_TOGETHER)], dim=1)
-            if self.training:
-                self.met.index_add_(0, rows.flatten(), torch.ones_like(rows, dtype=self.met.dtype).flatten())
-                self.texts += len(lines)
-            rarity = 1 + torch.log((1 + self.texts) / (1 + self.met[rows])).clamp(min=0)
-            rarity = rarity.where(rows != self.nothing, 0)
-            weights = BAG_SCALE * rarity / rarity.norm(dim=1, keepdim=True).clamp(min=1)
-        return super().forward(rows, per_sample_weights=weights)
-
-    def _rows(self, line: Tensor, longest: int) -> Iterator[Tensor]:
-        """The rows of all n-grams that end at each place, `(n, width)` of each n; `nothing` where there is none."""
-        keys, real = torch.zeros_like(line), line != 0
-        for back in range(longest):
-            earlier = F.pad(line, (back, 0))[:, : line.shape[1]]
-            real = real & (earlier != 0)
-            keys = (keys + earlier) * _GOLDEN
-            keys = keys ^ (keys >> 32)
-            yield (keys * _GOLDEN >> 64 - self.bits & (1 << self.bits) - 1).where(real, self.nothing)
 
 
 PIXELS_SCALE = 6.0
@@ -203,14 +146,22 @@ class Network(nn.Sequential):
         self._kept = frozenset(name for names in sources.values() for name in names)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Pictures `(n, channels, height, width)` or texts `(n, 1, 2, width)` -> logits `(n, classes)`.
+        """Pictures `(n, channels, height, width)` or texts `(n, pieces, 2, width)` -> logits `(n, classes)`.
 
-        While training, logits of the layers and of a linear model beside them apart, `(n, classes, 2)`: each learns by
-        itself, for what the one has learned by heart the other would never learn. They answer by the mean of their
-        probabilities.
+        A bag of n-grams beside the layers answers with them, but while training, for it is fitted by itself.
         """
-        layers = dict(self.named_children())
-        beside = next((layer(maps) for name in (BAG, PIXELS) if (layer := layers.pop(name, None))), None)
+        alone, bag = self.alone(maps), bag_of(self)
+        return alone if bag is None or self.training else together(alone, bag(maps))
+
+    def alone(self, maps: Tensor) -> Tensor:
+        """Logits without those of the bag; of a text the first piece is read.
+
+        While training, logits of the layers and of a linear model of pixels beside them apart, `(n, classes, 2)`: each
+        learns by itself, for what the one has learned by heart the other would never learn.
+        """
+        layers = {name: layer for name, layer in self.named_children() if name != BAG}
+        pixels = layers.pop(PIXELS, None)
+        beside = None if pixels is None else pixels(maps)
         if embedding := layers.pop(WORDS, None):
             maps = embedding(maps)
         kept: dict[str, Tensor] = {SAMPLE: maps}
@@ -220,8 +171,18 @@ class Network(nn.Sequential):
                 kept[name] = maps
         if beside is None:
             return maps
-        both = torch.stack([maps.float(), beside.float()], dim=2)
-        return both if self.training else both.log_softmax(1).logsumexp(2)
+        return torch.stack([maps.float(), beside.float()], dim=2) if self.training else together(maps, beside)
+
+
+def bag_of(network: nn.Module) -> Bag | None:
+    """The bag of n-grams beside a network's layers."""
+    bag = dict(network.named_children()).get(BAG)
+    return bag if isinstance(bag, Bag) else None
+
+
+def together(one: Tensor, other: Tensor) -> Tensor:
+    """Logits `(n, classes)` of the mean of two answers' probabilities."""
+    return torch.stack([one.float(), other.float()], dim=2).log_softmax(1).logsumexp(2)
 
 
 def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None = "he") -> Network:
@@ -359,7 +320,7 @@ def _initialise(network: nn.Module, genome: Genome, usual: str | None) -> None:
         how = (chosen.get(int(place)) if place.isdigit() else None) or usual
         if isinstance(module, Words):
             nn.init.normal_(module.weight, std=EMBEDDING_DEVIATION)
-        if isinstance(module, Bag | Pixels):
+        if isinstance(module, Pixels):
             for parameter in module.parameters():
                 nn.init.zeros_(parameter)
         elif isinstance(module, nn.Conv2d | nn.Linear):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from neuralfinder.networks.cost import inputs, shapes
 from neuralfinder.networks.genome import Conv, DenseHead, Gene, Genome, Identity, Layer
-from neuralfinder.training.build import BAG, PIXELS, WORDS
+from neuralfinder.training.build import PIXELS, WORDS
 from neuralfinder.types import Shape
 
 State = dict[str, Tensor]
@@ -223,8 +223,8 @@ def _inherit_head(network: nn.Module, child: Genome, parents: Sequence[Parent], 
         _fill(weight, source, follows=follows)
         _fill_vector(network.get_parameter(f"{name}.bias"), state[f"{name}.bias"])
         follows = True  # from the second dense layer on, the inputs are the parent's
-    beside = {name: tensor for name, tensor in state.items() if name.split(".")[0] in (BAG, PIXELS)}
-    network.load_state_dict(beside, strict=False)  # counts of n-grams, too
+    beside = {name: tensor for name, tensor in state.items() if name.split(".")[0] == PIXELS}
+    network.load_state_dict(beside, strict=False)
 
 
 def _end(genome: Genome, shape: Shape) -> Shape:

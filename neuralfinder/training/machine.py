@@ -21,7 +21,7 @@ from torch import nn
 from neuralfinder.errors import InputError
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates, cost
-from neuralfinder.networks.genome import Conv, Gene, Genome, PoolHead
+from neuralfinder.networks.genome import Conv, Gene, Genome
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
 from neuralfinder.training.clock import usual
@@ -228,9 +228,7 @@ def _probes(space: ChainSpace) -> list[Genome]:
         [conv(narrow), *pools, conv(wide), conv(wide)],
         [conv(narrow), *pools[:1], *[conv(2 * narrow)] * 2, *pools[1:2], *[conv(middle)] * 2, *pools[2:]],
     ]
-    bag = next((head for head in space.heads if isinstance(head, PoolHead) and head.bag), None)
-    others = [Genome((conv(narrow),), bag)] if bag else []
-    return list(map(space.mend, [*(Genome(tuple(body), space.head) for body in bodies), *others]))
+    return [space.mend(Genome(tuple(body), space.head)) for body in bodies]
 
 
 def _steady(new: Rates, setup: Setup, matrix: np.ndarray) -> Rates:

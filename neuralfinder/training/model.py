@@ -19,16 +19,17 @@ from neuralfinder.data.dataset import Array
 from neuralfinder.data.files import as_path
 from neuralfinder.data.inputs import inputs_of
 from neuralfinder.data.tokens import Tokens
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, check_allowed
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.training.batches import Part, Preparation, Scaling, Views
 from neuralfinder.training.build import build
 from neuralfinder.training.inheritance import State
 from neuralfinder.training.train import PLAIN, predict_logits
-from neuralfinder.types import Shape
+from neuralfinder.types import FITS, Shape
 
-FORMAT = 2
-"""Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says."""
+FORMAT = 3
+"""Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says; in
+the second one texts had no pieces, and pictures were stretched."""
 
 TOKENIZER = "tokenizer.json"
 
@@ -66,11 +67,13 @@ class Model(Predictor):
         genome: its blueprint.
         shape: of the samples it takes.
         classes: labels as the user gave them, in the order of the outputs.
+        fit: how files of pictures are brought to the shape, one of `types.FITS`.
     """
 
     genome: Genome
     shape: Shape
     classes: tuple[Any, ...]
+    fit: str = FITS[0]
 
     @classmethod
     def of(
@@ -114,7 +117,7 @@ class Model(Predictor):
         Raises:
             InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
         """
-        return self.probabilities(inputs_of(X, self.shape))
+        return self.probabilities(inputs_of(X, self.shape, self.fit))
 
     def probabilities(self, samples: Array) -> np.ndarray:
         """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)`, or of texts `(n,)`."""
@@ -139,8 +142,9 @@ class Model(Predictor):
         }
         if isinstance(self.preparation, Tokens):
             (folder / TOKENIZER).write_text(self.preparation.text, encoding="utf-8")
+            form |= {"pieces": self.preparation.pieces}
         else:
-            form |= {"mean": self.preparation.mean, "std": self.preparation.std}
+            form |= {"mean": self.preparation.mean, "std": self.preparation.std, "fit": self.fit}
         text = json.dumps(form, indent=1)  # ASCII: the name of a class may come from a folder that is no UTF-8
         (folder / "preprocessing.json").write_text(text, encoding="utf-8")
 
@@ -170,14 +174,19 @@ class Model(Predictor):
             shape, classes = Shape(*form["shape"]), tuple(form["classes"])
             preparation: Preparation
             if shape.vocabulary:
-                preparation = Tokens.read((folder / TOKENIZER).read_text(encoding="utf-8"), shape.width)
+                tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8")
+                preparation = Tokens.read(tokenizer, shape.width, form.get("pieces", 1))
             else:
                 preparation = Scaling(tuple(form["mean"]), tuple(form["std"]))
             views, genome = Views(**form["views"]), parse(form["genome"])
             if form["format"] == 1 and shape != genome.seen(shape):
                 genome = dataclasses.replace(genome, side=max(shape.height, shape.width))
             state = load_file(folder / "model.safetensors")
-            return cls.of(genome, state, shape, preparation, classes, views)
+            if form["format"] < 3 and "bag.weight" in state:
+                state |= {"bag.weight": 180 * state["bag.weight"], "bag.bias": torch.zeros(len(classes))}
+            fit = form.get("fit", FITS[0])
+            check_allowed("fit", fit, FITS)
+            return dataclasses.replace(cls.of(genome, state, shape, preparation, classes, views), fit=fit)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, InputError):
                 raise

@@ -130,16 +130,6 @@ def adam_of_rows(tables: Sequence[Tensor], states: Sequence[State], rate: float,
         state["square"][rows], state["last"][rows] = square, state["step"]
 
 
-def descend_by_rows(tables: Sequence[Tensor], states: Sequence[State], rate: float) -> None:
-    """Plain gradient descent, for what is linear in the rows of tables that are looked up.
-
-    Adam would move what is rare as far as what is common, and so learn it by heart (docs/LOG.md).
-    """
-    for table in tables:
-        if table.grad is not None:
-            table.add_(table.grad, alpha=-rate)
-
-
 def looked_up(table: Tensor) -> tuple[Tensor, Tensor]:
     """The rows `(n,)` of a table that have a gradient, each once, and their gradients `(n, columns)`."""
     gradient = table.grad
@@ -206,12 +196,9 @@ class Optimizer:
 
     def __init__(self, network: nn.Module, recipe: Recipe, bf16: bool = False) -> None:
         kernels = normed_kernels(network) if recipe.kernel_rate else []
-        tables, bags = (
-            [layer.get_parameter("weight") for layer in network.modules() if isinstance(layer, kind)]
-            for kind in (nn.Embedding, nn.EmbeddingBag)
-        )
+        tables = [layer.get_parameter("weight") for layer in network.modules() if isinstance(layer, nn.Embedding)]
         tables = tables if recipe.optimizer == "adam" else []
-        own = {id(parameter) for parameter in [*kernels, *tables, *bags]}
+        own = {id(parameter) for parameter in [*kernels, *tables]}
         rest = [p for p in network.parameters() if id(p) not in own]
         usual = adam if recipe.optimizer == "adam" else partial(descend, momentum=recipe.momentum)
         decaying, others = [p for p in rest if p.ndim > 1], [p for p in rest if p.ndim <= 1]
@@ -220,7 +207,6 @@ class Optimizer:
             _Group(others, recipe.learning_rate, partial(usual, weight_decay=0.0)),
             _Group(kernels, recipe.kernel_rate, partial(muon, dtype=torch.bfloat16 if bf16 else torch.float32)),
             _Group(tables, recipe.learning_rate, partial(adam_of_rows, weight_decay=recipe.weight_decay)),
-            _Group(bags, recipe.learning_rate, descend_by_rows),
         ]
 
     def state(self) -> State:

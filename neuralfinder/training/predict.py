@@ -26,7 +26,7 @@ def predictions(model: Model, inputs: Sequence[str | Path], columns: Columns = N
     """
     rows = []
     for path in inputs:
-        found = inputs_at(path, model.shape, columns)
+        found = inputs_at(path, model.shape, columns, model.fit)
         shares = model.probabilities(found.samples)
         rows += [_row(name, own, model.classes) for name, own in zip(found.names, shares, strict=True)]
     return rows

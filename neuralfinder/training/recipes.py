@@ -55,10 +55,11 @@ class Recipe:
             a rectangle of another picture has another.
         small: share of a whole training, its first, on pictures of half the side (progressive resizing:
             Howard 2018, "Training Imagenet in 3 hours for USD 25"); see `train.SMALL_STEPS`.
+        anywhere: whether any piece of a text that is read in pieces is trained on, or its first one.
         initialisation: `glorot` uniform, `he` normal, or `dirac`: convolutions that pass on as many channels as come
             in, further ones as `he`; biases zero.
         refit: whether the winner's last training is on training and validation part.
-        views: whether finished networks may answer with the mean over several views of a picture, see `Views`.
+        views: whether finished networks may answer with the mean over several views of a sample, see `Views`.
         mixed_precision: bf16 with channels-last where the machine is faster with it.
     """
 
@@ -91,6 +92,7 @@ class Recipe:
     few_colour: float = 0.0
     few_mix: float = 0.0
     small: float = 0.0
+    anywhere: bool = False
     initialisation: str = "he"
     refit: bool = False
     views: bool = False
@@ -133,14 +135,17 @@ class Recipe:
             texts: whether samples are texts.
             mirror: whether the data allow to mirror; where not, there is no such gene.
             shifts: whether pictures are usually shifted.
-            large: whether pictures are large enough to be made smaller; where not, there is no such gene.
+            large: whether pictures are large enough to be made smaller, texts so long that they are read in pieces;
+                where not, there is no such gene.
             few: whether they are few.
         """
         usual = self.suited(shifts, few)
         return tuple(
             RecipeGene(name, 1.0 if kind.factor else float(getattr(usual, kind.sets[0])))
             for name, kind in KINDS.items()
-            if (kind.texts if texts else kind.pictures) and (mirror or name != "mirror") and (large or name != "small")
+            if (kind.texts if texts else kind.pictures)
+            and (mirror or name != "mirror")
+            and (large or name not in ("small", "anywhere"))
         )
 
 
@@ -176,6 +181,7 @@ _TEXT = Recipe(
     optimizer="adam",
     weight_decay=0.01,
     adversarial=2.0,
+    anywhere=True,
 )
 """Found by cross-validation on questions; word dropout, label smoothing and averaged weights gained nothing there
 (docs/LOG.md)."""
@@ -184,7 +190,7 @@ _OWN = {
     "fast": _FAST,
     "final": replace(_FAST, name="final", views=True, refit=True),
     "text": _TEXT,
-    "text-final": replace(_TEXT, name="text-final", refit=True),
+    "text-final": replace(_TEXT, name="text-final", views=True, refit=True),
     # Keras 1.x, as the text of 2017 used it: docs/seed-2017.md says where each value comes from.
     "seed-2017": Recipe(
         name="seed-2017",

@@ -16,8 +16,9 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows it
 
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.augmentation import Augmentation, mixing
+from neuralfinder.training.bag import Bags
 from neuralfinder.training.batches import Part, Preparation, Scaling, Views, plain_batches, training_batches
-from neuralfinder.training.build import Words
+from neuralfinder.training.build import Network, Words, bag_of, together
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
 from neuralfinder.training.optimizers import Optimizer, looked_up
 from neuralfinder.training.recipes import Recipe
@@ -58,9 +59,10 @@ class Setup:
     """All that trainings of one task share: data on the device and their preparation, recipe, `bf16` and the clock.
 
     `flip` and `shifts` say whether pictures are mirrored, and usually shifted, where the recipe has it, `few` whether
-    they are few.
+    they are few, `long` whether texts are read in pieces.
     `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`. `in_all` is the
     epochs of a network's trainings together, of which a recipe's share `small` comes first; `None` where one is all.
+    `bags` are the linear models that stand beside networks for texts.
     """
 
     train: Part
@@ -75,7 +77,9 @@ class Setup:
     clock: Clock = field(default_factory=Clock)
     shifts: bool = True
     few: bool = False
+    long: bool = False
     in_all: float | None = None
+    bags: Bags = field(default_factory=Bags)
 
     @property
     def device(self) -> torch.device:
@@ -87,9 +91,15 @@ class Setup:
         """The shape of one sample, for the network."""
         return self.preparation.shape(self.train.shape)
 
+    @property
+    def several(self) -> Views:
+        """All that a finished network may look at: moved and mirrored pictures where it was trained on such."""
+        return Views(self.flip and self.recipe.flip, self.recipe.shift > 0, pieces=self.long)
+
     def whole(self) -> Setup:
         """The same for trainings on training and validation part, which tells nothing about these any more."""
-        return replace(self, train=self.train.joined(self.validation))
+        bags = Bags(self.bags.seconds, first=self)
+        return replace(self, train=self.train.joined(self.validation), bags=bags)
 
     def filed(self, folder: Path) -> Setup:
         """The same with the samples in files of this folder, so that several processes have them in memory once."""
@@ -162,7 +172,7 @@ def train(
     steps count as one, so that epochs and steps are amounts of time.
 
     Args:
-        network: pictures `(n, channels, height, width)`, or texts `(n, 1, 2, width)`, -> logits `(n, classes)`.
+        network: pictures `(n, channels, height, width)`, or texts `(n, pieces, 2, width)`, -> logits `(n, classes)`.
         setup: data, recipe and clock.
         fidelity: epochs and share of the data; each epoch draws its share anew.
         seed: of the order of samples and the augmentation. Dropout draws from torch's global generator.
@@ -184,6 +194,8 @@ def train(
     if trunk:
         network.load_state_dict(trunk.network)
         optimizer.load(trunk.optimizer)
+    if bag := bag_of(network):
+        bag.load_state_dict(setup.bags.of(bag.bits, setup).state)
     average = Average(network, trunk.mean if trunk else None) if setup.recipe.goes_on else None
     judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)
@@ -238,8 +250,9 @@ def _batches(
     """Epochs of so many steps, without end."""
     recipe = setup.recipe
     augmentation = Augmentation(
-        recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout, recipe.zoom, recipe.colour
-    )
+        recipe.shift, recipe.rotation, recipe.flip and setup.flip, recipe.cutout, recipe.zoom, recipe.colour,
+        recipe.anywhere,
+    )  # fmt: skip
     batches = training_batches(
         setup.train, setup.batch_size, steps, sys.maxsize, augmentation, setup.preparation, generator, half
     )
@@ -368,16 +381,20 @@ def class_weights(labels: Tensor, classes: int) -> Tensor:
 def predict_logits(
     network: nn.Module, part: Part, preparation: Preparation, bf16: bool = False, views: Views = PLAIN
 ) -> Tensor:
-    """Logits `(n, classes)` float32 of all pictures of the part, in order, the mean over the views."""
-    return torch.cat(list(_logits(network, part, preparation, bf16, views)))
+    """Logits `(n, classes)` float32 of all samples of the part, in order, the mean over the views."""
+    bag, alone = bag_of(network), network.alone if isinstance(network, Network) else network
+    network.eval()
+    logits = torch.cat(list(_logits(alone, part, preparation, bf16, views)))
+    return logits if bag is None else together(logits, bag.answers(part))
 
 
 @torch.no_grad()
-def _logits(network: nn.Module, part: Part, preparation: Preparation, bf16: bool, views: Views) -> Iterator[Tensor]:
-    network.eval()
+def _logits(
+    answer: Callable[[Tensor], Tensor], part: Part, preparation: Preparation, bf16: bool, views: Views
+) -> Iterator[Tensor]:
     for pictures in plain_batches(part, EVALUATION_BATCH, preparation):
         with torch.autocast(pictures.device.type, torch.bfloat16, enabled=bf16):
-            logits = [network(view).float() for view in views.of(pictures)]
+            logits = [answer(view).float() for view in views.of(pictures)]
         yield torch.stack(logits).mean(0)
 
 

@@ -217,6 +217,18 @@ def test_image_size_has_a_range(tmp_path, size):
     refuse(f"image_size is {size}; expected a number between 4 and 2,048", tree(tmp_path), image_size=size)
 
 
+def test_other_proportions_are_said_with_what_keeps_them(tmp_path):
+    for row in range(20):
+        save(tmp_path / ("cat", "dog")[row % 2] / f"{row}.png", size=(20, 60) if row < 4 else (20, 22 + row % 2))
+    sizes = {fit: next(f for f in load(tmp_path, image_fit=fit).findings if f.kind == "size") for fit in (None, "pad")}
+    assert "4 have other proportions: --fit pad keeps these" in sizes[None].change
+    assert "aspect ratio not kept" in sizes[None].text
+    assert "aspect ratio kept, edges drawn out" in sizes["pad"].text
+    assert "other proportions" not in sizes["pad"].change
+    assert load(tmp_path, image_fit="crop").fit == "crop"
+    refuse("image_fit is 'squeeze'; expected stretch or pad or crop", tmp_path, image_fit="squeeze")
+
+
 def test_unreadable_files_are_named_counted_and_left_out(tmp_path):
     tree(tmp_path, count=5)
     whole = (tmp_path / "cat" / "3.png").read_bytes()
@@ -300,9 +312,9 @@ def test_progress_rises_to_the_end_and_is_called_often(tmp_path, monkeypatch):
     tree(tmp_path, count=30)
     real = reading.decode
 
-    def slow(path, shape):
+    def slow(path, shape, fit):
         time.sleep(0.01)
-        return real(path, shape)
+        return real(path, shape, fit)
 
     monkeypatch.setattr(reading, "decode", slow)
     calls = []

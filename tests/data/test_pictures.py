@@ -178,6 +178,43 @@ def test_corrupt_exif_does_not_cost_the_picture(tmp_path):
     np.testing.assert_array_equal(read_pictures([path], SHAPE)[0], FLAG.transpose(2, 0, 1))
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_how_other_proportions_are_met(tmp_path, suffix):
+    """A grey square in the middle of a wide picture, dark on its left and light on its right."""
+    wide = np.full((200, 600), 20, np.uint8)
+    wide[:, 300:] = 230
+    wide[50:150, 250:350] = 120
+    path = stored(tmp_path, Image.fromarray(wide), f"x.{suffix}", quality=95)
+
+    def grey(fit, shape):
+        found = decode(path, shape, fit)[0].astype(int)
+        assert found.shape == (shape.height, shape.width)
+        places = np.argwhere(np.abs(found - 120) < 30)
+        return found, places.min(0).tolist(), (places.max(0) - places.min(0) + 1).tolist()
+
+    _, _, (height, width) = grey("stretch", Shape(1, 60, 60))
+    assert height > 2.5 * width
+    found, _, (height, width) = grey("crop", Shape(1, 60, 60))
+    assert abs(height - width) <= 2
+    assert abs(height - 30) <= 2
+    assert abs(int(found[30, 0]) - 20) < 15
+    found, (top, _), (height, width) = grey("pad", Shape(1, 60, 60))
+    assert abs(height - width) <= 2
+    assert abs(height - 10) <= 2
+    assert abs(top - 25) <= 1
+    assert np.ptp(found[:15], axis=0).max() <= 12  # the outermost rows, drawn out
+    assert abs(int(found[0, 0]) - 20) < 15
+    assert abs(int(found[0, -1]) - 230) < 15
+    tall, _, _ = grey("pad", Shape(1, 20, 90))
+    assert np.ptp(tall[:, :15], axis=1).max() <= 12
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+def test_a_picture_of_the_right_size_stays_as_it_is(tmp_path, fit):
+    path = stored(tmp_path, Image.fromarray(FLAG))
+    np.testing.assert_array_equal(decode(path, SHAPE, fit).transpose(1, 2, 0), FLAG)
+
+
 def test_large_jpegs_are_shrunk_evenly(tmp_path):
     ramp = np.tile(np.linspace(0, 255, 1024).astype(np.uint8), (512, 1))
     path = stored(tmp_path, Image.fromarray(ramp), "x.jpg", quality=95)

@@ -103,7 +103,7 @@ def test_run_and_plan_are_the_attributes_of_settings():
 
 def test_options_of_the_command_line_are_those_of_the_table():
     flags = {option.opts[0] for option in search.params if option.param_type_name == "option"}
-    assert {f"--{row.name.replace('_', '-')}" for row in OWN if row.option} == flags - {
+    assert {row.flagged for row in OWN if row.option} == flags - {
         "--test", "--run", "--set", "--quiet", "--json",
     }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -28,7 +27,7 @@ from neuralfinder.networks.genome import (
     parse,
 )
 from neuralfinder.seeds import torch_seed
-from neuralfinder.training.build import BAG_SCALE, Bag, build
+from neuralfinder.training.build import build
 from neuralfinder.training.convolution import Convolution
 from neuralfinder.types import Shape
 
@@ -323,72 +322,16 @@ def lines(tokens: Sequence[int], letters: Sequence[int] = ()) -> torch.Tensor:
     return torch.tensor([[[*line, *[0] * (width - len(line))] for line in (tokens, letters)]])[None]
 
 
-def bag_of(bits: int = 14) -> Bag:
-    torch.manual_seed(0)
-    bag = Bag(bits, 3)
-    nn.init.normal_(bag.weight)
-    return bag.eval()
-
-
-def test_a_bag_counts_tokens_and_pairs_in_any_order_and_leaves_padding_out() -> None:
-    bag = bag_of()
-    torch.testing.assert_close(bag(lines([5, 7, 9, 0, 0])), bag(lines([5, 7, 9])))
-    assert not torch.allclose(bag(lines([5, 7])), bag(lines([7, 5])))  # other pairs
-    torch.testing.assert_close(bag(lines([3, 0, 4])), bag(lines([4, 0, 3])))  # no pair across padding
-    torch.testing.assert_close(bag(lines([3, 4, 5, 3, 4])), bag(lines([3, 4, 5, 3, 4], [0])))
-    assert not bag(lines([0, 0])).any()
-
-
-def test_a_bag_counts_letters_five_at_a_time_and_knows_them_from_tokens() -> None:
-    bag = bag_of()
-    assert not torch.allclose(bag(lines([5])), bag(lines([], [5])))
-    word = [4, 8, 15, 16, 23, 42]
-    assert (bag_rows(bag, [], word) < bag.nothing).sum() == 6 + 5 + 4 + 3 + 2
-    assert (bag_rows(bag, word, []) < bag.nothing).sum() == 6 + 5
-    common = [*set(bag_rows(bag, [], word).tolist()) & set(bag_rows(bag, [], [*word[1:], 7]).tolist())]
-    assert len(common) == 5 + 4 + 3 + 2 + 1 + 1  # with that for nothing
-
-
-def bag_rows(bag: Bag, tokens: Sequence[int], letters: Sequence[int]) -> torch.Tensor:
-    """What a bag looks up for one text."""
-    found: list[torch.Tensor] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nn.EmbeddingBag, "forward", lambda self, rows, per_sample_weights: found.append(rows))
-        bag(lines(tokens, letters))
-    return found[0].flatten()
-
-
-def test_what_is_rare_counts_more_in_a_bag_and_a_text_always_as_much() -> None:
-    bag = bag_of()
-    bag.train()
-    for token in range(2, 34):
-        bag(lines([1, token]))
-    bag.eval()
-    rows = [int(bag_rows(bag, [token], [])[0]) for token in (1, 5)]
-    assert bag.met[rows].tolist() == [32, 1]
-    alone = [BAG_SCALE * bag.weight[row] for row in rows]
-    torch.testing.assert_close(bag(lines([1]))[0], alone[0])
-    torch.testing.assert_close(bag(lines([5]))[0], alone[1])
-    usual, rare = 1.0, 1 + math.log(33 / 2)
-    both = (usual * alone[0] + rare * alone[1]) / math.hypot(usual, rare)
-    torch.testing.assert_close(bag(lines([1, 0, 5]))[0], both)
-
-
-def test_a_bag_and_the_network_beside_it_learn_by_themselves_and_answer_together() -> None:
-    network = build(parse("C8 > GM.bag8"), TEXT, 3)
-    nn.init.normal_(network.get_parameter("bag.weight"))
-    apart = network(sample(TEXT))
-    assert apart.shape == (2, 3, 2)
-    torch.testing.assert_close(network.eval()(sample(TEXT)).softmax(1), apart.softmax(1).mean(2))
-
-
-def test_a_bag_of_words_is_built_beside_the_network_and_says_nothing_at_first() -> None:
-    network = build(parse("C8 > GM.bag8"), TEXT, 3).eval()
-    assert sum(p.numel() for p in network.parameters()) == cost(parse("C8 > GM.bag8"), TEXT, 3).parameters
+def test_a_bag_of_n_grams_is_built_beside_the_network_and_says_nothing_at_first() -> None:
+    genome = parse("C8 > GM.bag8")
+    network = build(genome, TEXT, 3).eval()
+    learned = [*network.parameters(), network.get_buffer("bag.weight"), network.get_buffer("bag.bias")]
+    assert sum(numbers.numel() for numbers in learned) == cost(genome, TEXT, 3).parameters
     alone = build(parse("C8 > GM"), TEXT, 3).eval()
     alone.load_state_dict({name: weight for name, weight in network.state_dict().items() if "bag" not in name})
     unsure = (alone(sample(TEXT)).softmax(1) + 1 / 3) / 2
     torch.testing.assert_close(network(sample(TEXT)).softmax(1), unsure)
+    torch.testing.assert_close(network.train()(sample(TEXT)), alone(sample(TEXT)))  # it has no part in training
 
 
 def test_a_linear_model_of_all_pixels_is_built_beside_the_network() -> None:

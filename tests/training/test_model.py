@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.batches import Scaling
 from neuralfinder.training.build import build
-from neuralfinder.types import Shape
+from neuralfinder.types import FITS, Shape
 
 TEXTS = ["a ship at sea", "an oak in the wood", "waves", "leaves and moss", "salt"]
 
@@ -125,6 +126,12 @@ def test_pictures_of_the_library_datasets(model, pictures):
     np.testing.assert_allclose(model.predict_proba(data), model.predict_proba(pictures), atol=1e-6)
     with pytest.raises(InputError, match="X is of parts train; expected one data set"):
         model.predict(datasets.DatasetDict(train=data))
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_how_files_are_brought_to_the_shape_is_kept(model, tmp_path, fit):
+    dataclasses.replace(model, fit=fit).save(tmp_path)
+    assert Model.load(tmp_path).fit == fit
 
 
 def test_a_single_sample_is_one_row(model, reader, pictures, tmp_path):
@@ -267,7 +274,7 @@ def test_a_model_of_the_first_format_looks_at_pictures_as_large_as_they_are(tmp_
     model = Model.of(genome, state, shape, Scaling((128.0,), (60.0,)), ("day", "night"))
     model.save(tmp_path)
     paper = tmp_path / "preprocessing.json"
-    old = paper.read_text().replace('"format": 2', '"format": 1').replace("@96 C8", "C8")
+    old = paper.read_text().replace('"format": 3', '"format": 1').replace("@96 C8", "C8")
     assert old != paper.read_text()
     paper.write_text(old)
     pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 72), dtype=np.uint8)

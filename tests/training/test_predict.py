@@ -14,7 +14,7 @@ from neuralfinder.types import Shape
 class Brightness:
     """Stands in for a model: the probability of `bright` is the mean pixel over 255."""
 
-    shape = Shape(1, 4, 4)
+    shape, fit = Shape(1, 4, 4), "stretch"
     classes = ("dark", "bright")
 
     def probabilities(self, pictures):
@@ -44,6 +44,16 @@ def test_inputs_are_answered_in_the_order_given(tmp_path):
         (f"{tmp_path}/a.png", "bright", 0.8),
     ]
     assert rows[-1]["probabilities"] == pytest.approx({"dark": 0.2, "bright": 0.8}, abs=0.01)
+
+
+@pytest.mark.parametrize(("fit", "bright"), [("stretch", 1 / 3), ("crop", 1.0)])
+def test_files_are_brought_to_the_shape_as_in_training(tmp_path, fit, bright):
+    wide = np.zeros((4, 12), np.uint8)
+    wide[:, 4:8] = 255
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    model = Brightness()
+    model.fit = fit
+    assert abs(predictions(model, [tmp_path / "wide.png"])[0]["probability"] - max(bright, 1 - bright)) < 0.05
 
 
 def test_a_folder_may_itself_be_hidden(tmp_path):

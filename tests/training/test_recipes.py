@@ -89,7 +89,7 @@ def test_the_rate_is_the_optimisers() -> None:
     for words in ("", " | rate3"):
         optimizer = Optimizer(network, setup.of(parse(NETWORK + words)).recipe)
         rates.append([group.rate for group in optimizer._groups])
-    assert len(rates[0]) == 5
+    assert len(rates[0]) == 4
     assert rates[1] == pytest.approx([3 * rate for rate in rates[0]])
 
 
@@ -136,7 +136,8 @@ def test_views_are_moved_and_mirrored_as_training_was(monkeypatch: pytest.Monkey
 
     for words in ("", " | shift0", " | mirror0", " | shift0 mirror0"):
         with_views(setup.of(parse(NETWORK + words)), Fake(), True, 10)
-    assert looked[1::2] == [Views(True, True), Views(True, False), Views(False, True), Views(False, False)]
+    others = [views for views in looked if views != PLAIN]
+    assert others == [Views(True, True), Views(True, False), Views(False, True)]
 
 
 @pytest.mark.parametrize(("left", "looks"), [(1.0, 1), (60.0, 2)])

@@ -26,7 +26,6 @@ from neuralfinder.training.train import (
     rate_share,
     train,
 )
-from neuralfinder.training.trunk import Average
 from neuralfinder.types import Fidelity, Shape
 
 NETWORK = parse("C8.bn M C16.bn > G")
@@ -242,15 +241,3 @@ def accuracy_of(state: dict[str, torch.Tensor], setup: Setup) -> float:
     network = build(NETWORK, Shape(1, 8, 8), 10)
     network.load_state_dict(state)
     return accuracy(network, setup.validation, setup)
-
-
-def test_averaged_weights_count_n_grams_as_the_training_does() -> None:
-    network = build(parse("I > G.bag6"), Shape(4, 1, 8, vocabulary=10), 2)
-    average = Average(network)
-    network.train()
-    network(torch.arange(16).view(1, 1, 2, 8))
-    average.add(network, 1)
-    bags = [each.get_submodule("bag") for each in (network, average.network([]))]
-    assert bags[0].get_buffer("met").sum() > 0
-    for name in ("met", "texts"):
-        torch.testing.assert_close(*(bag.get_buffer(name) for bag in bags))

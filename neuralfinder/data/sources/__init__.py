@@ -29,7 +29,8 @@ paths, so sources of packages, which are asked last and whose entry point has th
 
 USES = {
     "test": "no test part, for it has its own or a fifth of it becomes it",
-    "image_size": "a size for files of pictures only",
+    "image_size": "a setting of files of pictures only",
+    "image_fit": "a setting of files of pictures only",
     "text": "a column of a table only",
     "image": "a column of a table only",
     "target": "a column of a table only",

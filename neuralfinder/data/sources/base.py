@@ -113,10 +113,10 @@ def _whole(given: str | Path, what: str) -> Path:
     return Path(os.path.realpath(existing(given, what)))
 
 
-def check_no_size(image_size: int | None) -> None:
-    """Raise where texts come with a size for pictures."""
-    if image_size is not None:
-        raise InputError(
-            "image_size", given=f"{image_size} for texts", expected="a size for files of pictures only",
-            mend="leave it out",
-        )  # fmt: skip
+def check_no_size(image_size: int | None, fit: str | None) -> None:
+    """Raise where texts come with what is for pictures."""
+    for name, given in (("image_size", image_size), ("image_fit", fit)):
+        if given is not None:
+            raise InputError(
+                name, given=f"{given} for texts", expected="a setting of files of pictures only", mend="leave it out"
+            )

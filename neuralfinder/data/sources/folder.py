@@ -21,9 +21,11 @@ class Folder(OnDisk):
         path: the folder.
         test: a second one, the test part.
         image_size: side in pixels, 4..2048, of the square that pictures are resized to.
+        image_fit: how pictures of other proportions are brought to one shape, one of `FITS`.
     """
 
     image_size: int | None = None
+    image_fit: str | None = None
 
     kind = "folder"
     what = "a folder"
@@ -41,9 +43,11 @@ class Folder(OnDisk):
         """Find the files and read them."""
         found = self._found()
         if found.kind == TEXTS:
-            check_no_size(self.image_size)
+            check_no_size(self.image_size, self.image_fit)
             return texts.from_folder(self.path.name, found)
-        reader = partial(reading.read_files, image_size=self.image_size, scratch=scratch, progress=progress)
+        reader = partial(
+            reading.read_files, image_size=self.image_size, fit=self.image_fit, scratch=scratch, progress=progress
+        )
         return reading.from_folder(self.path.name, found, reader)
 
     def _found(self) -> Found:

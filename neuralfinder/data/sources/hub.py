@@ -43,6 +43,7 @@ class Hub(Source):
     Attributes:
         name: a name of `NAMED`, `hf:NAME`, or `hf:NAME:CONFIGURATION`.
         image_size: side in pixels, 4..2048, of the square that pictures are resized to.
+        image_fit: how pictures of other proportions are brought to one shape, one of `FITS`.
         text: the column of texts; found by its name when not given, as are the others.
         image: the column of pictures.
         target: the column of labels.
@@ -50,6 +51,7 @@ class Hub(Source):
 
     name: str
     image_size: int | None = None
+    image_fit: str | None = None
     text: str | None = None
     image: str | None = None
     target: str | None = None
@@ -75,7 +77,9 @@ class Hub(Source):
 
     def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
         """Download it, or take it from the library's cache."""
-        data = of_library(fetched(self.name), self._columns, self.name, self.image_size, scratch, progress)
+        data = of_library(
+            fetched(self.name), self._columns, self.name, self.image_size, self.image_fit, scratch, progress
+        )
         return replace(data, fingerprint=self.fingerprint())
 
     @property
@@ -88,6 +92,7 @@ def of_library(
     columns: Columns = NO_COLUMNS,
     name: str = "datasets",
     image_size: int | None = None,
+    fit: str | None = None,
     scratch: Path | None = None,
     progress: OnProgress | None = None,
 ) -> Dataset:
@@ -101,6 +106,7 @@ def of_library(
         columns: where they are not found by their names.
         name: for people.
         image_size: as in `Hub`.
+        fit: as `Hub.image_fit`.
         scratch: as for `Source.load`.
         progress: as for `Source.load`.
 
@@ -109,9 +115,9 @@ def of_library(
     """
     rows = rows_of(read(given, columns), columns)
     if rows.kind == TEXTS:
-        check_no_size(image_size)
+        check_no_size(image_size, fit)
         return texts.from_rows(name, rows, "the data", "the test part")
-    reader = partial(read_files, image_size=image_size, scratch=scratch, progress=progress)
+    reader = partial(read_files, image_size=image_size, fit=fit, scratch=scratch, progress=progress)
     data = from_rows(name, rows, (Path(), Path()), reader, "the data")
     return replace(data, fingerprint=content_fingerprint(data.samples, data.labels, data.given_test, data.classes))
 
@@ -170,13 +176,14 @@ def read(given: Any, columns: Columns) -> list[tuple[str, Table]]:
     return parts
 
 
-def library_samples(given: Any, kind: Kind, shape: Shape) -> Array:
+def library_samples(given: Any, kind: Kind, shape: Shape, fit: str) -> Array:
     """The samples of a `Dataset` of the library `datasets`, to predict on; labels need not be there.
 
     Args:
         given: the data.
         kind: of the samples.
         shape: of the pictures.
+        fit: one of `FITS`.
 
     Raises:
         InputError: several parts, no such column, or unreadable pictures.
@@ -190,7 +197,7 @@ def library_samples(given: Any, kind: Kind, shape: Shape) -> Array:
     if kind == TEXTS:
         return texts.as_texts([texts.text_in(cell, f"row {row}") for row, cell in enumerate(cells)])
     files = [in_table(cell, Path(), "", f"row {row}").source for row, cell in enumerate(cells)]
-    return read_pictures(files, shape)
+    return read_pictures(files, shape, fit)
 
 
 def _table(part: Any, columns: Columns, what: str) -> Table:

@@ -22,12 +22,14 @@ class Table(OnDisk):
         path: the file.
         test: a second one, the test part.
         image_size: side in pixels, 4..2048, of the square that pictures are resized to.
+        image_fit: how pictures of other proportions are brought to one shape, one of `FITS`.
         text: the column of texts; found by its name when not given, as are the others.
         image: the column of paths of pictures.
         target: the column of labels.
     """
 
     image_size: int | None = None
+    image_fit: str | None = None
     text: str | None = None
     image: str | None = None
     target: str | None = None
@@ -60,8 +62,10 @@ class Table(OnDisk):
 
     def _of(self, rows: Rows, scratch: Path | None, progress: reading.OnProgress | None) -> Dataset:
         if rows.kind == TEXTS:
-            check_no_size(self.image_size)
+            check_no_size(self.image_size, self.image_fit)
             return texts.from_rows(self.path.stem, rows, str(self.path), str(self.test))
-        reader = partial(reading.read_files, image_size=self.image_size, scratch=scratch, progress=progress)
+        reader = partial(
+            reading.read_files, image_size=self.image_size, fit=self.image_fit, scratch=scratch, progress=progress
+        )
         homes = self.path.parent, (self.test or self.path).parent
         return reading.from_rows(self.path.stem, rows, homes, reader, str(self.path))

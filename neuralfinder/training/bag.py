@@ -1,0 +1,247 @@
+"""A linear model of n-grams beside a network: what learns by itself is fitted once for all networks of a task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+
+from neuralfinder.training.batches import Part
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+    from sklearn.linear_model import SGDClassifier
+
+    from neuralfinder.training.train import Setup
+
+TOKENS_TOGETHER, LETTERS_TOGETHER = 2, 5
+"""The longest n-grams of a bag: pairs of tokens, five letters. Six letters and three tokens are level (docs/LOG.md)."""
+
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+"""2^64 by the golden ratio, as 64 bits with a sign: for multiplicative hashing (Knuth, vol. 3, 6.4)."""
+
+AT_ONCE = 64
+"""Texts whose n-grams are looked up at once: some ten thousand of each long one."""
+
+CHOOSING, PASSES = 2, 6
+"""Passes over the texts to choose a strength, and more of them for the one chosen; twice as many change little
+(docs/LOG.md)."""
+
+STRENGTHS = (1e-5, 1e-6, 1e-4)
+"""Of regularisation: sentences want more of it than long texts, so the validation part chooses (docs/LOG.md)."""
+
+SCALES = tuple(np.geomspace(1 / 8, 4, 21))
+"""Factors on the answers: classes that are fitted one by one are too sure, or not sure enough, beside a network."""
+
+GRAM_SECONDS, STEP_SECONDS = 5e-7, 4.5e-9
+"""What a different n-gram of a text takes to be found, and in a pass for each class, on two cores (docs/LOG.md)."""
+
+MOST_GRAMS = 100_000_000
+"""N-grams that are kept at most, of 8 bytes each."""
+
+SHARE = 0.1
+"""Of the minutes, that fitting may take."""
+
+
+class Bag(nn.Module):
+    """Linear in n-grams of tokens and of letters, hashed: TF-IDF, scaled to length 1.
+
+    An n-gram that comes `n` times in a text and is in `met` of `texts` texts counts 1 + log n times 1 + log((1 + texts)
+    / (1 + met)) (Sparck Jones 1972; Manning, Raghavan & Schuetze 2008, section 6.4.1).
+
+    Args:
+        bits: logarithm to base 2 of the rows that are hashed to.
+        classes: number of outputs.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    met: Tensor
+    texts: Tensor
+
+    def __init__(self, bits: int, classes: int) -> None:
+        super().__init__()
+        self.bits, self.nothing = bits, 1 << bits
+        # no parameters: no training of the network changes them
+        self.register_buffer("weight", torch.zeros((1 << bits) + 1, classes))
+        self.register_buffer("bias", torch.zeros(classes))
+        self.register_buffer("met", torch.zeros((1 << bits) + 1))
+        self.register_buffer("texts", torch.zeros(()))
+
+    def forward(self, lines: Tensor) -> Tensor:
+        """`(n, pieces, 2, width)` integers, tokens and letters, 0 for padding -> `(n, classes)`, by all pieces."""
+        rows, weights = self.features(lines)
+        return F.embedding_bag(rows, self.weight, mode="sum", per_sample_weights=weights) + self.bias
+
+    def features(self, lines: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows `(n, k)` of the n-grams of the texts, and how much each of them counts: 0 for one that comes again."""
+        rows, times = self.counts(lines)
+        rarity = 1 + torch.log((1 + self.texts) / (1 + self.met[rows]))
+        weights = torch.where(times > 0, rarity * (1 + times.clamp(min=1).log()), 0)
+        return rows, weights / weights.norm(dim=1, keepdim=True).clamp(min=1)
+
+    def counts(self, lines: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows `(n, k)` of the n-grams of the texts, sorted, and how often each comes: 0 but at its last place."""
+        rows = self.rows(lines).int().sort(dim=1).values
+        places = torch.arange(rows.shape[1], device=rows.device)
+        edge = torch.ones_like(rows[:, :1], dtype=torch.bool)
+        other = rows[:, 1:] != rows[:, :-1]
+        begins = places.where(torch.cat([edge, other], dim=1), 0).cummax(dim=1).values
+        last = torch.cat([other, edge], dim=1) & (rows != self.nothing)
+        return rows, torch.where(last, places + 1 - begins, 0)
+
+    def rows(self, lines: Tensor) -> Tensor:
+        """Rows `(n, k)` of the n-grams that end at each place of each piece; `nothing` where there is none."""
+        tokens, letters = lines.flatten(0, 1).long().unbind(1)
+        found = [*self._ending(tokens, TOKENS_TOGETHER), *self._ending(-letters, LETTERS_TOGETHER)]
+        return torch.cat(found, dim=1).view(len(lines), -1)
+
+    def _ending(self, line: Tensor, longest: int) -> Iterator[Tensor]:
+        """The rows of all n-grams that end at each place, `(n, width)` of each n; `nothing` where there is none."""
+        keys, real = torch.zeros_like(line), line != 0
+        for back in range(longest):
+            earlier = F.pad(line, (back, 0))[:, : line.shape[1]]
+            real = real & (earlier != 0)
+            keys = (keys + earlier) * _GOLDEN
+            keys = keys ^ (keys >> 32)
+            yield (keys * _GOLDEN >> 64 - self.bits & (1 << self.bits) - 1).where(real, self.nothing)
+
+    def answers(self, part: Part) -> Tensor:
+        """Logits `(n, classes)` of a part; kept beside it, for all networks of a task have the same bag."""
+        key = self.bits, *self.bias.tolist()
+        if key not in part.answers:
+            some = [self(lines.to(self.bias.device)) for lines in part.chunks(AT_ONCE)]
+            part.answers[key] = torch.cat(some)
+        return part.answers[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A bag's state, and what was chosen by the validation part: one of `STRENGTHS` and of `SCALES`."""
+
+    state: dict[str, Tensor]
+    strength: float
+    scale: float
+
+
+@dataclass(eq=False)
+class Bags:
+    """The bags of one setup by their bits, each fitted when it is first asked for; equal data give equal ones.
+
+    Attributes:
+        seconds: that fitting one may take, as planned; it has fewer texts then.
+        first: the setup whose choice of strength and scale holds, `None` for the one itself.
+    """
+
+    seconds: float = math.inf
+    first: Setup | None = None
+    known: dict[int, Fitted] = field(default_factory=dict)
+
+    def of(self, bits: int, setup: Setup) -> Fitted:
+        """The bag of so many bits, fitted to the training part of the setup that these belong to."""
+        if bits not in self.known:
+            chosen = self.first.bags.of(bits, self.first) if self.first else None
+            self.known[bits] = fit(bits, setup, self.seconds, chosen)
+        return self.known[bits]
+
+
+def fit(bits: int, setup: Setup, seconds: float, chosen: Fitted | None = None) -> Fitted:
+    """Logistic regression of each class against the others, by averaged stochastic gradient descent.
+
+    Args:
+        bits: of the bag.
+        setup: of texts.
+        seconds: as planned; some texts are used however little that is.
+        chosen: one whose strength and scale are taken; else the likelier on the validation part.
+    """
+    from sklearn.linear_model import SGDClassifier
+
+    bag = Bag(bits, setup.classes)
+    part = _affordable(bag, setup, seconds)
+    for lines in part.chunks(AT_ONCE):
+        rows, times = bag.counts(lines.cpu())
+        bag.met += torch.bincount(rows[times > 0], minlength=len(bag.met))
+    bag.texts.fill_(len(part))
+    features, labels = _matrix(bag, part), part.labels.cpu().numpy()
+    balance = None if setup.weights is None else dict(enumerate(setup.weights.tolist()))
+    tried = [
+        SGDClassifier(
+            loss="log_loss", alpha=strength, average=True, random_state=0, class_weight=balance,
+            n_jobs=torch.get_num_threads(),
+        )
+        for strength in ((chosen.strength,) if chosen else STRENGTHS)
+    ]  # fmt: skip
+    for model in tried:
+        _pass(model, CHOOSING, features, labels, setup.classes)
+    if not chosen:
+        own, truth = _matrix(bag, setup.validation), setup.validation.labels.cpu().numpy()
+        best = max(range(len(tried)), key=lambda place: _likeliest(_logits(tried[place], own), truth)[1])
+        tried = tried[best : best + 1]
+    (model,) = tried
+    _pass(model, PASSES, features, labels, setup.classes)
+    scale = chosen.scale if chosen else _likeliest(_logits(model, own), truth)[0]
+    coefficients, intercepts = _of_all_classes(model)
+    bag.weight[:-1] = torch.from_numpy((scale * coefficients.T).astype(np.float32))
+    bag.bias.copy_(torch.from_numpy((scale * intercepts).astype(np.float32)))
+    return Fitted(bag.state_dict(), model.alpha, scale)
+
+
+def _pass(model: SGDClassifier, times: int, features: csr_matrix, labels: np.ndarray, classes: int) -> None:
+    for _ in range(times):
+        model.partial_fit(features, labels, classes=np.arange(classes))
+
+
+def _affordable(bag: Bag, setup: Setup, seconds: float) -> Part:
+    """The training part, or as many texts of it as time and memory allow."""
+    part, some = setup.train, min(AT_ONCE, len(setup.train))
+    grams = int((bag.counts(part.take(torch.arange(some)).cpu())[1] > 0).sum()) / some
+    models = setup.classes if setup.classes > 2 else 1
+    each = GRAM_SECONDS + STEP_SECONDS * (CHOOSING * len(STRENGTHS) + PASSES) * models
+    most = max(AT_ONCE, int(min(MOST_GRAMS, seconds / each) / max(1.0, grams)))
+    if most >= len(part):
+        return part
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
+    return part.subset(order[:most].sort().values)
+
+
+def _matrix(bag: Bag, part: Part) -> csr_matrix:
+    """What counts in each text, `(n, rows)`."""
+    from scipy.sparse import csr_matrix
+
+    columns, numbers, ends = list[np.ndarray](), list[np.ndarray](), [0]
+    for lines in part.chunks(AT_ONCE):
+        rows, weights = bag.features(lines.cpu())
+        real = weights > 0
+        columns.append(rows[real].numpy())
+        numbers.append(weights[real].numpy())
+        ends += (ends[-1] + real.sum(1).cumsum(0)).tolist()
+    return csr_matrix((np.concatenate(numbers), np.concatenate(columns), ends), shape=(len(part), bag.nothing))
+
+
+def _of_all_classes(model: SGDClassifier) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients `(classes, rows)` and intercepts `(classes,)`; scikit-learn keeps those of one for two classes."""
+    coefficients, intercepts = model.coef_, model.intercept_
+    if len(coefficients) > 1:
+        return coefficients, intercepts
+    return np.concatenate([0 * coefficients, coefficients]), np.concatenate([0 * intercepts, intercepts])
+
+
+def _logits(model: SGDClassifier, features: csr_matrix) -> np.ndarray:
+    coefficients, intercepts = _of_all_classes(model)
+    return np.asarray(features @ coefficients.T + intercepts)
+
+
+def _likeliest(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The scale by which the labels are the likeliest, and their mean log-likelihood then."""
+    from scipy.special import log_softmax
+
+    own = np.arange(len(labels)), labels
+    found: list[Any] = [(float(log_softmax(scale * logits, axis=1)[own].mean()), float(scale)) for scale in SCALES]
+    likelihood, scale = max(found)
+    return scale, likelihood

@@ -9,7 +9,7 @@ A task is what `neuralfinder search` takes, with `test`, `limit` (most samples b
 own, in the place of the budgets), `experience` (of searches: a file that `experience.py make --without` wrote, where
 the one shipped knows the task) and what names the columns of a table; no PATH has a comma. Without any the tasks are
 those that come with the package. Methods are those of `neuralfinder list methods`, genomes, `optuna` (see
-`optuna_search.py`) and `linear`: logistic regression, of texts on their words' counts.
+`optuna_search.py`) and `linear`: logistic regression, of texts on TF-IDF of words and letters.
 
 Each row is measured in a process of its own and added to ROWS as a line of JSON; one that is there is not repeated, so
 that hours can be made in parts. `--part` takes every Nth seed, task and budget with all methods: what is compared comes
@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock
@@ -40,6 +40,9 @@ from neuralfinder.comparison.verdict import LEVEL, by_method, difference
 from neuralfinder.data import Divided, source_of
 from neuralfinder.job.settings import Settings
 from neuralfinder.show.report import as_table
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 BUNDLED = ("digits=digits", "docstrings=docstrings")
 
@@ -127,34 +130,45 @@ def add(path: Path, row: Row) -> None:
 
 
 def linear(data: Divided, settings: Settings) -> Row:
-    """Logistic regression as searches print it, with all the minutes."""
+    """Logistic regression on pixels, or on TF-IDF as a practitioner would begin with, of all but the test part."""
     from neuralfinder.comparison.by_hand import Bench
     from neuralfinder.errors import NothingTrainedError
-    from neuralfinder.job.baselines import fit_linear, fit_words
+    from neuralfinder.job.baselines import fit_linear
     from neuralfinder.job.figures import judged
     from neuralfinder.job.prepare import open_test
     from neuralfinder.seeds import Seeds
     from neuralfinder.training.batches import Scaling
 
     began, bench = time.monotonic(), Bench.of(data, settings)
-    setup = bench.setup
+    setup, parts = bench.setup.whole(), data.split
     if isinstance(setup.preparation, Scaling):
         rng = Seeds(settings.seed).stream("linear")
         model = fit_linear(setup.train, setup.classes, setup.preparation, setup.clock.left(), rng)
+        if model is None:
+            raise NothingTrainedError("too little time or memory, or a class without samples")
+        answers, samples = model.predict(open_test(data, bench.device)), model.samples
     else:
-        model = fit_words(setup.train, setup.classes, setup.clock.left())
-    if model is None:
-        raise NothingTrainedError("too little time or memory, or a class without samples")
-    test = open_test(data, bench.device)
-    validation = float((model.predict(setup.validation) == setup.validation.labels.cpu().numpy()).mean())
+        rows = np.concatenate([parts.train, parts.validation])
+        words = tf_idf().fit(data.raw.samples[rows], data.raw.labels[rows])
+        answers, samples = words.predict(data.raw.samples[parts.test]), len(rows)
     return {
-        **judged(test.labels.cpu().numpy(), model.predict(test)),
-        "validation_accuracy": validation,
+        **judged(data.coded.labels[parts.test], answers),
         "parameters": 0,
         "epochs": 0.0,
-        "samples": model.samples,
+        "samples": samples,
         "seconds": time.monotonic() - began,
     }
+
+
+def tf_idf() -> Pipeline:
+    """Of words, pairs of them and letters within words, linear."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline, make_union
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), sublinear_tf=True)
+    return make_pipeline(make_union(words, letters), LogisticRegression(C=10, max_iter=100))
 
 
 def measure(method: str, data: Divided, settings: Settings, folder: Path) -> Row:

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.answers import told_apart
-from neuralfinder.job.baselines import Linear, WordCounts, majority
+from neuralfinder.job.baselines import Linear, NGrams, majority
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part
@@ -59,7 +59,7 @@ class Decided:
     last: Trained | None
     by_hand: Trained | None
     beside: Trained | None
-    linear: Linear | WordCounts | None
+    linear: Linear | NGrams | None
     retrained: list[Trained]
     whole: Setup
 

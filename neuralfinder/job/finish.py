@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.errors import NothingTrainedError
-from neuralfinder.job.baselines import Linear, WordCounts, fit_linear, fit_words
+from neuralfinder.job.baselines import Linear, NGrams, fit_linear
 from neuralfinder.job.figures import Decided, Samples, measure
 from neuralfinder.job.forecast import Forecast, linear_seconds, noise, winners_share
 from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, best_first, last_training, race
@@ -20,6 +20,7 @@ from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.executors import compute
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Scaling
+from neuralfinder.training.clock import Clock
 from neuralfinder.training.model import Model
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
@@ -72,7 +73,7 @@ def finish(
         standing = _train_each(trainer, forecast, training, entrants, inherit)
         winner = _within_limits(standing[0].trained, forecast)
         last, views = None, setup.recipe.views
-    linear = compute(executor, _linear, setup, trainer.seeds)
+    linear = compute(executor, _linear, whole if setup.recipe.refit else setup, setup.clock, trainer.seeds)
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)
     by_hand = next((each for each in standing if each.genome == forecast.by_hand), by_hand)
     decided = Decided(winner, last, by_hand.trained, standing[0].beside(by_hand), linear, retrained, whole)
@@ -166,8 +167,8 @@ def _retrain(trainer: Trainer, count: int, winner: Trained, whole: Setup) -> lis
     return uncut
 
 
-def _linear(setup: Setup, seeds: Seeds) -> Linear | WordCounts | None:
-    seconds = linear_seconds(setup.clock)
+def _linear(setup: Setup, clock: Clock, seeds: Seeds) -> Linear | NGrams | None:
+    """A plain model that has learned from what the winner has."""
     if not isinstance(setup.preparation, Scaling):
-        return fit_words(setup.train, setup.classes, seconds)
-    return fit_linear(setup.train, setup.classes, setup.preparation, seconds, seeds.stream("linear"))
+        return NGrams.of(setup)
+    return fit_linear(setup.train, setup.classes, setup.preparation, linear_seconds(clock), seeds.stream("linear"))

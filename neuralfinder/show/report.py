@@ -115,7 +115,7 @@ def summary(result: Mapping[str, Any]) -> list[str]:
 
 def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """On what terms a rival was measured, where these are not the winner's: as little as it can be read alone."""
-    whole = result["data"]["train"]
+    whole = result["data"]["train"] + (result["data"]["validation"] if result["refit"] else 0)
     if (some := rival.get("samples", whole)) < whole:
         return f", fitted to {some:,} of {whole:,} samples"
     if "epochs" not in rival:

@@ -31,6 +31,10 @@ from neuralfinder.training.train import Setup, forward_pass, training_step
 # names and values of <malloc.h>
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
+PRIOR = 0.1
+"""How much the usual ratio of the rates counts beside a probe. Without it, what few probes cannot tell apart is given to one
+rate alone: large networks for texts then took up to six times what was predicted, with it 0.5 to 1.8 (docs/LOG.md)."""
+
 SAME_MACHINE = 1.4
 """A new measurement within this ratio of the kept one is noise: the kept one is used, so equal runs get equal plans."""
 
@@ -167,7 +171,10 @@ def _fit(
     target = np.array([measured.get(place, speed * seconds) for place, seconds in enumerate(expected)])
     relative = matrix / target[:, None]  # a probe of 1 ms counts as much as one of 100 ms
     scale = np.maximum(relative.max(axis=0), 1e-30)  # without normalisation there are no such updates
-    solution, _ = nnls(relative / scale, np.ones(len(target)))
+    usual_rates = np.maximum(speed * np.array(dataclasses.astuple(prior)), 1e-30)
+    believed = PRIOR * np.diag(1 / (usual_rates * scale))  # each rate is as usual, as far as no probe tells otherwise
+    rows, wanted = np.vstack([relative / scale, believed]), np.concatenate([np.ones(len(target)), np.full(5, PRIOR)])
+    solution, _ = nnls(rows, wanted)
     return Rates(*(solution / scale).tolist()), matrix
 
 

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from sentences import sentences
 from setups import setup_of_digits, setup_of_texts
 
-from neuralfinder.job.baselines import fit_linear, fit_words
+from neuralfinder.job.baselines import NGrams, fit_linear
 from neuralfinder.training.batches import Part
 
 
-def test_tf_idf_is_a_fair_rival():
+def test_n_grams_are_a_fair_rival() -> None:
     setup = setup_of_texts(*sentences(200))
-    words = fit_words(setup.train, setup.classes, 60)
-    assert words is not None
-    assert words.samples == len(setup.train)
-    assert (words.predict(setup.validation) == setup.validation.labels.numpy()).mean() > 0.9
-
-
-def test_word_counts_end_in_time_with_fewer_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    setup = setup_of_texts(*sentences(200))
-    monkeypatch.setattr("neuralfinder.job.baselines.TEXTS_AT_ONCE", 10)
-    clock = itertools.count()
-    # every look at the clock takes a second
-    monkeypatch.setattr("neuralfinder.job.baselines.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    words = fit_words(setup.train, setup.classes, 12)
-    assert words is not None
-    assert words.samples == 40  # a third of the time
-    assert next(clock) <= 13
-    assert words.predict(setup.validation).shape == (len(setup.validation),)
-    assert fit_words(setup.train, setup.classes, 0) is None
+    grams = NGrams.of(setup)
+    assert grams.samples == len(setup.train)
+    assert (grams.predict(setup.validation) == setup.validation.labels.numpy()).mean() > 0.9
 
 
 def test_linear_baseline_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ FIGURES = {
     "test_accuracy": 0.9,
     "test_interval": [0.85, 0.94],
     "test_balanced_accuracy": 0.89,
-    "data": {"train": 1200},
+    "data": {"train": 1200, "validation": 300},
     "baselines": {"majority class": {"test_accuracy": 0.1}, "logistic regression": None},
     "refit": False,
     "retrained": [],
@@ -220,6 +220,8 @@ def test_the_summary_says_when_a_rival_had_fewer_samples():
     rivals = {"logistic regression": {"test_accuracy": 0.8, "samples": 1000}}
     lines = summary({**FIGURES, "baselines": rivals})
     assert "  against  80.00%  logistic regression, fitted to 1,000 of 1,200 samples" in lines
+    lines = summary({**FIGURES, "baselines": rivals, "refit": True})
+    assert "  against  80.00%  logistic regression, fitted to 1,000 of 1,500 samples" in lines
 
 
 BY_HAND = {"test_accuracy": 0.648, "genome": "C8 > G", "epochs": 5.23}

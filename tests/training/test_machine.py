@@ -148,5 +148,6 @@ def test_what_was_not_measured_is_as_it_was_the_last_time(on: Callable[..., Mach
     measure(setup_of_digits(), SPACE, 3.0)
     slow = times(odd, 2 / predicted(odd).min())
     machine = on(slow)
-    assert predicted(measure(setup_of_digits(), SPACE, 0.3)) == pytest.approx(predicted(slow), rel=0.01)
+    # the first measurement keeps a little of what is usual
+    assert predicted(measure(setup_of_digits(), SPACE, 0.3)) == pytest.approx(predicted(slow), rel=0.1)
     assert machine.steps == 2

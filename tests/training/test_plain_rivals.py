@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 from setups import setup_of_digits, setup_of_texts
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
-from neuralfinder.job.baselines import fit_linear, fit_words
+from neuralfinder.data.splits import split
+from neuralfinder.job.baselines import fit_linear
 from neuralfinder.networks.genome import parse
 from neuralfinder.training.build import build
 from neuralfinder.training.recipes import RECIPES
@@ -49,9 +53,10 @@ def test_a_bag_is_as_good_as_word_counts() -> None:
         texts.append(" ".join(words))
         labels.append(label)
     setup = setup_of_texts(texts, labels)
-    counts = fit_words(setup.train, setup.classes, 30)
-    assert counts is not None
-    reached = np.mean(counts.predict(setup.validation) == setup.validation.labels.numpy())
+    rows = split(np.array(labels), np.zeros(len(labels), dtype=bool), 0)
+    words = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=10))
+    known, asked = ([texts[row] for row in own] for own in (rows.train, rows.validation))
+    reached = words.fit(known, np.array(labels)[rows.train]).score(asked, np.array(labels)[rows.validation])
     bag = trained("I > G.bag12", setup, 1)
     assert bag > reached - 0.03
     assert bag > trained("I > G", setup, 8) + 0.1

@@ -11,7 +11,7 @@ import torch
 
 from neuralfinder.data.mapped import memory_bytes
 from neuralfinder.networks.genome import USUAL_SIDE
-from neuralfinder.networks.portfolio import BAG
+from neuralfinder.networks.portfolio import bag_bits
 from neuralfinder.training.bag import Bag
 from neuralfinder.training.batches import Part, Scaling
 from neuralfinder.training.train import Setup
@@ -92,8 +92,9 @@ class NGrams:
     @classmethod
     def of(cls, setup: Setup) -> NGrams:
         """Fitted to the training part of the setup, once for all who ask."""
-        bag = Bag(BAG, setup.classes)
-        bag.load_state_dict(setup.bags.of(BAG, setup).state)
+        bits = bag_bits(setup.classes)
+        bag = Bag(bits, setup.classes)
+        bag.load_state_dict(setup.bags.of(bits, setup).state)
         return cls(bag, int(bag.texts))
 
     def predict(self, part: Part) -> np.ndarray:

@@ -13,7 +13,8 @@ from neuralfinder.job.settings import OF_THE_PLAN, WORLD, Settings, of_strategy
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.cost import BYTES_EACH, Rates
 from neuralfinder.networks.expectation import Expectation
-from neuralfinder.networks.genome import parse_gene, parse_head
+from neuralfinder.networks.genome import Head, PoolHead, parse_gene, parse_head
+from neuralfinder.networks.portfolio import bag_bits
 from neuralfinder.networks.recipe_genes import LEAST_LARGE
 from neuralfinder.networks.space import Space
 from neuralfinder.seeds import Seeds
@@ -44,6 +45,7 @@ def make_space(
     """
     preset = PRESETS[settings.preset]
     chosen = {**preset.space, **(preset.text_space if shape.vocabulary else {})}
+    chosen["heads"] = tuple(_with_rows(head, classes) for head in chosen.get("heads", ()))
     fields = {entry.name for entry in dataclasses.fields(ChainSpace)}
     chosen |= {name: _built(name, value) for name, value in settings.options.items() if name in fields}
     if (alphabet := settings.options.get("alphabet")) is not None:
@@ -59,6 +61,13 @@ def make_space(
         bool(shape.vocabulary), training.flip, training.shifts, large, training.few
     )
     return ChainSpace(shape, classes, rates=rates, max_step_seconds=max_step_seconds, forward=forward, **chosen)
+
+
+def _with_rows(head: Head, classes: int) -> Head:
+    """The head, its bag of n-grams, if it has one, with rows for so many classes."""
+    if isinstance(head, PoolHead) and head.bag:
+        return dataclasses.replace(head, bag=min(head.bag, bag_bits(classes)))
+    return head
 
 
 def _built(name: str, value: Any) -> Any:

@@ -21,7 +21,16 @@ import numpy as np
 
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import cost, shapes
-from neuralfinder.networks.genome import Conv, DenseHead, Genome, Identity, PoolHead, halvings, parse
+from neuralfinder.networks.genome import (
+    USUAL_SIDE,
+    Conv,
+    DenseHead,
+    Genome,
+    Identity,
+    PoolHead,
+    halvings,
+    parse,
+)
 from neuralfinder.networks.portfolio import portfolio, small_network
 from neuralfinder.networks.recipe_genes import KINDS, Kind
 from neuralfinder.types import Shape
@@ -113,6 +122,12 @@ BEYOND = 0.3
 """Normal scores that a doubling of the steps brings beyond those of all rows. In the better half of the table's
 networks the last doubling brought 0.39 of pictures (10 tasks, 0.14 to 0.59) and 0.53 of texts (4), hardly less than the
 one before it (docs/LOG.md); a little less is taken, for it can't go on for ever."""
+
+
+SMALLER = 0.5
+"""Normal scores that half of the usual side costs, of which no row tells: as much as the steps seem to bring that it
+leaves time for. So experience prefers no small pictures; with 32 instead of 64 pixels tiles had 36.6 to 41.1 % in a
+minute (five searches), with 64 41.5 to 43.0 % (three networks by rule, one search; docs/LOG.md)."""
 
 
 class Expectation:
@@ -225,10 +240,13 @@ class Expectation:
         return here
 
     def _trend(self, genomes: Sequence[Genome]) -> np.ndarray:
-        """What more steps than all rows have are expected to bring each network `(n,)`."""
-        most = max(row.steps for row in self._rows)
+        """What is expected `(n,)` of more steps than all rows have, and of smaller pictures than usual, as none has."""
+        most, shape = max(row.steps for row in self._rows), self._task.shape
         doublings: np.ndarray = np.log2([max(1.0, self._steps(genome) / most) for genome in genomes])
-        return BEYOND * doublings
+        usual = shape.at(USUAL_SIDE)
+        halvings = np.log2([max(1.0, usual.width / genome.seen(shape).width) for genome in genomes])
+        trend: np.ndarray = BEYOND * doublings - SMALLER * halvings
+        return trend
 
     @cached_property
     def _learned(self) -> _Learned:

@@ -129,11 +129,12 @@ def _perceptron(space: ChainSpace, parts: int) -> Genome:
 
 
 def _bag(space: ChainSpace, parts: int) -> Genome:
-    return Genome((Identity(),), PoolHead(bag=BAG))
+    return Genome((Identity(),), PoolHead(bag=bag_bits(space.classes)))
 
 
 def _wide_and_deep(space: ChainSpace, parts: int) -> Genome:
-    head = dataclasses.replace(space.head, bag=BAG) if isinstance(space.head, PoolHead) else PoolHead(bag=BAG)
+    head = space.head if isinstance(space.head, PoolHead) else PoolHead()
+    head = dataclasses.replace(head, bag=bag_bits(space.classes))
     return dataclasses.replace(_by_hand(space, parts), head=head)
 
 
@@ -142,9 +143,19 @@ def _wide_kernel(space: ChainSpace, parts: int) -> Genome:
     return space.mend(Genome((dataclasses.replace(space.conv(256 // parts), kernel=kernel),), space.head))
 
 
-HIDDEN, BAG, NARROW = 256, 18, (32, 128)
-"""Of the portfolio: units of the hidden layer of dense heads, the logarithm of the rows of bags of words, and filters
-of the first layer of networks by rule where no time limits them, for pictures and for texts."""
+HIDDEN, NARROW = 256, (32, 128)
+"""Of the portfolio: units of the hidden layer of dense heads, and filters of the first layer of networks by rule where
+no time limits them, for pictures and for texts."""
+
+MOST_BITS, MOST_NUMBERS = 18, 1 << 24
+"""Logarithm to base 2 of the rows of a bag of n-grams, and numbers in all of them, at most. By 2^16 rows questions were
+told as well, words half a point less (docs/LOG.md); fitting takes seven times the memory of the numbers."""
+
+
+def bag_bits(classes: int) -> int:
+    """Logarithm to base 2 of the rows of a bag of n-grams for so many classes."""
+    return min(MOST_BITS, int(math.log2(MOST_NUMBERS / classes)))
+
 
 FEW_INPUTS = 256
 """Inputs of a linear layer that learns at the usual rate; 64 do (docs/LOG.md), and its curvature grows with them."""

@@ -32,8 +32,9 @@ from neuralfinder.training.train import Setup, forward_pass, training_step
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 PRIOR = 0.1
-"""How much the usual ratio of the rates counts beside a probe. Without it, what few probes cannot tell apart is given to one
-rate alone: large networks for texts then took up to six times what was predicted, with it 0.5 to 1.8 (docs/LOG.md)."""
+"""How much the usual ratio of the rates counts beside a probe. Without it, what few probes cannot tell apart is given
+to one rate alone: networks for texts then took up to six times what was predicted, those for pictures of 64 pixels 1.7
+times; with it 0.5 to 1.8, and 0.9 to 1.1 times (docs/LOG.md)."""
 
 SAME_MACHINE = 1.4
 """A new measurement within this ratio of the kept one is noise: the kept one is used, so equal runs get equal plans."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
-from neuralfinder.networks.expectation import BEYOND, Expectation, Past, Row, normal_scores
+from neuralfinder.networks.expectation import BEYOND, SMALLER, Expectation, Past, Row, normal_scores
 from neuralfinder.networks.experience import FILE, MOST_ROWS, Experience
 from neuralfinder.networks.genome import Genome, PoolHead, parse
 from neuralfinder.networks.portfolio import small_network
@@ -69,6 +69,16 @@ def test_more_steps_than_any_row_has_are_worth_as_much_by_each_doubling():
     means = [expected(past(), steps).mean([parse(FEW[4])])[0] for steps in (256, 512, 1024)]
     assert np.diff(means) == pytest.approx([BEYOND, BEYOND])
     assert expected(past(), 1024).predict([parse(FEW[4])])[0] == pytest.approx(means[2:])
+
+
+def test_small_pictures_cost_what_their_steps_seem_to_bring():
+    known, genome = past(), parse("C16.bn M C16.bn > G")
+    large, small = (
+        Expectation(known.tasks, known.rows, Past(1000, Shape(3, side, side), 10), lambda _: 200.0) for side in (64, 32)
+    )
+    closer = dataclasses.replace(genome, side=32)
+    assert large.mean([closer])[0] == pytest.approx(small.mean([genome])[0] - SMALLER)
+    assert small.mean([closer]) == pytest.approx(small.mean([genome]))  # it is as large as they are
 
 
 def test_a_rate_that_did_better_elsewhere_is_expected_to_be_better():

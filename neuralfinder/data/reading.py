@@ -24,6 +24,7 @@ from neuralfinder.data.mapped import allocate, compact, fits
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
 from neuralfinder.data.tables import Rows, path_in
 from neuralfinder.errors import check_allowed, check_range
+from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.types import FITS, Shape
 
 T = TypeVar("T")
@@ -279,7 +280,12 @@ def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limi
         reason += f", at most {max(shape.height, shape.width)}"
     (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
     other = sum(_differs(height, width, shape) for _, height, width in sizes)
-    change = "--image-size chooses another size. Networks look at 64 pixels, or at as many as their genome says."
+    change = (
+        f"--image-size chooses another size. Networks look at {USUAL_SIDE} pixels, or at as many as their genome says"
+    )
+    longest = max(shape.height, shape.width)
+    costs = f"; to look at all {longest} takes about {(longest / USUAL_SIDE) ** 2:.2g} times as long."
+    change += costs if longest > USUAL_SIDE else "."
     if other > OFTEN * len(sizes) and fit == FITS[0]:
         change += f" {other} have other proportions: --fit pad keeps these and all that is seen, --fit crop the middle."
     return Finding(

@@ -94,7 +94,7 @@ class NGrams:
         """Fitted to the training part of the setup, once for all who ask."""
         bits = bag_bits(setup.classes)
         bag = Bag(bits, setup.classes)
-        bag.load_state_dict(setup.bags.of(bits, setup).state)
+        bag.take(setup.bags.of(bits, setup).state)
         return cls(bag, int(bag.texts))
 
     def predict(self, part: Part) -> np.ndarray:

@@ -149,7 +149,8 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
     if parent is None:
         raise NothingTrainedError(f"the weights {store.path(trained.name)} are gone; delete the run and begin again")
     views = HALF if trained.half else PLAIN
-    return Model.of(trained.genome, parent.state, setup.shape, setup.preparation, classes, views)
+    state = {**parent.state, **setup.bags.beside(trained.genome, setup)}
+    return Model.of(trained.genome, state, setup.shape, setup.preparation, classes, views)
 
 
 def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float]:

@@ -55,6 +55,9 @@ def finish(
     status.enter("finishing", 1)
     training = dataclasses.replace(setup, clock=forecast.clock_of_trainings(setup.clock))
     whole = compute(executor, training.whole)
+    known = whole if setup.recipe.refit else setup  # what the winner learns from
+    if not isinstance(setup.preparation, Scaling):
+        compute(executor, NGrams.of, known)  # now, so that no training waits for the bag of all texts
     by_hand = _entrant("by-hand", forecast.by_hand, archive, trainer.store)
     retraining = 0.0 if forecast.left == math.inf else forecast.left - forecast.for_race().left
     forecast = forecast.for_race()
@@ -73,7 +76,7 @@ def finish(
         standing = _train_each(trainer, forecast, training, entrants, inherit)
         winner = _within_limits(standing[0].trained, forecast)
         last, views = None, setup.recipe.views
-    linear = compute(executor, _linear, whole if setup.recipe.refit else setup, setup.clock, trainer.seeds)
+    linear = compute(executor, _linear, known, setup.clock, trainer.seeds)
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)
     by_hand = next((each for each in standing if each.genome == forecast.by_hand), by_hand)
     decided = Decided(winner, last, by_hand.trained, standing[0].beside(by_hand), linear, retrained, whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from neuralfinder.networks.genome import Genome, PoolHead
 from neuralfinder.training.batches import Part
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from sklearn.linear_model import SGDClassifier
 
     from neuralfinder.training.train import Setup
+
+BAG = "bag"
+"""Its name beside a network's layers."""
 
 TOKENS_TOGETHER, LETTERS_TOGETHER = 2, 5
 """The longest n-grams of a bag: pairs of tokens, five letters. Six letters and three tokens are level (docs/LOG.md)."""
@@ -68,11 +72,27 @@ class Bag(nn.Module):
     def __init__(self, bits: int, classes: int) -> None:
         super().__init__()
         self.bits, self.nothing = bits, 1 << bits
-        # no parameters: no training of the network changes them
-        self.register_buffer("weight", torch.zeros((1 << bits) + 1, classes))
-        self.register_buffer("bias", torch.zeros(classes))
-        self.register_buffer("met", torch.zeros((1 << bits) + 1))
-        self.register_buffer("texts", torch.zeros(()))
+        # no parameters, for no training of a network changes them, and no part of its state: that is kept by candidate
+        for name, shape in (("weight", (self.nothing + 1, classes)), ("bias", classes), ("met", self.nothing + 1)):
+            self.register_buffer(name, torch.zeros(shape), persistent=False)
+        self.register_buffer("texts", torch.zeros(()), persistent=False)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """All that it knows, by name."""
+        return dict(self.named_buffers())
+
+    def take(self, state: Mapping[str, Tensor]) -> None:
+        """Have the state of another one, which is shared and not copied.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: it is of another shape.
+        """
+        for name, own in self.state.items():
+            if own.shape != state[name].shape:
+                raise ValueError(f"{name} of a bag is {tuple(state[name].shape)}, expected {tuple(own.shape)}")
+            setattr(self, name, state[name])
 
     def forward(self, lines: Tensor) -> Tensor:
         """`(n, pieces, 2, width)` integers, tokens and letters, 0 for padding -> `(n, classes)`, by all pieces."""
@@ -150,6 +170,11 @@ class Bags:
             self.known[bits] = fit(bits, setup, self.seconds, chosen)
         return self.known[bits]
 
+    def beside(self, genome: Genome, setup: Setup) -> dict[str, Tensor]:
+        """What networks of this genome have beside their own state: that of their bag, nothing where they have none."""
+        bits = genome.head.bag if isinstance(genome.head, PoolHead) else 0
+        return {f"{BAG}.{name}": own for name, own in self.of(bits, setup).state.items()} if bits else {}
+
 
 def fit(bits: int, setup: Setup, seconds: float, chosen: Fitted | None = None) -> Fitted:
     """Logistic regression of each class against the others, by averaged stochastic gradient descent.
@@ -189,7 +214,7 @@ def fit(bits: int, setup: Setup, seconds: float, chosen: Fitted | None = None) -
     coefficients, intercepts = _of_all_classes(model)
     bag.weight[:-1] = torch.from_numpy((scale * coefficients.T).astype(np.float32))
     bag.bias.copy_(torch.from_numpy((scale * intercepts).astype(np.float32)))
-    return Fitted(bag.state_dict(), model.alpha, scale)
+    return Fitted(bag.state, model.alpha, scale)
 
 
 def _pass(model: SGDClassifier, times: int, features: csr_matrix, labels: np.ndarray, classes: int) -> None:

@@ -35,7 +35,7 @@ from neuralfinder.networks.genome import (
     Pool,
     PoolHead,
 )
-from neuralfinder.training.bag import Bag
+from neuralfinder.training.bag import BAG, Bag
 from neuralfinder.training.convolution import Convolution
 from neuralfinder.types import Shape
 
@@ -128,8 +128,8 @@ class Inputs(nn.Module):
 SAMPLE = "sample"
 """Name of the source that is the sample itself: the picture, or what the embedding makes of the text."""
 
-WORDS, BAG, PIXELS = "words", "bag", "pixels"
-"""Names of the embedding, the first layer of a network for texts, and of a linear model beside a network."""
+WORDS, PIXELS = "words", "pixels"
+"""Names of the embedding, the first layer of a network for texts, and of a linear model of pixels beside a network."""
 
 
 class Network(nn.Sequential):

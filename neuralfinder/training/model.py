@@ -21,8 +21,9 @@ from neuralfinder.data.inputs import inputs_of
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.errors import InputError, check_allowed
 from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.training.bag import BAG
 from neuralfinder.training.batches import Part, Preparation, Scaling, Views
-from neuralfinder.training.build import build
+from neuralfinder.training.build import bag_of, build
 from neuralfinder.training.inheritance import State
 from neuralfinder.training.train import PLAIN, predict_logits
 from neuralfinder.types import FITS, Shape
@@ -32,6 +33,9 @@ FORMAT = 3
 the second one texts had no pieces, and pictures were stretched."""
 
 TOKENIZER = "tokenizer.json"
+
+TEXTS_AT_ONCE = 1024
+"""Texts that are answered at once: their lines take up to 100 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +89,13 @@ class Model(Predictor):
         classes: tuple[Any, ...],
         views: Views = PLAIN,
     ) -> Model:
-        """Build the network and give it its weights."""
+        """Build the network and give it its weights, and what it has beside them (`Bags.beside`)."""
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
             network = build(genome, shape, len(classes), initialisation=None)
-        network.load_state_dict(state, assign=True)
+        own = {name: tensor for name, tensor in state.items() if not name.startswith(f"{BAG}.")}
+        network.load_state_dict(own, assign=True)
+        if bag := bag_of(network):
+            bag.take({name.removeprefix(f"{BAG}."): tensor for name, tensor in state.items() if name not in own})
         preparation = preparation.at(genome.side) if isinstance(preparation, Scaling) else preparation
         return cls(
             network=network.eval(), preparation=preparation, views=views, genome=genome, shape=shape, classes=classes
@@ -122,8 +129,11 @@ class Model(Predictor):
     def probabilities(self, samples: Array) -> np.ndarray:
         """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)`, or of texts `(n,)`."""
         if isinstance(self.preparation, Tokens):
-            samples = self.preparation.encode(samples.tolist())[0]
-        samples = np.require(samples, requirements=["C", "W"])  # torch warns of what cannot be written to
+            blocks = (samples[start : start + TEXTS_AT_ONCE] for start in range(0, max(1, len(samples)), TEXTS_AT_ONCE))
+            return np.concatenate([self._shares(self.preparation.encode(block.tolist())[0]) for block in blocks])
+        return self._shares(np.require(samples, requirements=["C", "W"]))  # torch warns of what cannot be written to
+
+    def _shares(self, samples: Array) -> np.ndarray:
         part = Part(torch.from_numpy(samples), torch.zeros(len(samples), dtype=torch.int64))
         return np.asarray(predict_logits(self.network, part, self.preparation, views=self.views).softmax(1).numpy())
 
@@ -132,6 +142,8 @@ class Model(Predictor):
         folder = as_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
+        if bag := bag_of(self.network):
+            state |= {f"{BAG}.{name}": tensor.contiguous() for name, tensor in bag.state.items()}
         save_file(state, folder / "model.safetensors")
         form = {
             "format": FORMAT,

@@ -195,7 +195,7 @@ def train(
         network.load_state_dict(trunk.network)
         optimizer.load(trunk.optimizer)
     if bag := bag_of(network):
-        bag.load_state_dict(setup.bags.of(bag.bits, setup).state)
+        bag.take({name: own.to(setup.device) for name, own in setup.bags.of(bag.bits, setup).state.items()})
     average = Average(network, trunk.mean if trunk else None) if setup.recipe.goes_on else None
     judge = _Judge(setup, network, steps, fidelity.epochs, bars)
     loss_sum = torch.zeros((), device=setup.device)

@@ -162,6 +162,12 @@ def test_texts_in_every_form_get_the_same_answers(reader, tmp_path):
         np.testing.assert_allclose(reader.predict_proba(form), expected, atol=1e-6, err_msg=name)
 
 
+def test_many_texts_are_answered_in_blocks(reader, monkeypatch):
+    expected = reader.predict_proba(TEXTS)
+    monkeypatch.setattr("neuralfinder.training.model.TEXTS_AT_ONCE", 2)
+    np.testing.assert_allclose(reader.predict_proba(TEXTS), expected, atol=1e-6)
+
+
 def test_texts_of_the_library_datasets(reader):
     datasets = pytest.importorskip("datasets")
     data = datasets.Dataset.from_dict({"sentence": TEXTS, "more": [0] * 5})

@@ -147,7 +147,7 @@ def test_neither_training_nor_loading_loads_what_compiles_networks() -> None:
 import sys, torch
 from torch import Tensor, nn
 from neuralfinder.networks.genome import parse
-from neuralfinder.training.build import build
+from neuralfinder.training.build import bag_of, build
 from neuralfinder.training.model import Model
 from neuralfinder.training.optimizers import Optimizer
 from neuralfinder.training.recipes import RECIPES
@@ -157,7 +157,9 @@ for recipe in RECIPES.values():
     network(torch.randn(4, 1, 1, 1)).sum().backward()
     Optimizer(network, recipe).step(1.0)
 for genome, shape in (("C8.bn M > F16", Shape(3, 8, 8)), ("C8 > GM.bag4", Shape(4, 1, 9, 50))):
-    state = build(parse(genome), shape, 3).state_dict()
+    network = build(parse(genome), shape, 3)
+    bag = bag_of(network)
+    state = network.state_dict() | ({f"bag.{name}": own for name, own in bag.state.items()} if bag else {})
     Model.of(parse(genome), state, shape, None, ("a", "b", "c"))
 assert "torch._dynamo" not in sys.modules
 """

@@ -149,7 +149,7 @@ class Setting:
         unset: what holds then, in words, where `default` does not say it.
         option: whether it has an option of the command line and a parameter of `NeuralFinder`.
         column: whether its value names a column of a table.
-        flag: that option, where it is not the name with dashes.
+        flag: its option of the command line, where that is not the name with dashes.
     """
 
     name: str

@@ -86,6 +86,10 @@ FEWEST_STEPS, FEWEST = 16, 3
 """Steps of a candidate at least where time is scarce, and where else fewer than so many candidates would be trained:
 what they do not tell, experience does."""
 
+ENOUGH_STEPS = 144
+"""Steps of a candidate that are enough whatever share of the data they see: the recipe's least passes, found on some
+thousand samples, would of a hundred thousand take all the minutes for one candidate."""
+
 LEAST_RUNG = 16
 """Steps by the first rung at least, for a training to be stopped there: after fewer nearly all are at chance, and a
 look takes as long as three to six steps."""
@@ -232,13 +236,18 @@ class _Draft:
 
         scarce = winners < (s.final_epochs or self.final.longest)
         usual = 0.0 if scarce else min(LEAST_STEPS / self.steps, affordable(FEWEST))
-        least = max(self.recipe.least, FEWEST_STEPS / self.steps, usual)
+        least = max(self._least_passes, FEWEST_STEPS / self.steps, usual)
         part = SCARCE_SHARE if scarce else CANDIDATE_SHARE
         passes = max(least, part * winners, affordable(MOST_CANDIDATES))
-        passes = min(passes, max(winners / 2, self.recipe.least))
+        passes = min(passes, max(winners / 2, self._least_passes))
         epochs = s.epochs or max(1, int(passes))
         share = math.floor(100 * passes / epochs) / 100  # no more than there is time for
-        return Fidelity(epochs, s.share or min(1.0, max(self.recipe.least, share)))
+        return Fidelity(epochs, s.share or min(1.0, max(self._least_passes, share)))
+
+    @property
+    def _least_passes(self) -> float:
+        """Passes of a candidate at least, whatever the time."""
+        return min(self.recipe.least, ENOUGH_STEPS / self.steps)
 
     def _is_short(self, plan: Plan, epoch: float) -> bool:
         """Whether there is time for fewer than two candidates of a typical network, or for none to be trained well."""

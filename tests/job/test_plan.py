@@ -87,6 +87,14 @@ def test_planned_candidates_take_the_planned_time() -> None:
         assert filled + each / plan.search.seconds > 0.5  # children are planned larger than founders
 
 
+@pytest.mark.parametrize("shape", [Shape(3, 64, 64), Shape(256, 1, 64, 20_000)])
+def test_of_very_many_samples_candidates_see_a_part(shape: Shape) -> None:
+    task = Task(200_000, 20_000, 20_000, shape, 10)
+    plan = plan_for(task, 180.0)
+    assert plan.search.fidelity.passes <= 0.2
+    assert plan.search.candidates >= 3
+
+
 def test_looks_of_early_judgement_are_predicted() -> None:
     plan = plan_for(CIFAR, 600.0)
     space = make_space(Settings(), CIFAR.shape, 10, RATES, plan.search.max_step_seconds)

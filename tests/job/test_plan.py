@@ -92,7 +92,7 @@ def test_of_very_many_samples_candidates_see_a_part(shape: Shape) -> None:
     task = Task(200_000, 20_000, 20_000, shape, 10)
     plan = plan_for(task, 180.0)
     assert plan.search.fidelity.passes <= 0.2
-    assert plan.search.candidates >= 3
+    assert plan.search.candidates > 1
 
 
 def test_looks_of_early_judgement_are_predicted() -> None:

@@ -24,7 +24,6 @@ from neuralfinder.data.mapped import allocate, compact, fits
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
 from neuralfinder.data.tables import Rows, path_in
 from neuralfinder.errors import check_allowed, check_range
-from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.types import FITS, Shape
 
 T = TypeVar("T")
@@ -32,7 +31,8 @@ R = TypeVar("R")
 
 KEPT_SIDES = 224, 160, 128, 96, 64
 """The longer side, in pixels, that pictures have at most: the largest with which all of them fit into memory, else the
-last. Networks see more only where their genomes say so, but what is not kept none can see."""
+last, at which networks usually look. They see more only where their genomes say so, but what is not kept none can
+see."""
 
 FITTING = {
     "stretch": "aspect ratio not kept",
@@ -280,12 +280,10 @@ def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limi
         reason += f", at most {max(shape.height, shape.width)}"
     (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
     other = sum(_differs(height, width, shape) for _, height, width in sizes)
-    change = (
-        f"--image-size chooses another size. Networks look at {USUAL_SIDE} pixels, or at as many as their genome says"
-    )
+    change = f"--image-size chooses another size. Networks look at {KEPT_SIDES[-1]} pixels, or at as many as their genome says"
     longest = max(shape.height, shape.width)
-    costs = f"; to look at all {longest} takes about {(longest / USUAL_SIDE) ** 2:.2g} times as long."
-    change += costs if longest > USUAL_SIDE else "."
+    costs = f"; to look at all {longest} takes about {(longest / KEPT_SIDES[-1]) ** 2:.2g} times as long."
+    change += costs if longest > KEPT_SIDES[-1] else "."
     if other > OFTEN * len(sizes) and fit == FITS[0]:
         change += f" {other} have other proportions: --fit pad keeps these and all that is seen, --fit crop the middle."
     return Finding(

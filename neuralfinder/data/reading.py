@@ -280,10 +280,10 @@ def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limi
         reason += f", at most {max(shape.height, shape.width)}"
     (_, low, narrow), (_, high, wide) = sizes[0], sizes[-1]
     other = sum(_differs(height, width, shape) for _, height, width in sizes)
-    change = f"--image-size chooses another size. Networks look at {KEPT_SIDES[-1]} pixels, or at as many as their genome says"
-    longest = max(shape.height, shape.width)
-    costs = f"; to look at all {longest} takes about {(longest / KEPT_SIDES[-1]) ** 2:.2g} times as long."
-    change += costs if longest > KEPT_SIDES[-1] else "."
+    usual, longest = KEPT_SIDES[-1], max(shape.height, shape.width)
+    costs = f"; to look at all {longest} takes about {(longest / usual) ** 2:.2g} times as long"
+    looks = f"Networks look at {usual} pixels, or at as many as their genome says{costs if longest > usual else ''}."
+    change = f"--image-size chooses another size. {looks}"
     if other > OFTEN * len(sizes) and fit == FITS[0]:
         change += f" {other} have other proportions: --fit pad keeps these and all that is seen, --fit crop the middle."
     return Finding(

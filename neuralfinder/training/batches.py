@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
 
+from neuralfinder.data.mapped import memory_bytes
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.training.augmentation import Augmentation, piece
@@ -29,8 +29,10 @@ MOST_KEPT = 3
 
 
 def device_memory(device: torch.device) -> float:
-    """Bytes of memory that a device has of its own; a processor shares the main memory, where the data are already."""
-    return float(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else math.inf
+    """Bytes of memory of a card; of a processor a quarter of the main memory, where the data are already."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory)
+    return memory_bytes() / 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Part:
     def of(cls, pictures: np.ndarray, labels: np.ndarray, rows: np.ndarray, device: torch.device) -> Part:
         """The part with these rows of all pictures and labels.
 
-        Arrays move to the device when all parts fill at most half of it; else they stay in place, as memory maps do.
+        Arrays move to the device when all parts fill at most half of its `device_memory`; else they stay in place, as
+        memory maps do.
         """
         own_labels = torch.as_tensor(labels[rows], device=device)
         if isinstance(pictures, np.memmap) or pictures.nbytes > device_memory(device) / 2:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from neuralfinder.data.findings import Finding
-from neuralfinder.types import Shape
+from neuralfinder.types import FITS, Shape
 
 if TYPE_CHECKING:
     from neuralfinder.data.tokens import Tokens
@@ -47,7 +47,7 @@ class Dataset:
     names: tuple[str, ...] = ()
     groups: npt.NDArray[Any] | None = None
     tokens: Tokens | None = None
-    fit: str = "stretch"
+    fit: str = FITS[0]
 
     @property
     def notes(self) -> tuple[str, ...]:

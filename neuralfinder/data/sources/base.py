@@ -113,7 +113,7 @@ def _whole(given: str | Path, what: str) -> Path:
     return Path(os.path.realpath(existing(given, what)))
 
 
-def check_no_size(image_size: int | None, fit: str | None) -> None:
+def check_no_picture_settings(image_size: int | None, fit: str | None) -> None:
     """Raise where texts come with what is for pictures."""
     for name, given in (("image_size", image_size), ("image_fit", fit)):
         if given is not None:

@@ -10,7 +10,7 @@ from neuralfinder.data import reading, texts
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.files import TEXTS
 from neuralfinder.data.folders import Found, find, kind_of
-from neuralfinder.data.sources.base import OnDisk, check_no_size
+from neuralfinder.data.sources.base import OnDisk, check_no_picture_settings
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Folder(OnDisk):
         """Find the files and read them."""
         found = self._found()
         if found.kind == TEXTS:
-            check_no_size(self.image_size, self.image_fit)
+            check_no_picture_settings(self.image_size, self.image_fit)
             return texts.from_folder(self.path.name, found)
         reader = partial(
             reading.read_files, image_size=self.image_size, fit=self.image_fit, scratch=scratch, progress=progress

@@ -15,7 +15,7 @@ from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.files import TEXTS, Kind
 from neuralfinder.data.pictures import read_pictures
 from neuralfinder.data.reading import OnProgress, from_rows, in_table, read_files
-from neuralfinder.data.sources.base import Source, check_no_size
+from neuralfinder.data.sources.base import Source, check_no_picture_settings
 from neuralfinder.data.tables import NO_COLUMNS, Columns, Table, rows_of
 from neuralfinder.errors import InputError, lacking, some
 from neuralfinder.types import Shape
@@ -115,7 +115,7 @@ def of_library(
     """
     rows = rows_of(read(given, columns), columns)
     if rows.kind == TEXTS:
-        check_no_size(image_size, fit)
+        check_no_picture_settings(image_size, fit)
         return texts.from_rows(name, rows, "the data", "the test part")
     reader = partial(read_files, image_size=image_size, fit=fit, scratch=scratch, progress=progress)
     data = from_rows(name, rows, (Path(), Path()), reader, "the data")

@@ -10,7 +10,7 @@ from pathlib import Path
 from neuralfinder.data import reading, texts
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.files import TEXTS
-from neuralfinder.data.sources.base import OnDisk, check_no_size
+from neuralfinder.data.sources.base import OnDisk, check_no_picture_settings
 from neuralfinder.data.tables import SUFFIXES, Columns, Rows, read_rows
 
 
@@ -62,7 +62,7 @@ class Table(OnDisk):
 
     def _of(self, rows: Rows, scratch: Path | None, progress: reading.OnProgress | None) -> Dataset:
         if rows.kind == TEXTS:
-            check_no_size(self.image_size, self.image_fit)
+            check_no_picture_settings(self.image_size, self.image_fit)
             return texts.from_rows(self.path.stem, rows, str(self.path), str(self.test))
         reader = partial(
             reading.read_files, image_size=self.image_size, fit=self.image_fit, scratch=scratch, progress=progress

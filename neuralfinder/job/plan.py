@@ -179,13 +179,13 @@ def plan_lines(plan: Plan, with_world: bool = True) -> list[str]:
     kind = "texts" if task.shape.vocabulary else "pictures"
     epochs, share = search.fidelity.epochs, search.fidelity.share
     part = "all of" if share == 1 else f"{share:.0%} of"
-    aim = f"{search.candidates}" if search.fixed else f"about {search.candidates}"
+    aim = f"{'' if search.fixed else 'about '}{search.candidates} candidate{'s' * (search.candidates != 1)}"
     limit = f"; about {_time(search.seconds)}" if search.seconds else ""
     limit += ", more where small networks lead" if plan.work and not search.fixed else ""
     lines = [
         f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test {kind} "
         f"of {task.shape}, {task.classes} classes",
-        f"search    {aim} candidates, {epochs} epoch{'s' * (epochs != 1)} each over {part} the training "
+        f"search    {aim}, {epochs} epoch{'s' * (epochs != 1)} each over {part} the training "
         f"part, batches of {plan.training.batch_size}{limit}",
     ]
     if with_world:

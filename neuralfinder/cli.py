@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STARTED = time.monotonic()
 """The budget counts from here, loading of torch included."""
 
-EXIT_INPUT, EXIT_NOTHING, EXIT_INTERRUPTED = 2, 3, 130
+EXIT_INPUT, EXIT_NOTHING, EXIT_RECEIPT, EXIT_INTERRUPTED = 2, 3, 4, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -305,6 +305,42 @@ def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, i
         click.echo(report.as_table(columns, lines, left=(0, 1)))
 
 
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--to", "forms", default="code", show_default=True, metavar="A,B,...", help="Forms: code, onnx, pt2.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [RUN/export]")
+@click.option("--quantize", type=click.Choice(["int8"]), help="The ONNX file in whole numbers, too.")
+@click.option("--no-receipt", is_flag=True, help="Don't try the files on samples of the data.")
+def export(folder: Path, forms: str, out: Path | None, quantize: str | None, no_receipt: bool) -> None:
+    """Write the winner of RUN in forms that run without this package, each tried beside it.
+
+    The folder can be moved anywhere. Every file is tried in a process that has not this package, on 50 samples of the
+    validation part and one of each odd kind of file: `receipt.json` says what came of it. For that the data of the run
+    are read again.
+    """
+    from neuralfinder.job.handing_over import hand_over
+    from neuralfinder.show.card import write_card
+
+    to = tuple(name.strip() for name in forms.split(",") if name.strip())
+    data = None
+    if not no_receipt:
+        with _record(folder) as record:
+            data = _recorded(record, folder)
+    out = out or folder / "export"
+    done = hand_over(folder, to, out, data, int8=quantize is not None)
+    if (folder / "run.sqlite").exists():
+        write_card(folder, out)
+    click.echo("\n".join(map(str, done.files)))
+    for each in done.receipts:
+        click.echo(f"receipt   {each.said}", err=bool(each.failure))
+    if done.quantized:
+        click.echo(f"int8      {done.quantized.said}")
+    if no_receipt:
+        click.echo("receipt   none: nothing was tried")
+    if any(each.failure for each in done.receipts):
+        sys.exit(EXIT_RECEIPT)
+
+
 LISTS = ("strategies", "references", "methods", "presets", "recipes", "genes", "datasets", "settings")
 
 
@@ -361,6 +397,7 @@ def _listed(what: str) -> Sequence[tuple[str, ...]]:
 
 def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_json: bool = False) -> None:
     from neuralfinder.job.status import Status
+    from neuralfinder.show.card import write_card
     from neuralfinder.show.report import summary
     from neuralfinder.show.terminal import view
 
@@ -371,6 +408,7 @@ def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_js
             from neuralfinder.job.run import run
 
             _, result = run(source, settings, folder, status)
+        write_card(folder, folder / "model")
     except KeyboardInterrupt:
         click.echo(f"stopped; the same command, or `neuralfinder resume {folder}`, goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)

@@ -23,6 +23,7 @@ from neuralfinder.job.settings import CAPS, DATA, RUN, Settings, once
 from neuralfinder.job.status import Status
 from neuralfinder.search.archive import leaderboard, read_archive
 from neuralfinder.search.record import Record
+from neuralfinder.show.card import write_card
 from neuralfinder.show.report import summary
 from neuralfinder.show.terminal import view
 
@@ -177,6 +178,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 from neuralfinder.job.run import run
 
                 self.model_, self.result_ = run(source, settings, folder, status)
+            write_card(folder, folder / "model")
             with Record(folder / "run.sqlite", readonly=True) as record:
                 self.leaderboard_ = leaderboard(read_archive(record.events()).best(LEADERBOARD))
         for warning in self.result_["warnings"]:

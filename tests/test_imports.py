@@ -17,13 +17,13 @@ import neuralfinder
 
 ROOT = Path(neuralfinder.__file__).parent
 
-ROOMS = ["networks", "data", "strategies", "training", "search", "job", "show", "comparison", "testing"]
+ROOMS = ["networks", "data", "strategies", "training", "export", "search", "job", "show", "comparison", "testing"]
 """From the ground up: a room imports from the rooms below it. The ground lies beneath them all, the faces above."""
 
 GROUND = {"errors", "types", "seeds", "plugins"}
 
 HOMES = {
-    "torch": "training job comparison strategies.controller",
+    "torch": "training export job comparison strategies.controller",
     "safetensors": "training.model training.weights",
     "sqlite3": "search.record",
     "click": "cli",
@@ -36,6 +36,8 @@ HOMES = {
     "datasets": "",
     "tokenizers": "",
     "pyarrow": "",
+    "onnx": "",
+    "onnxscript": "",
 }
 """Which rooms or modules may import what at the top of the file."""
 
@@ -45,7 +47,7 @@ LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 INSIDE_FUNCTIONS = {
     "torch": "seeds estimator testing.networks",
     "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
-    "datasets": "data.sources.hub",
+    "datasets": "data.sources.hub", "onnx": "export.onnx", "onnxscript": "export.onnx",
 }  # fmt: skip
 """Who else may import it within a function."""
 

@@ -32,6 +32,7 @@ class Dataset:
         fingerprint: identity of the content, hexadecimal.
         findings: what was converted, ignored, left out or resized, and what else there is to know.
         names: `n` names of the samples in their part; empty where rows have none but their number.
+        files: what `n` pictures were read from, paths or contents of files; empty where they came otherwise.
         groups: `(n,)` int64, equal for copies of one sample; `None` before `doctor.examined` has looked.
         tokens: how texts became lines of numbers; `None` for pictures, and for texts before that.
         fit: how files of pictures were brought to one shape, one of `types.FITS`.
@@ -45,6 +46,7 @@ class Dataset:
     fingerprint: str
     findings: tuple[Finding, ...] = ()
     names: tuple[str, ...] = ()
+    files: tuple[str | bytes, ...] = ()
     groups: npt.NDArray[Any] | None = None
     tokens: Tokens | None = None
     fit: str = FITS[0]

@@ -138,7 +138,8 @@ def _dataset(name: str, files: list[SampleFile], labels: list[Any], first: int, 
     kept = [labels[place] for place in loaded.places]
     indices, classes, given_test = encode_parts(kept, int((loaded.places < first).sum()), source, "the test part")
     names = tuple(files[place].relative for place in loaded.places)
-    data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names, fit=loaded.fit)
+    sources = tuple(files[place].source for place in loaded.places)
+    data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names, sources, fit=loaded.fit)
     return replace(data, findings=(counted(data), *loaded.findings))
 
 

@@ -132,6 +132,7 @@ def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
         fingerprint=f"{data.fingerprint}-{count}",
         findings=(*data.findings, Finding("limited", text)),
         names=tuple(data.name_in_part(row) for row in rows),
+        files=tuple(data.files[row] for row in rows) if data.files else (),
         groups=None if data.groups is None else data.groups[rows],
     )
 

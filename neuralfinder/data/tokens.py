@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.findings import Finding
@@ -115,35 +116,9 @@ class Tokens:
     def encode(self, texts: Sequence[str], most_letters: int = MOST_LETTERS) -> tuple[Array, list[int]]:
         """Two lines for each piece of each text, `(n, pieces, 2, width)` int32, and which texts are not there in full.
 
-        The first has the tokens, `length` at most, the second has the letters: bytes of the text in UTF-8 plus 1, a
-        space before and after each word. What is left of both is 0, and so are pieces that a text does not have. They
-        are as wide as the longest one, and `length`. Halves of characters, which no file can hold, are read as U+FFFD.
+        See `lines_of`.
         """
-        texts = [_whole(text) for text in texts]
-        taken, cut = list[tuple[int, int, list[int], bytes]](), []
-        for row, line in enumerate(_tokenizer(self.text).encode_batch(texts)):
-            starts = self._starts(len(line.ids))
-            whole = len(line.ids) <= self.length * self.pieces
-            for piece, start in enumerate(starts):
-                ids, text = line.ids[start : start + self.length], texts[row]
-                if self.pieces > 1 and ids:
-                    text = text[line.offsets[start][0] : line.offsets[start + len(ids) - 1][1]]
-                letters = _letters(text)
-                whole = whole and len(letters) <= most_letters
-                taken.append((row, piece, ids, letters[:most_letters]))
-            cut += [] if whole else [row]
-        width = max([self.length, *(len(letters) for *_, letters in taken)])
-        lines = np.zeros((len(texts), self.pieces, 2, width), dtype=np.int32)
-        for row, piece, ids, letters in taken:
-            lines[row, piece, 0, : len(ids)] = ids
-            lines[row, piece, 1, : len(letters)] = np.frombuffer(letters, np.uint8).astype(np.int32) + 1
-        return lines, cut
-
-    def _starts(self, count: int) -> list[int]:
-        """Where the pieces of a text of so many tokens begin."""
-        if count > self.length * self.pieces > self.length:
-            return [round(start) for start in np.linspace(0, count - self.length, self.pieces)]
-        return [*range(0, max(1, min(count, self.length * self.pieces)), self.length)]
+        return lines_of(_tokenizer(self.text), texts, self.length, self.pieces, most_letters)
 
     def decode(self, lines: Array) -> str:
         """The text of lines `(pieces, 2, width)`, as far as its tokens were not cut, with one space between words."""
@@ -159,6 +134,45 @@ class Tokens:
     def shape(self, _: Shape) -> Shape:
         """Of one text, for the network."""
         return Shape(EMBEDDING, 1, self.length, self.vocabulary)
+
+
+def lines_of(
+    tokenizer: Tokenizer, texts: Sequence[str], length: int, pieces: int, most_letters: int
+) -> tuple[npt.NDArray[np.int32], list[int]]:
+    """Two lines for each piece of each text, and which texts are not there in full.
+
+    The first has the tokens, `length` at most, the second has the letters: bytes of the text in UTF-8 plus 1, a space
+    before and after each word. What is left of both is 0, and so are pieces that a text does not have. They are as wide
+    as the longest one, and `length`. Halves of characters, which no file can hold, are read as U+FFFD.
+
+    Returns:
+        `(n, pieces, 2, width)`, and places in `texts`.
+    """
+    texts = [_whole(text) for text in texts]
+    taken, cut = [], []
+    for row, line in enumerate(tokenizer.encode_batch(texts)):
+        whole = len(line.ids) <= length * pieces
+        for piece, start in enumerate(_starts(len(line.ids), length, pieces)):
+            ids, text = line.ids[start : start + length], texts[row]
+            if pieces > 1 and ids:
+                text = text[line.offsets[start][0] : line.offsets[start + len(ids) - 1][1]]
+            letters = _letters(text)
+            whole = whole and len(letters) <= most_letters
+            taken.append((row, piece, ids, letters[:most_letters]))
+        cut += [] if whole else [row]
+    width = max([length, *(len(letters) for *_, letters in taken)])
+    lines = np.zeros((len(texts), pieces, 2, width), dtype=np.int32)
+    for row, piece, ids, letters in taken:
+        lines[row, piece, 0, : len(ids)] = ids
+        lines[row, piece, 1, : len(letters)] = np.frombuffer(letters, np.uint8).astype(np.int32) + 1
+    return lines, cut
+
+
+def _starts(count: int, length: int, pieces: int) -> list[int]:
+    """Where the pieces of a text of so many tokens begin."""
+    if count > length * pieces > length:
+        return [round(start) for start in np.linspace(0, count - length, pieces)]
+    return [*range(0, max(1, min(count, length * pieces)), length)]
 
 
 def tokenized(data: Dataset, rows: Array, length: int | None = None) -> Dataset:

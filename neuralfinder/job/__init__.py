@@ -11,6 +11,7 @@
     baselines   what the winner must beat
     outcome     what `result.json` holds, and its writing
     answers     what the winner takes for what, and its most confident mistakes
+    handing_over  the winner in other forms, tried on samples of the run's data
     ablation    what each gene of the winner is worth
     status      what a run is doing right now
     interrupts  Ctrl-C, once and twice

@@ -12,7 +12,7 @@ import torch
 from neuralfinder.data.mapped import memory_bytes
 from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.networks.portfolio import bag_bits
-from neuralfinder.training.bag import Bag
+from neuralfinder.training.bag import Bag, answers_of
 from neuralfinder.training.batches import Part, Scaling
 from neuralfinder.training.train import Setup
 
@@ -99,7 +99,7 @@ class NGrams:
 
     def predict(self, part: Part) -> np.ndarray:
         """Class indices `(n,)`."""
-        return np.asarray(self.bag.answers(part).argmax(1))
+        return np.asarray(answers_of(self.bag, part).argmax(1))
 
 
 def _flat(part: Part, scaling: Scaling) -> Iterator[np.ndarray]:

@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 import neuralfinder
 from neuralfinder.data import Source
 from neuralfinder.data.doctor import report
-from neuralfinder.errors import RunFolderError, lacking
+from neuralfinder.errors import InputError, RunFolderError, lacking
+from neuralfinder.export import code
 from neuralfinder.job import outcome
 from neuralfinder.job.answers import for_people
 from neuralfinder.job.factories import make_space, make_strategy
@@ -205,12 +206,21 @@ class _Run:
             interrupted=interrupted,
         )
         model = dataclasses.replace(model, fit=seen.fit)
-        model.save(self.folder / "model")
+        self._save(model)
         outcome.write(self.folder, result)
         self.record.write(Finished(result))
         _delete_samples(self.folder)
         status.enter("done")
         return model, result
+
+    def _save(self, model: Model) -> None:
+        """The model, and its network as source where there is one."""
+        folder = self.folder / "model"
+        model.save(folder)
+        try:
+            code.write(model, folder)
+        except InputError as error:
+            self.status.say(f"without {code.FILE}: {error}")
 
     @contextmanager
     def _computing(self) -> Iterator[Executor]:

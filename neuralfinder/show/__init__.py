@@ -1,10 +1,11 @@
 """A run to look at: tables, lineage, terminal, page.
 
     report      tables and lines about a run
+    card        the model card: what a winner is for, how good it is and how it is run
     lineage     how a network came about
     terminal    a run while it goes on, on a terminal and in a file
     page        the page about a run, live and as one file
 
-It reads records and the status of a run, and writes nothing into a run folder but the report it is asked for. It
+It reads records and the status of a run, and writes nothing into a run folder but report and card. It
 needs no torch. Start with `report`.
 """

@@ -94,9 +94,7 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         f"test      {result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
         f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
     ]
-    for name, figures in result["baselines"].items():
-        reached = f"{figures[_judged_on(figures)]:.2%}" if figures else "not run"
-        lines.append(f"  against {reached:>7}  {name}{_terms(figures or {}, result)}")
+    lines += [f"  against {reached:>7}  {name}" for name, reached in rivals(result)]
     if result["refit"]:
         lines.append("refit     the test figures are of a last training, on training and validation part")
     if again := result["retrained"]:
@@ -111,6 +109,14 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s for finishing"
     )
     return lines
+
+
+def rivals(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the winner was compared with, and on what terms; and the accuracy that it reached."""
+    return [
+        (f"{name}{_terms(figures or {}, result)}", f"{figures[_judged_on(figures)]:.2%}" if figures else "not run")
+        for name, figures in result["baselines"].items()
+    ]
 
 
 def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:

@@ -134,7 +134,7 @@ class Changes:
 def piece(lines: Tensor, place: Tensor) -> Tensor:
     """Of texts `(n, pieces, 2, width)` one piece each, `(n, 1, 2, width)`: `place` `(n,)` goes from 0 to below 1."""
     own = (lines[:, :, 0, 0] > 0).sum(1).clamp(min=1)
-    return lines[torch.arange(len(lines), device=lines.device), (place * own).long()][:, None]
+    return lines[torch.arange(lines.shape[0], device=lines.device), (place * own).long()][:, None]
 
 
 def mixing(

@@ -120,7 +120,7 @@ class Bag(nn.Module):
         """Rows `(n, k)` of the n-grams that end at each place of each piece; `nothing` where there is none."""
         tokens, letters = lines.flatten(0, 1).long().unbind(1)
         found = [*self._ending(tokens, TOKENS_TOGETHER), *self._ending(-letters, LETTERS_TOGETHER)]
-        return torch.cat(found, dim=1).view(len(lines), -1)
+        return torch.cat(found, dim=1).view(lines.shape[0], -1)
 
     def _ending(self, line: Tensor, longest: int) -> Iterator[Tensor]:
         """The rows of all n-grams that end at each place, `(n, width)` of each n; `nothing` where there is none."""
@@ -132,13 +132,14 @@ class Bag(nn.Module):
             keys = keys ^ (keys >> 32)
             yield (keys * _GOLDEN >> 64 - self.bits & (1 << self.bits) - 1).where(real, self.nothing)
 
-    def answers(self, part: Part) -> Tensor:
-        """Logits `(n, classes)` of a part; kept beside it, for all networks of a task have the same bag."""
-        key = self.bits, *self.bias.tolist()
-        if key not in part.answers:
-            some = [self(lines.to(self.bias.device)) for lines in part.chunks(AT_ONCE)]
-            part.answers[key] = torch.cat(some)
-        return part.answers[key]
+
+def answers_of(bag: Bag, part: Part) -> Tensor:
+    """Logits `(n, classes)` of a part; kept beside it, for all networks of a task have the same bag."""
+    key = bag.bits, *bag.bias.tolist()
+    if key not in part.answers:
+        some = [bag(lines.to(bag.bias.device)) for lines in part.chunks(AT_ONCE)]
+        part.answers[key] = torch.cat(some)
+    return part.answers[key]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Part:
         rows: `(n,)` the part's rows in `pictures`, or `None` for all.
         file: `.npy` file that holds `pictures` too, from which another process maps them; `None` for none.
         kept: the same pictures made smaller, by their shape; see `at`.
-        answers: what is known of them, see `Bag.answers`.
+        answers: what is known of them, see `bag.answers_of`.
     """
 
     pictures: Tensor
@@ -199,12 +199,14 @@ def _kept_of(file: Path, modified: int) -> dict[Shape, Part]:
 class Scaling:
     """Larger pictures made smaller, then z-scores by channel; statistics of the training part only.
 
-    `mean` and `std` have one number a channel; no side is longer than `side`, 0 for no limit.
+    `mean` and `std` have one number a channel; no side is longer than `side`, 0 for no limit; `dtype` is the type of
+    the pictures, uint8 or float32.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     side: int = 0
+    dtype: str = "uint8"
 
     def at(self, side: int) -> Scaling:
         """The same for a network with this `Genome.side`."""
@@ -224,7 +226,8 @@ class Scaling:
         mean = total / count
         std = (squares / count - mean.square()).clamp(min=0).sqrt()
         varies = std > (1e-6 * mean.abs()).clamp(min=1e-30)  # below is rounding, or too small to divide by in float32
-        return cls(tuple(mean.tolist()), tuple(torch.where(varies, std, 1.0).tolist()))
+        dtype = str(part.pictures.dtype).removeprefix("torch.")
+        return cls(tuple(mean.tolist()), tuple(torch.where(varies, std, 1.0).tolist()), dtype=dtype)
 
     def shape(self, picture: Shape) -> Shape:
         """Of one picture, for the network."""
@@ -233,8 +236,11 @@ class Scaling:
     def apply(self, pictures: Tensor) -> Tensor:
         """`(n, channels, height, width)` of any type -> float32 z-scores in channels-last memory."""
         mean, std = _on(pictures.device, self)
-        smaller = made_smaller(pictures, self.side) if self.side else pictures
-        return ((smaller.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+        return ((self.smaller(pictures).float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+    def smaller(self, pictures: Tensor) -> Tensor:
+        """`(n, channels, height, width)` of which no side is longer than `side`."""
+        return made_smaller(pictures, self.side) if self.side else pictures
 
 
 Preparation = Scaling | Tokens
@@ -262,7 +268,7 @@ class Views:
         if self.pieces:
             most = pictures.shape[1]
             for number in range(most):
-                yield piece(pictures, torch.full((len(pictures),), (number + 0.5) / most, device=pictures.device))
+                yield piece(pictures, torch.full(pictures.shape[:1], (number + 0.5) / most, device=pictures.device))
             return
         pictures = halved(pictures) if self.half else pictures
         moved = [pictures]

@@ -142,7 +142,7 @@ class Network(nn.Sequential):
 
     def __init__(self, layers: OrderedDict[str, nn.Module], sources: dict[str, list[str]]) -> None:
         super().__init__(layers)
-        self._sources = sources
+        self.sources = sources
         self._kept = frozenset(name for names in sources.values() for name in names)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ class Network(nn.Sequential):
             maps = embedding(maps)
         kept: dict[str, Tensor] = {SAMPLE: maps}
         for name, layer in layers.items():
-            maps = layer(maps, *(kept[source] for source in self._sources.get(name, ())))
+            maps = layer(maps, *(kept[source] for source in self.sources.get(name, ())))
             if name in self._kept:
                 kept[name] = maps
         if beside is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ FORMAT = 3
 """Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says; in
 the second one texts had no pieces, and pictures were stretched."""
 
-TOKENIZER = "tokenizer.json"
+WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 
 TEXTS_AT_ONCE = 1024
 """Texts that are answered at once: their lines take up to 100 MB."""
@@ -144,7 +145,7 @@ class Model(Predictor):
         state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
         if bag := bag_of(self.network):
             state |= {f"{BAG}.{name}": tensor.contiguous() for name, tensor in bag.state.items()}
-        save_file(state, folder / "model.safetensors")
+        save_file(state, folder / WEIGHTS)
         form = {
             "format": FORMAT,
             "genome": self.genome.key,
@@ -156,9 +157,16 @@ class Model(Predictor):
             (folder / TOKENIZER).write_text(self.preparation.text, encoding="utf-8")
             form |= {"pieces": self.preparation.pieces}
         else:
-            form |= {"mean": self.preparation.mean, "std": self.preparation.std, "fit": self.fit}
+            scaling = self.preparation
+            form |= {"mean": scaling.mean, "std": scaling.std, "dtype": scaling.dtype, "fit": self.fit}
         text = json.dumps(form, indent=1)  # ASCII: the name of a class may come from a folder that is no UTF-8
         (folder / "preprocessing.json").write_text(text, encoding="utf-8")
+
+    def export(self, folder: str | Path, to: Sequence[str] = ("code",)) -> list[Path]:
+        """Write the model into a folder with forms of it that run without this package, see `export.forms.export`."""
+        from neuralfinder.export.forms import export  # the room above, for whoever has a model in hand
+
+        return export(self, as_path(folder), to)
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
@@ -171,7 +179,7 @@ class Model(Predictor):
         if (folder / "model").is_dir():
             folder = folder / "model"
         paper = folder / "preprocessing.json"
-        if not paper.exists() or not (folder / "model.safetensors").exists():
+        if not paper.exists() or not (folder / WEIGHTS).exists():
             raise InputError(
                 str(folder), given="no model", expected="a folder with model.safetensors and preprocessing.json",
                 mend="name the model folder of a finished run",
@@ -189,11 +197,13 @@ class Model(Predictor):
                 tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8")
                 preparation = Tokens.read(tokenizer, shape.width, form.get("pieces", 1))
             else:
-                preparation = Scaling(tuple(form["mean"]), tuple(form["std"]))
+                dtype = form.get("dtype", "uint8")
+                check_allowed("dtype", dtype, ("uint8", "float32"))
+                preparation = Scaling(tuple(form["mean"]), tuple(form["std"]), dtype=dtype)
             views, genome = Views(**form["views"]), parse(form["genome"])
             if form["format"] == 1 and shape != genome.seen(shape):
                 genome = dataclasses.replace(genome, side=max(shape.height, shape.width))
-            state = load_file(folder / "model.safetensors")
+            state = load_file(folder / WEIGHTS)
             if form["format"] < 3 and "bag.weight" in state:
                 state |= {"bag.weight": 180 * state["bag.weight"], "bag.bias": torch.zeros(len(classes))}
             fit = form.get("fit", FITS[0])

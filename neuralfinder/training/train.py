@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows it
 
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.augmentation import Augmentation, mixing
-from neuralfinder.training.bag import Bags
+from neuralfinder.training.bag import Bags, answers_of
 from neuralfinder.training.batches import Part, Preparation, Scaling, Views, plain_batches, training_batches
 from neuralfinder.training.build import Network, Words, bag_of, together
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
@@ -385,7 +385,7 @@ def predict_logits(
     bag, alone = bag_of(network), network.alone if isinstance(network, Network) else network
     network.eval()
     logits = torch.cat(list(_logits(alone, part, preparation, bf16, views)))
-    return logits if bag is None else together(logits, bag.answers(part))
+    return logits if bag is None else together(logits, answers_of(bag, part))
 
 
 @torch.no_grad()

@@ -97,6 +97,7 @@ def test_the_files_of_a_run(finished):
     assert [file for file in files if not file.startswith("weights/")] == [
         ".lock",
         "model/model.safetensors",
+        "model/network.py",
         "model/preprocessing.json",
         "result.json",
         "run.sqlite",

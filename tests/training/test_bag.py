@@ -15,7 +15,7 @@ from torch import nn
 
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
-from neuralfinder.training.bag import AT_ONCE, STRENGTHS, Bag, Bags
+from neuralfinder.training.bag import AT_ONCE, STRENGTHS, Bag, Bags, answers_of
 from neuralfinder.training.build import bag_of, build
 from neuralfinder.training.train import Setup, accuracy, predict_logits, train
 from neuralfinder.types import Fidelity
@@ -84,7 +84,7 @@ def test_it_learns_what_words_say_and_is_sure_of_it(classes: int) -> None:
     bag = Bag(12, setup.classes)
     fitted = setup.bags.of(12, setup)
     bag.take(fitted.state)
-    right = bag.answers(setup.validation).softmax(1).gather(1, setup.validation.labels[:, None])
+    right = answers_of(bag, setup.validation).softmax(1).gather(1, setup.validation.labels[:, None])
     assert right.min() > 1 / classes
     assert right.mean() > 0.7
     assert bag.met.max() <= bag.texts == len(setup.train)
@@ -147,7 +147,7 @@ def test_training_gives_networks_the_task_s_bag_and_leaves_it_as_it_is() -> None
 
 def test_answers_are_kept_beside_a_part_until_the_bag_is_another() -> None:
     setup, bag = told(2), Bag(12, 2)
-    nothing = bag.answers(setup.validation)
+    nothing = answers_of(bag, setup.validation)
     bag.take(setup.bags.of(12, setup).state)
-    assert not torch.equal(bag.answers(setup.validation), nothing)
-    assert bag.answers(setup.validation) is bag.answers(setup.validation)
+    assert not torch.equal(answers_of(bag, setup.validation), nothing)
+    assert answers_of(bag, setup.validation) is answers_of(bag, setup.validation)

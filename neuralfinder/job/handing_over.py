@@ -13,12 +13,12 @@ from neuralfinder.data import Divided, Source
 from neuralfinder.data.pictures import UnreadableError, no_warnings, read_header
 from neuralfinder.data.reading import OnProgress
 from neuralfinder.errors import InputError
-from neuralfinder.export import receipt
-from neuralfinder.export.forms import export
-from neuralfinder.export.quantized import CALIBRATED, Quantized, quantize
-from neuralfinder.export.receipt import Probe, Receipt
 from neuralfinder.job.prepare import divided
 from neuralfinder.job.settings import Settings
+from neuralfinder.training.export import receipt
+from neuralfinder.training.export.forms import export
+from neuralfinder.training.export.quantized import CALIBRATED, Quantized, quantize
+from neuralfinder.training.export.receipt import Probe, Receipt
 from neuralfinder.training.model import Model
 
 TRIED = 50

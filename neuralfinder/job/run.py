@@ -21,7 +21,6 @@ import neuralfinder
 from neuralfinder.data import Source
 from neuralfinder.data.doctor import report
 from neuralfinder.errors import InputError, RunFolderError, lacking
-from neuralfinder.export import code
 from neuralfinder.job import outcome
 from neuralfinder.job.answers import for_people
 from neuralfinder.job.factories import make_space, make_strategy
@@ -62,6 +61,7 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import Strategy
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
+from neuralfinder.training.export import code
 from neuralfinder.training.machine import describe, find_device, keep_memory, measure, measure_forward, share_cores
 from neuralfinder.training.model import Model
 from neuralfinder.training.train import Setup

@@ -12,6 +12,7 @@
     weights      weights on disk
     machine      how fast this machine trains; memory: how much of it there is; threads: how many pay there
     model        the trained network as files, and back
+    export       the model in forms that run without this package, and the proof that they do
     predict      a model's answers about files
 
 It gives results and models, and knows no strategy, no record and no minutes but those it is told. Start with `train`.

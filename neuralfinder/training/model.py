@@ -163,8 +163,8 @@ class Model(Predictor):
         (folder / "preprocessing.json").write_text(text, encoding="utf-8")
 
     def export(self, folder: str | Path, to: Sequence[str] = ("code",)) -> list[Path]:
-        """Write the model into a folder with forms of it that run without this package, see `export.forms.export`."""
-        from neuralfinder.export.forms import export  # the room above, for whoever has a model in hand
+        """Write the model into a folder, and forms of it that run without this package: see `export.forms.export`."""
+        from neuralfinder.training.export.forms import export  # which needs models
 
         return export(self, as_path(folder), to)
 

@@ -15,7 +15,7 @@ from runs import searched
 
 from neuralfinder.cli import EXIT_RECEIPT, cli
 from neuralfinder.data.pictures import PALETTE, TRANSPARENT
-from neuralfinder.export import receipt
+from neuralfinder.training.export import receipt
 from neuralfinder.training.model import Model
 
 TINY = ("--candidates", "1", "--epochs", "1")
@@ -68,7 +68,7 @@ def test_it_works_where_neither_run_nor_data_are(pets, tmp_path):
 @pytest.mark.thorough
 def test_what_fails_is_said_aloud(pets, tmp_path, monkeypatch):
     root, _ = pets
-    monkeypatch.setattr("neuralfinder.export.receipt.TOLERANCE", 0.0)
+    monkeypatch.setattr("neuralfinder.training.export.receipt.TOLERANCE", 0.0)
     monkeypatch.setattr("neuralfinder.training.model.Model.probabilities", lambda *_: np.full((50, 2), 0.5))
     outcome = CliRunner().invoke(cli, ["export", str(root / "run"), "--out", str(tmp_path)])
     assert outcome.exit_code == EXIT_RECEIPT

@@ -16,7 +16,7 @@ import numpy as np
 
 from neuralfinder.data.dataset import Array
 from neuralfinder.data.tokens import Tokens
-from neuralfinder.export.forms import FORMS, Form
+from neuralfinder.training.export.forms import FORMS, Form
 from neuralfinder.training.model import WEIGHTS, Model
 
 if TYPE_CHECKING:

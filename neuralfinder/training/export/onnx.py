@@ -13,8 +13,8 @@ import torch
 
 import neuralfinder
 from neuralfinder.errors import lacking
-from neuralfinder.export.program import Program, quiet, traced
 from neuralfinder.training.batches import Scaling
+from neuralfinder.training.export.program import Program, quiet, traced
 from neuralfinder.training.model import Model
 
 if TYPE_CHECKING:

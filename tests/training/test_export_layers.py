@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from neuralfinder.errors import InputError
-from neuralfinder.export.layers import class_source
 from neuralfinder.networks.cost import shapes
 from neuralfinder.networks.genome import Conv, DenseHead, Genome, PoolHead, parse
 from neuralfinder.training.bag import Bag
 from neuralfinder.training.build import Network, build
+from neuralfinder.training.export.layers import class_source
 from neuralfinder.types import Shape
 
 SHAPES = [Shape(1, 8, 8), Shape(3, 13, 9), Shape(2, 1, 9), Shape(4, 1, 16, vocabulary=10)]

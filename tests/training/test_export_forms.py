@@ -21,13 +21,13 @@ from safetensors.torch import load_file, save_file
 from neuralfinder.data.pictures import read_pictures
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.errors import InputError
-from neuralfinder.export import receipt
-from neuralfinder.export.forms import FORMS, export
-from neuralfinder.export.receipt import Probe
 from neuralfinder.networks.genome import parse
 from neuralfinder.training.bag import BAG
 from neuralfinder.training.batches import Scaling, Views
 from neuralfinder.training.build import Network, bag_of, build
+from neuralfinder.training.export import receipt
+from neuralfinder.training.export.forms import FORMS, export
+from neuralfinder.training.export.receipt import Probe
 from neuralfinder.training.model import WEIGHTS, Model
 from neuralfinder.training.train import PLAIN
 from neuralfinder.types import Shape

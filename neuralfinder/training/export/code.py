@@ -16,12 +16,12 @@ import neuralfinder
 from neuralfinder.data.pictures import decode
 from neuralfinder.data.tokens import MOST_LETTERS, Tokens, lines_of
 from neuralfinder.errors import InputError
-from neuralfinder.export.excerpt import Excerpt
-from neuralfinder.export.layers import class_source
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.bag import BAG, Bag
 from neuralfinder.training.batches import Scaling
 from neuralfinder.training.build import Network, bag_of
+from neuralfinder.training.export.excerpt import Excerpt
+from neuralfinder.training.export.layers import class_source
 from neuralfinder.training.model import TOKENIZER, WEIGHTS, Model
 from neuralfinder.types import Shape
 

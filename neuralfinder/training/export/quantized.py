@@ -16,9 +16,9 @@ import numpy as np
 
 from neuralfinder.data.dataset import Array
 from neuralfinder.errors import lacking
-from neuralfinder.export import onnx
-from neuralfinder.export.program import quiet
-from neuralfinder.export.receipt import TIMED
+from neuralfinder.training.export import onnx
+from neuralfinder.training.export.program import quiet
+from neuralfinder.training.export.receipt import TIMED
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

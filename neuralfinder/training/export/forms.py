@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuralfinder.errors import check_allowed
-from neuralfinder.export import code, onnx, program
+from neuralfinder.training.export import code, onnx, program
 from neuralfinder.training.model import Model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -36,6 +37,20 @@ def new_token() -> str:
     return secrets.token_urlsafe(16)
 
 
+def check_token(token: str) -> str:
+    """A token that was given, if it can stand in a path and is not guessed soon.
+
+    Raises:
+        InputError: other letters, or too few.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", token):
+        raise InputError(
+            "the token", given="too short, or with other letters", expected="16 or more of A-Z, a-z, 0-9, - and _",
+            mend="make one by `python -c 'import secrets; print(secrets.token_urlsafe())'`",
+        )  # fmt: skip
+    return token
+
+
 def refuse_in_text(reason: str, status: int) -> Response:
     """A refusal as a line of text."""
     return PlainTextResponse(f"{reason}\n", status)
@@ -66,6 +81,7 @@ class Guard:
         self.headers = {**HEADERS, "Content-Security-Policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or let the application answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

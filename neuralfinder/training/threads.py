@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -77,6 +78,27 @@ class Threads:
     def _use(self, count: int) -> None:
         self._count, self._row, self._slow = count, 0, 0
         torch.set_num_threads(count)
+
+
+def settle(work: Callable[[], object]) -> int:
+    """Have torch use all its threads in this thread, or one if the work takes no longer by it; returns the number.
+
+    Args:
+        work: a typical piece, done some times with either; the fastest time counts.
+    """
+    taken = {}
+    for count in sorted({1, torch.get_num_threads()}):
+        torch.set_num_threads(count)
+        taken[count] = min(_seconds(work) for _ in range(1 + TRIED))
+    best = min(taken, key=taken.__getitem__)
+    torch.set_num_threads(best)
+    return best
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 THREADS = Threads()

@@ -25,6 +25,7 @@ LOOK_EVERY = 0.5
 ALIVE_EVERY = 15.0
 """Seconds of silence after which a comment tells browser and server that the other is there."""
 
+
 def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
     """The page about the run in `folder`.
 

@@ -155,7 +155,8 @@ def run(
 
 def _listening(host: str, port: int) -> socket.socket:
     family, address = _address(host, port)
-    own = socket.socket(family, socket.SOCK_STREAM)
+    # named TCP, or asyncio leaves TCP_NODELAY off and the end of each answer waits 40 ms for an acknowledgement
+    own = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         own.bind(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,18 +82,21 @@ class Threads:
 
 
 def settle(work: Callable[[], object]) -> int:
-    """Have torch use all its threads in this thread, or one if the work takes no longer by it; returns the number.
+    """Have torch use one thread in this one, or all where the work is clearly faster by them; returns the number.
+
+    For who answers from now on, whatever else happens on the machine: one thread has no others to wait for.
 
     Args:
-        work: a typical piece, done some times with either; the fastest time counts.
+        work: a typical piece, done a few times with either after once to begin with; the median counts.
     """
-    taken = {}
-    for count in sorted({1, torch.get_num_threads()}):
+    most, taken = torch.get_num_threads(), dict[int, float]()
+    for count in (most, 1):
         torch.set_num_threads(count)
-        taken[count] = min(_seconds(work) for _ in range(1 + TRIED))
-    best = min(taken, key=taken.__getitem__)
-    torch.set_num_threads(best)
-    return best
+        work()
+        taken[count] = statistics.median(_seconds(work) for _ in range(TRIED))
+    count = most if CLEARLY * taken[most] < taken[1] else 1
+    torch.set_num_threads(count)
+    return count
 
 
 def _seconds(work: Callable[[], object]) -> float:

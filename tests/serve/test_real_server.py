@@ -100,6 +100,17 @@ def test_many_clients_get_their_own_answers(model, pictures):
     assert service.waiting == 0
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement(model):
+    """Which comes 40 ms late on a connection that is kept."""
+    taken = []
+    with served(Service(model)) as address, httpx.Client() as client:
+        for _ in range(40):
+            began = time.perf_counter()
+            client.get(f"{address}health")
+            taken.append(time.perf_counter() - began)
+    assert min(taken[20:]) < 0.03
+
+
 def peak(process):
     """Bytes of memory it had at most."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")

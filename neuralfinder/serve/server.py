@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from starlette.applications import Starlette
@@ -35,8 +36,8 @@ from neuralfinder.training.model import Model
 from neuralfinder.training.predict import answer
 from neuralfinder.training.threads import settle
 
-DECODERS = min(4, os.cpu_count() or 1)
-"""Threads that decode: a picture of the largest size takes up to a gigabyte in each."""
+DECODERS = min(2, os.cpu_count() or 1)
+"""Threads that decode: a transparent picture of the largest size takes two gigabytes in each, for a moment."""
 
 GRACE_SECONDS = 10
 """How long requests that are there at the end may take: a full queue, but not the slowest sender."""
@@ -201,9 +202,9 @@ def application(service: Service, token: str, hosts: Hosts) -> ASGIApp:
 
 
 def _not_offered(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - the handler of these alone
-    answer = refuse("nothing here" if error.status_code == 404 else "not offered in this way", error.status_code)
-    answer.headers.update(error.headers or {})
+    known = cast(HTTPException, error)  # the handler of these alone
+    answer = refuse("nothing here" if known.status_code == 404 else "not offered in this way", known.status_code)
+    answer.headers.update(known.headers or {})
     return answer
 
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from asking import png, served
 from chromium import in_the_way, needs_chromium, opened
-from conftest import png, served
 
 from neuralfinder.serve.reading import LIMITS
 from neuralfinder.serve.server import Service

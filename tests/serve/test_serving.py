@@ -12,7 +12,7 @@ from importlib import resources
 import httpx
 import numpy as np
 import pytest
-from conftest import HOST, TEXTS, png
+from asking import HOST, TEXTS, png
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from setups import model_of

@@ -25,7 +25,7 @@ ON_TOP = ("estimator", "cli", "__main__")
 
 COLUMNS = {
     "data": 0.0, "networks": 1.4, "training": 0.75, "strategies": 2.35, "search": 1.75, "job": 0.8, "testing": 2.35,
-    "show": 1.7, "comparison": 0.1,
+    "show": 1.7, "serve": 1.2, "comparison": 0.1,
 }  # fmt: skip
 """Where a room stands in its row, in widths of a box and its gap; the row follows from the imports."""
 
@@ -38,7 +38,7 @@ BOX, BAR = (236, 62), 46
 GAP, ROW, EDGE = 80, 122, 20
 """Between two boxes, from row to row, and round the picture."""
 
-INKS = ("#1f5f8b", "#b35900", "#4a7c2c", "#8b3a62", "#5b4ba0", "#00757a", "#a03c3c", "#6b6b00", "#444444")
+INKS = ("#1f5f8b", "#b35900", "#4a7c2c", "#8b3a62", "#5b4ba0", "#00757a", "#a03c3c", "#6b6b00", "#2f5d50", "#444444")
 
 
 MODULES = {

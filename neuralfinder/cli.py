@@ -275,10 +275,35 @@ def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
 def dashboard(folder: Path, port: int, no_token: bool) -> None:
     """Serve the page about RUN on this machine, live while it searches; Ctrl-C ends it."""
     try:
-        from neuralfinder.show.page.server import new_token, serve
+        from neuralfinder.show.gate import new_token
+        from neuralfinder.show.page.server import serve as serve_page
     except ImportError as error:
         raise lacking("dashboard", "its server", "dashboard", "use `neuralfinder report`") from error
-    serve(folder, port, "" if no_token else new_token(), click.echo)
+    serve_page(folder, port, "" if no_token else new_token(), click.echo)
+
+
+@cli.command()
+@click.argument("folder", metavar="MODEL_OR_RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for other machines, on a trusted network."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8518, show_default=True, help="0 takes a free one.")
+@click.option("--no-token", is_flag=True, help="Whoever is on this machine may ask.")
+@click.option(
+    "--token",
+    envvar="NEURALFINDER_TOKEN",
+    show_envvar=True,
+    help="First part of every path. [a new one]",
+)
+def serve(folder: Path, host: str, port: int, no_token: bool, token: str | None) -> None:
+    """Answer about pictures or texts over HTTP, with a page to try it; Ctrl-C ends it."""
+    try:
+        from neuralfinder.serve.server import serve as serve_model
+        from neuralfinder.show.gate import check_token, new_token
+    except ImportError as error:
+        raise lacking("serve", "its server", "serve", "use `neuralfinder predict`") from error
+    given = "" if no_token else check_token(token) if token else new_token()
+    serve_model(folder, host, port, given, click.echo)
 
 
 @cli.command()

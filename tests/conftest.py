@@ -6,6 +6,7 @@ import os
 
 import pytest
 import torch
+from chromium import CHROMIUM
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,17 @@ st.register_type_strategy(
         st.lists(st.sampled_from(RECIPE_GENES), unique_by=lambda gene: gene.name, max_size=3).map(tuple),
     ),
 )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real one."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield one
+        one.close()
 
 
 @pytest.fixture

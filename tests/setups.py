@@ -1,4 +1,4 @@
-"""What trainings share, for tests."""
+"""What trainings share, for tests, and a model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from sklearn.datasets import load_digits
 from neuralfinder.data.splits import split
 from neuralfinder.data.texts import from_texts
 from neuralfinder.data.tokens import tokenized
+from neuralfinder.networks.genome import parse
+from neuralfinder.seeds import torch_seed
 from neuralfinder.training.batches import Part, Scaling
+from neuralfinder.training.build import build
 from neuralfinder.training.clock import Clock
+from neuralfinder.training.model import Model
 from neuralfinder.training.recipes import RECIPES, Recipe
 from neuralfinder.training.train import Setup
 
@@ -34,3 +38,11 @@ def setup_of_digits(recipe: Recipe | None = None, clock: Clock | None = None, co
     parts = [Part.of(pictures, labels, some, torch.device("cpu")) for some in (rows[:count], rows[-300:])]
     recipe = recipe or dataclasses.replace(RECIPES["fast"], batch_size=32)
     return Setup(*parts, 10, Scaling.of(parts[0]), recipe, recipe.batch_size, clock=clock or Clock())
+
+
+def model_of(shape, preparation, classes=("day", "night")):
+    """A small one that nobody trained."""
+    genome = parse("C8 > G")
+    with torch_seed(0):
+        state = build(genome, shape, len(classes)).state_dict()
+    return Model.of(genome, state, shape, preparation, classes)

@@ -17,7 +17,7 @@ import neuralfinder
 
 ROOT = Path(neuralfinder.__file__).parent
 
-ROOMS = ["networks", "data", "strategies", "training", "search", "job", "show", "comparison", "testing"]
+ROOMS = ["networks", "data", "strategies", "training", "search", "job", "show", "serve", "comparison", "testing"]
 """From the ground up: a room imports from the rooms below it. The ground lies beneath them all, the faces above."""
 
 GROUND = {"errors", "types", "seeds", "plugins"}
@@ -29,8 +29,9 @@ HOMES = {
     "click": "cli",
     "rich": "show.terminal",
     "filelock": "job.run",
-    "starlette": "show.page.server",
-    "uvicorn": "show.page.server",
+    "starlette": "show.gate show.page.server serve",
+    "uvicorn": "show.gate",
+    "python_multipart": "serve.reading",
     "ray": "search.ray_executor",
     "PIL": "data.pairs data.pictures",
     "datasets": "",

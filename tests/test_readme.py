@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+PAGES = ("architecture", "extending", "scaling", "serving")
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
@@ -49,7 +52,7 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/extending.md", "docs/scaling.md"])
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])
 def test_files_that_are_named_are_there(page: str) -> None:
     folders = ("neuralfinder", "tests", "docs", "benchmarks", "examples")
     files = [path.as_posix() for folder in folders for path in (ROOT / folder).rglob("*")]

@@ -169,15 +169,9 @@ def read_pictures(paths: Sequence[Encoded], shape: Shape, fit: str = FITS[0]) ->
         `(n, channels, height, width)` uint8, 0..255.
 
     Raises:
-        InputError: names the first file that is unreadable, with the reason.
+        InputError: names the first file that is unreadable, with the reason; or a shape of other channels.
     """
-    if shape.channels not in (1, 3):
-        raise InputError(
-            "the network's input",
-            given=f"of {shape.channels} channels",
-            expected="1 or 3 channels for picture files",
-            mend="give arrays instead of files",
-        )
+    check_takes_files(shape)
     pictures = np.empty((len(paths), shape.channels, shape.height, shape.width), dtype=np.uint8)
     with no_warnings():
         for row, path in enumerate(paths):
@@ -191,6 +185,17 @@ def read_pictures(paths: Sequence[Encoded], shape: Shape, fit: str = FITS[0]) ->
                     mend="replace it or leave it out",
                 ) from None
     return pictures
+
+
+def check_takes_files(shape: Shape) -> None:
+    """Raise `InputError` unless picture files can be brought to this shape."""
+    if shape.channels not in (1, 3):
+        raise InputError(
+            "the network's input",
+            given=f"of {shape.channels} channels",
+            expected="1 or 3 channels for picture files",
+            mend="give arrays instead of files",
+        )
 
 
 @contextmanager

@@ -5,6 +5,7 @@
     lineage     how a network came about
     terminal    a run while it goes on, on a terminal and in a file
     page        the page about a run, live and as one file
+    gate        the way into a small server, for the page and for `serve`
 
 It reads records and the status of a run, and writes nothing into a run folder but report and card. It
 needs no torch. Start with `report`.

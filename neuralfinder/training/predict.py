@@ -33,9 +33,13 @@ def predictions(model: Model, inputs: Sequence[str | Path], columns: Columns = N
 
 
 def _row(name: str, shares: np.ndarray, classes: tuple[Any, ...]) -> dict[str, Any]:
+    return {"input": name, **answer(shares, classes)}
+
+
+def answer(shares: np.ndarray, classes: tuple[Any, ...]) -> dict[str, Any]:
+    """`label`, `probability` and `probabilities` by class of one sample, from its probabilities `(classes,)`."""
     best = int(shares.argmax())
     return {
-        "input": name,
         "label": classes[best],
         "probability": float(shares[best]),
         "probabilities": {str(label): float(share) for label, share in zip(classes, shares, strict=True)},

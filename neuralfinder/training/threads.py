@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -77,6 +79,30 @@ class Threads:
     def _use(self, count: int) -> None:
         self._count, self._row, self._slow = count, 0, 0
         torch.set_num_threads(count)
+
+
+def settle(work: Callable[[], object]) -> int:
+    """Have torch use one thread in this one, or all where the work is clearly faster by them; returns the number.
+
+    For who answers from now on, whatever else happens on the machine: one thread has no others to wait for.
+
+    Args:
+        work: a typical piece, done a few times with either after once to begin with; the median counts.
+    """
+    most, taken = torch.get_num_threads(), dict[int, float]()
+    for count in (most, 1):
+        torch.set_num_threads(count)
+        work()
+        taken[count] = statistics.median(_seconds(work) for _ in range(TRIED))
+    count = most if CLEARLY * taken[most] < taken[1] else 1
+    torch.set_num_threads(count)
+    return count
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 THREADS = Threads()

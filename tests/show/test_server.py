@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 
 from neuralfinder.cli import cli
 from neuralfinder.search.record import Record
+from neuralfinder.show.gate import new_token
 from neuralfinder.show.page.document import live_page, script
-from neuralfinder.show.page.server import _news, application, new_token
+from neuralfinder.show.page.server import _news, application
 
 HOST = "127.0.0.1:8517"
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from setups import model_of
 
 from neuralfinder import InputError, Model, NeuralFinder
 from neuralfinder.data.tokens import Tokens
@@ -19,13 +20,6 @@ from neuralfinder.training.build import build
 from neuralfinder.types import FITS, Shape
 
 TEXTS = ["a ship at sea", "an oak in the wood", "waves", "leaves and moss", "salt"]
-
-
-def model_of(shape, preparation, classes=("day", "night")):
-    genome = parse("C8 > G")
-    with torch_seed(0):
-        state = build(genome, shape, len(classes)).state_dict()
-    return Model.of(genome, state, shape, preparation, classes)
 
 
 @pytest.fixture(scope="module")

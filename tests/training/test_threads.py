@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from neuralfinder.training.threads import AGAIN_SECONDS, Threads
+from neuralfinder.training.threads import AGAIN_SECONDS, Threads, settle
 
 
 class Machine:
@@ -81,3 +81,16 @@ def test_the_first_step_of_an_epoch_and_what_is_done_between_do_not_count(machin
     steps = iter(range(10**6))
     machine = machine_of(lambda count, _: 0.5 if next(steps) % 20 == 19 else 0.02)
     assert machine.train(300)[8:] == [2] * 292
+
+
+@pytest.mark.parametrize(("all_of_them", "chosen"), [(0.2, 2), (0.9, 1), (30.0, 1)])
+def test_who_answers_has_all_threads_only_where_they_are_clearly_faster(
+    machine_of, monkeypatch: pytest.MonkeyPatch, all_of_them: float, chosen: int
+) -> None:
+    machine = machine_of(lambda count, _: all_of_them if count == 2 else 1.0)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+
+    def work() -> None:
+        machine.now += machine.seconds(machine.count, machine.now)
+
+    assert settle(work) == machine.count == chosen

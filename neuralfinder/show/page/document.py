@@ -45,7 +45,9 @@ def live_page() -> str:
 def offline_page(story: Mapping[str, Any]) -> str:
     """The page with its parts and a story inside; a browser lets it load nothing and run nothing else."""
     looks, does = style(), script()
-    policy = f"default-src 'none'; script-src {_hash(does)}; style-src {_hash(looks)}; img-src data:; base-uri 'none'"
+    policy = (
+        f"default-src 'none'; script-src {hash_of(does)}; style-src {hash_of(looks)}; img-src data:; base-uri 'none'"
+    )
     # no text of the data can end the element it stands in, or begin another
     inside = json.dumps(story, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return _assembled(
@@ -70,5 +72,6 @@ def _text(name: str) -> str:
     return resources.files("neuralfinder.show.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """Of a script or a style, as a policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

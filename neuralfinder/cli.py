@@ -332,7 +332,9 @@ def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, i
 
 @cli.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--to", "forms", default="code", show_default=True, metavar="A,B,...", help="Forms: code, onnx, pt2.")
+@click.option(
+    "--to", "forms", default="code", show_default=True, metavar="A,B,...", help="Forms: code, onnx, pt2, openvino."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [RUN/export]")
 @click.option("--quantize", type=click.Choice(["int8"]), help="The ONNX file in whole numbers, too.")
 @click.option("--no-receipt", is_flag=True, help="Don't try the files on samples of the data.")

@@ -39,6 +39,7 @@ HOMES = {
     "pyarrow": "",
     "onnx": "",
     "onnxscript": "",
+    "openvino": "",
 }
 """Which rooms or modules may import what at the top of the file."""
 
@@ -49,6 +50,7 @@ INSIDE_FUNCTIONS = {
     "torch": "seeds estimator testing.networks",
     "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
     "datasets": "data.sources.hub", "onnx": "training.export.onnx", "onnxscript": "training.export.onnx",
+    "openvino": "training.export.openvino",
 }  # fmt: skip
 """Who else may import it within a function."""
 

@@ -7,29 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuralfinder.errors import check_allowed
-from neuralfinder.training.export import code, onnx, program
+from neuralfinder.training.export import code, onnx, openvino, program
 from neuralfinder.training.model import Model
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form: the `file` that it is, what writes it into a folder, and a line about it.
+    """A form: the `files` that it is, beside those of the model, what writes it into a folder, and a line about it.
 
-    `opened` is the source of a function of that name, of a folder, which gives what a stranger has of the file without
+    `opened` is the source of a function of that name, of a folder, which gives what a stranger has of the files without
     this package: the classes, a function from samples as arrays to probabilities `(n, classes)`, and one that reads
     files or texts into such, `None` where the form cannot.
     """
 
-    file: str
+    files: tuple[str, ...]
     write: Callable[[Model, Path], Path]
     opened: str
     meaning: str
 
 
 FORMS = {
-    "code": Form(code.FILE, code.write, code.OPENED, "a file of Python to read, change and run, with torch"),
-    "onnx": Form(onnx.FILE, onnx.write, onnx.OPENED, "for ONNX Runtime and other languages (extra `onnx`)"),
-    "pt2": Form(program.FILE, program.write, program.OPENED, "a graph for torch.export.load, without source"),
+    "code": Form((code.FILE,), code.write, code.OPENED, "a file of Python to read, change and run, with torch"),
+    "onnx": Form((onnx.FILE,), onnx.write, onnx.OPENED, "for ONNX Runtime and other languages (extra `onnx`)"),
+    "pt2": Form((program.FILE,), program.write, program.OPENED, "a graph for torch.export.load, without source"),
+    "openvino": Form(openvino.FILES, openvino.write, openvino.OPENED, "for OpenVINO (extra `openvino`)"),
 }
 """By name."""
 

@@ -80,12 +80,12 @@ def class_source(network: Network, seen: Shape, classes: int) -> str:
     # the mean of two answers' probabilities, as logits
     lines.append("return torch.stack([x, beside]).log_softmax(2).logsumexp(0)" if pixels else "return x")
     if bag is not None:
-        made.append(f"self.{BAG} = Bag({bag.bits}, {classes})  # n-grams beside the layers, see answer")
+        made.append(f"self.{BAG} = Bag({bag.bits}, {classes})  # n-grams beside the layers, see `probabilities`")
     return _class(made, lines, seen, classes)
 
 
 def _class(made: Sequence[str], lines: Sequence[str], seen: Shape, classes: int) -> str:
-    given = f"tokens `(n, {seen.width})`" if seen.vocabulary else f"`(n, {seen.channels}, {seen.height}, {seen.width})`"
+    given = f"Tokens `(n, {seen.width})`" if seen.vocabulary else f"`(n, {seen.channels}, {seen.height}, {seen.width})`"
     indented = (textwrap.indent("\n".join(some), " " * 8) for some in (made, lines))
     init, forward = indented
     return (

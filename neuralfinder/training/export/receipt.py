@@ -52,7 +52,7 @@ for count in timed:
         answer(some)
         times.append(time.perf_counter() - began)
     milliseconds[count] = 1000 * sorted(times[1:])[2] / count
-names = "torch", "numpy", "onnxruntime", "PIL", "tokenizers", "safetensors"
+names = "torch", "numpy", "onnxruntime", "openvino", "PIL", "tokenizers", "safetensors"
 versions = {{name: sys.modules[name].__version__ for name in names if hasattr(sys.modules.get(name), "__version__")}}
 np.save(home / "shares.npy", np.stack(shares))
 told = {{"classes": list(classes), "milliseconds": milliseconds, "versions": versions}}
@@ -81,7 +81,7 @@ class Receipt:
 
     Attributes:
         form: of `FORMS`.
-        file: that was tried, its `sha256` and `bytes`.
+        file: that was tried, its `sha256` and `bytes`; of several, one after the other.
         against: the model's file of weights, by its hash.
         samples: how many were tried, in blocks of `BLOCKS` samples each.
         kinds: odd kinds of files among them.
@@ -177,9 +177,9 @@ def _compared(empty: Receipt, model: Model, probe: Probe, shares: Array, told: M
 
 
 def _receipt(form: str, written: Form, folder: Path, probe: Probe, failure: str = "") -> Receipt:
-    content = (folder / written.file).read_bytes()
+    content = b"".join((folder / file).read_bytes() for file in written.files)
     return Receipt(
-        form=form, file=written.file, sha256=_hash(content), bytes=len(content),
+        form=form, file=" and ".join(written.files), sha256=_hash(content), bytes=len(content),
         against=_hash((folder / WEIGHTS).read_bytes()), samples=len(probe.samples), kinds=probe.kinds, same=0,
         difference=1.0, milliseconds={}, versions={}, failure=failure,
     )  # fmt: skip

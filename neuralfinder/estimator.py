@@ -66,7 +66,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             10,000. Not given: the preset's.
         max_parameters: most trainable numbers of a network; a whole number at least 1. Not given: the preset's,
             30000000 where it has none.
-        max_size_mb: most megabytes of a network's weights; a number more than 0. Not given: no such cap.
+        max_size_mb: most megabytes of a network's file of weights; a number more than 0. Not given: no such cap.
         max_latency_ms: most milliseconds in which a network answers about one sample on this device; a number more
             than 0. Not given: no such cap.
         image_size: side in pixels of the squares to which files of pictures are resized; a whole number between 4 and

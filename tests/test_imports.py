@@ -44,7 +44,7 @@ LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 
 INSIDE_FUNCTIONS = {
     "torch": "seeds estimator testing.networks",
-    "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
+    "sqlite3": "", "safetensors": "testing.networks", "tokenizers": "data.tokens", "pyarrow": "data.tables",
     "datasets": "data.sources.hub",
 }  # fmt: skip
 """Who else may import it within a function."""

@@ -36,6 +36,7 @@ HOMES = {
     "datasets": "",
     "tokenizers": "",
     "pyarrow": "",
+    "mlflow": "",
 }
 """Which rooms or modules may import what at the top of the file."""
 
@@ -43,9 +44,9 @@ LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 """Modules of rooms that have torch which must load without it."""
 
 INSIDE_FUNCTIONS = {
-    "torch": "seeds estimator testing.networks",
+    "torch": "seeds estimator testing.networks show.trackers",
     "sqlite3": "", "safetensors": "testing.networks", "tokenizers": "data.tokens", "pyarrow": "data.tables",
-    "datasets": "data.sources.hub",
+    "datasets": "data.sources.hub", "mlflow": "show.trackers",
 }  # fmt: skip
 """Who else may import it within a function."""
 

@@ -47,6 +47,7 @@ from neuralfinder.search.events import (
     Begun,
     DataRead,
     Evaluated,
+    Event,
     Experienced,
     Finished,
     FullyTrained,
@@ -76,7 +77,9 @@ WHERE = ("workers", "ray")
 """Settings that may change from one part of a run to the next: results do not depend on who trains."""
 
 
-def run(source: Source, settings: Settings, folder: Path, status: Status) -> tuple[Model, dict[str, Any]]:
+def run(
+    source: Source, settings: Settings, folder: Path, status: Status, tell: Callable[[Event], object] | None = None
+) -> tuple[Model, dict[str, Any]]:
     """Begin, resume or just answer: the same call does what is left to do.
 
     Args:
@@ -84,6 +87,7 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         settings: what the user decided.
         folder: the run folder; made when missing.
         status: for eyes.
+        tell: called with each event that is written now, see `Record`; not with those of an earlier part of the run.
 
     Returns:
         The winner and the content of `result.json`.
@@ -117,7 +121,7 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
             mend="give another --run",
         ) from error  # fmt: skip
     try:
-        with Record(folder / "run.sqlite") as record:
+        with Record(folder / "run.sqlite", tell=tell) as record:
             _check_same_run(record, source, settings, folder)
             if finished := record.latest(Finished):
                 _delete_samples(folder)

@@ -69,7 +69,7 @@ def holds(genome: Genome, shape: Shape, classes: int, limits: dict[str, float]) 
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=16)
 @given(
     shape=PICTURES | TEXTS,
     classes=st.integers(2, 12),
@@ -91,7 +91,7 @@ def test_all_that_may_be_handed_over_keeps_the_limits_or_the_run_is_refused(
         return
     cap = plan.search.max_step_seconds
     space = make_space(given, shape, classes, RATES, cap, FORWARD, training)
-    founders = space.founders(9, np.random.default_rng(0)) if space.plain else []
+    founders = space.founders(6, np.random.default_rng(0)) if space.plain else []
     strategy = make_strategy(given, space, plan.search.fidelity, plan.world.side, plan.world.rounds)
     proposed = [candidate.genome for candidate in strategy.ask(6)]
     free = dataclasses.replace(space, max_parameters=10**9, max_bytes=math.inf, max_forward_seconds=math.inf)

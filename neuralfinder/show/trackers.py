@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuralfinder.data.files import as_path
 from neuralfinder.errors import lacking
 from neuralfinder.search.events import Begun, DataRead, Evaluated, Event, Finished, FullyTrained, Planned
 
@@ -36,7 +35,7 @@ class TensorBoard:
     def __init__(self, folder: str | Path) -> None:
         if not find_spec("tensorboard"):
             raise lacking("TensorBoard(...)", "TensorBoard", "tensorboard")
-        self.folder = as_path(folder)
+        self.folder = Path(folder).expanduser()
         self._writer: SummaryWriter | None = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -274,6 +274,7 @@ class _Run:
     def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
+        free.smallest()  # refuses limits that leave no network before anything is fitted or measured
         limited = self.settings.cap("max_latency_ms") is not None
         for bits in {head.bag for head in free.heads if isinstance(head, PoolHead) and head.bag}:
             compute(executor, setup.bags.of, bits, setup)  # seconds of which no training's are to be made up

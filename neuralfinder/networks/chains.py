@@ -320,9 +320,9 @@ class ChainSpace(Space):
         if self.max_bytes < math.inf and (size := file_bytes(genome, self.shape, self.classes)) > self.max_bytes:
             yield f"{size / 1e6:g} megabytes of weights; at most {self.max_bytes / 1e6:g}"
         if (step := self.rates.step_seconds(needs)) > self.max_step_seconds:
-            yield f"{1000 * step:.3g} ms of a training step; at most {1000 * self.max_step_seconds:.3g}"
+            yield f"a training step of {1000 * step:.3g} ms; at most {1000 * self.max_step_seconds:.3g}"
         if (answer := self.forward.step_seconds(needs)) > self.max_forward_seconds:
-            yield f"{1000 * answer:.3g} ms of an answer; at most {1000 * self.max_forward_seconds:.3g}"
+            yield f"an answer of {1000 * answer:.3g} ms; at most {1000 * self.max_forward_seconds:.3g}"
 
     def conv(self, filters: int) -> Conv:
         """A convolution as this space has them: all else is the usual."""

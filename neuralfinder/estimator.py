@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from neuralfinder.data import source_of
 from neuralfinder.data.files import as_path
 from neuralfinder.data.labels import encode
 from neuralfinder.errors import InputError
+from neuralfinder.job.callbacks import Callbacks
 from neuralfinder.job.settings import CAPS, DATA, RUN, Settings, once
 from neuralfinder.job.status import Status
 from neuralfinder.search.archive import leaderboard, read_archive
+from neuralfinder.search.events import Event
 from neuralfinder.search.record import Record
 from neuralfinder.show.card import write_card
 from neuralfinder.show.report import summary
@@ -67,7 +69,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             10,000. Not given: the preset's.
         max_parameters: most trainable numbers of a network; a whole number at least 1. Not given: the preset's,
             30000000 where it has none.
-        max_size_mb: most megabytes of a network's weights; a number more than 0. Not given: no such cap.
+        max_size_mb: most megabytes of a network's file of weights; a number more than 0. Not given: no such cap.
         max_latency_ms: most milliseconds in which a network answers about one sample on this device; a number more
             than 0. Not given: no such cap.
         image_size: side in pixels of the squares to which files of pictures are resized; a whole number between 4 and
@@ -81,6 +83,9 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         run: folder for the record and the model; the same fit with the same folder resumes. A temporary one when not
             given.
         verbose: 1 shows the run on standard output, 0 shows nothing.
+        callbacks: callables, each called with each event of `neuralfinder.search.events` as soon as it is in the
+            record, such as those of `neuralfinder.show.trackers`. The run waits for them, and goes on where one raises:
+            a warning names it. A run that is taken up again tells of what is new; what was before is in its record.
 
     Attributes:
         classes_: labels in the order of the columns of `predict_proba`.
@@ -120,6 +125,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         options: Mapping[str, Any] | None = None,
         run: str | Path | None = None,
         verbose: int = 1,
+        callbacks: Sequence[Callable[[Event], object]] | None = None,
     ) -> None:
         self.minutes = minutes
         self.candidates = candidates
@@ -149,6 +155,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.options = options
         self.run = run
         self.verbose = verbose
+        self.callbacks = callbacks
 
     def fit(self, X: Any, y: Any = None, X_test: Any = None, y_test: Any = None) -> NeuralFinder:
         """Search, train, measure.
@@ -168,7 +175,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             NothingTrainedError: no network could be trained.
         """
         status = Status()
-        settings = self._settings()
+        settings, told = self._settings(), Callbacks(self.callbacks, status.say)
         chosen = {setting.name: getattr(self, setting.name) for setting in DATA}
         source = source_of(X, labels=y, test=X_test, test_labels=y_test, **chosen)
         with ExitStack() as stack:
@@ -177,13 +184,13 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             with view(status, quiet=not self.verbose):
                 from neuralfinder.job.run import run
 
-                self.model_, self.result_ = run(source, settings, folder, status)
+                self.model_, self.result_ = run(source, settings, folder, status, told)
             write_card(folder, folder / "model")
             with Record(folder / "run.sqlite", readonly=True) as record:
                 self.leaderboard_ = leaderboard(read_archive(record.events()).best(LEADERBOARD))
-        for warning in self.result_["warnings"]:
-            warnings.warn(warning, UserWarning, stacklevel=2)
         self.classes_ = np.array(self.model_.classes)
+        for warning in (*self.result_["warnings"], *told.warnings):
+            warnings.warn(warning, UserWarning, stacklevel=2)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -40,6 +40,7 @@ HOMES = {
     "onnx": "",
     "onnxscript": "",
     "openvino": "",
+    "mlflow": "",
 }
 """Which rooms or modules may import what at the top of the file."""
 
@@ -47,10 +48,10 @@ LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 """Modules of rooms that have torch which must load without it."""
 
 INSIDE_FUNCTIONS = {
-    "torch": "seeds estimator testing.networks",
-    "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
+    "torch": "seeds estimator testing.networks show.trackers",
+    "sqlite3": "", "safetensors": "testing.networks", "tokenizers": "data.tokens", "pyarrow": "data.tables",
     "datasets": "data.sources.hub", "onnx": "training.export.onnx", "onnxscript": "training.export.onnx",
-    "openvino": "training.export.openvino",
+    "openvino": "training.export.openvino", "mlflow": "show.trackers",
 }  # fmt: skip
 """Who else may import it within a function."""
 

@@ -275,7 +275,7 @@ def as_address(picture: npt.NDArray[np.generic], largest: int = 96) -> str:
     if values.dtype != np.uint8:
         low, high = float(values.min()), float(values.max())
         values = ((values.astype(np.float64) - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
-    image = Image.fromarray(np.moveaxis(values, 0, -1).squeeze())
+    image = Image.fromarray(values[0] if len(values) == 1 else np.moveaxis(values, 0, -1))
     if max(image.size) > largest:
         image.thumbnail((largest, largest))
     file = io.BytesIO()

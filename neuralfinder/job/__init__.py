@@ -14,7 +14,7 @@
     handing_over  the winner in other forms, tried on samples of the run's data
     ablation    what each gene of the winner is worth
     status      what a run is doing right now
-    interrupts  Ctrl-C, once and twice
+    callbacks   the user's callables, told each event; interrupts: Ctrl-C, once and twice
 
 It gives a run folder: the record, `result.json` and the model. It prints nothing: what it says goes into record and
 status, and `show` draws it. Start with `run`.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 from typing import Any
 
 from neuralfinder.job.plan import TrainingStage
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import OF_THE_PLAN, WORLD, Settings, of_strategy
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
-from neuralfinder.networks.cost import BYTES_EACH, Rates
+from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Head, PoolHead, parse_gene, parse_head
 from neuralfinder.networks.portfolio import bag_bits
@@ -25,9 +24,6 @@ NOT_MEASURED = Rates()
 
 USUAL = TrainingStage(batch_size=1, flip=True)
 """Pictures that may be mirrored and shifted."""
-
-WEIGHTS_SHARE = 0.99
-"""Share of the file of a model that is parameters; a margin for what norms keep beside them, and for the header."""
 
 
 def make_space(
@@ -51,8 +47,7 @@ def make_space(
     if (alphabet := settings.options.get("alphabet")) is not None:
         chosen["filters"] = ALPHABETS[alphabet]
     if megabytes := settings.cap("max_size_mb"):
-        fitting = int(WEIGHTS_SHARE * megabytes * 1e6 / BYTES_EACH)
-        chosen["max_parameters"] = min(chosen.get("max_parameters", math.inf), fitting)
+        chosen["max_bytes"] = megabytes * 1e6
     if milliseconds := settings.cap("max_latency_ms"):
         chosen["max_forward_seconds"] = milliseconds / 1000
     recipe = settings.recipes(shape)[0]

@@ -73,7 +73,7 @@ def _about(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]
         "versions": {
             "neuralfinder": neuralfinder.__version__,
             "python": platform.python_version(),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),  # plain, as the rest
             "numpy": np.__version__,
         },
     }

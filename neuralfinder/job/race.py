@@ -90,11 +90,14 @@ def race(
 
 
 def best_first(forecast: Forecast, entrants: Sequence[Entrant]) -> list[Entrant]:
-    """By what they will be worth, as far as one can expect, then fewer multiply-adds; what has no accuracy is last."""
+    """By what they will be worth, as far as one can expect, then fewer multiply-adds.
+
+    What was measured to be too slow comes after them, and what has no accuracy is last.
+    """
     known = [entrant for entrant in entrants if entrant.trained]
     worths = forecast.worths(*_seen(known))
-    macs = [entrant.trained.macs for entrant in known if entrant.trained]
-    order = sorted(range(len(known)), key=lambda place: (-worths[place], macs[place]))
+    sizes = [(forecast.is_slow(each.milliseconds), each.macs) for entrant in known if (each := entrant.trained)]
+    order = sorted(range(len(known)), key=lambda place: (sizes[place][0], -worths[place], sizes[place][1]))
     return [known[place] for place in order] + [entrant for entrant in entrants if not entrant.trained]
 
 

@@ -47,6 +47,7 @@ from neuralfinder.search.events import (
     Begun,
     DataRead,
     Evaluated,
+    Event,
     Experienced,
     Finished,
     FullyTrained,
@@ -77,7 +78,9 @@ WHERE = ("workers", "ray")
 """Settings that may change from one part of a run to the next: results do not depend on who trains."""
 
 
-def run(source: Source, settings: Settings, folder: Path, status: Status) -> tuple[Model, dict[str, Any]]:
+def run(
+    source: Source, settings: Settings, folder: Path, status: Status, tell: Callable[[Event], object] | None = None
+) -> tuple[Model, dict[str, Any]]:
     """Begin, resume or just answer: the same call does what is left to do.
 
     Args:
@@ -85,6 +88,7 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
         settings: what the user decided.
         folder: the run folder; made when missing.
         status: for eyes.
+        tell: called with each event that is written now, see `Record`; not with those of an earlier part of the run.
 
     Returns:
         The winner and the content of `result.json`.
@@ -118,7 +122,7 @@ def run(source: Source, settings: Settings, folder: Path, status: Status) -> tup
             mend="give another --run",
         ) from error  # fmt: skip
     try:
-        with Record(folder / "run.sqlite") as record:
+        with Record(folder / "run.sqlite", tell=tell) as record:
             _check_same_run(record, source, settings, folder)
             if finished := record.latest(Finished):
                 _delete_samples(folder)
@@ -280,6 +284,7 @@ class _Run:
     def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
+        free.smallest()  # refuses limits that leave no network before anything is fitted or measured
         limited = self.settings.cap("max_latency_ms") is not None
         for bits in {head.bag for head in free.heads if isinstance(head, PoolHead) and head.bag}:
             compute(executor, setup.bags.of, bits, setup)  # seconds of which no training's are to be made up

@@ -36,8 +36,8 @@ WORLD = "artificial-life"
 OF_THE_PLAN = ("size", "rounds", "validation", "candidates")
 """Arguments of strategies that are no settings: the plan gives them to those that take them."""
 
-OF_THE_TASK = ("classes", "side", "max_step_seconds", "max_forward_seconds")
-"""Attributes of the space that are no settings: data, plan and machine give them."""
+OF_THE_TASK = ("classes", "side", "max_bytes", "max_step_seconds", "max_forward_seconds")
+"""Attributes of the space that are no settings: data, plan, machine and the caps give them."""
 
 SWITCHES = ("inherit", "early_stop", "duplicates_together", "class_weights")
 """Settings of the search itself that a preset has too."""
@@ -291,7 +291,7 @@ CAPS = (
         option=True,
     ),
     Setting(
-        "max_size_mb", NUMBER, "most megabytes of a network's weights", "caps", Range(0, above=True),
+        "max_size_mb", NUMBER, "most megabytes of a network's file of weights", "caps", Range(0, above=True),
         unset="no such cap", option=True,
     ),
     Setting(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -17,6 +17,7 @@ from neuralfinder.networks.cost import (
     Cost,
     Rates,
     cost,
+    file_bytes,
     groups,
     inputs,
     kernel_sides,
@@ -125,6 +126,7 @@ class ChainSpace(Space):
         max_genes: most genes of a network.
         max_parameters: most trainable numbers of a network.
         max_macs: most multiply-adds of a network for one sample.
+        max_bytes: most bytes of a model's file of weights.
         rates: speed of the machine, for `max_step_seconds`.
         max_step_seconds: cap on the predicted seconds of one training step.
         forward: speed of the machine in a forward pass of one picture, for `max_forward_seconds`.
@@ -167,6 +169,7 @@ class ChainSpace(Space):
     max_genes: int = 32
     max_parameters: int = 30_000_000
     max_macs: int = 3_000_000_000
+    max_bytes: float = math.inf
     rates: Rates = Rates()
     max_step_seconds: float = math.inf
     forward: Rates = Rates()
@@ -299,15 +302,27 @@ class ChainSpace(Space):
         return next((place for place, side in enumerate(sides) if side < 1), None)
 
     def _beyond_caps(self, genome: Genome) -> bool:
-        if genome.convolutions > self.max_convolutions or len(genome) > self.max_genes:
-            return True
+        return next(self._excesses(genome), None) is not None
+
+    def _excesses(self, genome: Genome) -> Iterator[str]:
+        """What the network has more of than the caps allow, in words: the cheapest to find out first."""
+        if genome.convolutions > self.max_convolutions:
+            yield f"{genome.convolutions} convolutions; at most {self.max_convolutions}"
+        if len(genome) > self.max_genes:
+            yield f"{len(genome)} genes; at most {self.max_genes}"
         needs = self.cost(genome)
-        return (
-            needs.parameters > self.max_parameters
-            or needs.macs > self.max_macs
-            or self.rates.step_seconds(needs) > self.max_step_seconds
-            or self.forward.step_seconds(needs) > self.max_forward_seconds
-        )
+        if needs.parameters > self.max_parameters:
+            words = self.shape.vocabulary * self.shape.channels
+            embedding = f" ({words:,} of them of the tokens)" if words else ""
+            yield f"{needs.parameters:,} parameters{embedding}; at most {self.max_parameters:,}"
+        if needs.macs > self.max_macs:
+            yield f"{needs.macs:,} multiply-adds; at most {self.max_macs:,}"
+        if self.max_bytes < math.inf and (size := file_bytes(genome, self.shape, self.classes)) > self.max_bytes:
+            yield f"{size / 1e6:g} megabytes of weights; at most {self.max_bytes / 1e6:g}"
+        if (step := self.rates.step_seconds(needs)) > self.max_step_seconds:
+            yield f"a training step of {1000 * step:.3g} ms; at most {1000 * self.max_step_seconds:.3g}"
+        if (answer := self.forward.step_seconds(needs)) > self.max_forward_seconds:
+            yield f"an answer of {1000 * answer:.3g} ms; at most {1000 * self.max_forward_seconds:.3g}"
 
     def conv(self, filters: int) -> Conv:
         """A convolution as this space has them: all else is the usual."""
@@ -682,24 +697,32 @@ class ChainSpace(Space):
     @property
     def least(self) -> Genome:
         """One narrow convolution and as many pools as fit, whatever the caps."""
-        first = self.stem(self.conv(self.filters[0]))
+        return self._least(self.filters[0])
+
+    def _least(self, filters: int) -> Genome:
+        first = self.stem(self.conv(filters))
         return self.mend(Genome((first, *self.usual_pool * self.max_pools), self.head))
 
     def smallest(self) -> Genome:
         """The `least` network of the smallest side: the cheapest with a meaning.
 
+        Where the caps exclude it, it has half of its filters, a quarter and so on.
+
         Raises:
-            InputError: the caps exclude even this one.
+            InputError: the caps exclude even one filter.
         """
-        genome = self.at(self.looks[0]).least
-        if reason := self.infeasible(genome):
-            raise InputError(
-                "the space",
-                given=f"empty ({genome.key} is {reason}: {self.cost(genome)})",
-                expected="room for at least this network",
-                mend="raise the caps or the minutes, or make the pictures smaller",
-            )
-        return genome
+        here = self.at(self.looks[0])
+        halves = [self.filters[0] >> times for times in range(self.filters[0].bit_length())]
+        for genome in map(here._least, halves):
+            if self.infeasible(genome) is None:
+                return genome
+        excesses = " and ".join(f"{excess} are allowed" for excess in here._excesses(genome))
+        raise InputError(
+            "the space",
+            given=f"empty (the least network, {genome.key}, has {excesses or self.infeasible(genome)})",
+            expected="room for at least this network",
+            mend=f"raise the caps or the minutes{'' if self.shape.vocabulary else ', or make the pictures smaller'}",
+        )
 
 
 T = TypeVar("T")

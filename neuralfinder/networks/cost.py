@@ -14,6 +14,13 @@ from neuralfinder.types import Shape
 BYTES_EACH = 4
 """Bytes of a parameter in a file: weights are float32."""
 
+HEADER_BYTES, TENSOR_BYTES = 24, 104
+"""Of the header of a file of weights, and of what it says of a tensor, at most: name, type, sides and place. Those of
+our own layers take 75 to 100."""
+
+LAYER_TENSORS = 8
+"""Tensors of a gene of a package that are reckoned with, where it has any numbers: four layers with biases."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -192,6 +199,36 @@ def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     macs += _pixel_weights(genome.head, shape, classes)
     parameters = shape.vocabulary * shape.channels + sum(_parameters(genome, maps, shape, sizes))
     return Cost(parameters, macs, activations, layers + len(sizes) - 1, updates)
+
+
+@functools.lru_cache(maxsize=4096)
+def file_bytes(genome: Genome, shape: Shape, classes: int) -> int:
+    """Bytes of the file of weights that a model of `genome` has, at most; few of its header are never used.
+
+    Beside the trainable numbers it holds what normalisations know of their inputs, and for a bag of n-grams in how many
+    texts each of them is.
+    """
+    shape = genome.seen(shape)
+    maps, head = shapes(genome, shape), genome.head
+    layers = len(_head_sizes(head, maps[-1] if maps else shape, classes)) - 1
+    tensors, beside, norms = 2 * layers + (shape.vocabulary > 0), 0, 0
+    for place, gene in enumerate(genome.genes):
+        before = inputs(genome, place, maps, shape)
+        match gene:
+            case Conv(filters, norm):
+                tensors += 1 + gene.separable + (not norm)
+                norms, beside = norms + norm, beside + 2 * filters * norm
+            case Identity(norm=True):
+                norms, beside = norms + 1, beside + 2 * before.channels
+            case Layer():
+                numbers = gene.parameters(before) + gene.buffers(before)
+                tensors, beside = tensors + LAYER_TENSORS * (numbers > 0), beside + gene.buffers(before)
+    if isinstance(head, PoolHead):
+        tensors += 2 * head.pixels + 4 * (head.bag > 0)
+        beside += (1 << head.bag) + 2 if head.bag else 0
+    tensors, beside = tensors + 5 * norms, beside + 2 * norms  # one of five is a count of eight bytes
+    parameters = cost(genome, shape, classes).parameters
+    return HEADER_BYTES + TENSOR_BYTES * tensors + BYTES_EACH * (parameters + beside)
 
 
 def layer_parameters(genome: Genome, shape: Shape, classes: int) -> list[int]:

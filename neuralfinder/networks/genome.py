@@ -189,6 +189,13 @@ class Layer(ABC):
         """Trainable numbers, where a map of this shape comes in."""
         return 0
 
+    def buffers(self, before: Shape) -> int:
+        """Numbers that are kept with the weights and not trained, such as the means and variances of a normalisation.
+
+        One of eight bytes counts as two.
+        """
+        return 0
+
     def macs(self, before: Shape) -> int:
         """Multiply-adds for one sample."""
         return 0

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,14 @@ class Record:
     Args:
         path: the SQLite file; made by a writer.
         readonly: open for reading only, beside a writer that may be at work.
+        tell: called with each event once it is written, as readers get it; the writer waits for it, and what it raises
+            is raised.
 
     Raises:
         RunFolderError: no such record, no record at all, or one written by a newer version.
     """
 
-    def __init__(self, path: Path, readonly: bool = False) -> None:
+    def __init__(self, path: Path, readonly: bool = False, tell: Callable[[Event], object] | None = None) -> None:
         if readonly and not path.exists():
             raise RunFolderError(
                 str(path.parent),
@@ -38,7 +40,7 @@ class Record:
                 expected="a run folder",
                 mend="name one with run.sqlite in it",
             )
-        self._path = path
+        self._path, self._tell = path, tell
         mode = "rwc"
         if readonly:
             # beside a writer SQLite shares two more files; on a read-only disk there is neither writer nor room
@@ -116,7 +118,11 @@ class Record:
 
     def write(self, *events: Event) -> int:
         """Append events of one kind, all or none; returns the number of the last."""
-        return self.append(events[0].kind, [event.plain() for event in events])
+        last = self.append(events[0].kind, [event.plain() for event in events])
+        if self._tell:
+            for event in self.events(after=last - len(events)):
+                self._tell(event)
+        return last
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """The events of a run with a number above `after`, in order.

@@ -6,6 +6,7 @@
     terminal    a run while it goes on, on a terminal and in a file
     page        the page about a run, live and as one file
     gate        the way into a small server, for the page and for `serve`
+    trackers    callbacks that tell TensorBoard and MLflow of a run
 
 It reads records and the status of a run, and writes nothing into a run folder but report and card. It
 needs no torch. Start with `report`.

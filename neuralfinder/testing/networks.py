@@ -9,7 +9,7 @@ import numpy as np
 
 from neuralfinder.errors import InputError
 from neuralfinder.networks.chains import ChainSpace
-from neuralfinder.networks.cost import cost, shapes
+from neuralfinder.networks.cost import cost, file_bytes, shapes
 from neuralfinder.networks.forms import from_json, from_seed, to_json, to_seed
 from neuralfinder.networks.genome import Conv, Genome, Layer, PoolHead, parse, parse_gene
 from neuralfinder.testing.contracts import check
@@ -67,8 +67,9 @@ class GeneContract:
                 check(gene.macs(before) >= 0, f"{gene} says that it takes {gene.macs(before)} multiply-adds")
 
     def test_networks_with_it_learn(self) -> None:
-        """Its network costs what is predicted, and a gradient comes to all that is trained."""
+        """Its network costs what is predicted, and its file too, and a gradient comes to all that is trained."""
         import torch
+        from safetensors.torch import save
 
         from neuralfinder.training.build import build
 
@@ -78,6 +79,8 @@ class GeneContract:
             network = build(genome, shape, 5)
             said = cost(genome, shape, 5).parameters
             check(_count(network) == said, f"{genome.key} has {_count(network)} parameters; the cost is {said}")
+            size, most = len(save(network.state_dict())), file_bytes(genome, shape, 5)
+            check(size <= most, f"the weights of {genome.key} are {size} bytes; {most} were said, see `buffers`")
             network(torch.randn(4, 3, 8, 8)).square().mean().backward()
             for name, weight in network.named_parameters():
                 check(weight.grad is not None and bool(torch.isfinite(weight.grad).all()), f"no gradient for {name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import nn
 
 from neuralfinder.data.dataset import Array
@@ -33,7 +33,8 @@ FORMAT = 3
 """Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says; in
 the second one texts had no pieces, and pictures were stretched."""
 
-WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
+WEIGHTS, PAPER, TOKENIZER = "model.safetensors", "preprocessing.json", "tokenizer.json"
+"""Names of the files of a model."""
 
 TEXTS_AT_ONCE = 1024
 """Texts that are answered at once: their lines take up to 100 MB."""
@@ -93,7 +94,9 @@ class Model(Predictor):
         """Build the network and give it its weights, and what it has beside them (`Bags.beside`)."""
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
             network = build(genome, shape, len(classes), initialisation=None)
-        own = {name: tensor for name, tensor in state.items() if not name.startswith(f"{BAG}.")}
+        # copied: weights that were read may lie in a mapped file that goes, and as no others of torch's do in memory,
+        # where copies of the model are to give the same answers to the bit
+        own = {name: tensor.clone() for name, tensor in state.items() if not name.startswith(f"{BAG}.")}
         network.load_state_dict(own, assign=True)
         if bag := bag_of(network):
             bag.take({name.removeprefix(f"{BAG}."): tensor for name, tensor in state.items() if name not in own})
@@ -142,10 +145,14 @@ class Model(Predictor):
         """Write `model.safetensors` and `preprocessing.json`, and for texts `tokenizer.json` of `tokenizers`."""
         folder = as_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        for name, content in self._files().items():
+            (folder / name).write_bytes(content)
+
+    def _files(self) -> dict[str, bytes]:
+        """What a model is, anywhere: the content of its files by name."""
         state = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
         if bag := bag_of(self.network):
             state |= {f"{BAG}.{name}": tensor.contiguous() for name, tensor in bag.state.items()}
-        save_file(state, folder / WEIGHTS)
         form = {
             "format": FORMAT,
             "genome": self.genome.key,
@@ -153,14 +160,19 @@ class Model(Predictor):
             "classes": self.classes,
             "views": dataclasses.asdict(self.views),
         }
+        files = {WEIGHTS: save(state)}
         if isinstance(self.preparation, Tokens):
-            (folder / TOKENIZER).write_text(self.preparation.text, encoding="utf-8")
+            files[TOKENIZER] = self.preparation.text.encode()
             form |= {"pieces": self.preparation.pieces}
         else:
             scaling = self.preparation
             form |= {"mean": scaling.mean, "std": scaling.std, "dtype": scaling.dtype, "fit": self.fit}
-        text = json.dumps(form, indent=1)  # ASCII: the name of a class may come from a folder that is no UTF-8
-        (folder / "preprocessing.json").write_text(text, encoding="utf-8")
+        # ASCII: the name of a class may come from a folder that is no UTF-8
+        return {**files, PAPER: json.dumps(form, indent=1).encode()}
+
+    def __reduce__(self) -> tuple[Callable[[Mapping[str, bytes]], Model], tuple[dict[str, bytes]]]:
+        """Goes anywhere as the content of its files: no code, and nothing of torch."""
+        return _model, (self._files(),)
 
     def export(self, folder: str | Path, to: Sequence[str] = ("code",)) -> list[Path]:
         """Write the model into a folder, and forms of it that run without this package: see `export.forms.export`."""
@@ -178,23 +190,32 @@ class Model(Predictor):
         folder = as_path(folder)
         if (folder / "model").is_dir():
             folder = folder / "model"
-        paper = folder / "preprocessing.json"
-        if not paper.exists() or not (folder / WEIGHTS).exists():
+        if not (folder / PAPER).exists() or not (folder / WEIGHTS).exists():
             raise InputError(
                 str(folder), given="no model", expected="a folder with model.safetensors and preprocessing.json",
                 mend="name the model folder of a finished run",
             )  # fmt: skip
         try:
-            form = json.loads(paper.read_text(encoding="utf-8"))
+            paths = [folder / name for name in (WEIGHTS, PAPER, TOKENIZER)]
+            files = {path.name: path.read_bytes() for path in paths if path.exists()}
+        except OSError as error:
+            raise _spoilt(str(folder), error) from error
+        return cls._of_files(files, str(folder))
+
+    @classmethod
+    def _of_files(cls, files: Mapping[str, bytes], whence: str) -> Model:
+        """Read what `_files` gives; errors say whence that is."""
+        try:
+            form = json.loads(files[PAPER])
             if form["format"] > FORMAT:
                 raise InputError(
-                    str(paper), given=f"format {form['format']}", expected=f"{FORMAT} or older",
+                    f"{PAPER} of {whence}", given=f"format {form['format']}", expected=f"{FORMAT} or older",
                     mend="update NeuralFinder",
                 )  # fmt: skip
             shape, classes = Shape(*form["shape"]), tuple(form["classes"])
             preparation: Preparation
             if shape.vocabulary:
-                tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8")
+                tokenizer = files[TOKENIZER].decode()
                 preparation = Tokens.read(tokenizer, shape.width, form.get("pieces", 1))
             else:
                 dtype = form.get("dtype", "uint8")
@@ -203,16 +224,25 @@ class Model(Predictor):
             views, genome = Views(**form["views"]), parse(form["genome"])
             if form["format"] == 1 and shape != genome.seen(shape):
                 genome = dataclasses.replace(genome, side=max(shape.height, shape.width))
-            state = load_file(folder / WEIGHTS)
+            state = load(files[WEIGHTS])
             if form["format"] < 3 and "bag.weight" in state:
                 state |= {"bag.weight": 180 * state["bag.weight"], "bag.bias": torch.zeros(len(classes))}
             fit = form.get("fit", FITS[0])
             check_allowed("fit", fit, FITS)
             return dataclasses.replace(cls.of(genome, state, shape, preparation, classes, views), fit=fit)
-        except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(
-                str(folder), given=f"no whole model ({next(iter(str(error).splitlines()), type(error).__name__)})",
-                expected="model.safetensors and preprocessing.json of one network", mend="take them from the run again",
-            ) from error  # fmt: skip
+            raise _spoilt(whence, error) from error
+
+
+def _model(files: Mapping[str, bytes]) -> Model:
+    """The model that `Model.__reduce__` took apart."""
+    return Model._of_files(files, "a pickled model")
+
+
+def _spoilt(what: str, error: Exception) -> InputError:
+    return InputError(
+        what, given=f"no whole model ({next(iter(str(error).splitlines()), type(error).__name__)})",
+        expected="model.safetensors and preprocessing.json of one network", mend="take them from the run again",
+    )  # fmt: skip

@@ -235,6 +235,25 @@ def test_a_network_by_hand_measured_to_be_too_slow_is_not_handed_over(
         bench.finish(Archive())
 
 
+def test_one_measured_to_be_too_slow_in_the_race_leaves_its_place_to_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {"final-0-0": 0.8, "final-1-0": 0.95, "by-hand-0": 0.97}
+    fake = fake_trainings(scores)
+
+    def train(candidate: Candidate, **rest: Any) -> Result:
+        milliseconds = 1.0 if candidate.genome.key == "C8.bn M > G" else 2.0
+        return dataclasses.replace(fake(candidate, **rest), milliseconds=(milliseconds, 9.0))
+
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", train)
+    space = make_space(Settings(options={"max_latency_ms": 1.5}), SHAPE, 10, Rates(), math.inf, Rates())
+    bench = dataclasses.replace(bench, forecast=dataclasses.replace(bench.forecast, space=space))
+    archive = found(("C8.bn M > G", 0.9), ("C16.bn M > G", 0.89), (bench.forecast.by_hand.key, 0.88))
+    _, figures = bench.with_(finalists=2, epochs=12).finish(archive)
+    assert set(scores) <= set(epochs_of(bench))  # all of them ran
+    assert figures["genome"] == "C8.bn M > G"
+
+
 def test_weights_of_another_training_are_not_taken_for_those_of_the_recorded_one(bench: Bench) -> None:
     """The weights of a recorded training go; a first kill comes when new ones are there and nothing says so."""
     archive, bench = archive_of(bench, "C8.bn M > G"), bench.with_(epochs=16)

@@ -75,7 +75,7 @@ def test_all_keywords_of_strategies_and_attributes_of_the_space_are_settings():
     known = {name for name, owner in names if owner in ("space", "caps")}
     given = {
         "shape", "classes", "usual_recipe", "rates", "forward", "max_step_seconds", "max_forward_seconds",
-        "side", "_alternatives", "_at",
+        "side", "max_bytes", "_alternatives", "_at",
     }  # fmt: skip
     assert {entry.name for entry in dataclasses.fields(ChainSpace)} - given <= known
 
@@ -111,7 +111,7 @@ def test_options_of_the_command_line_are_those_of_the_table():
 def test_signature_and_docstring_of_the_estimator_agree_with_the_table():
     parameters = dict(inspect.signature(NeuralFinder).parameters)
     rows = [row for row in OWN if row.option]
-    assert list(parameters) == [*(row.name for row in rows), "options", "run", "verbose"]
+    assert list(parameters) == [*(row.name for row in rows), "options", "run", "verbose", "callbacks"]
     kinds = {"a whole number": "int", "a number": "float"}
     entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", inspect.getdoc(NeuralFinder) or "", re.M)
     said = {name: " ".join(text.split()) for name, text in entries}

@@ -517,10 +517,24 @@ def test_samples_under_a_tight_cap_fall_back_on_the_smallest():
     assert space.sample(rng()) == Genome((Conv(16), *[MaxPool()] * 5))
 
 
+def test_the_smallest_has_as_many_filters_as_the_caps_allow_of_half_a_quarter_and_so_on():
+    filters = [replace(FAST, max_parameters=most).smallest().genes[0].filters for most in (1000, 600, 400, 100, 49)]
+    assert filters == [16, 8, 8, 2, 1]
+
+
+def test_the_embedding_is_named_where_it_is_what_does_not_fit():
+    words = TEXTS.shape.vocabulary * TEXTS.shape.channels
+    tight = replace(TEXTS, max_parameters=words)
+    with pytest.raises(
+        InputError, match=rf"parameters \({words:,} of them of the tokens\); at most {words:,} are .*minutes$"
+    ):
+        tight.smallest()
+
+
 def test_an_empty_space_is_named():
     nothing = replace(FAST, max_parameters=10)
     for ask in (lambda: nothing.sample(rng()), lambda: nothing.founders(9, rng())):
-        with pytest.raises(InputError, match=r"the space is empty \(C16\.bn .*infeasible:cap.*; raise the caps"):
+        with pytest.raises(InputError, match=r"least network, C1\.bn .*, has 49 parameters; at most 10 are.*; raise"):
             ask()
 
 

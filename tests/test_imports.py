@@ -48,7 +48,7 @@ LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 
 INSIDE_FUNCTIONS = {
     "torch": "seeds estimator testing.networks",
-    "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables",
+    "sqlite3": "", "safetensors": "", "tokenizers": "data.tokens", "pyarrow": "data.tables show.predictions",
     "datasets": "data.sources.hub", "onnx": "training.export.onnx", "onnxscript": "training.export.onnx",
     "openvino": "training.export.openvino",
 }  # fmt: skip

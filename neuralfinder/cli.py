@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -306,28 +307,68 @@ def serve(folder: Path, host: str, port: int, no_token: bool, token: str | None)
     serve_model(folder, host, port, given, click.echo)
 
 
+PREDICTIONS = ("table", "csv", "json", "jsonl", "parquet")
+
+
 @cli.command()
 @click.argument("folder", metavar="MODEL_OR_RUN", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(PREDICTIONS), help="[what --out ends in, else table]")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [standard output]")
+@click.option("--top", type=click.IntRange(1), help="Tell of so many of the likeliest classes.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help='Probability below which the label is "not sure".')
 @click.option("--text", metavar="COLUMN", help="Column of a table with the texts. [found by its name]")
 @click.option("--image", metavar="COLUMN", help="Column of a table with paths of pictures. [found by its name]")
-def predict(folder: Path, inputs: Sequence[Path], form: str, text: str | None, image: str | None) -> None:
-    """Classes of pictures or texts: files, folders of files, .npz files with X, tables of texts or of paths."""
+def predict(
+    folder: Path,
+    inputs: Sequence[Path],
+    form: str | None,
+    out: Path | None,
+    top: int | None,
+    threshold: float | None,
+    text: str | None,
+    image: str | None,
+) -> None:
+    """Classes of pictures or texts, with probabilities calibrated on the validation part.
+
+    INPUT is a file, a folder of files, a .npz file with X, or a table of texts or of paths; - stands for a list of such
+    on standard input, one path a line.
+
+    Rows come in order, a block at a time. What cannot be read is a row with an error in its place; then the exit code
+    is 2, and a line on standard error says how many there are.
+
+    With --threshold, CSV, JSON and Parquet have a field `sure`, and the label of what is not is "not sure"; in Parquet,
+    where labels are of one type, it is null. --top still tells the likeliest: as columns label_1, probability_1,
+    label_2 and so on, in JSON as a list `top` that takes the place of all `probabilities`.
+    """
     from neuralfinder.data.tables import Columns
-    from neuralfinder.show import report
+    from neuralfinder.show import predictions as written
+    from neuralfinder.show.terminal import bar
     from neuralfinder.training.model import Model
     from neuralfinder.training.predict import predictions
 
-    rows = predictions(Model.load(folder), inputs, Columns(text, image=image))
-    columns = ("input", "label", "probability")
-    if form == "json":
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-    elif form == "csv":
-        click.echo(report.as_csv(columns, rows))
-    else:
-        lines = [[row["input"], str(row["label"]), f"{row['probability']:.2%}"] for row in rows]
-        click.echo(report.as_table(columns, lines, left=(0, 1)))
+    ending = out.suffix.lower().removeprefix(".") if out else ""
+    form = form or (ending if ending in PREDICTIONS else PREDICTIONS[0])
+    paths, model, tally = _with_listed(inputs), Model.load(folder), written.Tally()
+    columns = written.columns_of(top, threshold is not None)
+    with bar(sys.stderr, sys.stderr.isatty() and not (out is None and sys.stdout.isatty())) as progress:
+        rows = predictions(model, paths, Columns(text, image=image), top, threshold, progress)
+        written.write(tally.over(rows), form, columns, out or sys.stdout, model.classes)
+    if tally.failed:
+        click.echo(f"neuralfinder: {tally}", err=True)
+        sys.exit(EXIT_INPUT)
+
+
+def _with_listed(inputs: Sequence[Path]) -> list[Path]:
+    """The inputs, a `-` replaced by the paths on standard input."""
+    dash = Path("-")
+    if dash not in inputs:
+        return [*inputs]
+    lines = sys.stdin.buffer.read().splitlines()
+    listed = [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    if not listed:
+        raise InputError("-", given="without a path", expected="a list on standard input, one a line", mend="give one")
+    return [path for one in inputs for path in (listed if one == dash else [one])]
 
 
 @cli.command()

@@ -199,7 +199,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return self.model_.predict(X)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities `(n, classes)`, columns in the order of `classes_`."""
+        """Calibrated probabilities `(n, classes)`, columns in the order of `classes_`."""
         check_is_fitted(self)
         return self.model_.predict_proba(X)
 

@@ -279,6 +279,55 @@ def test_predict_refuses_what_it_cannot_read(digits_run, pets_run, tmp_path):
     call("predict", run, tmp_path / "nothing.npz").refused("empty, of shape (0, 8, 8)")
 
 
+def test_predict_answers_the_others_where_some_are_bad(pets_run, tmp_path):
+    data, run = pets_run
+    files = sorted((data / "cat").iterdir())
+    bad = tmp_path / "bad.png"
+    bad.write_text("text")
+    outcome = call("predict", run, *files[:2], bad, tmp_path / "gone.png", files[2], "--format", "csv")
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"neuralfinder: 2 of 5 could not be answered, the first: {bad} is unreadable: not a picture; "
+        "expected a picture file; replace it or leave it out\n"
+    )
+    rows = list(csv.DictReader(io.StringIO(outcome.out)))
+    assert [row["input"] for row in rows] == [*map(str, files[:2]), str(bad), f"{tmp_path}/gone.png", str(files[2])]
+    assert [bool(row["error"]) for row in rows] == [bool(not row["label"]) for row in rows] == [0, 0, 1, 1, 0]
+
+
+def test_predict_takes_a_list_of_paths(pets_run, monkeypatch):
+    data, run = pets_run
+    files = sorted((data / "猫").iterdir())[:3]
+    listed = f"{files[1]}\n\n{files[2]}\r\n".encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed), "ascii"))
+    rows = list(csv.DictReader(io.StringIO(call("predict", run, files[0], "-", "--format", "csv").out)))
+    assert [row["input"] for row in rows] == [str(file) for file in files]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n"), "ascii"))
+    call("predict", run, "-").refused("- is without a path; expected a list on standard input, one a line")
+    assert "standard input, one path a line" in call("predict", "--help").out
+
+
+def test_predict_writes_a_file_in_the_form_of_its_name(pets_run, tmp_path):
+    data, run = pets_run
+    expected = call("predict", run, data, "--format", "jsonl", "--top", 2, "--threshold", 0.9)
+    rows = [json.loads(line) for line in expected.out.splitlines()]
+    assert {row["sure"] for row in rows} == {row["probability"] >= 0.9 for row in rows}
+    assert all(row["label"] == (row["top"][0]["label"] if row["sure"] else "not sure") for row in rows)
+    for name in ("a.jsonl", "a.CSV", "a.json", "a.parquet", "a.txt"):
+        outcome = call("predict", run, data, "--out", tmp_path / name, "--top", 2, "--threshold", 0.9)
+        assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    assert (tmp_path / "a.jsonl").read_text(encoding="utf-8") == expected.out
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == rows
+    table = list(csv.DictReader(io.StringIO((tmp_path / "a.CSV").read_text(encoding="utf-8"))))
+    assert [row["label_2"] for row in table] == [row["top"][1]["label"] for row in rows]
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8").startswith("input ")
+    parquet = pytest.importorskip("pyarrow.parquet").read_table(tmp_path / "a.parquet").to_pylist()
+    assert [row["probability_2"] for row in parquet] == [row["top"][1]["probability"] for row in rows]
+    call("predict", run, data, "--format", "parquet").refused("without --out", "name it")
+    call("predict", run, data, "--top", 0).refused("--top")
+    call("predict", run, data, "--threshold", 1.5).refused("--threshold")
+
+
 def copied(run, tmp_path):
     shutil.copytree(run, tmp_path / "copy")
     return tmp_path / "copy"
@@ -327,8 +376,8 @@ def test_predict_refuses_weights_of_another_network(digits_run, pets_run, tmp_pa
 def test_predict_refuses_a_newer_model(digits_run, tmp_path):
     run = copied(digits_run[0], tmp_path)
     paper = run / "model" / "preprocessing.json"
-    paper.write_text(paper.read_text().replace('"format": 3', '"format": 4'))
-    call("predict", run, run / "x.png").refused("format 4; expected 3 or older", "update")
+    paper.write_text(paper.read_text().replace('"format": 4', '"format": 5'))
+    call("predict", run, run / "x.png").refused("format 5; expected 4 or older", "update")
 
 
 # resuming and refusing
@@ -527,7 +576,7 @@ def test_names_that_are_no_utf8(tmp_path):
     (run,) = (tmp_path / "runs").iterdir()
     assert "caf\\udce9" in outcome.out
     assert python("show", run).out.startswith("data ")
-    assert "caf?" in python("predict", run, data / name).out
+    assert "caf\\udce9" in python("predict", run, data / name).out
 
 
 # bad settings

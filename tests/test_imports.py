@@ -49,7 +49,8 @@ LIGHT = "training.clock training.recipes job.presets job.plan job.status"
 
 INSIDE_FUNCTIONS = {
     "torch": "seeds estimator testing.networks show.trackers",
-    "sqlite3": "", "safetensors": "testing.networks", "tokenizers": "data.tokens", "pyarrow": "data.tables",
+    "sqlite3": "", "safetensors": "testing.networks", "tokenizers": "data.tokens",
+    "pyarrow": "data.tables show.predictions",
     "datasets": "data.sources.hub", "onnx": "training.export.onnx", "onnxscript": "training.export.onnx",
     "openvino": "training.export.openvino", "mlflow": "show.trackers",
 }  # fmt: skip

@@ -230,7 +230,7 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
     else:
         raise NothingTrainedError(f"{method} is at chance after half of its training, at three learning rates")
     predictor, whole, epochs, improvements, views = figures
-    predictor, validation = with_views(setup, predictor, views, len(parts.test))
+    predictor, validation, _ = with_views(setup, predictor, views, len(parts.test))
     test = open_test(data, bench.device)
     if whole is not None:
         predictor = dataclasses.replace(whole, views=dataclasses.replace(predictor.views, half=False))

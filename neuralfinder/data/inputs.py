@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,8 @@ from neuralfinder.data.arrays import as_pictures
 from neuralfinder.data.dataset import Array
 from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path
 from neuralfinder.data.pairs import is_pairs, samples_of
-from neuralfinder.data.pictures import read_pictures
+from neuralfinder.data.pictures import no_warnings, read_picture
+from neuralfinder.data.reading import each, workers_for
 from neuralfinder.data.sources.hub import is_hub, library_samples
 from neuralfinder.data.sources.npz import read_arrays
 from neuralfinder.data.tables import NO_COLUMNS, SUFFIXES, Columns, path_in, read_table
@@ -20,21 +23,40 @@ from neuralfinder.data.texts import as_texts, is_texts, text_in
 from neuralfinder.errors import InputError
 from neuralfinder.types import FITS, Shape
 
+AT_ONCE = 256
+"""Samples that are read and answered at once: a network gains little from more."""
+
+BYTES_AT_ONCE = 1 << 26
+"""Bytes of pictures that are read at once, where fewer than `AT_ONCE` have them."""
+
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
-    """Pictures `(n, channels, height, width)` or texts `(n,)`, and the `n` files or rows that they are of."""
+class Block:
+    """Some of the samples at paths, in order.
+
+    Attributes:
+        samples: those that could be read, pictures `(n, channels, height, width)` or texts `(n,)`.
+        names: the files or rows that all are of, unreadable ones among them.
+        errors: of the unreadable ones, by place in `names`.
+        expected: samples there are in all, as far as that is known by now: one for a path not yet looked at.
+    """
 
     samples: Array
     names: list[str]
+    errors: dict[int, InputError]
+    expected: int
 
 
-def inputs_of(given: object, shape: Shape, fit: str = FITS[0]) -> Array:
-    """The samples, pictures `(n, channels, height, width)` uint8 or float32 or texts `(n,)` of str.
+_Sample = tuple[str, Callable[[], Any]]
+"""The name of a sample, and what reads it: a picture or a text."""
+
+
+def inputs_of(given: object, shape: Shape, fit: str = FITS[0]) -> Iterator[Array]:
+    """The samples, pictures `(n, channels, height, width)` uint8 or float32 or texts `(n,)` of str; files in blocks.
 
     Args:
         given: for pictures, arrays as `as_pictures` takes them, or a path, or several; for texts, a str, or several; a
-            `Path` is that of a file, a folder or a table as `inputs_at` reads it. Or a data set of either, as `fit`
+            `Path` is that of a file, a folder or a table as `blocks_at` reads it. Or a data set of either, as `fit`
             takes them, with labels, which are not looked at, or without.
         shape: of what the network was trained on.
         fit: how files of pictures are brought to it, one of `FITS`.
@@ -44,43 +66,107 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0]) -> Array:
     """
     kind = kind_for(shape)
     if paths := _paths(given, kind):
-        return np.concatenate([inputs_at(path, shape, fit=fit).samples for path in paths])
-    if is_hub(given):
-        return library_samples(given, kind, shape, fit)
-    if is_pairs(given):
-        given = samples_of(given)
-    return as_texts(given) if kind == TEXTS else as_pictures(given, shape)
+        for block in blocks_at(paths, shape, fit=fit):
+            for error in block.errors.values():
+                raise error
+            yield block.samples
+    elif is_hub(given):
+        yield library_samples(given, kind, shape, fit)
+    else:
+        own = samples_of(given) if is_pairs(given) else given
+        yield as_texts(own) if kind == TEXTS else as_pictures(own, shape)
 
 
-def inputs_at(given: str | Path, shape: Shape, columns: Columns = NO_COLUMNS, fit: str = FITS[0]) -> Inputs:
-    """The samples at a path.
+def blocks_at(
+    paths: Sequence[str | Path], shape: Shape, columns: Columns = NO_COLUMNS, fit: str = FITS[0]
+) -> Iterator[Block]:
+    """The samples at paths, in order, a block at a time; what cannot be read is an error in its place.
+
+    One block of files is in memory at a time, but all of a table or a `.npz` file.
 
     Args:
-        given: a picture file, a folder whose picture files are taken in order of name, a table with a column of their
-            paths, or a `.npz` file with `X`; for texts, a text file, a folder of such, or a table with a column of
-            texts.
+        paths: picture files, folders whose picture files are taken in order of name, tables with a column of their
+            paths, or `.npz` files with `X`; for texts, text files, folders of such, or tables with a column of texts.
         shape: of what the network was trained on.
         columns: of tables.
         fit: how files of pictures are brought to the shape, one of `FITS`.
+    """
+    most = max(1, min(AT_ONCE, BYTES_AT_ONCE // (shape.channels * shape.height * shape.width)))
+    expected, waiting = len(paths), list[_Sample]()
+    for path in paths:
+        try:
+            count, found = _samples_at(path, shape, columns, fit)
+        except InputError as error:
+            count, found = 1, [(str(path), partial(_fail, error))]
+        expected += count - 1
+        for sample in found:
+            waiting.append(sample)
+            if len(waiting) == most:
+                yield _read(waiting, shape, expected)
+                waiting = []
+    if waiting:
+        yield _read(waiting, shape, expected)
+
+
+def _read(waiting: Sequence[_Sample], shape: Shape, expected: int) -> Block:
+    # pictures are rarely smaller than what they are brought to
+    workers = workers_for(shape.height * shape.width) if kind_for(shape) == PICTURES else 1
+    with no_warnings():
+        tried = [*each(_sample_or_error, waiting, workers)]
+    errors = {place: found for place, found in enumerate(tried) if isinstance(found, InputError)}
+    samples = [found for place, found in enumerate(tried) if place not in errors]
+    if kind_for(shape) == TEXTS:
+        together = np.array(samples, dtype=object)
+    else:
+        together = np.stack(samples) if samples else np.empty((0, shape.channels, shape.height, shape.width), np.uint8)
+    return Block(together, [name for name, _ in waiting], errors, expected)
+
+
+def _sample_or_error(sample: _Sample) -> Any:
+    try:
+        return sample[1]()
+    except InputError as error:
+        return error
+
+
+def _fail(error: InputError) -> Any:
+    raise error
+
+
+def _samples_at(given: str | Path, shape: Shape, columns: Columns, fit: str) -> tuple[int, Iterable[_Sample]]:
+    """How many samples are at a path, and the samples.
 
     Raises:
         InputError: nothing there, unreadable, or without samples.
     """
     path, kind = as_path(given), kind_for(shape)
-    table = path.suffix.lower() in SUFFIXES and path.is_file()
-    if table:
+    try:
+        path.is_dir()
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        raise InputError(
+            str(path),
+            given=f"unreadable: {error.strerror}",
+            expected=f"a {kind.name} file",
+            mend="replace it or leave it out",
+        ) from None
+    of_file = _text_at if kind == TEXTS else partial(read_picture, shape=shape, fit=fit)
+    if path.suffix.lower() in SUFFIXES and path.is_file():
         cells = _column(path, columns, kind)
-        if kind == TEXTS:
-            texts = [text_in(cell, f"row {row}") for row, cell in enumerate(cells)]
-            return Inputs(as_texts(texts), _numbered(path, len(texts)))
-        files = [path_in(path.parent, cell, f"row {row} of {path.name}") for row, cell in enumerate(cells)]
-    elif kind == PICTURES and path.suffix.lower() == ".npz" and path.is_file():
+        return len(cells), (_in_table(path, row, cell, kind, of_file) for row, cell in enumerate(cells))
+    if kind == PICTURES and path.suffix.lower() == ".npz" and path.is_file():
         pictures = as_pictures(read_arrays(path, ("X",), "a .npz file with X")["X"], shape)
-        return Inputs(pictures, _numbered(path, len(pictures)))
-    else:
-        files = _files(path, kind)
-    samples = as_texts([*map(_read_text, files)]) if kind == TEXTS else read_pictures(files, shape, fit)
-    return Inputs(samples, [str(file) for file in files])
+        return len(pictures), ((f"{path}[{row}]", partial(pictures.__getitem__, row)) for row in range(len(pictures)))
+    files = _files(path, kind)
+    return len(files), ((str(file), partial(of_file, file)) for file in files)
+
+
+def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[[Path], Any]) -> _Sample:
+    """The text in a cell of a table, or the picture whose path it is."""
+    name, what = f"{path}[{row}]", f"row {row} of {path.name}"
+    if kind == TEXTS:
+        return name, partial(text_in, cell, what)
+    name = str(path.parent / cell) if isinstance(cell, str) else name
+    return name, lambda: of_file(path_in(path.parent, cell, what))
 
 
 def kind_for(shape: Shape) -> Kind:
@@ -101,10 +187,6 @@ def _paths(given: object, kind: Kind) -> Sequence[str | Path]:
             )
         return given
     return []
-
-
-def _numbered(path: Path, count: int) -> list[str]:
-    return [f"{path}[{row}]" for row in range(count)]
 
 
 def _column(path: Path, columns: Columns, kind: Kind) -> list[object]:
@@ -128,7 +210,7 @@ def _is_seen(file: Path, folder: Path) -> bool:
     return file.is_file() and not any(part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts)
 
 
-def _read_text(path: Path) -> str:
+def _text_at(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

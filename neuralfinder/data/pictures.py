@@ -175,16 +175,26 @@ def read_pictures(paths: Sequence[Encoded], shape: Shape, fit: str = FITS[0]) ->
     pictures = np.empty((len(paths), shape.channels, shape.height, shape.width), dtype=np.uint8)
     with no_warnings():
         for row, path in enumerate(paths):
-            try:
-                pictures[row] = decode(path, shape, fit)
-            except UnreadableError as error:
-                raise InputError(
-                    f"picture {row}" if isinstance(path, bytes) else str(path),
-                    given=f"unreadable: {error}",
-                    expected="a picture file",
-                    mend="replace it or leave it out",
-                ) from None
+            pictures[row] = read_picture(path, shape, fit, f"picture {row}" if isinstance(path, bytes) else "")
     return pictures
+
+
+def read_picture(path: Encoded, shape: Shape, fit: str = FITS[0], name: str = "") -> npt.NDArray[np.uint8]:
+    """One of them, `(channels, height, width)`, with its `name` for messages where it is not its path.
+
+    Raises:
+        InputError: as `read_pictures`.
+    """
+    check_takes_files(shape)
+    try:
+        return decode(path, shape, fit)
+    except UnreadableError as error:
+        raise InputError(
+            name or str(path),
+            given=f"unreadable: {error}",
+            expected="a picture file",
+            mend="replace it or leave it out",
+        ) from None
 
 
 def check_takes_files(shape: Shape) -> None:

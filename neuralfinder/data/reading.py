@@ -175,7 +175,7 @@ def read_files(
     failures: dict[int, str] = {}
     headers: dict[int, Header] = {}
     with no_warnings():
-        for place, header in enumerate(_each(_header_or_reason, files, workers=1)):
+        for place, header in enumerate(each(_header_or_reason, files, workers=1)):
             if isinstance(header, Header):
                 headers[place] = header
             else:
@@ -187,7 +187,7 @@ def read_files(
         images, on_disk = allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
         places = list(headers)
         store = partial(_store, files=files, places=places, images=images, shape=shape, fit=fit)
-        for row, reason in enumerate(_each(store, range(len(places)), _workers(headers.values()))):
+        for row, reason in enumerate(each(store, range(len(places)), _workers(headers.values()))):
             if reason:
                 failures[places[row]] = reason
             reporter.step()
@@ -253,10 +253,15 @@ def _store(row: int, files: Sequence[SampleFile], places: list[int], images: Arr
 
 def _workers(headers: Iterable[Header]) -> int:
     pixels = [header.height * header.width for header in headers]
-    return min(16, os.cpu_count() or 1) if sum(pixels) >= THREADS_FROM * len(pixels) else 1
+    return workers_for(sum(pixels) / max(1, len(pixels)))
 
 
-def _each(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+def workers_for(pixels: float) -> int:
+    """Threads that pictures of so many pixels are decoded in."""
+    return min(16, os.cpu_count() or 1) if pixels >= THREADS_FROM else 1
+
+
+def each(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """`map`, in threads where there are several workers."""
     if workers == 1:
         yield from map(function, items)

@@ -7,7 +7,7 @@
     prepare     data -> parts, and what all trainings on them share
     run         one run from data to model: the order of the stations
     finish      finalists -> winner; race: all train on, the worse half leaves; trainer: each training once, recorded
-    figures     the one look at the test part
+    figures     the one look at the test part; calibration: how far its probabilities can be trusted
     baselines   what the winner must beat
     outcome     what `result.json` holds, and its writing
     answers     what the winner takes for what, and its most confident mistakes

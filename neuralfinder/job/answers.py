@@ -22,7 +22,7 @@ def told_apart(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
 
     Args:
         labels: `(n,)` class indices.
-        logits: `(n, classes)`.
+        logits: `(n, classes)`, divided by the temperature: their softmax is the confidence.
 
     Returns:
         `confusion`, counts with a row for each true class and a column for each answer, and the most confident

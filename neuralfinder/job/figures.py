@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy.special import log_softmax
 from scipy.stats import binomtest
 
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.answers import told_apart
 from neuralfinder.job.baselines import Linear, NGrams, majority
+from neuralfinder.job.calibration import calibration, fit_temperature, surprise
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part
@@ -85,11 +85,14 @@ def measure(
     def load(trained: Trained, setup: Setup = setup) -> Model:
         return _load(store, setup, classes, trained)
 
-    # what has learned from the validation part cannot be judged by it: the views are those of the network chosen
+    # what has learned from the validation part cannot be judged by it: views and temperature are those of the network
+    # chosen
     trained = winner if refit or last is None else last
-    model, measured = with_views(setup.of(winner.genome), load(trained), views, samples.test)
+    model, measured, known = with_views(setup.of(winner.genome), load(trained), views, samples.test)
+    model = dataclasses.replace(model, temperature=fit_temperature(setup.validation.labels.cpu().numpy(), known))
     if refit and last:
-        model = dataclasses.replace(load(last, whole), views=dataclasses.replace(model.views, half=last.half))
+        own = dataclasses.replace(model.views, half=last.half)
+        model = dataclasses.replace(load(last, whole), views=own, temperature=model.temperature)
     test = samples.open_test()
     labels = test.labels.cpu().numpy()
     began = time.monotonic()
@@ -100,7 +103,8 @@ def measure(
     figures = {
         "validation_accuracy": measured,
         **judged(labels, logits.argmax(1)),
-        "answers": told_apart(labels, logits),
+        "calibration": calibration(labels, logits, model.temperature),
+        "answers": told_apart(labels, logits / model.temperature),
         "parameters": size.parameters,
         "macs": size.macs,
         "genome": winner.genome.key,
@@ -153,8 +157,8 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
     return Model.of(trained.genome, state, setup.shape, setup.preparation, classes, views)
 
 
-def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float]:
-    """The model with test-time averaging where that helps on the validation part, and its accuracy there.
+def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float, np.ndarray]:
+    """The model with test-time averaging where that helps on the validation part, its accuracy and its logits there.
 
     Without `views` there is no averaging, nor where the first look shows that the clock leaves no time for it here and
     at so many samples of the `test` part. Of equally accurate ones the likelier is taken: few pictures often cannot
@@ -163,19 +167,18 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
     labels = setup.validation.labels.cpu().numpy()
     several = dataclasses.replace(model, views=dataclasses.replace(setup.several, half=model.views.half))
 
-    def judge(model: P) -> tuple[float, float]:
+    def judge(model: P) -> tuple[tuple[float, float], np.ndarray]:
         logits = model.logits(setup.validation, setup.bf16)
-        likelihood = log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean()
-        return _accuracy(labels, logits.argmax(1)), float(likelihood)
+        return (_accuracy(labels, logits.argmax(1)), -surprise(labels, logits)), logits
 
     began = time.monotonic()
-    plain = judge(model)
+    plain, logits = judge(model)
     each = (time.monotonic() - began) / len(labels)
     views = views and several.views != model.views
     if not views or MOST_VIEWS * each * (len(labels) + test) > setup.clock.left():
-        return model, plain[0]
-    averaged = judge(several)
-    return (several, averaged[0]) if averaged > plain else (model, plain[0])
+        return model, plain[0], logits
+    averaged, others = judge(several)
+    return (several, averaged[0], others) if averaged > plain else (model, plain[0], logits)
 
 
 def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     report      tables and lines about a run
     card        the model card: what a winner is for, how good it is and how it is run
     lineage     how a network came about
+    predictions a model's answers as a table, CSV, JSON or Parquet
     terminal    a run while it goes on, on a terminal and in a file
     page        the page about a run, live and as one file
     gate        the way into a small server, for the page and for `serve`

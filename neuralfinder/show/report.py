@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from neuralfinder.errors import InputError, RunFolderError
@@ -71,14 +71,17 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> str:
     """Aligned columns of text; those in `left` are aligned left, the others right."""
     widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
-    lines = []
-    for row in [columns, *rows]:
+    return "\n".join(aligned([columns, *rows], widths, left))
+
+
+def aligned(rows: Iterable[Sequence[str]], widths: Sequence[int], left: Sequence[int] = ()) -> Iterator[str]:
+    """The lines of columns with these widths; a row may have fewer."""
+    for row in rows:
         cells = [
             text.ljust(width) if place in left else text.rjust(width)
-            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+            for place, (text, width) in enumerate(zip(row, widths, strict=False))
         ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+        yield "  ".join(cells).rstrip()
 
 
 TEST = "test_accuracy"
@@ -95,6 +98,11 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
     ]
     lines += [f"  against {reached:>7}  {name}" for name, reached in rivals(result)]
+    if sure := result.get("calibration"):  # runs of older versions have none
+        lines.append(
+            f"trust     probabilities are off by {sure['error_after']:.2%} on the test part, without temperature "
+            f"{sure['temperature']:.3g} by {sure['error_before']:.2%} (calibration error, {sure['bins']} bins)"
+        )
     if result["refit"]:
         lines.append("refit     the test figures are of a last training, on training and validation part")
     if again := result["retrained"]:

@@ -6,14 +6,15 @@ import dataclasses
 import json
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -184,6 +185,15 @@ def picture(status: Status) -> Group:
     cells = world(status.view)
     both.add_row(*([cells] if cells else []), figures)
     return Group(Text(), both)
+
+
+@contextmanager
+def bar(stream: TextIO, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told of samples done and in all, if it is to be shown at all; it is gone at the end."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=stream), transient=True, disable=not shown) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from neuralfinder.data.dataset import Array
 from neuralfinder.data.files import as_path
@@ -29,9 +30,9 @@ from neuralfinder.training.inheritance import State
 from neuralfinder.training.train import PLAIN, predict_logits
 from neuralfinder.types import FITS, Shape
 
-FORMAT = 3
+FORMAT = 4
 """Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says; in
-the second one texts had no pieces, and pictures were stretched."""
+the second one texts had no pieces, and pictures were stretched; in the third one probabilities had no temperature."""
 
 WEIGHTS, PAPER, TOKENIZER = "model.safetensors", "preprocessing.json", "tokenizer.json"
 """Names of the files of a model."""
@@ -74,12 +75,14 @@ class Model(Predictor):
         shape: of the samples it takes.
         classes: labels as the user gave them, in the order of the outputs.
         fit: how files of pictures are brought to the shape, one of `types.FITS`.
+        temperature: what logits are divided by before they become probabilities, above 0: see `job.calibration`.
     """
 
     genome: Genome
     shape: Shape
     classes: tuple[Any, ...]
     fit: str = FITS[0]
+    temperature: float = 1.0
 
     @classmethod
     def of(
@@ -106,7 +109,7 @@ class Model(Predictor):
         )
 
     def predict(self, X: object) -> Array:
-        """Labels `(n,)`, as the user gave them in training.
+        """Labels `(n,)`, as the user gave them in training; the temperature changes none.
 
         Args:
             X: as for `predict_proba`.
@@ -114,10 +117,11 @@ class Model(Predictor):
         Raises:
             InputError: as `predict_proba`.
         """
-        return np.asarray(np.array(self.classes)[self.predict_proba(X).argmax(1)])
+        answers = [self._logits(samples).argmax(1) for samples in inputs_of(X, self.shape, self.fit)]
+        return np.asarray(np.array(self.classes)[torch.cat(answers).numpy()])
 
     def predict_proba(self, X: object) -> np.ndarray:
-        """Probabilities `(n, classes)` float32, columns in the order of `classes`.
+        """Calibrated probabilities `(n, classes)` float32, columns in the order of `classes`.
 
         Args:
             X: n samples or a single one. Pictures `(n, height, width)`, `(n, height, width, channels)` or
@@ -128,18 +132,21 @@ class Model(Predictor):
         Raises:
             InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
         """
-        return self.probabilities(inputs_of(X, self.shape, self.fit))
+        return np.concatenate([self.probabilities(samples) for samples in inputs_of(X, self.shape, self.fit)])
 
     def probabilities(self, samples: Array) -> np.ndarray:
-        """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)`, or of texts `(n,)`."""
+        """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)` or texts `(n,)`."""
+        return np.asarray((self._logits(samples) / self.temperature).softmax(1).numpy())
+
+    def _logits(self, samples: Array) -> Tensor:
         if isinstance(self.preparation, Tokens):
             blocks = (samples[start : start + TEXTS_AT_ONCE] for start in range(0, max(1, len(samples)), TEXTS_AT_ONCE))
-            return np.concatenate([self._shares(self.preparation.encode(block.tolist())[0]) for block in blocks])
-        return self._shares(np.require(samples, requirements=["C", "W"]))  # torch warns of what cannot be written to
+            return torch.cat([self._logits_of(self.preparation.encode(block.tolist())[0]) for block in blocks])
+        return self._logits_of(np.require(samples, requirements=["C", "W"]))  # torch warns of what cannot be written to
 
-    def _shares(self, samples: Array) -> np.ndarray:
+    def _logits_of(self, samples: Array) -> Tensor:
         part = Part(torch.from_numpy(samples), torch.zeros(len(samples), dtype=torch.int64))
-        return np.asarray(predict_logits(self.network, part, self.preparation, views=self.views).softmax(1).numpy())
+        return predict_logits(self.network, part, self.preparation, views=self.views)
 
     def save(self, folder: str | Path) -> None:
         """Write `model.safetensors` and `preprocessing.json`, and for texts `tokenizer.json` of `tokenizers`."""
@@ -159,6 +166,7 @@ class Model(Predictor):
             "shape": dataclasses.astuple(self.shape),
             "classes": self.classes,
             "views": dataclasses.asdict(self.views),
+            "temperature": self.temperature,
         }
         files = {WEIGHTS: save(state)}
         if isinstance(self.preparation, Tokens):
@@ -229,7 +237,11 @@ class Model(Predictor):
                 state |= {"bag.weight": 180 * state["bag.weight"], "bag.bias": torch.zeros(len(classes))}
             fit = form.get("fit", FITS[0])
             check_allowed("fit", fit, FITS)
-            return dataclasses.replace(cls.of(genome, state, shape, preparation, classes, views), fit=fit)
+            temperature = float(form.get("temperature", 1.0))
+            if not 0 < temperature < math.inf:
+                raise ValueError(f"temperature {temperature}")
+            model = cls.of(genome, state, shape, preparation, classes, views)
+            return dataclasses.replace(model, fit=fit, temperature=temperature)
         except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, InputError):
                 raise

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
+from neuralfinder.job.calibration import calibration_error, fit_temperature
 from neuralfinder.job.factories import make_space
 from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
@@ -381,12 +382,32 @@ def test_a_race_goes_on_from_what_the_search_trained(bench: Bench) -> None:
 def test_the_last_training_learns_from_all_data_where_the_recipe_says_so(bench: Bench, refit: bool) -> None:
     recipe = dataclasses.replace(bench.setup.recipe, refit=refit)
     bench = dataclasses.replace(bench, setup=dataclasses.replace(bench.setup, recipe=recipe)).with_(epochs=12)
-    _, figures = bench.finish(archive_of(bench, "C16.bn M C32.bn > G"))
+    model, figures = bench.finish(archive_of(bench, "C16.bn M C32.bn > G"))
     *rounds, last = [event.data for event in bench.record.read()]
-    of_winner = [row["result"]["score"] for row in rounds if row["genome"] == last["genome"]]
+    of_winner = [row for row in rounds if row["genome"] == last["genome"]]
     # what has learned from the validation part says nothing by it
     assert figures["refit"] == refit
-    assert figures["validation_accuracy"] == (of_winner[-1] if refit else last["result"]["score"])
+    judged = of_winner[-1] if refit else last
+    assert figures["validation_accuracy"] == judged["result"]["score"]
+    found = bench.store.load(judged["name"])
+    assert found is not None
+    chosen = Model.of(parse(judged["genome"]), found.state, SHAPE, bench.setup.preparation, CLASSES, model.views)
+    validation = bench.setup.validation
+    temperature = fit_temperature(validation.labels.numpy(), chosen.logits(validation))
+    assert temperature == pytest.approx(model.temperature, rel=1e-3)
+    assert temperature != pytest.approx(1, rel=0.01)
+
+    test = part(TEST_ROWS)
+    told, labels, logits = figures["calibration"], test.labels.numpy(), model.logits(test)
+    assert told["temperature"] == model.temperature
+    assert told["error_before"] == pytest.approx(calibration_error(labels, logits, told["bins"]), abs=1e-4)
+    assert told["error_after"] == pytest.approx(
+        calibration_error(labels, logits / model.temperature, told["bins"]), abs=1e-4
+    )
+    shares = model.probabilities(test.pictures.numpy())
+    assert figures["answers"]["mistakes"]
+    for mistake in figures["answers"]["mistakes"]:
+        assert mistake["confidence"] == pytest.approx(shares[mistake["row"]].max(), abs=1e-5)
 
 
 @pytest.mark.parametrize(("last", "taken"), [(0.88, True), (0.5, False)])

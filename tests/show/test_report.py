@@ -216,6 +216,14 @@ def test_the_summary_of_a_run():
     ]
 
 
+def test_the_summary_says_how_far_probabilities_are_off_with_and_without_temperature():
+    sure = {"temperature": 1.2345, "bins": 12, "error_before": 0.01, "error_after": 0.0234}
+    assert (
+        "trust     probabilities are off by 2.34% on the test part, without temperature 1.23 by 1.00% "
+        "(calibration error, 12 bins)"
+    ) in summary({**FIGURES, "calibration": sure})
+
+
 def test_the_summary_says_when_a_rival_had_fewer_samples():
     rivals = {"logistic regression": {"test_accuracy": 0.8, "samples": 1000}}
     lines = summary({**FIGURES, "baselines": rivals})

@@ -18,6 +18,7 @@ from neuralfinder.show.terminal import (
     LiveView,
     PlainView,
     View,
+    bar,
     picture,
     progress_line,
     sparkline,
@@ -248,3 +249,21 @@ def test_events_are_json_objects_line_by_line(tmp_path):
         (1, "run", {"data": "猫"}),
         (2, "asked", {"n": 1}),
     ]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_bar_says_how_many_are_done_where_it_is_shown(shown):
+    out = io.StringIO()
+    with bar(Terminal(out), shown) as progress:
+        progress(3, 40)
+    assert ("3/40" in out.getvalue()) == shown
+
+
+class Terminal:
+    """Writes through, and says that it is a terminal."""
+
+    def __init__(self, out):
+        self.write, self.flush = out.write, out.flush
+
+    def isatty(self):
+        return True

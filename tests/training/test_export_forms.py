@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
 import itertools
@@ -51,7 +52,7 @@ def pictures(genome: str, shape: Shape, views: Views = PLAIN, fit: str = "stretc
     state = filled(build(parsed, shape, 3))
     scaling = Scaling((120.0, 110.0, 100.0)[: shape.channels], (60.0, 50.0, 70.0)[: shape.channels], dtype=dtype)
     model = Model.of(parsed, state, shape, scaling, ("a", "b|c", "ü"), views)
-    return Model(**{**{name: getattr(model, name) for name in model.__dataclass_fields__}, "fit": fit})
+    return dataclasses.replace(model, fit=fit, temperature=0.7)
 
 
 def texts(genome: str, pieces: int = 1) -> Model:
@@ -66,7 +67,8 @@ def texts(genome: str, pieces: int = 1) -> Model:
         numbers |= {"met": (9 * numbers["met"]).floor(), "texts": torch.tensor(9.0)}
         numbers["weight"][-1] = 0
         state |= {f"{BAG}.{name}": own for name, own in numbers.items()}
-    return Model.of(parsed, state, shape, tokens, (False, True), Views(pieces=pieces > 1))
+    model = Model.of(parsed, state, shape, tokens, (False, True), Views(pieces=pieces > 1))
+    return dataclasses.replace(model, temperature=1.6)
 
 
 SEVERAL = Views(mirror=True, shift=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -274,10 +276,79 @@ def test_a_model_of_the_first_format_looks_at_pictures_as_large_as_they_are(tmp_
     model = Model.of(genome, state, shape, Scaling((128.0,), (60.0,)), ("day", "night"))
     model.save(tmp_path)
     paper = tmp_path / "preprocessing.json"
-    old = paper.read_text().replace('"format": 3', '"format": 1').replace("@96 C8", "C8")
-    assert old != paper.read_text()
-    paper.write_text(old)
+    old = json.loads(paper.read_text())
+    assert "@96 C8" in old["genome"]
+    del old["temperature"]
+    paper.write_text(json.dumps({**old, "format": 1, "genome": old["genome"].replace("@96 C8", "C8")}))
     pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 72), dtype=np.uint8)
     loaded = Model.load(tmp_path)
     assert loaded.genome == genome
+    assert loaded.temperature == 1
     np.testing.assert_array_equal(loaded.predict_proba(pictures), model.predict_proba(pictures))
+
+
+# the temperature of its probabilities
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.7, 3.0, 20.0])
+def test_the_temperature_changes_probabilities_and_no_label(model, reader, pictures, temperature):
+    for own, samples in ((model, pictures), (reader, TEXTS)):
+        other = dataclasses.replace(own, temperature=temperature)
+        expected = own.predict_proba(samples).astype(np.float64) ** (1 / temperature)
+        expected /= expected.sum(1, keepdims=True)
+        np.testing.assert_allclose(other.predict_proba(samples), expected, atol=1e-4)
+        assert other.predict(samples).tolist() == own.predict(samples).tolist()
+
+
+def test_labels_are_those_of_the_logits_where_probabilities_cannot_tell(model, pictures, monkeypatch):
+    """Two logits that are one number once they are divided."""
+    close = torch.tensor([[1.0, float(np.nextafter(np.float32(1), np.float32(2)))]])
+    monkeypatch.setattr("neuralfinder.training.model.predict_logits", lambda *_, **__: close)
+    hot = dataclasses.replace(model, temperature=20.0)
+    assert hot.predict_proba(pictures[0])[0].tolist() == [0.5, 0.5]
+    assert hot.predict(pictures[0]).tolist() == ["night"]
+
+
+def test_the_temperature_is_kept(model, pictures, tmp_path):
+    warm = dataclasses.replace(model, temperature=1.7)
+    warm.save(tmp_path)
+    loaded = Model.load(tmp_path)
+    assert loaded.temperature == 1.7
+    np.testing.assert_array_equal(loaded.predict_proba(pictures), warm.predict_proba(pictures))
+
+
+def test_a_model_of_the_third_format_has_none(model, pictures, tmp_path):
+    model.save(tmp_path)
+    paper = tmp_path / "preprocessing.json"
+    old = json.loads(paper.read_text())
+    del old["temperature"]
+    paper.write_text(json.dumps({**old, "format": 3}))
+    np.testing.assert_array_equal(Model.load(tmp_path).predict_proba(pictures), model.predict_proba(pictures))
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf"), None, "warm"])
+def test_a_spoilt_temperature_is_refused(model, tmp_path, temperature):
+    model.save(tmp_path)
+    paper = tmp_path / "preprocessing.json"
+    paper.write_text(json.dumps({**json.loads(paper.read_text()), "temperature": temperature}))
+    with pytest.raises(InputError, match="no whole model"):
+        Model.load(tmp_path)
+
+
+@pytest.mark.thorough
+def test_a_single_sample_takes_little_more_than_its_network(model, reader, pictures):
+    """5 ms at most, of which a machine with other work may take a few; the least of many is what it needs."""
+
+    def least(answer):
+        times = []
+        for _ in range(100):
+            began = time.perf_counter()
+            answer()
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    prepared = model.preparation.apply(torch.from_numpy(pictures[:1, np.newaxis]))
+    with torch.no_grad():
+        alone = least(lambda: model.network(prepared))
+    assert least(lambda: model.predict(pictures[0])) - alone < 0.005
+    assert least(lambda: reader.predict(TEXTS[0])) < 0.02

@@ -130,7 +130,7 @@ def probabilities(samples: np.ndarray) -> np.ndarray:
     """`(n, {classes})`, columns as in CLASSES, of {samples}."""
     network, x = load(), torch.from_numpy(samples)
 {lines}
-    return np.asarray(logits.softmax(1))
+    return np.asarray((logits / {temperature}).softmax(1))  # calibrated
 '''
 
 NAMED_TUPLE = Shape.__module__, Shape.__name__
@@ -299,7 +299,7 @@ def _of_pictures(model: Model, scaling: Scaling) -> list[str]:
     found = [
         PREPARE.format(shape=size, seen=f"{looked.channels}, {looked.height}, {looked.width}", lines=_body(lines)),
         *([LOOKS.format(said=", ".join(said), lines=_body([*look, "return found"]))] if several else []),
-        ANSWER.format(classes=len(model.classes), samples=what, lines=_body([answer])),
+        ANSWER.format(classes=len(model.classes), samples=what, lines=_body([answer]), temperature=model.temperature),
     ]
     if shape.channels in (1, 3):
         values = {"channels": shape.channels, "height": shape.height, "width": shape.width}
@@ -316,7 +316,12 @@ def _of_texts(model: Model, bag: Bag | None) -> list[str]:
         lines.append(f"logits = torch.stack([logits, network.{BAG}(x)]).log_softmax(2).logsumexp(0)")
     return [
         *([PIECES] if model.views.pieces else []),
-        ANSWER.format(classes=len(model.classes), samples="texts as `read` gives them", lines=_body(lines)),
+        ANSWER.format(
+            classes=len(model.classes),
+            samples="texts as `read` gives them",
+            lines=_body(lines),
+            temperature=model.temperature,
+        ),
         READ_TEXTS.format(tokenizer=TOKENIZER, pieces=getattr(model.preparation, "pieces", 1)),
     ]
 

@@ -45,6 +45,7 @@ class Program(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.network, self.views, self.preparation = model.network, model.views, model.preparation
+        self.temperature = model.temperature
         bag = bag_of(model.network)
         self.bag = Counted(bag) if bag else None
         scaling = isinstance(model.preparation, Scaling)
@@ -59,7 +60,8 @@ class Program(nn.Module):
             seen = (self.preparation.smaller(samples).float() - mean) / std
         alone = self.network.alone if isinstance(self.network, Network) else self.network
         logits = torch.stack([alone(look) for look in self.views.of(seen)]).mean(0)
-        return (logits if self.bag is None else together(logits, self.bag(samples))).softmax(1)
+        logits = logits if self.bag is None else together(logits, self.bag(samples))
+        return (logits / self.temperature).softmax(1)
 
 
 class Counted(nn.Module):

@@ -77,6 +77,9 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         text: column of a table with the texts. Not given: found by its name.
         image: column of a table with paths of pictures, or of a data set with pictures. Not given: found by its name.
         target: column of a table with the labels. Not given: found by its name.
+        group: column of a table with what samples belong together by, such as a person, or for a folder how many
+            levels below the class folder such folders lie, 1 for class/person/picture.jpg; a group lies in one part of
+            the data. Not given: no groups but copies.
         options: further settings of run, strategy and space by name, as `neuralfinder list settings` shows them.
         run: folder for the record and the model; the same fit with the same folder resumes. A temporary one when not
             given.
@@ -117,6 +120,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         text: str | None = None,
         image: str | None = None,
         target: str | None = None,
+        group: str | None = None,
         options: Mapping[str, Any] | None = None,
         run: str | Path | None = None,
         verbose: int = 1,
@@ -146,11 +150,12 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.text = text
         self.image = image
         self.target = target
+        self.group = group
         self.options = options
         self.run = run
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None, X_test: Any = None, y_test: Any = None) -> NeuralFinder:
+    def fit(self, X: Any, y: Any = None, X_test: Any = None, y_test: Any = None, *, groups: Any = None) -> NeuralFinder:
         """Search, train, measure.
 
         Args:
@@ -162,6 +167,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             X_test: samples of a test part, which only the final figures see, in the form of `X`; a fifth of `X` when
                 not given.
             y_test: their labels.
+            groups: `(n,)` to which group each of `X` belongs, a person for instance: all samples of a group lie in one
+                part of the data. Those of `X_test` have none.
 
         Raises:
             InputError: data or settings that can't be right.
@@ -170,7 +177,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         status = Status()
         settings = self._settings()
         chosen = {setting.name: getattr(self, setting.name) for setting in DATA}
-        source = source_of(X, labels=y, test=X_test, test_labels=y_test, **chosen)
+        source = source_of(X, labels=y, test=X_test, test_labels=y_test, groups=groups, **chosen)
         with ExitStack() as stack:
             folder = as_path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
             status.say(f"NeuralFinder: {source}, seed {self.seed}, preset {self.preset}")

@@ -33,7 +33,7 @@ from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, make_setup, open_test
 from neuralfinder.job.presets import PRESETS
-from neuralfinder.job.settings import OF_PICTURES, Settings
+from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
@@ -380,7 +380,7 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
             mend="give another --run, or the same data",
         )  # fmt: skip
     asked, before = (
-        {**each.settings, **{name: each.address.get(name) for name in OF_PICTURES}} for each in (wanted, began)
+        {**each.settings, **{name: each.address.get(name) for name in OF_READING}} for each in (wanted, began)
     )
     for name, value in asked.items():
         if name not in WHERE and before.get(name) != value:

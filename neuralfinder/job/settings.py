@@ -321,11 +321,16 @@ DATA = (
         "target", TEXT, "column of a table with the labels", "data", unset="found by its name", option=True,
         column=True,
     ),
+    Setting(
+        "group", TEXT, "column of a table with what samples belong together by, such as a person, or for a folder how "
+        "many levels below the class folder such folders lie, 1 for class/person/picture.jpg; a group lies in one "
+        "part of the data", "data", unset="no groups but copies", option=True,
+    ),
 )  # fmt: skip
 """Settings of how data are read."""
 
-OF_PICTURES = ("image_size", "image_fit")
-"""Those of them that change what is read from the same files."""
+OF_READING = ("image_size", "image_fit", "group")
+"""Those of them that change what becomes of the same samples and labels."""
 
 OWN = (*RUN, *CAPS, *DATA)
 

@@ -164,6 +164,23 @@ def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
     )
 
 
+def half_of(data: Dataset, rows: Rows, seed: int) -> Rows:
+    """Half of some rows, each class in its share and with a row at least; given groups stay whole.
+
+    Args:
+        data: examined.
+        rows: `(m,)` of a part.
+        seed: decides which.
+    """
+    seeds = Seeds(seed)
+    if data.given_groups is None or data.groups is None:
+        return _divide(rows, data.labels, 0.5, seeds, "half", left=0)[1]
+    _, first, groups = np.unique(data.groups[rows], return_index=True, return_inverse=True)
+    held = _held(np.arange(len(first)), data.labels[rows], groups)
+    taken, _ = _drawn(held, 0.5, 0, seeds.stream("split", "half"))
+    return rows[taken[groups]]
+
+
 def _check_rows(labels: Rows, given_test: npt.NDArray[np.bool_], first: Rows, whole: bool) -> None:
     if not labels.shape == given_test.shape == first.shape or labels.ndim != 1:
         raise InputError(

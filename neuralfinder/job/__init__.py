@@ -12,7 +12,8 @@
     outcome     what `result.json` holds, and its writing
     answers     what the winner takes for what, and its most confident mistakes
     handing_over  the winner in other forms, tried on samples of the run's data
-    ablation    what each gene of the winner is worth
+    reopened    a finished run for more trainings of its winner; ablation: what each of its genes is worth; enough: what
+                it reaches with shares of the data
     status      what a run is doing right now
     interrupts  Ctrl-C, once and twice
 

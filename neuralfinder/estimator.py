@@ -53,6 +53,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         ray: address of a Ray cluster that trains the candidates, `auto` to find a running one. Not given: no cluster.
         experience: what is known of networks on other tasks: `default` as shipped, `off` for nothing, a folder of
             finished runs to know of as well, or a file in the place of the one shipped. Not given: the preset's.
+        start_from: folder of a finished run on data of as many classes: its trainings are experience, and its best
+            networks the first founders; their weights are not taken. Not given: no such run.
         epochs: passes over the data that each candidate gets; a whole number between 1 and 1,000,000. Not given: the
             plan's.
         share: share of the training part that each pass sees; a number more than 0, at most 1. Not given: the plan's.
@@ -104,6 +106,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         workers: int | None = None,
         ray: str | None = None,
         experience: str | None = None,
+        start_from: str | None = None,
         epochs: int | None = None,
         share: float | None = None,
         finalists: int | None = None,
@@ -134,6 +137,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.workers = workers
         self.ray = ray
         self.experience = experience
+        self.start_from = start_from
         self.epochs = epochs
         self.share = share
         self.finalists = finalists

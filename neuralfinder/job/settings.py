@@ -235,6 +235,11 @@ RUN = (
         "folder of finished runs to know of as well, or a file in the place of the one shipped", "run",
         unset="the preset's", option=True,
     ),
+    Setting(
+        "start_from", TEXT, "folder of a finished run on data of as many classes: its trainings are experience, and "
+        "its best networks the first founders; their weights are not taken", "run", unset="no such run", option=True,
+        flag="--from",
+    ),
     Setting("inherit", SWITCH, "whether children start from the weights of their parents", "run", default=False),
     Setting(
         "early_stop", SWITCH, "whether a training clearly behind earlier ones is stopped", "run", default=False
@@ -425,6 +430,7 @@ class Settings:
     workers: int | None = None
     ray: str | None = None
     experience: str | None = None
+    start_from: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -116,6 +116,18 @@ class Experienced(Whole):
 
 
 @dataclass(frozen=True, slots=True)
+class Descended(Event):
+    """The run began with genomes of another, the winner first, by its name; none where it has no such.
+
+    What is proposed rests on them, so a run that goes on reads them here: the other may be gone by then.
+    """
+
+    kind = "ancestors"
+    run: str
+    genomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked(Event):
     """The strategy was asked for `n` candidates; `notes` say what it decided without training."""
 
@@ -247,8 +259,8 @@ LATER = (Ablated, Extrapolated)
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        Begun, DataRead, Planned, Experienced, Asked, Evaluated, Stopped, FullyTrained, Answered, Finished, Ablated,
-        Extrapolated,
+        Begun, DataRead, Planned, Experienced, Descended, Asked, Evaluated, Stopped, FullyTrained, Answered, Finished,
+        Ablated, Extrapolated,
     )
 }  # fmt: skip
 """The kinds of event that a run has."""

@@ -1,4 +1,4 @@
-"""What a run begins with: the experience of the package and of finished runs, and the best networks of an earlier one."""
+"""What a run begins with: experience of the package and of finished runs, and the best networks of an earlier one."""
 
 from __future__ import annotations
 

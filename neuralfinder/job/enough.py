@@ -67,7 +67,7 @@ def extrapolated(source: Source, settings: Settings, record: Record, seconds: fl
             shares.append(Share(len(rows), score, why))
             if place == 0:
                 steps = max(1, done)  # what there was time for
-        return Extrapolated(len(run.setup.validation), steps, tuple(reversed(shares)))
+        return Extrapolated(len(run.setup.validation), run.reached, steps, tuple(reversed(shares)))
 
 
 def _halved(run: Reopened, seed: int) -> Iterator[Rows]:

@@ -30,13 +30,17 @@ from neuralfinder.training.weights import WeightStore
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """What trainings after the end need: `setup` is as that of the search, `store` a place of their own."""
+    """What trainings after the end need.
+
+    `setup` is as that of the search, `store` a place of their own; `reached` is the winner's validation accuracy.
+    """
 
     plan: Plan
     data: Divided
     setup: Setup
     space: ChainSpace
     winner: Genome
+    reached: float
     store: WeightStore
 
 
@@ -66,4 +70,5 @@ def reopened(source: Source, settings: Settings, record: Record, seconds: float)
         task, speed = plan.task, plan.speed
         space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward, plan.training)
         store = WeightStore(Path(scratch) / "weights")
-        yield Reopened(plan, data, setup, space, parse(finished.outcome["genome"]), store)
+        winner, reached = parse(finished.outcome["genome"]), finished.outcome["validation_accuracy"]
+        yield Reopened(plan, data, setup, space, winner, reached, store)

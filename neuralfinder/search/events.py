@@ -239,11 +239,13 @@ class Share:
 class Extrapolated(Event):
     """The winner was trained on shares of the training part, the smallest first; may come days after the end.
 
-    Each had so many `steps`, and was measured on so many `validation` samples.
+    Each had so many `steps`, and was measured on so many `validation` samples, of which the run's winner `reached` a
+    share of 0..1.
     """
 
     kind = "enough"
     validation: int
+    reached: float
     steps: int
     shares: tuple[Share, ...]
 

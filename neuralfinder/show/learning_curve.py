@@ -26,8 +26,9 @@ def gains(samples: Floats, errors: Floats, noise: Floats) -> tuple[float, float]
     """What twice the largest number of samples would add to the accuracy, 0..1: the ends of a range of 90 %.
 
     The law is `error = a + b n^-c` with a, b >= 0 (Hestness et al. 2017; Viering & Loog 2021, section 4), without the
-    floor `a` where points are few. Its uncertainty is that of the measured errors, taken as independent, which is on
-    the safe side: all were measured on the same samples. That the law holds beyond the data is taken for granted.
+    floor `a` where points are few. Its uncertainty is that of the measured errors, taken as independent, and larger
+    where these scatter more about the law than that: by the square root of chi^2 a degree of freedom, as the Particle
+    Data Group does, for trainings have luck of their own. That the law holds beyond the data is taken for granted.
 
     Args:
         samples: `(m,)` rising, m >= 3.
@@ -35,14 +36,16 @@ def gains(samples: Floats, errors: Floats, noise: Floats) -> tuple[float, float]
         noise: `(m,)` their standard errors, above 0.
     """
     rng = np.random.default_rng(0)
-    drawn = np.clip(rng.normal(errors, noise, (DRAWS, len(errors))), 0, 1)
-    found = [_gain(samples / samples[-1], row, noise) for row in drawn]
-    low, high = np.quantile(found, RANGE)
+    shares = samples / samples[-1]
+    _, off = _fitted(shares, errors, noise)
+    wide = noise * max(1.0, off / np.sqrt(max(1, len(errors) - 2)))
+    drawn = np.clip(rng.normal(errors, wide, (DRAWS, len(errors))), 0, 1)
+    low, high = np.quantile([_fitted(shares, row, noise)[0] for row in drawn], RANGE)
     return float(low), float(high)
 
 
-def _gain(shares: Floats, errors: Floats, noise: Floats) -> float:
-    """The fall of the error from one to two by the law that fits best."""
+def _fitted(shares: Floats, errors: Floats, noise: Floats) -> tuple[float, float]:
+    """The fall of the error from one to two by the law that fits best, and how far it is off: the root of chi^2."""
     from scipy.optimize import nnls  # here, for importing it takes a moment
 
     best, least = 0.0, np.inf
@@ -53,7 +56,7 @@ def _gain(shares: Floats, errors: Floats, noise: Floats) -> float:
         (slope, *_), off = nnls(np.stack(columns, axis=1) / noise[:, np.newaxis], errors / noise)
         if off < least:
             best, least = float(slope * (1 - 2**-exponent)), float(off)
-    return best
+    return best, least
 
 
 def curve_lines(found: Extrapolated) -> list[str]:
@@ -78,6 +81,8 @@ def _verdict(found: Extrapolated) -> str:
         return "cannot be told: fewer than three shares could be trained; give more minutes"
     samples, scores = np.array(scored, dtype=float).T
     noise = np.array([_noise(score, found) for score in scores])
+    if scores[-1] + 2 * np.hypot(noise[-1], _noise(found.reached, found)) < found.reached:
+        return f"cannot be told after so little training: the run itself came to {found.reached:.1%}; give more minutes"
     low, high = gains(samples, 1 - scores, noise)
     if high < HARDLY:
         return "more data of this kind would hardly help"

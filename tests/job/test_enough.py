@@ -40,6 +40,7 @@ def test_shares_are_trained_recorded_and_shown(tmp_path):
     assert [share.samples for share in found.shares] == [144, 288, 575, 1150]
     assert found.steps == 17  # one epoch of batches of 64, as the finalist had, for all of them
     assert found.validation == 288
+    assert found.reached > 0.5
     assert all(0.05 < share.score <= 1 for share in found.shares)
     assert "\n".join(curve_lines(found)) in outcome.output
     assert outcome.output == show(run).output
@@ -63,10 +64,10 @@ def test_what_is_known_is_not_replaced_by_less(tmp_path):
     Record(tmp_path / "run.sqlite").close()
     whole, known, unknown = Share(80, 0.9), Share(40, 0.8), Share(40, None, "no time left")
     for shares in ((unknown, whole), (known, whole), (unknown, whole), (known, Share(80, None, "diverged"))):
-        keep(Extrapolated(20, 5, shares), tmp_path)
+        keep(Extrapolated(20, 0.9, 5, shares), tmp_path)
     with Record(tmp_path / "run.sqlite", readonly=True) as record:
         kept = list(record.events())
-    assert kept == [Extrapolated(20, 5, (unknown, whole)), Extrapolated(20, 5, (known, whole))]
+    assert kept == [Extrapolated(20, 0.9, 5, (unknown, whole)), Extrapolated(20, 0.9, 5, (known, whole))]
 
 
 @settings(max_examples=30)

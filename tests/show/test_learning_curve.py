@@ -39,9 +39,9 @@ def test_the_range_holds_as_often_as_it_says():
     assert held >= 8
 
 
-def verdict(scores, validation=2000):
+def verdict(scores, validation=2000, reached=0.0):
     shares = tuple(Share(1000 * 2**place, score) for place, score in enumerate(scores))
-    *_, last = curve_lines(Extrapolated(validation, 100, shares))
+    *_, last = curve_lines(Extrapolated(validation, reached, 100, shares))
     return last
 
 
@@ -53,13 +53,18 @@ def test_words_for_what_more_data_would_bring():
     assert verdict([0.8, 0.9, 0.85, 0.9], 20) == (
         "  twice the data: cannot be told: the noise of 20 validation samples is larger"
     )
+    assert "noise of 288 validation samples" in verdict([0.899, 0.931, 0.948, 0.899], 288)  # luck of trainings
+    assert verdict([0.70, 0.78, 0.84, 0.88], reached=0.95) == (
+        "  twice the data: cannot be told after so little training: the run itself came to 95.0%; give more minutes"
+    )
+    assert "expected" in verdict([0.70, 0.78, 0.84, 0.88], reached=0.89)
     for scores in ([None, None, 0.8, 0.9], [0.6, 0.7, 0.8, None]):
         assert verdict(scores).endswith("fewer than three shares could be trained; give more minutes")
 
 
 def test_every_share_is_told_with_its_noise():
     shares = (Share(500, None, "diverged"), Share(1000, 0.5), Share(2000, 1.0))
-    assert curve_lines(Extrapolated(98, 7, shares))[:-1] == [
+    assert curve_lines(Extrapolated(98, 0.9, 7, shares))[:-1] == [
         "enough?   the winner trained anew on shares of the training part, 7 steps on each",
         "  500 samples: diverged",
         "  1,000 samples: 50.00% +- 5.05%",

@@ -210,11 +210,13 @@ def top(folder: Path, count: int, form: str, pareto: bool) -> None:
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("id_", metavar="[ID]", type=int, required=False)
 @click.option("--ablate", is_flag=True, help="Train the winner again without each of its genes.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="For that.")
-def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
+@click.option("--enough", is_flag=True, help="Train the winner on shares of the data: what would twice as many bring?")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="For each.")
+def show(folder: Path, id_: int | None, ablate: bool, enough: bool, minutes: float) -> None:
     """What RUN found, or structure, curve, cost and family of its candidate ID.
 
-    What `--ablate` finds is kept in the record, unless it had time for less than before, and shown on the page.
+    What `--ablate` and `--enough` find is kept in the record, unless they had time for less than before: the one is on
+    the page from then on, the other among what this command shows.
     """
     from neuralfinder.show import report
 
@@ -222,6 +224,10 @@ def show(folder: Path, id_: int | None, ablate: bool, minutes: float) -> None:
         lines = report.show_run(record) if id_ is None else report.show_candidate(record, id_)
         if ablate:
             lines += _ablation(record, folder, 60 * minutes)
+        if enough:
+            lines += _learning_curve(record, folder, 60 * minutes)
+        elif id_ is None:
+            lines += report.show_curve(record)
     click.echo("\n".join(lines))
 
 
@@ -235,6 +241,20 @@ def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
         ablation.keep(removals, folder)
     except RunFolderError as error:
         lines.append(f"  not kept for the page: {error}")
+    return lines
+
+
+def _learning_curve(record: Record, folder: Path, seconds: float) -> list[str]:
+    from neuralfinder.job import enough
+    from neuralfinder.show.learning_curve import curve_lines
+
+    source, settings = _recorded(record, folder)
+    found = enough.extrapolated(source, settings, record, seconds)
+    lines = curve_lines(found)
+    try:
+        enough.keep(found, folder)
+    except RunFolderError as error:
+        lines.append(f"  not kept: {error}")
     return lines
 
 

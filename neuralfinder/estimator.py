@@ -55,6 +55,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         ray: address of a Ray cluster that trains the candidates, `auto` to find a running one. Not given: no cluster.
         experience: what is known of networks on other tasks: `default` as shipped, `off` for nothing, a folder of
             finished runs to know of as well, or a file in the place of the one shipped. Not given: the preset's.
+        start_from: folder of a finished run on data of as many classes: its trainings are experience, and its best
+            networks the first founders; their weights are not taken. Not given: no such run.
         epochs: passes over the data that each candidate gets; a whole number between 1 and 1,000,000. Not given: the
             plan's.
         share: share of the training part that each pass sees; a number more than 0, at most 1. Not given: the plan's.
@@ -79,6 +81,9 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         text: column of a table with the texts. Not given: found by its name.
         image: column of a table with paths of pictures, or of a data set with pictures. Not given: found by its name.
         target: column of a table with the labels. Not given: found by its name.
+        group: column of a table with what samples belong together by, such as a person, or for a folder how many
+            levels below the class folder such folders lie, 1 for class/person/picture.jpg; a group lies in one part of
+            the data. Not given: no groups but copies.
         options: further settings of run, strategy and space by name, as `neuralfinder list settings` shows them.
         run: folder for the record and the model; the same fit with the same folder resumes. A temporary one when not
             given.
@@ -106,6 +111,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         workers: int | None = None,
         ray: str | None = None,
         experience: str | None = None,
+        start_from: str | None = None,
         epochs: int | None = None,
         share: float | None = None,
         finalists: int | None = None,
@@ -122,6 +128,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         text: str | None = None,
         image: str | None = None,
         target: str | None = None,
+        group: str | None = None,
         options: Mapping[str, Any] | None = None,
         run: str | Path | None = None,
         verbose: int = 1,
@@ -136,6 +143,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.workers = workers
         self.ray = ray
         self.experience = experience
+        self.start_from = start_from
         self.epochs = epochs
         self.share = share
         self.finalists = finalists
@@ -152,12 +160,13 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.text = text
         self.image = image
         self.target = target
+        self.group = group
         self.options = options
         self.run = run
         self.verbose = verbose
         self.callbacks = callbacks
 
-    def fit(self, X: Any, y: Any = None, X_test: Any = None, y_test: Any = None) -> NeuralFinder:
+    def fit(self, X: Any, y: Any = None, X_test: Any = None, y_test: Any = None, *, groups: Any = None) -> NeuralFinder:
         """Search, train, measure.
 
         Args:
@@ -169,6 +178,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             X_test: samples of a test part, which only the final figures see, in the form of `X`; a fifth of `X` when
                 not given.
             y_test: their labels.
+            groups: `(n,)` to which group each of `X` belongs, a person for instance: all samples of a group lie in one
+                part of the data. Those of `X_test` have none.
 
         Raises:
             InputError: data or settings that can't be right.
@@ -177,7 +188,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         status = Status()
         settings, told = self._settings(), Callbacks(self.callbacks, status.say)
         chosen = {setting.name: getattr(self, setting.name) for setting in DATA}
-        source = source_of(X, labels=y, test=X_test, test_labels=y_test, **chosen)
+        source = source_of(X, labels=y, test=X_test, test_labels=y_test, groups=groups, **chosen)
         with ExitStack() as stack:
             folder = as_path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
             status.say(f"NeuralFinder: {source}, seed {self.seed}, preset {self.preset}")

@@ -9,6 +9,7 @@
     arrays, texts, pairs
                  samples in memory
     inputs       samples to predict on, in all these forms
+    groups       which samples belong together, as the user says
     labels       labels as given -> indices into sorted classes
     dataset      labelled samples as the rest of the package sees them
     findings     what is said about data

@@ -1,11 +1,11 @@
-"""Which samples are copies of others: exactly, or nearly."""
+"""Which samples are copies of others, exactly or nearly, and which belong together for that or another reason."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,20 +59,34 @@ def near_copies(data: Dataset, exact: Firsts) -> Firsts | None:
     Returns:
         `None` where pictures are too many, or all of them too alike, to tell.
     """
+    if data.is_text:
+        return joined(exact, _firsts(_bare(text) or None for text in data.samples))
+    found = _like_pictures(data.samples, np.flatnonzero(exact == np.arange(len(exact))))
+    return None if found is None else _connected(len(exact), [found, _links(exact)])
+
+
+def same_group(data: Dataset) -> Firsts:
+    """Rows of the same group that the user gave; those that stand alone are the same as nothing."""
+    return np.arange(len(data.labels)) if data.given_groups is None else _firsts(data.given_groups)
+
+
+def joined(*ways: Firsts) -> Firsts:
+    """Rows that are the same in one of these ways, or by a chain of them."""
+    return _connected(len(ways[0]), [_links(firsts) for firsts in ways])
+
+
+def _links(firsts: Firsts) -> npt.NDArray[np.int64]:
+    return np.stack([np.arange(len(firsts)), firsts], axis=1)
+
+
+def _connected(count: int, links: Sequence[npt.NDArray[np.int64]]) -> Firsts:
+    """Rows that pairs `(m, 2)` of rows connect."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    if data.is_text:
-        again = _firsts(_bare(text) or None for text in data.samples)
-        pairs = np.stack([np.arange(len(again)), again], axis=1)
-    else:
-        found = _like_pictures(data.samples, np.flatnonzero(exact == np.arange(len(exact))))
-        if found is None:
-            return None
-        pairs = found
-    pairs = np.concatenate([pairs, np.stack([np.arange(len(exact)), exact], axis=1)])
-    links = coo_matrix((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(len(exact),) * 2)
-    _, component = connected_components(links, directed=False)
+    one, two = np.concatenate(links).T
+    graph = coo_matrix((np.ones(len(one), dtype=bool), (one, two)), shape=(count, count))
+    _, component = connected_components(graph, directed=False)
     return _firsts(component.tolist())
 
 

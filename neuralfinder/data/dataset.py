@@ -33,7 +33,10 @@ class Dataset:
         findings: what was converted, ignored, left out or resized, and what else there is to know.
         names: `n` names of the samples in their part; empty where rows have none but their number.
         files: what `n` pictures were read from, paths or contents of files; empty where they came otherwise.
-        groups: `(n,)` int64, equal for copies of one sample; `None` before `doctor.examined` has looked.
+        given_groups: `(n,)` names of the groups (persons, parts, recordings) that the user gave, as str, `None` for a
+            sample that stands alone; `None` in all where there are no such groups.
+        groups: `(n,)` int64, equal for what belongs on one side of every split: copies of one sample, samples of one
+            given group; `None` before `doctor.examined` has looked.
         tokens: how texts became lines of numbers; `None` for pictures, and for texts before that.
         fit: how files of pictures were brought to one shape, one of `types.FITS`.
     """
@@ -47,6 +50,7 @@ class Dataset:
     findings: tuple[Finding, ...] = ()
     names: tuple[str, ...] = ()
     files: tuple[str | bytes, ...] = ()
+    given_groups: npt.NDArray[Any] | None = None
     groups: npt.NDArray[Any] | None = None
     tokens: Tokens | None = None
     fit: str = FITS[0]

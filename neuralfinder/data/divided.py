@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neuralfinder.data.dataset import Dataset
-from neuralfinder.data.doctor import examined
+from neuralfinder.data.doctor import examined, with_parts
 from neuralfinder.data.splits import Split, split
 from neuralfinder.data.tokens import tokenized
 
@@ -31,12 +31,13 @@ class Divided:
         Args:
             data: as loaded, or examined already.
             seed: the run's seed.
-            together: whether copies stay on one side of the split.
+            together: whether copies stay on one side of the split; groups that were given do in any case.
 
         Raises:
             InputError: as `split`.
         """
         raw = examined(data, together)
-        parts = split(raw.labels, raw.given_test, seed, groups=raw.groups)
+        parts = split(raw.labels, raw.given_test, seed, groups=raw.groups, whole=raw.given_groups is not None)
+        raw = with_parts(raw, parts)
         coded = tokenized(raw, parts.train)
         return cls(raw, coded, parts)

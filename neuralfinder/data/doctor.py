@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuralfinder.data.copies import Firsts, exact_copies, flat_pictures, near_copies
+from neuralfinder.data.copies import Firsts, exact_copies, flat_pictures, joined, near_copies, same_group
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.findings import Finding, present
-from neuralfinder.data.splits import least_of_a_class
+from neuralfinder.data.splits import TEST, Split, least_of_a_class, usual_validation
 
 UNEVEN = 10
 """How many times larger than the smallest the largest class is before that is said."""
@@ -21,31 +21,35 @@ UNEVEN = 10
 LOOKED_AT = 2_000, 500
 """Texts, and characters of each, whose scripts are counted."""
 
+OTHER_SIZE = 0.25
+"""How far, as a share of its wanted size, a part of whole groups is from that size before it is said."""
+
 TOGETHER_OFF = "--set duplicates_together=off takes them as they come."
 
 
 def examined(data: Dataset, together: bool = True) -> Dataset:
-    """The data set with the groups of copies that belong on one side of a split, and with what was found.
+    """The data set with the groups of what belongs on one side of a split, and with what was found.
 
     Args:
         data: as loaded, texts not yet tokenized; comes back as it is when it has been examined.
-        together: whether copies stay together; if not, each sample is a group of its own.
+        together: whether copies stay together; groups that the user gave do in any case.
     """
     if data.groups is not None:
         return data
     exact = exact_copies(data)
     near = near_copies(data, exact)
-    alone = np.arange(len(data.labels))
-    groups = exact if near is None else near
+    alone, given = np.arange(len(data.labels)), same_group(data)
+    copies = exact if near is None else near
+    groups = copies if data.given_groups is None else joined(copies, given)
     enough = max(_different(data, groups).values()) >= least_of_a_class(data.given_test)
     apart = "" if together and enough else "for too few would be left" if together else "as asked"
-    groups = alone if apart else groups
+    groups = given if apart else groups
     findings = present(
         [
             *_copies(data, exact, alone, "exact copies", apart),
             *([_untold(data)] if near is None else _copies(data, near, exact, "near copies", apart)),
             _contradictions(data, exact),
-            _few(data, groups),
+            *([_few(data, groups)] if data.given_groups is None else _groups(data, given, groups)),
             _uneven(data),
             _alike_names(data),
             _sorted(data),
@@ -53,6 +57,14 @@ def examined(data: Dataset, together: bool = True) -> Dataset:
         ]
     )
     return dataclasses.replace(data, groups=groups, findings=(*data.findings, *findings))
+
+
+def with_parts(data: Dataset, parts: Split) -> Dataset:
+    """The data set with what there is to say of how its groups were parted; as it is where none were given."""
+    if data.given_groups is None:
+        return data
+    kept = tuple(finding for finding in data.findings if finding.kind not in OF_PARTS)
+    return dataclasses.replace(data, findings=(*kept, *present([_sizes(data, parts), _lacking(data, parts)])))
 
 
 def report(data: Dataset) -> dict[str, Any]:
@@ -92,6 +104,72 @@ def _copies(data: Dataset, firsts: Firsts, known: Firsts, what: str, apart: str)
         Finding(what, inner, pairs, change) if pairs else None,
         Finding(f"{what} across parts", outer, crossing, change) if crossing else None,
     ]
+
+
+OF_PARTS = "sizes of parts", "classes in parts"
+"""Kinds of findings that depend on how the data were parted."""
+
+
+def _groups(data: Dataset, given: Firsts, groups: npt.NDArray[np.int64]) -> list[Finding | None]:
+    """How many groups the user gave, those that copies join, and training samples of those in the test part."""
+    names, given_test = np.asarray(data.given_groups, dtype=object), data.given_test
+    sizes = Counter(name for name in names.tolist() if name is not None)
+    largest, most = sizes.most_common(1)[0]
+    of_group = dict(zip(given.tolist(), names.tolist(), strict=True))  # by first row
+    together = defaultdict(set)
+    for first, group in zip(given.tolist(), groups.tolist(), strict=True):
+        if of_group[first] is not None:
+            together[group].add(of_group[first])
+    linked = tuple(" = ".join(sorted(each)) for each in together.values() if len(each) > 1)
+    out = np.flatnonzero(~given_test & np.isin(groups, groups[given_test]))
+    left_out = Counter(name for name in names[out].tolist() if name is not None)
+    shared = tuple(f"{name} ({count})" for name, count in sorted(left_out.items()))
+    count = sum(left_out.values())
+    return [
+        Finding(
+            "groups", f"The {data.kind}s are of {len(sizes)} groups, the largest {largest!r} with {most:,} of"
+            f" {len(names):,}; all of a group lie in one part",
+        ),
+        Finding(
+            "groups with copies", f"{len(linked)} times several groups have copies of the same {data.kind}, and lie in"
+            " one part together", linked, TOGETHER_OFF,
+        ) if linked else None,
+        Finding(
+            "groups across parts", f"{count:,} training {data.kind}s are of {len(shared)} groups of which, or of whose"
+            f" copies, there are given test {data.kind}s, and are left out of training", shared,
+            "Take these groups out of the test part to train on them.",
+        ) if shared else None,
+    ]  # fmt: skip
+
+
+def _sizes(data: Dataset, parts: Split) -> Finding | None:
+    """Parts that are clearly larger or smaller than without groups."""
+    tested = bool(data.given_test.any())
+    used = len(parts.train) + len(parts.validation) + len(parts.test)
+    rest = used - len(parts.test)
+    wanted = {"validation": usual_validation(rest) * rest, **({} if tested else {"test": TEST * used})}
+    had = {"validation": len(parts.validation), "test": len(parts.test)}
+    off = [part for part, size in wanted.items() if abs(had[part] - size) > max(1, OTHER_SIZE * size)]
+    names = tuple(f"{part} {had[part]:,} in the place of {wanted[part]:,.0f}" for part in off)
+    text = f"Groups are too large, or their classes too few, for {len(names)} parts to have the wanted size"
+    return Finding("sizes of parts", text, names, "Smaller or more groups would mend that.") if names else None
+
+
+def _lacking(data: Dataset, parts: Split) -> Finding | None:
+    """Classes that a part lacks, since they are in too few groups, or in groups that are needed elsewhere."""
+    drawn = {"validation": parts.validation, **({} if data.given_test.any() else {"test": parts.test})}
+    used = np.concatenate([parts.train, *drawn.values()])
+    names = []
+    for index, label in enumerate(data.classes):
+        absent = [part for part, rows in drawn.items() if not (data.labels[rows] == index).any()]
+        if absent:
+            own = used[data.labels[used] == index]
+            count = len(np.unique(np.asarray(data.groups)[own]))
+            where = f"its {len(own):,} {data.kind}s are in {count} group{'s' * (count != 1)}"
+            names.append(f"{label} (not in {' nor '.join(absent)}: {where})")
+    text = f"{len(names)} classes are not in every part, since a group lies in one part as a whole"
+    change = "Add samples of them in other groups, for nothing says how well these classes are learned there."
+    return Finding("classes in parts", text, tuple(names), change) if names else None
 
 
 def _untold(data: Dataset) -> Finding:

@@ -197,7 +197,8 @@ def _kind(value: object) -> str:
     return next((kind for kind, types in kinds.items() if isinstance(value, types)), type(value).__name__)
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Whether a value of a list or table stands for none."""
     # The names are those of pandas, which need not be installed.
     if isinstance(value, (float, np.floating)):
         return bool(np.isnan(value))
@@ -223,7 +224,7 @@ def _typed(column: Array, what: str) -> Array:
         _check_none_missing(np.isnan(column), what)
         return column
     values = column.tolist()
-    _check_none_missing(map(_is_missing, values), what)
+    _check_none_missing(map(is_missing, values), what)
     kinds = {_kind(value) for value in values}
     if kinds == {"int", "float"}:
         kinds = {"float"}

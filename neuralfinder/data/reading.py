@@ -19,6 +19,7 @@ from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.files import FORMATS, SampleFile, check_half_readable, left_out
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
+from neuralfinder.data.groups import grouped
 from neuralfinder.data.labels import counted, encode_parts
 from neuralfinder.data.mapped import allocate, compact, fits
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
@@ -95,7 +96,7 @@ def from_folder(name: str, found: Found, reader: Reader) -> Dataset:
     """
     files = found.files
     labels = [file.label for file in files]
-    data = _dataset(name, files, labels, len(found.train.files), reader, str(found.train.root))
+    data, _ = _dataset(name, files, labels, len(found.train.files), reader, str(found.train.root))
     return replace(data, findings=(*data.findings, *found.remarks), fingerprint=found.fingerprint())
 
 
@@ -116,8 +117,9 @@ def from_rows(name: str, rows: Rows, homes: tuple[Path, Path], reader: Reader, s
         in_table(cell, homes[place >= rows.first], str(label), row)
         for place, (cell, label, row) in enumerate(zip(rows.cells, rows.labels, rows.names, strict=True))
     ]
-    data = _dataset(name, files, rows.labels, rows.first, reader, source)
-    return replace(data, findings=(*data.findings, *rows.findings))
+    data, places = _dataset(name, files, rows.labels, rows.first, reader, source)
+    data = replace(data, findings=(*data.findings, *rows.findings))
+    return data if rows.groups is None else grouped(data, [rows.groups[place] for place in places])
 
 
 def in_table(cell: object, home: Path, label: str, row: str) -> SampleFile:
@@ -132,15 +134,17 @@ def in_table(cell: object, home: Path, label: str, row: str) -> SampleFile:
     return SampleFile(str(path_in(home, path, row)), str(path), label, 0)
 
 
-def _dataset(name: str, files: list[SampleFile], labels: list[Any], first: int, reader: Reader, source: str) -> Dataset:
-    """Of files of which those after the `first` are the test part."""
+def _dataset(
+    name: str, files: list[SampleFile], labels: list[Any], first: int, reader: Reader, source: str
+) -> tuple[Dataset, npt.NDArray[np.int64]]:
+    """Of files of which those after the `first` are the test part; and the places of those that could be read."""
     loaded = reader(files, np.arange(len(files)) >= first)
     kept = [labels[place] for place in loaded.places]
     indices, classes, given_test = encode_parts(kept, int((loaded.places < first).sum()), source, "the test part")
     names = tuple(files[place].relative for place in loaded.places)
     sources = tuple(files[place].source for place in loaded.places)
     data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names, sources, fit=loaded.fit)
-    return replace(data, findings=(counted(data), *loaded.findings))
+    return replace(data, findings=(counted(data), *loaded.findings)), loaded.places
 
 
 def read_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,19 @@ Rows = npt.NDArray[np.int64]
 LARGE = 10_000
 """Pictures beside the test part from which a tenth is enough for validation: 45,000 and 5,000 of CIFAR-10."""
 
+TEST = 0.2
+"""Share of all rows for the test part where none came."""
+
+TRIES = 20
+"""How often groups are drawn anew while a part lacks a class that it could have, or is not `NEAR` its share: both are
+mostly a matter of a few groups, and so of a few draws."""
+
+NEAR = 0.1
+"""How far, relatively, the classes of a part may be from their shares before groups are drawn anew."""
+
+SWEEPS = 3
+"""Looks at each group at most: after the first, few change sides."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -34,8 +48,9 @@ def split(
     given_test: npt.NDArray[Any],
     seed: int,
     validation: float | None = None,
-    test: float = 0.2,
+    test: float = TEST,
     groups: npt.NDArray[Any] | None = None,
+    whole: bool = False,
 ) -> Split:
     """Split rows into three parts, each with every class in its share.
 
@@ -52,24 +67,30 @@ def split(
         groups: `(n,)` rows with equal numbers go to the same part, and count as one row of the class of the first;
             where one is in a test part that came with the data, the others are left out. By default each row is its
             own.
+        whole: whether groups count as what they are, by all their rows and classes: persons, say, and not copies of
+            one picture. Shares and classes are then kept as far as whole groups allow.
 
     Raises:
-        InputError: a share out of range, unequal lengths, or no class with a row for each part.
+        InputError: a share out of range, unequal lengths, no class with a row for each part, or groups that cannot be
+            parted without taking all of a class out of training.
     """
     labels, given_test = np.asarray(labels, dtype=np.int64), np.asarray(given_test, dtype=bool)
     for what, share in (("validation", validation), ("test", test)):
         if share is not None and not 0 < share < 1:
             raise InputError(what, given=share, expected="a share between 0 and 1, both excluded", mend="change it")
     first = np.arange(len(labels)) if groups is None else _first_of_group(np.asarray(groups), given_test)
-    _check_rows(labels, given_test, first)
+    _check_rows(labels, given_test, first, whole)
     test_rows = np.flatnonzero(given_test)
     rest = np.flatnonzero((first == np.arange(len(labels))) & ~given_test)
     seeds = Seeds(seed)
-    if not len(test_rows):
-        rest, test_rows = _divide(rest, labels, test, seeds, "test", left=2)
-    if validation is None:
-        validation = 0.1 if len(rest) >= LARGE else 0.2
-    train, validation_rows = _divide(rest, labels, validation, seeds, "validation", left=1)
+    if whole:
+        train, validation_rows, test_rows = _whole_groups(rest, test_rows, labels, first, validation, test, seeds)
+    else:
+        if not len(test_rows):
+            rest, test_rows = _divide(rest, labels, test, seeds, "test", left=2)
+        train, validation_rows = _divide(
+            rest, labels, validation or usual_validation(len(rest)), seeds, "validation", left=1
+        )
     parts = {"train": train, "validation": validation_rows, "test": test_rows}
     return Split(
         **{
@@ -77,6 +98,11 @@ def split(
             for part, rows in parts.items()
         }
     )
+
+
+def usual_validation(rows: int) -> float:
+    """The share for validation of so many rows beside the test part."""
+    return 0.1 if rows >= LARGE else 0.2
 
 
 def least_of_a_class(given_test: npt.NDArray[np.bool_]) -> int:
@@ -133,11 +159,29 @@ def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
         findings=(*data.findings, Finding("limited", text)),
         names=tuple(data.name_in_part(row) for row in rows),
         files=tuple(data.files[row] for row in rows) if data.files else (),
+        given_groups=None if data.given_groups is None else data.given_groups[rows],
         groups=None if data.groups is None else data.groups[rows],
     )
 
 
-def _check_rows(labels: Rows, given_test: npt.NDArray[np.bool_], first: Rows) -> None:
+def half_of(data: Dataset, rows: Rows, seed: int) -> Rows:
+    """Half of some rows, each class in its share and with a row at least; given groups stay whole.
+
+    Args:
+        data: examined.
+        rows: `(m,)` of a part.
+        seed: decides which.
+    """
+    seeds = Seeds(seed)
+    if data.given_groups is None or data.groups is None:
+        return _divide(rows, data.labels, 0.5, seeds, "half", left=0)[1]
+    _, first, groups = np.unique(data.groups[rows], return_index=True, return_inverse=True)
+    held = _held(np.arange(len(first)), data.labels[rows], groups)
+    taken, _ = _drawn(held, 0.5, 0, seeds.stream("split", "half"))
+    return rows[taken[groups]]
+
+
+def _check_rows(labels: Rows, given_test: npt.NDArray[np.bool_], first: Rows, whole: bool) -> None:
     if not labels.shape == given_test.shape == first.shape or labels.ndim != 1:
         raise InputError(
             "labels, given_test and groups",
@@ -146,13 +190,18 @@ def _check_rows(labels: Rows, given_test: npt.NDArray[np.bool_], first: Rows) ->
             mend="give one entry per picture to each",
         )
     least = least_of_a_class(given_test)
-    rest = labels[(first == np.arange(len(labels))) & ~given_test]
+    what, once = ("groups", "a group lies in one part") if whole else ("samples", "copies count once")
+    if whole:  # each class of a group counts, and not that of its first row alone
+        _, own = np.unique(np.stack([first, labels]), axis=1, return_index=True)
+        rest = labels[own[~given_test[first[own]]]]
+    else:
+        rest = labels[(first == np.arange(len(labels))) & ~given_test]
     most = int(np.bincount(rest).max()) if len(rest) else 0
     if most < least:
         raise InputError(
             "the data",
-            given=f"of {most} samples of each class at most" if most else "no row beside the test part",
-            expected=f"at least {least} of one class beside a given test part; copies count once",
+            given=f"of {most} {what} of each class at most" if most else "no row beside the test part",
+            expected=f"at least {least} of one class beside a given test part; {once}",
             mend="add samples",
         )
 
@@ -184,6 +233,102 @@ def _divide(rows: Rows, labels: Rows, share: float, seeds: Seeds, part: str, lef
         stay.append(kept)
         go.append(taken)
     return np.concatenate(stay), np.concatenate(go)
+
+
+def _whole_groups(
+    units: Rows, test_rows: Rows, labels: Rows, first: Rows, validation: float | None, test: float, seeds: Seeds
+) -> tuple[Rows, Rows, Rows]:
+    """The three parts, by the first rows of groups, in which each class has its share as far as whole groups allow.
+
+    Every class stays in training; so does one of a single group alone. Whether groups of several classes can be parted
+    so that no part lacks one is a hard question in general (set splitting), so the best of a few draws is taken.
+
+    Args:
+        units: `(m,)` first rows of the groups beside a test part that came with the data.
+        test_rows: `(t,)` those of that part, if any.
+        labels: `(n,)` class indices of all rows.
+        first: `(n,)` the first row of each one's group.
+        validation: share of the rows beside the test part; `None` for the usual one.
+        test: share of all rows for the test part where none came.
+        seeds: the run's seeds.
+    """
+    held, given = _held(units, labels, first), bool(len(test_rows))
+    if lost := np.setdiff1d(
+        labels[~np.isin(np.arange(len(labels)), test_rows)], labels[np.isin(first, units)]
+    ).tolist():
+        raise InputError(
+            "the groups", given=f"such that {len(lost)} classes have no training sample outside the groups of the test "
+            "part", expected="groups of every class beside those of the test part",
+            mend="take some groups out of the test part, or leave groups out",
+        )  # fmt: skip
+    best, least = None, (math.inf, 0.0)
+    for attempt in range(TRIES):
+        rng = seeds.stream("split", "groups", attempt)
+        tested, off_test = (np.zeros(len(units), dtype=bool), (0, 0.0)) if given else _drawn(held, test, 2, rng)
+        rest = held[~tested]
+        share = validation or usual_validation(int(rest.sum()))
+        among_rest, off_validation = _drawn(rest, share, 1, rng)
+        validated = np.zeros(len(units), dtype=bool)
+        validated[np.flatnonzero(~tested)[among_rest]] = True
+        empty = not validated.any() or not (given or tested.any())
+        lacking = math.inf if empty else off_test[0] + off_validation[0]
+        off = lacking, max(off_test[1], off_validation[1])
+        if off < least:
+            least = off
+            best = units[~tested & ~validated], units[validated], test_rows if given else units[tested]
+        if least <= (0, NEAR):
+            break
+    if best is None:
+        raise InputError(
+            "the data", given=f"of {len(units)} groups, whose classes cannot be parted",
+            expected="some classes with a group for each part; a group lies in one part",
+            mend="name smaller groups, or add samples of others",
+        )  # fmt: skip
+    return best
+
+
+def _held(units: Rows, labels: Rows, first: Rows) -> Rows:
+    """`(units, classes)` rows of each class in each group."""
+    inside = np.isin(first, units)
+    held = np.zeros((len(units), int(labels.max()) + 1), dtype=np.int64)
+    np.add.at(held, (np.searchsorted(units, first[inside]), labels[inside]), 1)
+    return held
+
+
+def _drawn(
+    held: Rows, share: float, left: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.bool_], tuple[int, float]]:
+    """`(units,)` which groups go to a part; how many classes it lacks, and how far its classes are from their shares.
+
+    A class is lacking that is in more than `left` groups; the distance is the root of the mean square, relative.
+
+    In random order each group goes, or comes back, where that brings a class that was lacking, or else brings the part
+    nearer to its share of each class, by squared distances relative to that share. None goes whose class would be left
+    in fewer than `left` groups.
+    """
+    there, taken = held > 0, np.zeros(len(held), dtype=bool)
+    wanted = share * held.sum(axis=0)
+    scale, spare = np.maximum(wanted, 1), there.sum(axis=0) - left  # groups of each class that may go
+    rows, groups = np.zeros_like(wanted), np.zeros_like(spare)
+
+    def badness(rows: npt.NDArray[Any], groups: Rows) -> tuple[int, float]:
+        return int(((groups == 0) & (spare > 0)).sum()), float(((rows - wanted) ** 2 / scale).sum())
+
+    now = badness(rows, groups)
+    for _ in range(SWEEPS):
+        before = now
+        for unit in rng.permutation(len(held)).tolist():
+            sign = -1 if taken[unit] else 1
+            more_rows, more_groups = rows + sign * held[unit], groups + sign * there[unit]
+            if sign > 0 and (there[unit] & (more_groups > spare)).any():
+                continue
+            then = badness(more_rows, more_groups)
+            if then < now:
+                rows, groups, now, taken[unit] = more_rows, more_groups, then, sign > 0
+        if now == before:
+            break
+    lacking, squares = now
+    return taken, (lacking, math.sqrt(squares / max(1.0, float(wanted.sum()))))
 
 
 def _quotas(counts: npt.NDArray[np.int64], share: float, left: int) -> npt.NDArray[np.int64]:

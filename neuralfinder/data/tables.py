@@ -6,7 +6,7 @@ import csv
 import difflib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,16 @@ Table = dict[str, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a table that the user named; `None` where they are to be found."""
+    """The columns of a table that the user named; `None` where they are to be found.
+
+    That of groups is none where it is not named. It has no part in the text of this value, which is part of the
+    fingerprint of data: samples and labels are the same without it.
+    """
 
     text: str | None = None
     target: str | None = None
     image: str | None = None
+    group: str | None = field(default=None, repr=False)
 
     def of(self, names: Sequence[str], what: str) -> tuple[Kind, str, str]:
         """What the samples are, and the columns of samples and labels: as named, or by their usual names.
@@ -63,6 +68,20 @@ class Columns:
         if sample is None or target is None or sample == target:
             raise _no_columns(names, what, "a column of texts or of paths of pictures, and one of labels", "--target")
         return kind, sample, target
+
+    def group_of(self, names: Sequence[str], what: str) -> str | None:
+        """The column of groups, where one was named.
+
+        Raises:
+            InputError: a name that is not there, or that of the labels.
+        """
+        group = _found(self.group, "group", names, (), what)
+        if group is not None and group == self.of(names, what)[2]:
+            raise InputError(
+                "--group", given=f"{group!r}, the column of labels", expected="a column of its own, such as persons",
+                mend="name another, or leave it out",
+            )  # fmt: skip
+        return group
 
     def sample_of(self, names: Sequence[str], what: str, kind: Kind) -> str:
         """The column of samples alone, as for prediction.
@@ -92,7 +111,7 @@ def _found(given: str | None, option: str, names: Sequence[str], usual: Iterable
     if given is not None:
         if given in names:
             return given
-        near = difflib.get_close_matches(given, names, n=1)
+        near = difflib.get_close_matches(str(given), names, n=1)
         raise InputError(
             f"--{option}",
             given=repr(given),
@@ -125,6 +144,7 @@ class Rows:
         names: `row 3`, counted from 0 in each table.
         first: how many of them are of the first table.
         findings: the columns, and rows left out.
+        groups: of each row, `None` for missing ones; `None` in all where no such column was named.
     """
 
     kind: Kind
@@ -133,10 +153,11 @@ class Rows:
     names: tuple[str, ...]
     first: int
     findings: tuple[Finding, ...]
+    groups: list[Any] | None = None
 
 
 def read_rows(path: Path, test: Path | None, columns: Columns) -> Rows:
-    """Read the columns of samples and labels of a table, and of a second one that is the test part.
+    """Read the columns of samples, labels and groups of a table, and of a second one that is the test part.
 
     Raises:
         InputError: unreadable tables, or columns that are not there.
@@ -152,6 +173,7 @@ def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
     """
     cells: list[Any] = []
     labels: list[Any] = []
+    groups: list[Any] = []
     names: list[str] = []
     kind, first, findings = TEXTS, 0, []
     for place, (what, table) in enumerate(parts):
@@ -164,18 +186,20 @@ def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
         names += [f"row {row}" for row in kept]
         cells += [table[sample][row] for row in kept]
         labels += [table[target][row] for row in kept]
+        if group := columns.group_of(list(table), what):
+            groups += [table[group][row] for row in kept]
         if place == 0:
             kind, first = own, len(kept)
             found = "Texts" if kind == TEXTS else "Pictures"
             option = "--text" if kind == TEXTS else "--image"
-            text = f"{found} are in column {sample!r}, labels in {target!r}"
+            text = f"{found} are in column {sample!r}, labels in {target!r}{f', groups in {group!r}' if group else ''}"
             findings.append(Finding("columns", text, change=f"{option} and --target name others."))
         elif own != kind:
             raise InputError(
                 what, given=f"a table of {own.name}s", expected=f"one of {kind.name}s, as the data are",
                 mend="name the columns",
             )  # fmt: skip
-    return Rows(kind, cells, labels, tuple(names), first, tuple(findings))
+    return Rows(kind, cells, labels, tuple(names), first, tuple(findings), groups or None)
 
 
 def path_in(home: Path, cell: object, name: str) -> Path:

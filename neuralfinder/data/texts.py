@@ -14,6 +14,7 @@ from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.files import check_half_readable, left_out
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
+from neuralfinder.data.groups import grouped
 from neuralfinder.data.labels import check_classes, counted, encode, encode_like, encode_parts, one_hot, rows_text
 from neuralfinder.data.tables import Rows
 from neuralfinder.errors import InputError
@@ -116,7 +117,8 @@ def from_rows(name: str, rows: Rows, source: str, test: str) -> Dataset:
     samples = np.empty(len(rows.cells), dtype=object)
     samples[:] = [text_in(cell, name) for cell, name in zip(rows.cells, rows.names, strict=True)]
     indices, classes, given_test = encode_parts(rows.labels, rows.first, source, test)
-    return dataset(name, samples, indices, classes, given_test, rows.findings, rows.names)
+    whole = dataset(name, samples, indices, classes, given_test, rows.findings, rows.names)
+    return whole if rows.groups is None else grouped(whole, rows.groups)
 
 
 def text_in(cell: object, name: str) -> str:

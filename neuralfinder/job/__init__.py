@@ -3,7 +3,7 @@
     settings    everything that can be set, in one table; presets: bundles of them; factories: what they make
     plan        every number of a run, in stages; planner: how they follow from minutes, data and measured machine
     forecast    what will take how long, and how long that leaves: every answer about the time of a run
-    past_runs   the experience that a run begins with
+    past_runs   the experience that a run begins with, and the networks of an earlier run
     prepare     data -> parts, and what all trainings on them share
     run         one run from data to model: the order of the stations
     finish      finalists -> winner; race: all train on, the worse half leaves; trainer: each training once, recorded
@@ -12,7 +12,8 @@
     outcome     what `result.json` holds, and its writing
     answers     what the winner takes for what, and its most confident mistakes
     handing_over  the winner in other forms, tried on samples of the run's data
-    ablation    what each gene of the winner is worth
+    reopened    a finished run for more trainings of its winner; ablation: what each of its genes is worth; enough: what
+                it reaches with shares of the data
     status      what a run is doing right now
     callbacks   the user's callables, told each event; interrupts: Ctrl-C, once and twice
 

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from neuralfinder.data import Source
-from neuralfinder.errors import RunFolderError
-from neuralfinder.job.factories import make_space
-from neuralfinder.job.plan import Plan
-from neuralfinder.job.prepare import divided, make_setup
+from neuralfinder.job.reopened import reopened
 from neuralfinder.job.settings import Settings
-from neuralfinder.job.status import Status
-from neuralfinder.networks.genome import Genome, parse
-from neuralfinder.search.events import Ablated, Finished, Planned, Removal
+from neuralfinder.networks.genome import Genome
+from neuralfinder.search.events import Ablated, Removal
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
-from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
-from neuralfinder.training.machine import find_device, keep_memory
-from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate
 
 
@@ -42,37 +33,26 @@ def ablate(source: Source, settings: Settings, record: Record, seconds: float) -
     Raises:
         RunFolderError: the run is not finished.
     """
-    clock = Clock(time.monotonic() + seconds)
-    finished, planned = record.latest(Finished), record.latest(Planned)
-    if not finished or not planned:
-        raise RunFolderError("the run", given="not finished", expected="a finished one", mend="let it end first")
-    plan = Plan.read(planned.plan)
-    keep_memory()
-    with tempfile.TemporaryDirectory() as scratch:
-        data = divided(source.load(Path(scratch)), settings)
-        setup = make_setup(data, settings, find_device(settings.device), Status())
-        setup = dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
-        task, speed = plan.task, plan.speed
-        space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward, plan.training)
-        winner = parse(finished.outcome["genome"])
+    with reopened(source, settings, record, seconds) as run:
+        winner, clock = run.winner, run.setup.clock
         seed = Seeds(settings.seed).number("ablation", winner.key)
         removals = []
         for place, genome in [(None, winner), *((place, without(winner, place)) for place in range(len(winner)))]:
             gene = "" if place is None else str(winner.genes[place])
-            if reason := space.infeasible(genome):
+            if reason := run.space.infeasible(genome):
                 removals.append(Removal(place, gene, genome.key, None, f"not possible ({reason.split(':')[1]})"))
                 continue
             if clock.left() <= 0:
                 removals.append(Removal(place, gene, genome.key, None, "no time left"))
                 continue
-            candidate = Candidate(-1, genome, "ablation", (), seed, plan.search.fidelity)
-            result = evaluate(candidate, setup, WeightStore(Path(scratch) / "weights"), "ablation", falls=False)
+            candidate = Candidate(-1, genome, "ablation", (), seed, run.plan.search.fidelity)
+            result = evaluate(candidate, run.setup, run.store, "ablation", falls=False)
             cut = result.ended == "deadline"
             score = None if cut else result.score
             why = "no time left" if cut else result.failure or ""
             whole = removals[0].score if removals else None
             removals.append(
-                Removal(place, gene, genome.key, score, why, *_change(whole, score, len(data.split.validation)))
+                Removal(place, gene, genome.key, score, why, *_change(whole, score, len(run.data.split.validation)))
             )
     return removals
 

@@ -11,7 +11,6 @@ from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import OF_THE_PLAN, WORLD, Settings, of_strategy
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.cost import Rates
-from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import Head, PoolHead, parse_gene, parse_head
 from neuralfinder.networks.portfolio import bag_bits
 from neuralfinder.networks.recipe_genes import LEAST_LARGE
@@ -74,6 +73,11 @@ def _built(name: str, value: Any) -> Any:
     return tuple(parse_gene(text, text) for text in value) if name in ("pools", "layers") else value
 
 
+def has_founders(settings: Settings) -> bool:
+    """Whether the strategy of a run begins with founders, so that it can be told some."""
+    return "ancestors" in inspect.signature(STRATEGIES[settings.strategy or WORLD]).parameters
+
+
 def make_strategy(
     settings: Settings,
     space: Space,
@@ -82,7 +86,7 @@ def make_strategy(
     rounds: int | None,
     validation: int = 0,
     candidates: int = 100,
-    expectation: Expectation | None = None,
+    **known: Any,
 ) -> Strategy:
     """The strategy of a run.
 
@@ -94,7 +98,8 @@ def make_strategy(
         rounds: of evolution, `None` without a limit.
         validation: size of the validation part, 0 when not known.
         candidates: trainings there is time for, about.
-        expectation: what experience of other tasks lets one expect of networks, for strategies that take it.
+        **known: what is known before the search, for strategies that take it: `expectation`, what experience of other
+            tasks lets one expect of networks, and `ancestors`, the first founders; `None` for nothing.
     """
     name = settings.strategy or WORLD
     kind = STRATEGIES[name]
@@ -105,6 +110,5 @@ def make_strategy(
     of_the_plan = dict(zip(OF_THE_PLAN, (world_size, rounds, validation, candidates), strict=True))
     taken = inspect.signature(kind).parameters
     planned: dict[str, Any] = {name: value for name, value in of_the_plan.items() if name in taken}
-    if expectation is not None and "expectation" in taken:
-        planned["expectation"] = expectation
+    planned |= {name: value for name, value in known.items() if name in taken and value is not None}
     return kind(space, Seeds(settings.seed), fidelity, **planned, **chosen)

@@ -1,28 +1,34 @@
-"""The experience that a run begins with: that of the package, and that which finished runs have left."""
+"""What a run begins with: experience of the package and of finished runs, and the best networks of an earlier one."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, RunFolderError
+from neuralfinder.job.factories import has_founders
 from neuralfinder.job.forecast import winners_epochs
-from neuralfinder.job.plan import Plan
+from neuralfinder.job.plan import Plan, Task
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.expectation import Expectation, Past, Row
 from neuralfinder.networks.experience import Experience
-from neuralfinder.networks.genome import Genome
-from neuralfinder.search.events import Asked, Evaluated, Experienced, Finished, FullyTrained, Planned
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.search.archive import read_archive
+from neuralfinder.search.events import Asked, Descended, Evaluated, Experienced, Finished, FullyTrained, Planned
 from neuralfinder.search.record import Record
 from neuralfinder.training.clock import steps_of_epoch
 from neuralfinder.types import Candidate
 
 SHIPPED, NONE = "default", "off"
 """What the setting `experience` may be beside a folder."""
+
+MOST_ANCESTORS = 4
+"""Networks taken from an earlier run: few beside the founders of the smallest world, nine, for it was other data."""
 
 DIVERGED = "diverged"
 """The `Result.failure` that says something of the network: it is as good as chance."""
@@ -101,6 +107,74 @@ def _rows(record: Record, plan: Plan) -> Iterator[Row]:
         if accuracy is not None and not event.result.half:
             steps = max(1, round(epochs[genome] * steps_of_epoch(task.train, 1.0, batch_size)))
             yield Row(0, genome, steps, accuracy)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A finished run to start from: its name, the genomes of its winner and of the next best, and what it found out."""
+
+    name: str
+    genomes: tuple[str, ...]
+    experience: Experience
+
+
+def earlier_run(settings: Settings, task: Task) -> Earlier | None:
+    """The run that the settings say to start from, if any.
+
+    Raises:
+        InputError: it was on other data in kind or in number of classes, or the strategy has no founders.
+        RunFolderError: no run is there, or one that is not finished.
+    """
+    chosen = settings.start_from
+    if chosen is None:
+        return None
+    if not has_founders(settings):
+        raise InputError(
+            "--from", given=f"used with strategy {settings.strategy}", expected="one that begins with founders",
+            mend="leave it out, name the run as --experience, or choose another strategy",
+        )  # fmt: skip
+    with Record(Path(chosen) / "run.sqlite", readonly=True) as record:
+        finished, planned = record.latest(Finished), record.latest(Planned)
+        if not finished or not planned:
+            raise RunFolderError(
+                f"--from {chosen}", given="a run that is not finished", expected="a finished one",
+                mend="let it end first",
+            )  # fmt: skip
+        before = Plan.read(planned.plan).task
+        own, other = _about(task), _about(before)
+        if own != other:
+            raise InputError(
+                f"--from {chosen}", given=f"a run on {other}", expected=f"one on {own}, as the data are",
+                mend="name another run, or leave it out",
+            )  # fmt: skip
+        best = (entry.genome.key for entry in read_archive(record.events()).best(MOST_ANCESTORS))
+        genomes = tuple(dict.fromkeys([finished.outcome["genome"], *best]))[:MOST_ANCESTORS]
+        return Earlier(chosen, genomes, of_run(record))
+
+
+def _about(task: Task) -> str:
+    return f"{'texts' if task.shape.vocabulary else 'pictures'} of {task.classes} classes"
+
+
+def ancestors(record: Record, space: ChainSpace) -> list[Genome]:
+    """Those of the recorded genomes of an earlier run that are legal here, as they are written here."""
+    known = record.latest(Descended)
+    genomes = [space.canonical(parse(key)) for key in known.genomes] if known else []
+    return list(dict.fromkeys(genome for genome in genomes if space.infeasible(genome) is None))
+
+
+def ancestry_lines(record: Record, space: ChainSpace) -> list[str]:
+    """What a run starts from, as a line of its plan; nothing where it is no other run."""
+    known = record.latest(Descended)
+    if not known or not known.genomes:
+        return []
+    legal = ancestors(record, space)
+    lost = len(known.genomes) - len(legal)
+    left_out = f"; {lost} of its best not possible here, or the same" if lost else ""
+    first = ", ".join(genome.key for genome in legal) or "none"
+    experienced = record.latest(Experienced)
+    told = "its trainings are experience; " if experienced and experienced.experience["tasks"] else ""
+    return [f"from      {known.run}: {told}first founders {first}{left_out}"]
 
 
 def expectation(record: Record, plan: Plan, space: ChainSpace) -> Expectation | None:

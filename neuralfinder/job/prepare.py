@@ -57,6 +57,11 @@ def _parts(data: Dataset, parts: Split, device: torch.device) -> tuple[Part, Par
     return _part(data, parts.train, device), _part(data, parts.validation, device)
 
 
+def training_part(data: Divided, rows: np.ndarray, device: torch.device) -> Part:
+    """Some rows of the training part."""
+    return _part(data.coded, rows, device)
+
+
 def _part(data: Dataset, rows: np.ndarray, device: torch.device) -> Part:
     return Part.of(data.samples, data.labels, rows, device)
 

@@ -28,12 +28,12 @@ from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
 from neuralfinder.job.forecast import FORWARD_SHARE, WRITING_SECONDS, Forecast, clock_of_finish, measuring_seconds
 from neuralfinder.job.interrupts import Interrupts
-from neuralfinder.job.past_runs import chosen_experience, expectation
+from neuralfinder.job.past_runs import ancestors, ancestry_lines, chosen_experience, earlier_run, expectation
 from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, make_setup, open_test
 from neuralfinder.job.presets import PRESETS
-from neuralfinder.job.settings import OF_PICTURES, Settings
+from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.networks.chains import ChainSpace
@@ -46,6 +46,7 @@ from neuralfinder.search.events import (
     Answered,
     Begun,
     DataRead,
+    Descended,
     Evaluated,
     Event,
     Experienced,
@@ -267,13 +268,20 @@ class _Run:
         if recorded := self.record.latest(Planned):
             plan = Plan.read(recorded.plan)
         else:
-            experience = chosen_experience(self.settings)
+            experience, earlier = chosen_experience(self.settings), earlier_run(self.settings, task)
+            if experience and earlier:
+                experience += earlier.experience
             plan = self._new_plan(task, setup, executor)
             # before the plan, on which a run rests; nothing in the place of what a run that came no farther left
             if experience or self.record.latest(Experienced):
                 self.record.write(Experienced((experience or Experience()).plain()))
+            if earlier or self.record.latest(Descended):
+                self.record.write(Descended(*((earlier.name, earlier.genomes) if earlier else ("", ()))))
             self.record.write(Planned(plan.plain()))
-        self.status.say(*plan_lines(plan, with_world=self.settings.strategy in (None, "artificial-life")))
+        self.status.say(
+            *plan_lines(plan, with_world=self.settings.strategy in (None, "artificial-life")),
+            *ancestry_lines(self.record, self._space(plan)),
+        )
         deadline = math.inf
         if self.status.left is not None:
             spent = self.searched_before + self.finished_before
@@ -306,7 +314,7 @@ class _Run:
         search, world = plan.search, plan.world
         return make_strategy(
             self.settings, space, search.fidelity, world.side, world.rounds, plan.task.validation, search.candidates,
-            expectation,
+            expectation=expectation, ancestors=ancestors(self.record, space),
         )  # fmt: skip
 
     def _search(self, forecast: Forecast, setup: Setup, executor: Executor, slots: int) -> Progress:
@@ -385,7 +393,7 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
             mend="give another --run, or the same data",
         )  # fmt: skip
     asked, before = (
-        {**each.settings, **{name: each.address.get(name) for name in OF_PICTURES}} for each in (wanted, began)
+        {**each.settings, **{name: each.address.get(name) for name in OF_READING}} for each in (wanted, began)
     )
     for name, value in asked.items():
         if name not in WHERE and before.get(name) != value:

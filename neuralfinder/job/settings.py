@@ -235,6 +235,11 @@ RUN = (
         "folder of finished runs to know of as well, or a file in the place of the one shipped", "run",
         unset="the preset's", option=True,
     ),
+    Setting(
+        "start_from", TEXT, "folder of a finished run on data of as many classes: its trainings are experience, and "
+        "its best networks the first founders; their weights are not taken", "run", unset="no such run", option=True,
+        flag="--from",
+    ),
     Setting("inherit", SWITCH, "whether children start from the weights of their parents", "run", default=False),
     Setting(
         "early_stop", SWITCH, "whether a training clearly behind earlier ones is stopped", "run", default=False
@@ -321,11 +326,16 @@ DATA = (
         "target", TEXT, "column of a table with the labels", "data", unset="found by its name", option=True,
         column=True,
     ),
+    Setting(
+        "group", TEXT, "column of a table with what samples belong together by, such as a person, or for a folder how "
+        "many levels below the class folder such folders lie, 1 for class/person/picture.jpg; a group lies in one "
+        "part of the data", "data", unset="no groups but copies", option=True,
+    ),
 )  # fmt: skip
 """Settings of how data are read."""
 
-OF_PICTURES = ("image_size", "image_fit")
-"""Those of them that change what is read from the same files."""
+OF_READING = ("image_size", "image_fit", "group")
+"""Those of them that change what becomes of the same samples and labels."""
 
 OWN = (*RUN, *CAPS, *DATA)
 
@@ -420,6 +430,7 @@ class Settings:
     workers: int | None = None
     ray: str | None = None
     experience: str | None = None
+    start_from: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

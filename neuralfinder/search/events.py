@@ -116,6 +116,18 @@ class Experienced(Whole):
 
 
 @dataclass(frozen=True, slots=True)
+class Descended(Event):
+    """The run began with genomes of another, the winner first, by its name; none where it has no such.
+
+    What is proposed rests on them, so a run that goes on reads them here: the other may be gone by then.
+    """
+
+    kind = "ancestors"
+    run: str
+    genomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked(Event):
     """The strategy was asked for `n` candidates; `notes` say what it decided without training."""
 
@@ -214,10 +226,43 @@ class Ablated(Event):
     rows: tuple[Removal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The winner trained anew on so many samples: its validation accuracy, 0..1; without one, `why` says why."""
+
+    samples: int
+    score: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extrapolated(Event):
+    """The winner was trained on shares of the training part, the smallest first; may come days after the end.
+
+    Each had so many `steps`, and was measured on so many `validation` samples, of which the run's winner `reached` a
+    share of 0..1.
+    """
+
+    kind = "enough"
+    validation: int
+    reached: float
+    steps: int
+    shares: tuple[Share, ...]
+
+    @property
+    def scored(self) -> tuple[Share, ...]:
+        """Those that could be trained."""
+        return tuple(share for share in self.shares if share.score is not None)
+
+
+LATER = (Ablated, Extrapolated)
+"""What may come long after the end of a run."""
+
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
-        Begun, DataRead, Planned, Experienced, Asked, Evaluated, Stopped, FullyTrained, Answered, Finished, Ablated,
+        Begun, DataRead, Planned, Experienced, Descended, Asked, Evaluated, Stopped, FullyTrained, Answered, Finished,
+        Ablated, Extrapolated,
     )
 }  # fmt: skip
 """The kinds of event that a run has."""
@@ -286,6 +331,7 @@ _READERS: dict[tuple[type[Event], str], Callable[[Any], Any]] = {
     (Evaluated, "result"): _read_result,
     (FullyTrained, "result"): _read_result,
     (Ablated, "rows"): lambda rows: tuple(Removal(**row) for row in rows),
+    (Extrapolated, "shares"): lambda rows: tuple(Share(**row) for row in rows),
 }
 """How fields are read whose values are classes; all others are plain."""
 
@@ -302,7 +348,7 @@ def _plain(value: Any) -> Any:
             return candidate_row(value)
         case Result():
             return _plain_result(value)
-        case Removal():
+        case Removal() | Share():
             return dataclasses.asdict(value)
         case tuple() | list():
             return [_plain(each) for each in value]

@@ -2,6 +2,8 @@
 
     report      tables and lines about a run
     card        the model card: what a winner is for, how good it is and how it is run
+    learning_curve
+                what twice as many data would bring
     lineage     how a network came about
     predictions a model's answers as a table, CSV, JSON or Parquet
     terminal    a run while it goes on, on a terminal and in a file

@@ -25,8 +25,9 @@ from neuralfinder.search.archive import (
     read_trainings,
     scores_by_genome,
 )
-from neuralfinder.search.events import Asked, Begun, Evaluated, Event, Finished, FullyTrained, Planned
+from neuralfinder.search.events import Asked, Begun, Evaluated, Event, Extrapolated, Finished, FullyTrained, Planned
 from neuralfinder.search.record import Record
+from neuralfinder.show.learning_curve import curve_lines
 from neuralfinder.types import Candidate, Result, Shape, worth_of
 
 
@@ -204,6 +205,12 @@ def show_run(record: Record) -> list[str]:
     for reason, count in (failures + impossible).most_common():
         lines.append(f"failed    {count} x {reason}")
     return lines + _operators(trainings) + _calibration(events, trainings)
+
+
+def show_curve(record: Record) -> list[str]:
+    """What was found about twice as many data; nothing where nobody asked."""
+    found = record.latest(Extrapolated)
+    return curve_lines(found) if found else []
 
 
 def _operators(trainings: Trainings) -> list[str]:

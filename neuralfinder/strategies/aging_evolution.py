@@ -9,7 +9,7 @@ Here the first P are the space's founders, so that strategies on one space begin
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from neuralfinder.networks.chains import of_networks
@@ -18,7 +18,7 @@ from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.space import Space
 from neuralfinder.networks.variation import vary
 from neuralfinder.seeds import Seeds
-from neuralfinder.strategies.base import Proposal, Strategy
+from neuralfinder.strategies.base import Proposal, Strategy, led_by
 from neuralfinder.types import Allowed, Fidelity, Range, Result
 
 
@@ -33,6 +33,7 @@ class AgingEvolution(Strategy):
         sample: S, how many are drawn with replacement, 1 or more.
         expectation: what experience of other tasks lets one expect of networks: it chooses half of the founders;
             `None` for none.
+        ancestors: legal genomes that are the first founders of all.
     """
 
     ranges: ClassVar[Mapping[str, Allowed]] = {"population": Range(1), "sample": Range(1)}
@@ -46,6 +47,7 @@ class AgingEvolution(Strategy):
         population: int = 20,
         sample: int = 5,
         expectation: Expectation | None = None,
+        ancestors: Sequence[Genome] = (),
     ) -> None:
         super().__init__(space, seeds, fidelity)
         self.check(population=population, sample=sample)
@@ -55,7 +57,7 @@ class AgingEvolution(Strategy):
             founders = space.founders(population, self._rng)
         else:
             founders = expectation.founders(of_networks(space, "aging-evolution"), population, self._rng)
-        self._founders = deque(founders)
+        self._founders = deque(led_by(ancestors, founders))
         self._queue: deque[tuple[Genome, float]] = deque(maxlen=population)
         self._failed_in_a_row = 0
 

@@ -44,6 +44,11 @@ class Proposal:
     inherits: tuple[int, ...] = ()
 
 
+def led_by(ancestors: Sequence[Genome], founders: Sequence[Genome]) -> list[Genome]:
+    """As many founders as there are, the ancestors first; they are the founders themselves where there is none."""
+    return [*ancestors, *(founder for founder in founders if founder not in ancestors), *founders][: len(founders)]
+
+
 class Strategy(ABC):
     """Proposes candidates and learns from results.
 

@@ -69,7 +69,7 @@ def test_all_keywords_of_strategies_and_attributes_of_the_space_are_settings():
     names = {(row.name, row.owner) for row in table()}
     for name, strategy in STRATEGIES.items():
         own = inspect.signature(strategy).parameters.values()
-        words = {p.name for p in own if p.kind is p.KEYWORD_ONLY} - {*OF_THE_PLAN, "expectation"}
+        words = {p.name for p in own if p.kind is p.KEYWORD_ONLY} - {*OF_THE_PLAN, "expectation", "ancestors"}
         assert {(word, f"strategy {name}") for word in words} <= names
         assert set(strategy.ranges) <= words
     known = {name for name, owner in names if owner in ("space", "caps")}

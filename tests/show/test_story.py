@@ -65,7 +65,7 @@ def test_the_film_ends_with_the_world_after_the_last_whole_round(finished):
     )
     strategy = make_strategy(
         settings, space, search.fidelity, world.side, world.rounds, task.validation, search.candidates,
-        in_time(Experience.of(known), plan, space),
+        expectation=in_time(Experience.of(known), plan, space),
     )  # fmt: skip
     whole = [*understood(events)]
     while not (isinstance(whole[-1], Asked) and any(note["kind"] in ("settled", "round") for note in whole[-1].notes)):

@@ -34,6 +34,8 @@ USES = {
     "text": "a column of a table only",
     "image": "a column of a table only",
     "target": "a column of a table only",
+    "group": "a column of a table, or a level of a folder, only; `groups` beside samples in memory",
+    "groups": "groups beside samples in memory only; `group` names a column or a level",
     "labels": "labels beside samples in memory only",
     "test_labels": "labels beside samples in memory only",
 }

@@ -47,6 +47,7 @@ class Hub(Source):
         text: the column of texts; found by its name when not given, as are the others.
         image: the column of pictures.
         target: the column of labels.
+        group: the column of groups, whose rows lie in one part of the data; none when not given.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Hub(Source):
     text: str | None = None
     image: str | None = None
     target: str | None = None
+    group: str | None = None
 
     kind = "hub"
     what = "a data set of the Hub"
@@ -72,7 +74,7 @@ class Hub(Source):
         return {name: f"{meaning}; downloaded once" for name, meaning in own.items()}
 
     def fingerprint(self) -> str:
-        """By the name and the columns named: nothing is downloaded to know it."""
+        """By the name and the columns of samples and labels named: nothing is downloaded to know it."""
         return hashlib.blake2b(repr((self.name, self._columns)).encode(), digest_size=16).hexdigest()
 
     def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
@@ -84,7 +86,7 @@ class Hub(Source):
 
     @property
     def _columns(self) -> Columns:
-        return Columns(self.text, self.target, self.image)
+        return Columns(self.text, self.target, self.image, self.group)
 
 
 def of_library(
@@ -201,7 +203,7 @@ def library_samples(given: Any, kind: Kind, shape: Shape, fit: str) -> Array:
 
 
 def _table(part: Any, columns: Columns, what: str) -> Table:
-    """Columns of samples and labels: pictures not decoded, class labels as names, `None` for hidden ones."""
+    """Columns of samples, labels and groups: pictures not decoded, class labels as names, `None` for hidden ones."""
     import datasets
 
     _, sample, target = columns.of(part.column_names, what)
@@ -210,7 +212,9 @@ def _table(part: Any, columns: Columns, what: str) -> Table:
     if isinstance(part.features[target], datasets.ClassLabel):
         names = part.features[target].names
         labels = [names[label] if label is not None and label >= 0 else None for label in labels]
-    return {sample: list(part[sample]), target: labels}
+    group = columns.group_of(part.column_names, what)
+    groups = {group: list(part[group])} if group else {}
+    return {sample: list(part[sample]), target: labels, **groups}
 
 
 def _encoded(part: Any, column: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Dataset
+from neuralfinder.data.groups import with_groups
 from neuralfinder.data.pairs import from_pairs, is_pairs
 from neuralfinder.data.reading import OnProgress
 from neuralfinder.data.sources.base import Source
@@ -26,16 +27,18 @@ class InMemory(Source):
         labels: n labels; none beside such a data set.
         test: samples of a test part.
         test_labels: their labels.
+        groups: `(n,)` to which group each of the samples belongs; those of the test part have none.
         data: the data set.
 
     Raises:
-        InputError: as `from_arrays`, `from_texts`, `from_pairs` and `of_library`.
+        InputError: groups of another shape; as `from_arrays`, `from_texts`, `from_pairs` and `of_library`.
     """
 
     samples: Any
     labels: Any = None
     test: Any = None
     test_labels: Any = None
+    groups: Any = None
     data: Dataset = field(init=False, repr=False)
 
     kind = "memory"
@@ -43,7 +46,8 @@ class InMemory(Source):
 
     def __post_init__(self) -> None:
         """Put them into form."""
-        object.__setattr__(self, "data", self._gathered())
+        data = self._gathered()
+        object.__setattr__(self, "data", data if self.groups is None else with_groups(data, self.groups))
 
     @classmethod
     def takes(cls, given: object) -> bool:

@@ -26,6 +26,7 @@ class Table(OnDisk):
         text: the column of texts; found by its name when not given, as are the others.
         image: the column of paths of pictures.
         target: the column of labels.
+        group: the column of groups, whose rows lie in one part of the data; none when not given.
     """
 
     image_size: int | None = None
@@ -33,6 +34,7 @@ class Table(OnDisk):
     text: str | None = None
     image: str | None = None
     target: str | None = None
+    group: str | None = None
 
     kind = "table"
     what = "a table"
@@ -45,10 +47,10 @@ class Table(OnDisk):
     @property
     def columns(self) -> Columns:
         """Those that were named."""
-        return Columns(self.text, self.target, self.image)
+        return Columns(self.text, self.target, self.image, self.group)
 
     def fingerprint(self) -> str:
-        """By the bytes of the files and the columns named."""
+        """By the bytes of the files and the columns of samples and labels named."""
         digest = hashlib.blake2b(repr(("table", self.columns)).encode(), digest_size=16)
         for file in filter(None, (self.path, self.test)):
             with file.open("rb") as content:

@@ -12,6 +12,7 @@ from neuralfinder.networks.cost import layer_parameters, shapes
 from neuralfinder.networks.genome import AvgPool, Conv, Dropout, Gene, Genome, Identity, Layer, MaxPool, parse
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.events import (
+    LATER,
     Ablated,
     Answered,
     Asked,
@@ -80,7 +81,7 @@ class Story:
         """Take in the next event."""
         if isinstance(event, Begun):  # there may be several: the last one is what came of it
             self._began = event.time
-        if not isinstance(event, Ablated):  # may come days later
+        if not isinstance(event, LATER):
             self._now = round(event.time - self._began, 2)
         if isinstance(event, SINGLE):
             self._single[event.kind] = event.plain()

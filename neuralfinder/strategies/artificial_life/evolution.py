@@ -25,7 +25,7 @@ from neuralfinder.networks.variation import cross, distance, mutate, replicate
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies.artificial_life.breeding import Birth, Breeder
 from neuralfinder.strategies.artificial_life.world import BOUNDARIES, Cell, Life, World
-from neuralfinder.strategies.base import Proposal, Strategy
+from neuralfinder.strategies.base import Proposal, Strategy, led_by
 from neuralfinder.types import Allowed, Fidelity, Range, Result, worth_of
 
 Rounds = Generator[list[Birth], list[Life], None]
@@ -105,6 +105,7 @@ class ArtificialLife(Strategy):
             best; 0 lets all stay.
         expectation: what experience of other tasks lets one expect of networks: it chooses half of the first founders,
             and foresight begins with it; `None` for none.
+        ancestors: legal genomes that are the first founders of all.
     """
 
     ranges: ClassVar[Mapping[str, Allowed]] = {
@@ -143,6 +144,7 @@ class ArtificialLife(Strategy):
         confirm: bool = False,
         renewal: int = 0,
         expectation: Expectation | None = None,
+        ancestors: Sequence[Genome] = (),
     ) -> None:
         super().__init__(space, seeds, fidelity)
         self.check(
@@ -170,7 +172,7 @@ class ArtificialLife(Strategy):
         self.selection, self.mains, self.children, self.renewal = selection, mains, children, renewal
         self.foresight, self.confirm = foresight, confirm
         self._rng = seeds.stream("artificial-life")
-        self._expectation = expectation
+        self._expectation, self._ancestors = expectation, ancestors
         self._breeder = Breeder(space, self._rng, foresight, optimism, explore, expectation) if children else None
         self._unmoved: Counter[Cell] = Counter()
         self._repeats = [0.0, 0.0]
@@ -234,7 +236,7 @@ class ArtificialLife(Strategy):
         """Step 1: founders for all cells; with foresight those after the first are chosen by it."""
         world = self.world
         blind = min(BLIND, len(world.cells)) if self.foresight else len(world.cells)
-        births = [Birth("init", genome) for genome in self._first_founders(blind)]
+        births = [Birth("init", genome) for genome in led_by(self._ancestors, self._first_founders(blind))]
         cells = iter(world.cells)
         while births:
             lives = yield births

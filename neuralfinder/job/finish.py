@@ -70,7 +70,11 @@ def finish(
         last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
         share = forecast.left / (forecast.left + retraining) if 0 < forecast.left < math.inf else 1.0
         last = last_training(trainer, forecast, last_setup, first, share)
-        if last and not setup.recipe.refit and last.score < winner.score - noise(winner.score, len(setup.validation)):
+        # clearly fewer right answers than before, and where it has learned from these very samples: it was too short
+        if last and last.score < winner.score - noise(winner.score, len(setup.validation)):
+            status.say(
+                f"the last training is not taken: {last.score:.2%} of the validation part, {winner.score:.2%} before"
+            )
             last = None
     else:
         standing = _train_each(trainer, forecast, training, entrants, inherit)

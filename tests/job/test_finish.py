@@ -410,15 +410,19 @@ def test_the_last_training_learns_from_all_data_where_the_recipe_says_so(bench: 
         assert mistake["confidence"] == pytest.approx(shares[mistake["row"]].max(), abs=1e-5)
 
 
+@pytest.mark.parametrize("refit", [False, True])
 @pytest.mark.parametrize(("last", "taken"), [(0.88, True), (0.5, False)])
 def test_a_last_training_that_ends_clearly_worse_is_not_taken(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, last: float, taken: bool
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, last: float, taken: bool, refit: bool
 ) -> None:
+    recipe = dataclasses.replace(bench.setup.recipe, refit=refit)
+    bench = dataclasses.replace(bench, setup=dataclasses.replace(bench.setup, recipe=recipe))
     monkeypatch.setattr(
         "neuralfinder.job.trainer.evaluate", fake_trainings({"final-0-0": 0.9, "final-0-1": 0.9, "last": last})
     )
     _, figures = bench.with_(finalists=1, epochs=12).finish(found(("C8.bn M > G", 0.9)))
     assert figures["epochs"] == pytest.approx(12 if taken else (1 - LAST_SHARE) * 12, abs=0.25)
+    assert figures["refit"] == (refit and taken)
 
 
 def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,20 @@ def _quality(result: Mapping[str, Any]) -> list[str]:
         "",
         f"It had {result['validation_accuracy']:.2%} on the validation part, by which it was chosen. The test part was "
         "looked at once, after everything was decided.",
+        *_trust(result),
     ]  # fmt: skip
+
+
+def _trust(result: Mapping[str, Any]) -> list[str]:
+    """How far probabilities are from what comes true; runs of older versions do not say."""
+    sure = result.get("calibration")
+    if not sure:
+        return []
+    return [
+        "",
+        f"Its probabilities are off by {sure['error_after']:.1%} there (expected calibration error, {sure['bins']} bins); "
+        f"without the temperature {sure['temperature']:.3g}, found on the validation part, by {sure['error_before']:.1%}.",
+    ]
 
 
 def _classes(answered: Answered) -> list[str]:

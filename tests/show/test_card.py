@@ -18,6 +18,7 @@ RESULT = {
     "candidates": {"trained": 7}, "seconds": {"search": 12.0}, "seed": 4, "preset": "fast", "strategy": "random",
     "data": {"name": "my | <pets>", "train": 20, "validation": 5, "test": 32}, "device": "a machine",
     "versions": {"neuralfinder": "1.2", "torch": "9"}, "warnings": ["little time"],
+    "calibration": {"temperature": 0.5, "error_before": 0.2, "error_after": 0.05, "bins": 4},
 }  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def test_figures_are_those_of_the_record(record):
         "right about 75.00% of 32 pictures", "50.00% to 90.00%", "20 for training, 5 to choose by, 32 for the test",
         "trained 7 networks in 12 seconds", "3.25 passes", "Seed 4, preset fast, strategy random",
         "majority class | 50.00%", "logistic regression | not run", "`C8.bn > G | shift0`", "1,234 parameters",
-        "5 million multiply-adds", "neuralfinder 1.2, torch 9", "little time",
+        "5 million multiply-adds", "neuralfinder 1.2, torch 9", "little time", "off by 5.0% there", "by 20.0%",
         "training part and on what it was chosen by",
     ):  # fmt: skip
         assert said in text, said

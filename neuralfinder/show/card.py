@@ -171,8 +171,9 @@ def _trust(result: Mapping[str, Any]) -> list[str]:
         return []
     return [
         "",
-        f"Its probabilities are off by {sure['error_after']:.1%} there (expected calibration error, {sure['bins']} bins); "
-        f"without the temperature {sure['temperature']:.3g}, found on the validation part, by {sure['error_before']:.1%}.",
+        f"Its probabilities are off by {sure['error_after']:.1%} there (expected calibration error, "
+        f"{sure['bins']} bins), by {sure['error_before']:.1%} without the temperature of {sure['temperature']:.3g} that "
+        "was found on the validation part.",
     ]
 
 

@@ -172,8 +172,8 @@ def _trust(result: Mapping[str, Any]) -> list[str]:
     return [
         "",
         f"Its probabilities are off by {sure['error_after']:.1%} there (expected calibration error, "
-        f"{sure['bins']} bins), by {sure['error_before']:.1%} without the temperature of {sure['temperature']:.3g} that "
-        "was found on the validation part.",
+        f"{sure['bins']} bins), by {sure['error_before']:.1%} without the temperature of {sure['temperature']:.3g} "
+        "that was found on the validation part.",
     ]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from neuralfinder import __version__
 from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, RunFolderError, lacking
@@ -58,6 +59,65 @@ def _fail(error: NeuralFinderError, code: int) -> None:
     sys.exit(code)
 
 
+TOPICS = {"run": "The search", "data": "Data", "caps": "Limits", "plan": "Numbers of the plan, for experts"}
+"""What options are about, by `Setting.owner`, in the order of the help."""
+
+OTHERS = "Where to, and what is printed"
+"""The topic of options that are no settings."""
+
+
+class _Option(click.Option):
+    """An option with a topic; `names` gives what it may be completed to."""
+
+    def __init__(
+        self, *args: Any, topic: str = OTHERS, names: Callable[[], Iterable[str]] | None = None, **others: Any
+    ) -> None:
+        super().__init__(*args, **others)
+        self.topic, self.names = topic, names
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so."""
+        if self.names is None:
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
+
+
+class _ByTopic(click.Command):
+    """A command whose help has its options in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A section for each topic."""
+        records: dict[str, list[tuple[str, str]]] = {topic: [] for topic in (*TOPICS.values(), OTHERS)}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record:
+                records[getattr(parameter, "topic", OTHERS)].append(record)
+        for topic, rows in records.items():
+            if rows:
+                with formatter.section(topic):
+                    formatter.write_dl(rows)
+
+
+def _strategies() -> Iterable[str]:
+    from neuralfinder.strategies import STRATEGIES
+
+    return STRATEGIES
+
+
+def _presets() -> Iterable[str]:
+    from neuralfinder.job.presets import PRESETS
+
+    return PRESETS
+
+
+def _settings() -> Iterable[str]:
+    return [f"{row.name}=" for row in table()]
+
+
+NAMES = {"strategy": _strategies, "preset": _presets}
+"""What settings may be completed to."""
+
+
 def _options(settings: Iterable[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of these settings; what is not given is `None`."""
     types = {"a whole number": int, "a number": float}
@@ -70,6 +130,9 @@ def _options(settings: Iterable[Setting]) -> Callable[[Callable[..., None]], Cal
                 setting.name,
                 type=types.get(setting.kind.name, str),
                 metavar="COLUMN" if setting.column else None,
+                cls=_Option,
+                topic=TOPICS[setting.owner],
+                names=NAMES.get(setting.name),
                 help=f"{setting.meaning[0].upper()}{setting.meaning[1:]}.{unset}".replace("`", ""),
             )(command)
         return command
@@ -88,17 +151,29 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
         command(source=source_of("digits" if data is None else data, **where), **others)
 
     test = click.option(
-        "--test", type=click.Path(), help="Data of the same kind used as the test part. [a fifth of DATA]"
-    )
+        "--test", type=click.Path(), cls=_Option, topic=TOPICS["data"],
+        help="Data of the same kind used as the test part. [a fifth of DATA]",
+    )  # fmt: skip
     return test(_options(DATA)(gathered))
 
 
-@cli.command()
+EXAMPLES = """\b
+Examples:
+  neuralfinder search photos/ --minutes 10 --run runs/photos
+  neuralfinder search reviews.csv --text review --target stars --minutes 5
+  neuralfinder search photos/ --max-parameters 100000 --set early_stop=off
+"""
+
+
+@cli.command(cls=_ByTopic, epilog=EXAMPLES)
 @click.argument("data", required=False)
 @_options(setting for setting in (*RUN, *CAPS) if setting.option)
 @_data_options
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Run folder. [runs/NAME-...]")
-@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="A setting from list settings.")
+@click.option(
+    "--set", "options", multiple=True, metavar="NAME=VALUE", cls=_Option, topic=TOPICS["plan"], names=_settings,
+    help="A setting from list settings.",
+)  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object a line, and nothing else.")
 def search(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.shell_completion import ShellComplete
 from PIL import Image
 
 from neuralfinder import cli
@@ -90,6 +91,27 @@ def pets_run(tmp_path_factory):
     data = pictures(root / "pets", (("cat", 10), ("chien", 10), ("猫", 10)))
     assert _call(["search", data, *SMALL, "--run", root / "run", "--quiet"]).code == 0
     return data, root / "run"
+
+
+# help
+
+
+def test_help_is_in_groups_with_examples():
+    outcome = call("search", "--help")
+    titles = ["The search:", "Data:", "Limits:", "Numbers of the plan, for experts:", "Where to, and what is printed:"]
+    places = [outcome.out.index(title) for title in [*titles, "Examples:"]]
+    assert places == sorted(places)
+    assert places[1] < outcome.out.index("--test") < places[2] < outcome.out.index("--max-parameters") < places[3]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("--strategy aging", "aging-evolution"), ("--preset seed", "seed-2017"), ("--set early", "early_stop=")],
+)
+def test_names_are_completed(words, offered):
+    words = ["search", *words.split()]
+    completion = ShellComplete(cli.cli, {}, "neuralfinder", "_NEURALFINDER_COMPLETE")
+    assert offered in [item.value for item in completion.get_completions(words[:-1], words[-1])]
 
 
 # what a run prints and leaves

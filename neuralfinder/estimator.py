@@ -57,6 +57,9 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             finished runs to know of as well, or a file in the place of the one shipped. Not given: the preset's.
         start_from: folder of a finished run on data of as many classes: its trainings are experience, and its best
             networks the first founders; their weights are not taken. Not given: no such run.
+        pretrained: a network that others trained, to be measured beside the winner, frozen and with a linear head: a
+            folder written by `save_pretrained` of the library transformers, or `hf:NAME` for one that is downloaded.
+            Not given: none is tried.
         epochs: passes over the data that each candidate gets; a whole number between 1 and 1,000,000. Not given: the
             plan's.
         share: share of the training part that each pass sees; a number more than 0, at most 1. Not given: the plan's.
@@ -112,6 +115,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         ray: str | None = None,
         experience: str | None = None,
         start_from: str | None = None,
+        pretrained: str | None = None,
         epochs: int | None = None,
         share: float | None = None,
         finalists: int | None = None,
@@ -144,6 +148,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.ray = ray
         self.experience = experience
         self.start_from = start_from
+        self.pretrained = pretrained
         self.epochs = epochs
         self.share = share
         self.finalists = finalists

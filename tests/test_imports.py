@@ -41,6 +41,7 @@ HOMES = {
     "onnxscript": "",
     "openvino": "",
     "mlflow": "",
+    "transformers": "",
 }
 """Which rooms or modules may import what at the top of the file."""
 
@@ -53,6 +54,7 @@ INSIDE_FUNCTIONS = {
     "pyarrow": "data.tables show.predictions",
     "datasets": "data.sources.hub", "onnx": "training.export.onnx", "onnxscript": "training.export.onnx",
     "openvino": "training.export.openvino", "mlflow": "show.trackers",
+    "transformers": "job.backbone",
 }  # fmt: skip
 """Who else may import it within a function."""
 

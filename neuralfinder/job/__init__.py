@@ -8,7 +8,7 @@
     run         one run from data to model: the order of the stations
     finish      finalists -> winner; race: all train on, the worse half leaves; trainer: each training once, recorded
     figures     the one look at the test part; calibration: how far its probabilities can be trusted
-    baselines   what the winner must beat
+    baselines   what the winner must beat; pretrained: a network that others trained, beside it; backbone: that network
     outcome     what `result.json` holds, and its writing
     answers     what the winner takes for what, and its most confident mistakes
     handing_over  the winner in other forms, tried on samples of the run's data

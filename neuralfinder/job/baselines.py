@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,9 +49,6 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
 
     It looks at pictures of the usual side. It stops after 50 iterations whether converged or not.
     """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
     part, scaling = part.at(USUAL_SIDE), scaling.at(USUAL_SIDE)
     pixels = part.shape.channels * part.shape.height * part.shape.width
     # forward and gradient
@@ -68,11 +66,7 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     for some in _flat(chosen, scaling):
         flat[filled : filled + len(some)] = some
         filled += len(some)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few pictures each
-        model = LogisticRegression(C=0.01, max_iter=LINEAR_ITERATIONS)
-        with threadpool_limits(1, "blas"):  # threads that wait for each other are five times slower beside other work
-            model.fit(flat, labels)
+    model = logistic_regression(flat, labels, 0.01)
     coefficients, intercepts = model.coef_, model.intercept_
     if classes == 2:  # scikit-learn keeps one row for two classes
         coefficients, intercepts = (
@@ -80,6 +74,21 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
             np.concatenate([-intercepts, intercepts]),
         )
     return Linear(coefficients, intercepts, scaling, len(rows))
+
+
+def logistic_regression(rows: np.ndarray, labels: np.ndarray, strength: float) -> Any:
+    """scikit-learn's, fitted to rows `(n, features)`; it stops after 50 iterations whether converged or not.
+
+    `strength` is its `C`, the inverse of how much it is regularised.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few samples each
+        model = LogisticRegression(C=strength, max_iter=LINEAR_ITERATIONS)
+        with threadpool_limits(1, "blas"):  # threads that wait for each other are five times slower beside other work
+            return model.fit(rows, labels)
 
 
 @dataclass(frozen=True, slots=True)

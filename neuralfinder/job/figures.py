@@ -15,6 +15,7 @@ from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.answers import told_apart
 from neuralfinder.job.baselines import Linear, NGrams, majority
 from neuralfinder.job.calibration import calibration, fit_temperature, surprise
+from neuralfinder.job.pretrained import Probe
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part
@@ -53,6 +54,7 @@ class Decided:
         linear: logistic regression, `None` where there was no time for it.
         retrained: trainings of the winner on training and validation part.
         whole: the setup of these, and of `last` where the recipe has a refit.
+        probe: the pre-trained network that the user named; `None` for none.
     """
 
     winner: Trained
@@ -62,6 +64,7 @@ class Decided:
     linear: Linear | NGrams | None
     retrained: list[Trained]
     whole: Setup
+    probe: Probe | None = None
 
 
 def measure(
@@ -100,6 +103,7 @@ def measure(
     took = (time.monotonic() - began) / (1 if model.views in (PLAIN, HALF) else MOST_VIEWS)
     guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
+    probed = {"pre-trained network": decided.probe.judged()} if decided.probe else {}  # first, in the time kept for it
     figures = {
         "validation_accuracy": measured,
         **judged(labels, logits.argmax(1)),
@@ -116,6 +120,7 @@ def measure(
             "logistic regression": linear
             and {"test_accuracy": _accuracy(labels, linear.predict(test)), "samples": linear.samples},
             "small network": _beside(decided, load, setup, test, took),
+            **probed,
         },
         "refit": refit,
         "retrained": [_accuracy(labels, load(each, whole).answers(test, setup.bf16)) for each in decided.retrained],

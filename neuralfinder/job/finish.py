@@ -13,6 +13,7 @@ from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.baselines import Linear, NGrams, fit_linear
 from neuralfinder.job.figures import Decided, Samples, measure
 from neuralfinder.job.forecast import Forecast, linear_seconds, noise, winners_share
+from neuralfinder.job.pretrained import Probe, Rival
 from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, best_first, last_training, race
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
@@ -30,7 +31,13 @@ RACING = 1 / 3
 
 
 def finish(
-    trainer: Trainer, forecast: Forecast, setup: Setup, samples: Samples, archive: Archive, inherit: bool = False
+    trainer: Trainer,
+    forecast: Forecast,
+    setup: Setup,
+    samples: Samples,
+    archive: Archive,
+    inherit: bool = False,
+    rival: Rival | None = None,
 ) -> tuple[Model, dict[str, Any]]:
     """Everything after the search.
 
@@ -41,6 +48,7 @@ def finish(
         samples: the data.
         archive: what the search found; may be empty.
         inherit: whether finalists go on from the weights that won them their place.
+        rival: the pre-trained network that the user named.
 
     Returns:
         The winner and the figures about it for `result.json`.
@@ -66,7 +74,7 @@ def finish(
         standing, forecast = race(trainer, forecast, training, entrants)
         first, winner = _within_limits(standing, forecast)
         looking, views = forecast.last_looks(winner.genome)
-        clock = setup.clock.until(setup.clock.deadline - looking)
+        clock = setup.clock.until(setup.clock.deadline - looking - plan.looks.rival)
         last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
         share = forecast.left / (forecast.left + retraining) if 0 < forecast.left < math.inf else 1.0
         last = last_training(trainer, forecast, last_setup, first, share)
@@ -79,11 +87,14 @@ def finish(
     else:
         standing = _train_each(trainer, forecast, training, entrants, inherit)
         first, winner = _within_limits(standing, forecast)
-        last, views = None, setup.recipe.views
+        last, views, looking = None, setup.recipe.views, plan.looks.seconds - plan.looks.rival
+    probe = compute(executor, _probe, rival, forecast, setup, looking, trainer) if rival else None
     linear = compute(executor, _linear, known, setup.clock, trainer.seeds)
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)
     by_hand = next((each for each in standing if each.genome == forecast.by_hand), by_hand)
-    decided = Decided(winner, last, by_hand.trained, first.beside(by_hand), linear, retrained, whole)
+    decided = Decided(winner, last, by_hand.trained, first.beside(by_hand), linear, retrained, whole, probe)
+    if probe:  # has its time for the test part, whatever the others' looks take
+        setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - probe.seconds))
     model, figures = compute(executor, measure, decided, trainer.store, setup, samples, views)
     status.progress(1, 1)
     return model, figures
@@ -177,6 +188,17 @@ def _retrain(trainer: Trainer, count: int, winner: Trained, whole: Setup) -> lis
     if cut := len(again) - len(uncut):
         trainer.status.say(f"{cut} of {count} retrainings were cut short by the clock and are not counted")
     return uncut
+
+
+def _probe(rival: Rival, forecast: Forecast, setup: Setup, looking: float, trainer: Trainer) -> Probe:
+    """The pre-trained network with what was fitted to it in the time that the plan keeps, `looking` left to others."""
+    plan, clock = forecast.plan, setup.clock
+    seconds = math.inf if plan.budget_seconds is None else plan.looks.rival
+    others = clock.until(clock.deadline - looking)
+    probe = rival.fit(seconds, others, setup.recipe.refit, trainer.seeds.stream("pretrained"))
+    if why := probe.figures.get("why"):
+        trainer.status.say(f"pre-trained {rival.backbone.name} is left out: {why}")
+    return probe
 
 
 def _linear(setup: Setup, clock: Clock, seeds: Seeds) -> Linear | NGrams | None:

@@ -115,13 +115,15 @@ class FinishStage:
 
 @dataclass(frozen=True, slots=True)
 class LooksStage:
-    """The last looks at validation and test part, and the logistic regression.
+    """The last looks at validation and test part, the logistic regression, and the pre-trained network.
 
     Attributes:
-        seconds: kept for them.
+        seconds: kept for all of them.
+        rival: of these, what is kept for the pre-trained network that the user named.
     """
 
     seconds: float = 0.0
+    rival: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,8 @@ def plan_lines(plan: Plan, with_world: bool = True) -> list[str]:
         f"finish    the best {finish.finalists}{more} trained for up to {finish.epochs} epochs{within}, baselines too; "
         "then the one look at the test part"
     )
+    if plan.looks.rival:
+        lines.append(f"rival     a pre-trained network beside the winner has {_time(plan.looks.rival)} of the time")
     return lines + [f"warning   {warning}" for warning in plan.warnings]
 
 

@@ -125,7 +125,9 @@ def batch_size_for(train: int, recipe: Recipe, given: int | None) -> int:
     return min(recipe.batch_size, max(16, fitting), train)
 
 
-def make_plan(task: Task, settings: Settings, training: TrainingStage, speed: Speed, seconds: float | None) -> Plan:
+def make_plan(
+    task: Task, settings: Settings, training: TrainingStage, speed: Speed, seconds: float | None, rival: float = 0.0
+) -> Plan:
     """Plan a run.
 
     Args:
@@ -134,14 +136,16 @@ def make_plan(task: Task, settings: Settings, training: TrainingStage, speed: Sp
         training: what all trainings share; its batch from `batch_size_for`.
         speed: the measured machine at this batch size.
         seconds: wall time left for search and finish; `None` without a limit.
+        rival: seconds of these that a pre-trained network has; the rest is planned as if that were all.
 
     Raises:
         InputError: no network keeps the user's limits.
     """
     draft = _Draft(task, settings, training, speed)
-    if seconds is None or not PRESETS[settings.preset].planned:
-        return draft.published(seconds)
-    return draft.timed(seconds)
+    seconds = None if seconds is None else seconds - rival
+    timed = PRESETS[settings.preset].planned
+    plan = draft.timed(seconds) if timed and seconds is not None else draft.published(seconds)
+    return dataclasses.replace(plan, looks=LooksStage(plan.looks.seconds + rival, rival)) if rival else plan
 
 
 class _Draft:

@@ -18,7 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 
 import neuralfinder
-from neuralfinder.data import Source
+from neuralfinder.data import Divided, Source
 from neuralfinder.data.doctor import report
 from neuralfinder.errors import InputError, RunFolderError, lacking
 from neuralfinder.job import outcome
@@ -33,6 +33,7 @@ from neuralfinder.job.plan import Plan, Speed, Task, TrainingStage, plan_lines
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.prepare import divided, make_setup, open_test
 from neuralfinder.job.presets import PRESETS
+from neuralfinder.job.pretrained import Rival
 from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
@@ -172,7 +173,8 @@ class _Run:
 
             status.enter("measuring")
             setup = compute(executor, make_setup, data, settings, device, status)
-            plan, setup = self._plan(task, setup, executor)
+            rival = self._rival(data, executor, device)
+            plan, setup = self._plan(task, setup, executor, rival)
             status.aim, status.about = plan.search.candidates, not plan.search.fixed
             space = self._space(plan)
             expected = expectation(self.record, plan, space)
@@ -193,6 +195,7 @@ class _Run:
                 Samples(seen.classes, len(parts.test), partial(open_test, data, device)),
                 progress.archive,
                 settings.switch("inherit"),
+                rival,
             )
             self.record.write(Answered(**for_people(figures.pop("answers"), seen, parts.test)))
             finish_seconds = time.monotonic() - started + self.finished_before
@@ -263,7 +266,15 @@ class _Run:
         self.interrupts.first.wait()
         stop()
 
-    def _plan(self, task: Task, setup: Setup, executor: Executor) -> tuple[Plan, Setup]:
+    def _rival(self, data: Divided, executor: Executor, device: torch.device) -> Rival | None:
+        """The pre-trained network that the user named."""
+        if self.settings.pretrained is None:
+            return None
+        rival = compute(executor, Rival.of, self.settings.pretrained, data, device)
+        self.status.say(*rival.backbone.notes)
+        return rival
+
+    def _plan(self, task: Task, setup: Setup, executor: Executor, rival: Rival | None) -> tuple[Plan, Setup]:
         """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
         if recorded := self.record.latest(Planned):
             plan = Plan.read(recorded.plan)
@@ -271,7 +282,7 @@ class _Run:
             experience, earlier = chosen_experience(self.settings), earlier_run(self.settings, task)
             if experience and earlier:
                 experience += earlier.experience
-            plan = self._new_plan(task, setup, executor)
+            plan = self._new_plan(task, setup, executor, rival)
             # before the plan, on which a run rests; nothing in the place of what a run that came no farther left
             if experience or self.record.latest(Experienced):
                 self.record.write(Experienced((experience or Experience()).plain()))
@@ -289,7 +300,7 @@ class _Run:
         clock = Clock(deadline, self.interrupts.first)
         return plan, dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
 
-    def _new_plan(self, task: Task, setup: Setup, executor: Executor) -> Plan:
+    def _new_plan(self, task: Task, setup: Setup, executor: Executor, rival: Rival | None) -> Plan:
         left = self.status.left
         free = make_space(self.settings, task.shape, task.classes, Rates(), math.inf)
         free.smallest()  # refuses limits that leave no network before anything is fitted or measured
@@ -302,7 +313,8 @@ class _Run:
         forward = compute(executor, measure_forward, setup, free, share * (measuring or 0.5)) if limited else Rates()
         left = None if self.status.left is None else max(0.0, self.status.left - WRITING_SECONDS)
         training = TrainingStage.of(setup)
-        plan = make_plan(task, self.settings, training, Speed(rates, forward), left)
+        kept = rival.seconds(left) if rival and left is not None else 0.0
+        plan = make_plan(task, self.settings, training, Speed(rates, forward), left, kept)
         self._strategy(plan, free)  # refuses settings that do not fit before the run rests on them
         return plan
 

@@ -240,6 +240,11 @@ RUN = (
         "its best networks the first founders; their weights are not taken", "run", unset="no such run", option=True,
         flag="--from",
     ),
+    Setting(
+        "pretrained", TEXT, "a network that others trained, to be measured beside the winner, frozen and with a linear "
+        "head: a folder written by `save_pretrained` of the library transformers, or `hf:NAME` for one that is "
+        "downloaded", "run", unset="none is tried", option=True,
+    ),
     Setting("inherit", SWITCH, "whether children start from the weights of their parents", "run", default=False),
     Setting(
         "early_stop", SWITCH, "whether a training clearly behind earlier ones is stopped", "run", default=False
@@ -431,6 +436,7 @@ class Settings:
     ray: str | None = None
     experience: str | None = None
     start_from: str | None = None
+    pretrained: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

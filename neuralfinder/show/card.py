@@ -14,7 +14,7 @@ from typing import Any
 from neuralfinder.errors import RunFolderError
 from neuralfinder.search.events import Answered, DataRead, Finished, FullyTrained
 from neuralfinder.search.record import Record
-from neuralfinder.show.report import rivals
+from neuralfinder.show.report import beaten_by, rivals
 
 CARD, CODE = "README.md", "network.py"
 """Its name in the folder of a model, and that of the network as source, where it could be written."""
@@ -158,6 +158,7 @@ def _quality(result: Mapping[str, Any]) -> list[str]:
         f"| this network, mean of the classes' accuracies | {result['test_balanced_accuracy']:.2%} |",
         *(f"| {_plain(name)} | {reached} |" for name, reached in rivals(result)),
         "",
+        *(f"Beware: {said}.\n" for said in beaten_by(result)),
         f"It had {result['validation_accuracy']:.2%} on the validation part, by which it was chosen. The test part was "
         "looked at once, after everything was decided.",
         *_trust(result),

@@ -99,6 +99,7 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
     ]
     lines += [f"  against {reached:>7}  {name}" for name, reached in rivals(result)]
+    lines += [f"better    {said}" for said in beaten_by(result)]
     if sure := result.get("calibration"):  # runs of older versions have none
         lines.append(
             f"trust     probabilities are off by {sure['error_after']:.2%} on the test part, without temperature "
@@ -123,13 +124,35 @@ def summary(result: Mapping[str, Any]) -> list[str]:
 def rivals(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the winner was compared with, and on what terms; and the accuracy that it reached."""
     return [
-        (f"{name}{_terms(figures or {}, result)}", f"{figures[_judged_on(figures)]:.2%}" if figures else "not run")
+        (
+            f"{name}{_terms(figures or {}, result)}",
+            f"{figures[_judged_on(figures)]:.2%}" if _ran(figures) else "not run",
+        )
         for name, figures in result["baselines"].items()
     ]
 
 
+def beaten_by(result: Mapping[str, Any]) -> list[str]:
+    """What to use in the place of the winner, where the pre-trained network that was tried beside it is ahead."""
+    reached = (result["baselines"].get("pre-trained network") or {}).get(TEST, 0.0)
+    if reached <= result[TEST]:
+        return []
+    if reached <= result["test_interval"][1]:
+        return ["a pre-trained network is ahead, though within the interval: fine-tuned it is likely to be better"]
+    return ["a pre-trained network is better: use that, fine-tuned"]
+
+
+def _ran(figures: Mapping[str, Any] | None) -> bool:
+    return bool(figures) and "why" not in (figures or {})
+
+
 def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """On what terms a rival was measured, where these are not the winner's: as little as it can be read alone."""
+    named = f" {rival['name']}" if "name" in rival else ""
+    return named + (f": {rival['why']}" if "why" in rival else _how_measured(rival, result))
+
+
+def _how_measured(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     whole = result["data"]["train"] + (result["data"]["validation"] if result["refit"] else 0)
     if (some := rival.get("samples", whole)) < whole:
         return f", fitted to {some:,} of {whole:,} samples"

@@ -247,6 +247,8 @@ class _Reading:
 
         self.cut, self._device = 0, device
         self._tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local, trust_remote_code=False)
+        if not self._tokenizer.get_vocab().keys() - {*self._tokenizer.all_special_tokens}:
+            raise ValueError("it has no tokenizer of its own")  # the library makes an empty one then
         told = self._tokenizer.model_max_length < NO_LENGTH
         # two less than there are positions: some count them from beyond the padding
         positions = max(1, (getattr(config, "max_position_embeddings", None) or LONGEST + 2) - 2)

@@ -88,9 +88,8 @@ class Rival:
         known, look = len(parts.train) + len(parts.validation), MARGIN * self.each * len(parts.test)
         affordable = min(float(known), (seconds - look) / (MARGIN * (self.each + self.fitting)))
         if affordable < min(known, FEWEST * len(self.data.raw.classes)):
-            return self._left_out(
-                f"its {max(0.0, seconds):.1f} s last for {max(0, int(affordable)):,} of {known:,} samples"
-            )
+            lasting = f"its {max(0.0, seconds):.1f} s last for {max(0, int(affordable)):,} of {known:,} samples"
+            return self._left_out(f"{lasting}; give more minutes")
         train, validation = (
             _of_all_classes(rows, labels, math.ceil(len(rows) * affordable / known), rng)
             for rows in (parts.train, parts.validation)

@@ -206,3 +206,22 @@ def test_options_reach_strategy_and_space() -> None:
     assert (space.max_macs, 48 in space.filters) == (123, True)
     assert strategy.world.neighbours((0, 0)) == [(0, 1), (1, 0), (1, 1)]  # type: ignore[attr-defined]
     assert strategy.r == 0.01  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("preset", ["fast", "seed-2017"])
+def test_time_of_a_pretrained_rival_is_kept_and_the_rest_planned_as_without_it(preset: str) -> None:
+    given, training = Settings(minutes=10.0, preset=preset), TrainingStage(64)
+    beside = make_plan(DIGITS, given, training, Speed(RATES), 600.0, 90.0)
+    alone = make_plan(DIGITS, given, training, Speed(RATES), 510.0)
+    assert (beside.looks.rival, alone.looks.rival) == (90.0, 0.0)
+    assert beside.looks.seconds == pytest.approx(alone.looks.seconds + 90.0)
+    assert (beside.search, beside.finish, beside.work) == (alone.search, alone.finish, alone.work)
+    assert Plan.read(json.loads(json.dumps(beside.plain()))) == beside
+    assert "rival     a pre-trained network beside the winner has 90 s of the time" in plan_lines(beside)
+    assert not [line for line in plan_lines(alone) if line.startswith("rival")]
+
+
+def test_a_plan_recorded_before_there_were_rivals_is_read() -> None:
+    plain = plan_for(DIGITS, 60.0).plain()
+    del plain["looks"]["rival"]
+    assert Plan.read(plain) == plan_for(DIGITS, 60.0)

@@ -301,3 +301,24 @@ def test_the_last_beginning_counts(record, tmp_path):
         pytest.raises(RunFolderError, match="the record is empty; .*give the `search` command again"),
     ):
         show_run(empty)
+
+
+@pytest.mark.parametrize(
+    ("reached", "said"),
+    [
+        (0.90, []),
+        (0.92, ["a pre-trained network is ahead, though within the interval: fine-tuned it is likely to be better"]),
+        (0.95, ["a pre-trained network is better: use that, fine-tuned"]),
+    ],
+)
+def test_a_better_pretrained_network_is_said_to_be_so(reached, said):
+    figures = {"name": "resnet-18", "samples": 500, "validation_accuracy": 0.9, "test_accuracy": reached}
+    lines = summary({**FIGURES, "baselines": {"pre-trained network": figures}})
+    assert f"  against  {reached:.2%}  pre-trained network resnet-18, fitted to 500 of 1,200 samples" in lines
+    assert [line for line in lines if line.startswith("better")] == [f"better    {line}" for line in said]
+
+
+def test_a_pretrained_network_that_was_left_out_says_why():
+    figures = {"name": "resnet-18", "why": "its 2.0 s last for 3 of 1,500 samples; give more minutes"}
+    lines = summary({**FIGURES, "baselines": {"pre-trained network": figures}})
+    assert f"  against not run  pre-trained network resnet-18: {figures['why']}" in lines

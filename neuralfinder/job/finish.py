@@ -193,9 +193,8 @@ def _retrain(trainer: Trainer, count: int, winner: Trained, whole: Setup) -> lis
 def _probe(rival: Rival, forecast: Forecast, setup: Setup, looking: float, trainer: Trainer) -> Probe:
     """The pre-trained network with what was fitted to it in the time that the plan keeps, `looking` left to others."""
     plan, clock = forecast.plan, setup.clock
-    seconds = math.inf if plan.budget_seconds is None else plan.looks.rival
-    others = clock.until(clock.deadline - looking)
-    probe = rival.fit(seconds, others, setup.recipe.refit, trainer.seeds.stream("pretrained"))
+    seconds = math.inf if plan.budget_seconds is None else min(plan.looks.rival, clock.left() - looking)
+    probe = rival.fit(seconds, clock, setup.recipe.refit, trainer.seeds.stream("pretrained"))
     if why := probe.figures.get("why"):
         trainer.status.say(f"pre-trained {rival.backbone.name} is left out: {why}")
     return probe

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from neuralfinder.data import Divided, from_arrays
+from neuralfinder.job.finish import _probe
 from neuralfinder.job.pretrained import BATCH, MARGIN, SHARE, Rival, _of_all_classes
+from neuralfinder.job.status import Status
+from neuralfinder.seeds import Seeds
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.train import Cancelled
 
@@ -114,6 +117,22 @@ def test_without_time_for_the_test_part_there_are_no_figures_of_it() -> None:
     probe = rival.fit(math.inf, Clock(), True, RNG(0))
     late = dataclasses.replace(probe, clock=Clock(time.monotonic()))
     assert late.judged() == {"name": "pixels", "why": "there was no time left for its look at the test part"}
+
+
+def test_the_looks_of_others_take_nothing_of_its_time() -> None:
+    """Of ten seconds kept for it six are left before those that others need; its look at the test part comes later."""
+    rival, clock = rival_of_digits(), Clock(time.monotonic() + 100)
+    plan = SimpleNamespace(budget_seconds=600.0, looks=SimpleNamespace(rival=10.0))
+    setup = SimpleNamespace(clock=clock, recipe=SimpleNamespace(refit=True))
+    trainer = SimpleNamespace(seeds=Seeds(0), status=Status())
+    probe = _probe(rival, SimpleNamespace(plan=plan), setup, 94.0, trainer)  # type: ignore[arg-type]
+    assert probe.clock == clock
+    assert probe.seconds == pytest.approx(MARGIN * rival.each * len(rival.data.split.test))
+    assert probe.figures["samples"] == 1438
+    slow = dataclasses.replace(rival, each=0.01)
+    late = _probe(slow, SimpleNamespace(plan=plan), setup, 94.0, trainer)  # type: ignore[arg-type]
+    assert late.figures["why"].startswith(("its 6.0 s last for", "its 5.9 s last for"))
+    assert trainer.status.messages[-1].startswith("pre-trained pixels is left out: its ")
 
 
 def test_it_stops_when_it_is_told_to() -> None:

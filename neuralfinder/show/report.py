@@ -149,7 +149,8 @@ def _ran(figures: Mapping[str, Any] | None) -> bool:
 def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """On what terms a rival was measured, where these are not the winner's: as little as it can be read alone."""
     named = f" {rival['name']}" if "name" in rival else ""
-    return named + (f": {rival['why']}" if "why" in rival else _how_measured(rival, result))
+    cut = f", {rival['cut']:,} texts cut to its length" if rival.get("cut") else ""
+    return named + (f": {rival['why']}" if "why" in rival else _how_measured(rival, result)) + cut
 
 
 def _how_measured(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:

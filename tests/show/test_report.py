@@ -318,6 +318,12 @@ def test_a_better_pretrained_network_is_said_to_be_so(reached, said):
     assert [line for line in lines if line.startswith("better")] == [f"better    {line}" for line in said]
 
 
+def test_texts_that_a_pretrained_network_saw_the_beginning_of_are_counted():
+    figures = {"name": "bert", "samples": 1200, "test_accuracy": 0.8, "cut": 1034}
+    lines = summary({**FIGURES, "baselines": {"pre-trained network": figures}})
+    assert "  against  80.00%  pre-trained network bert, 1,034 texts cut to its length" in lines
+
+
 def test_a_pretrained_network_that_was_left_out_says_why():
     figures = {"name": "resnet-18", "why": "its 2.0 s last for 3 of 1,500 samples; give more minutes"}
     lines = summary({**FIGURES, "baselines": {"pre-trained network": figures}})

@@ -278,7 +278,7 @@ def test_the_search_gets_what_the_finish_of_its_leaders_does_not_need(tmp_path, 
     class AtFinish(Exception):  # noqa: N818 - ends the run there
         pass
 
-    def stop(trainer, forecast, setup, samples, archive, inherit):
+    def stop(trainer, forecast, setup, samples, archive, inherit, rival):
         reached.append((forecast, archive))
         raise AtFinish
 

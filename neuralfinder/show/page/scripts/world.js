@@ -121,7 +121,7 @@ function drawGrid(fresh) {
 function drawLegend(low, high) {
   const strip = s("svg", { viewBox: "0 0 120 12", role: "presentation" },
     Array.from({ length: 24 }, (_, place) => s("rect", { x: place * 5, width: 5.5, height: 12, fill: css(colour(place / 23)) })));
-  put($("legend"), h("span", {}, `${percent(low, 1)} `, strip, ` ${percent(high, 1)} validation`),
+  put($("legend"), h("span", {}, `${percent(low, 1)} `, strip, ` ${percent(high, 1)} short score`),
     h("span", {}, "a band is a layer, as wide as it has filters; thin lines are pools; arcs are skips"));
 }
 

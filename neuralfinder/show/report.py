@@ -52,12 +52,15 @@ def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
     if form == "csv":
         return as_csv(columns, rows)
     rows += [told for row in every[count:] if (told := later.told(row))["winner"]]
-    titles = ("", "rank", "name", *SCORES, "parameters", "multiply-adds", *(("ms",) if pareto else ()), "genome")
+    titles = ("rank", "name", *SCORES, "parameters", "multiply-adds", *(("ms",) if pareto else ()), "genome")
     table = [_line(row, pareto) for row in rows]
     if (finished := record.latest(Finished)) and not any(row["winner"] for row in rows):
         table.append(_winner(finished.outcome, pareto))
-    return as_table(titles, table, left=(0, 2, len(titles) - 1))
+    return as_table(titles, table, left=(1, len(titles) - 1))
 
+
+MARK = ", winner"
+"""What the winner's name in the table ends with."""
 
 SCORES = ("short score", "full training", "test")
 """Titles of the columns: validation accuracy in the search, and after the race; accuracy on the test part."""
@@ -67,7 +70,7 @@ def _line(row: Mapping[str, Any], pareto: bool) -> list[str]:
     """A network in the table."""
     scores = (row[name] for name in LATER_COLUMNS[: len(SCORES)])
     return [
-        "winner" if row["winner"] else "", str(row["rank"]), row["name"], *map(_percent, scores),
+        str(row["rank"]), row["name"] + row["winner"] * MARK, *map(_percent, scores),
         f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f} M",
         *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []), row["genome"],
     ]  # fmt: skip
@@ -75,10 +78,10 @@ def _line(row: Mapping[str, Any], pareto: bool) -> list[str]:
 
 def _winner(result: Mapping[str, Any], pareto: bool) -> list[str]:
     """The winner in the table, where it is not among the networks of the search, or not on their front."""
-    name = "by hand" if is_by_hand(result) else ""
+    name = f"by hand{MARK}" if is_by_hand(result) else MARK.strip(", ")
     scores = (None, result["validation_accuracy"], result[TEST])
     return [
-        "winner", "", name, *map(_percent, scores), f"{result['parameters']:,}", f"{result['macs'] / 1e6:,.1f} M",
+        "", name, *map(_percent, scores), f"{result['parameters']:,}", f"{result['macs'] / 1e6:,.1f} M",
         *([""] if pareto else []), result["genome"],
     ]  # fmt: skip
 

@@ -29,7 +29,7 @@ function putLife(place) {
     facts([
       ["test accuracy", done && h("strong", {}, percent(done.test_accuracy))],
       ["validation", done && percent(done.validation_accuracy)],
-      ["short score", `${percent(scoreOf(number))}${count > 1 ? ` (mean of ${count} short trainings)` : ""}`],
+      ["short score", done && !count ? undefined : `${percent(scoreOf(number))}${count > 1 ? ` (mean of ${count} short trainings)` : ""}`],
       ["state", state], ["made by", life.operator ?? NONE],
       ["expected", life.expected === undefined ? undefined : `to beat ${percent(life.expected, 0)} of those before it${life.beaten === undefined ? "" : `, has beaten ${percent(life.beaten, 0)}`}`],
       ["parameters", life.parameters && whole(life.parameters)], ["multiply-adds", life.macs && short(life.macs)],

@@ -138,7 +138,7 @@ function momentWords({ life, scene }) {
   const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
   const gain = parents.length && Number.isFinite(life.score) ? `, ${points(life.score - Math.max(...parents))} against its better parent` : "";
   const early = life.why === "behind" ? ", stopped early" : "";
-  return `${life.operator}: ${percent(life.score)}${gain}${early}`;
+  return `${life.operator}: ${life.score === undefined ? NONE : `short score ${percent(life.score)}`}${gain}${early}`;
 }
 
 function drawEvents() {

@@ -53,7 +53,7 @@ def test_one_figure_for_one_thing(run):
     assert f"{test} of {result['data']['test']} pictures" in result["verdict"]
 
     events = [json.loads(line) for line in call(*SEARCH, *SHORT, "--run", folder, "--json").splitlines()]
-    (finished,) = [event["outcome"] for event in events if "outcome" in event]
+    (finished,) = [event["data"] for event in events if event["kind"] == "finished"]
     with Record(folder / "run.sqlite", readonly=True) as record:
         story = told(understood(record.read()))
     assert finished == story["finished"] == result
@@ -69,7 +69,7 @@ def test_one_figure_for_one_thing(run):
     (winner,) = [line for line in call("top", folder).splitlines() if re.search(r"\bwinner\b", line)]
     assert re.search(rf" {validation} +{test} ", winner)
 
-    best = re.findall(r"best (\S+)(.*?)  ", printed)
+    best = re.findall(r"  best (\S+)(.*?)(?:  |$)", printed, re.MULTILINE)
     assert best, "no progress line with a score"
     assert {words for _, words in best} == {" in short training"}
     assert best[-1][0] == f"{rows[0]['short_score']:.2%}"

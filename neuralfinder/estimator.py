@@ -22,7 +22,7 @@ from neuralfinder.errors import InputError
 from neuralfinder.job.callbacks import Callbacks
 from neuralfinder.job.settings import CAPS, DATA, RUN, Settings, once
 from neuralfinder.job.status import Status
-from neuralfinder.search.archive import leaderboard, read_archive
+from neuralfinder.search.archive import Later, leaderboard, read_archive
 from neuralfinder.search.events import Event
 from neuralfinder.search.record import Record
 from neuralfinder.show.card import write_card
@@ -203,7 +203,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 self.model_, self.result_ = run(source, settings, folder, status, told)
             write_card(folder, folder / "model")
             with Record(folder / "run.sqlite", readonly=True) as record:
-                self.leaderboard_ = leaderboard(read_archive(record.events()).best(LEADERBOARD))
+                later, best = Later.of(record.events()), read_archive(record.events()).best(LEADERBOARD)
+                self.leaderboard_ = [later.told(row) for row in leaderboard(best)]
         self.classes_ = np.array(self.model_.classes)
         for warning in (*self.result_["warnings"], *told.warnings):
             warnings.warn(warning, UserWarning, stacklevel=2)

@@ -122,8 +122,8 @@ def test_a_search_prints_plan_and_outcome(digits_run):
     lines = outcome.out.splitlines()
     assert lines[0] == f"NeuralFinder 0.1.0: digits, seed 0, preset fast, into {folder}"
     starts = [line.split()[0] for line in lines]
-    assert [s for s in starts if s in ("data", "search", "world", "finish", "found", "test", "work", "files")] == [
-        "data", "search", "world", "finish", "found", "test", "work", "files",
+    assert [s for s in starts if s in ("data", "search", "world", "finish", "verdict", "test", "work", "files")] == [
+        "data", "search", "world", "finish", "verdict", "test", "work", "files",
     ]  # fmt: skip
     assert "5 candidates trained (0 stopped early), 0 failed" in outcome.out
     assert "\x1b" not in outcome.out
@@ -132,13 +132,14 @@ def test_a_search_prints_plan_and_outcome(digits_run):
     assert outcome.err == ""
     result = json.loads((folder / "result.json").read_text())
     assert f"test      {result['test_accuracy']:.2%}" in outcome.out
-    assert f"found     {result['genome']}" in outcome.out
+    assert f"verdict   {result['verdict']}\n" in outcome.out
+    assert re.search(rf"^(found|by hand) +{re.escape(result['genome'])}$", outcome.out, re.MULTILINE)
 
 
 def test_quiet_prints_nothing_but_the_outcome(digits_run):
     outcome = call("search", *SMALL, "--candidates", 5, "--run", digits_run[0], "--quiet")
     assert outcome.code == 0
-    assert outcome.out.startswith("found     ")
+    assert outcome.out.startswith("verdict   ")
 
 
 def test_top_in_four_forms(digits_run):
@@ -413,7 +414,7 @@ def test_a_finished_run_answers_at_once(digits_run):
         again = call(*command)
         assert time.perf_counter() - started < 1
         assert again.code == 0
-        assert f"{folder} is finished; this is what it found" in again.out
+        assert f"{folder} is finished; this is what came of it" in again.out
         assert again.out.splitlines()[-8:] == first.out.splitlines()[-8:]
     assert ((folder / "run.sqlite").read_bytes(), (folder / "result.json").stat().st_mtime_ns) == before
 

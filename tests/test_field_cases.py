@@ -301,7 +301,7 @@ def test_h11_fresh_processes_agree(strategy: str) -> None:
 
 PROGRESS = re.compile(
     r"^ *(?P<elapsed>\d+) s  (?P<phase>\w+)(  \d+ of \d+)?  (?P<done>\d+)( of (about )?\d+)? done, \d+ failed, "
-    r"\d+ cached(  best (?P<best>\d+\.\d\d)%)?  (?P<left>\d+) s left$"
+    r"\d+ cached(  best (?P<best>\d+\.\d\d)% in short training)?  (?P<left>\d+) s left$"
 )
 
 
@@ -337,7 +337,7 @@ def test_h12_a_file_gets_whole_plain_lines_in_time(sink: str, tmp_path: Path) ->
     assert [match["best"] is not None for match in progress] == [count > 0 for count in done]
     best = [float(match["best"]) for match in progress if match["best"]]
     assert best == sorted(best)
-    assert any(line.startswith("found ") for line in lines)
+    assert any(line.startswith("verdict ") for line in lines)
 
 
 def watch_file(command: list[str], environment: dict[str, str], folder: Path) -> tuple[list[float], str]:
@@ -375,7 +375,7 @@ def test_h12_quiet_prints_the_outcome_only_and_verbose_0_nothing(
     command = f"search {tmp_path}/data.npz --candidates 2 --epochs 1 --final-epochs 2 --run {tmp_path}/run --quiet"
     quiet = CliRunner().invoke(cli, command.split(), catch_exceptions=False)
     assert quiet.exit_code == 0
-    assert quiet.output.startswith("found ")
+    assert quiet.output.startswith("verdict ")
     assert "searching" not in quiet.output
     tiny().fit(X, y)
     assert capfd.readouterr().out == ""

@@ -17,6 +17,7 @@ from neuralfinder.job.baselines import Linear, NGrams, majority
 from neuralfinder.job.calibration import calibration, fit_temperature, surprise
 from neuralfinder.job.pretrained import Probe
 from neuralfinder.job.trainer import Trained
+from neuralfinder.job.verdict import BY_HAND, LEVEL, LINEAR, MAJORITY, PRETRAINED
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part
 from neuralfinder.training.model import Model, Predictor
@@ -103,10 +104,11 @@ def measure(
     took = (time.monotonic() - began) / (1 if model.views in (PLAIN, HALF) else MOST_VIEWS)
     guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
-    probed = {"pre-trained network": decided.probe.judged()} if decided.probe else {}  # first, in the time kept for it
+    answers = logits.argmax(1)
+    probed = _probed(decided.probe, labels, answers)  # first, in the time kept for it
     figures = {
         "validation_accuracy": measured,
-        **judged(labels, logits.argmax(1)),
+        **judged(labels, answers),
         "calibration": calibration(labels, logits, model.temperature),
         "answers": told_apart(labels, logits / model.temperature),
         "parameters": size.parameters,
@@ -116,10 +118,9 @@ def measure(
         "curve": list((winner if refit else last or winner).curve),
         "views": dataclasses.asdict(model.views),
         "baselines": {
-            "majority class": {"test_accuracy": _accuracy(labels, guess)},
-            "logistic regression": linear
-            and {"test_accuracy": _accuracy(labels, linear.predict(test)), "samples": linear.samples},
-            "small network": _beside(decided, load, setup, test, took),
+            MAJORITY: compared(labels, answers, guess),
+            LINEAR: linear and {**compared(labels, answers, linear.predict(test)), "samples": linear.samples},
+            BY_HAND: _beside(decided, load, setup, test, answers, took),
             **probed,
         },
         "refit": refit,
@@ -128,13 +129,21 @@ def measure(
     return model, figures
 
 
+def _probed(probe: Probe | None, labels: np.ndarray, winners: np.ndarray) -> dict[str, Any]:
+    """The pre-trained network beside the answers of the winner on the test part; nothing where none is named."""
+    if probe is None:
+        return {}
+    figures, answers = probe.judged()
+    return {PRETRAINED: figures if answers is None else {**figures, **compared(labels, winners, answers)}}
+
+
 def _beside(
-    decided: Decided, load: Callable[[Trained], Model], setup: Setup, test: Part, look: float
+    decided: Decided, load: Callable[[Trained], Model], setup: Setup, test: Part, winners: np.ndarray, look: float
 ) -> dict[str, Any] | None:
     """Figures of the network by hand, and of the winner when it had been trained for as long.
 
     Their accuracies on the test part, with one view each, only where the clock leaves time for them: a look at the
-    winner takes so many seconds. `None` where there is no network by hand.
+    winner takes so many seconds. `None` where there is no network by hand. `winners` are the answers of the winner.
     """
     by_hand, beside = decided.by_hand, decided.beside
     if by_hand is None:
@@ -146,7 +155,7 @@ def _beside(
         figures = {"epochs": trained.epochs, "validation_accuracy": trained.score}
         if known:
             answers = load(trained).answers(test, setup.bf16)
-            figures["test_accuracy"] = _accuracy(test.labels.cpu().numpy(), answers)
+            figures |= compared(test.labels.cpu().numpy(), winners, answers)
         return figures
 
     figures: dict[str, Any] = {"genome": by_hand.genome.key, **of(by_hand)}
@@ -189,11 +198,27 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
 def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
     """Accuracy on the test part with its 95 % interval (Wilson), and the mean of the classes' accuracies."""
     right = int((answers == labels).sum())
-    interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
+    interval = binomtest(right, len(labels)).proportion_ci(LEVEL, method="wilson")
     return {
         "test_accuracy": right / len(labels),
         "test_interval": [float(interval.low), float(interval.high)],
         "test_balanced_accuracy": _balanced(labels, answers),
+    }
+
+
+def compared(labels: np.ndarray, winners: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+    """Accuracy of what the winner is compared with, and how many samples only one of the two answers rightly.
+
+    Args:
+        labels: `(n,)` class indices.
+        winners: `(n,)` answers of the winner.
+        answers: `(n,)` of the other.
+    """
+    own, other = winners == labels, answers == labels
+    return {
+        "test_accuracy": _accuracy(labels, answers),
+        "only_winner_right": int((own & ~other).sum()),
+        "only_this_right": int((other & ~own).sum()),
     }
 
 

@@ -15,6 +15,7 @@ import torch
 import neuralfinder
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.settings import WORLD, Settings
+from neuralfinder.job.verdict import not_yet
 from neuralfinder.search.archive import pareto_front
 from neuralfinder.search.loop import Progress
 
@@ -23,7 +24,7 @@ def so_far(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]
     """What a search that goes on has found: its leader, which there must be."""
     leader = progress.archive.best(1)[0]
     row = {"status": "searching", "validation_accuracy": leader.score, "genome": leader.genome.key}
-    return {**_about(settings, plan, progress), **row}
+    return {**not_yet(leader.score), **_about(settings, plan, progress), **row}
 
 
 def done(
@@ -37,7 +38,7 @@ def done(
     seconds: Mapping[str, float],
     interrupted: bool,
 ) -> dict[str, Any]:
-    """What a finished run has found.
+    """What a finished run has found, without the verdict on it.
 
     Args:
         settings: of the run.

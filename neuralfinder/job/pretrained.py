@@ -142,17 +142,16 @@ class Probe:
     clock: Clock = Clock()  # noqa: RUF009 - frozen
     seconds: float = 0.0
 
-    def judged(self) -> dict[str, Any]:
-        """Its figures for `result.json`, those of the test part among them where there is time; asked once."""
+    def judged(self) -> tuple[dict[str, Any], Array | None]:
+        """Its figures for `result.json`, and its answers on the test part where there is time; asked once."""
         if self.fitted is None:
-            return self.figures
+            return self.figures, None
         rows, rival = self.rival.data.split.test, self.rival
         if self.clock.left() < rival.each * len(rows):
-            return {"name": self.figures["name"], "why": "there was no time left for its look at the test part"}
+            return {"name": self.figures["name"], "why": "there was no time left for its look at the test part"}, None
         made = rival.look(rows, Clock(cancelled=self.clock.cancelled))
-        accuracy = self.fitted.accuracy(made, rival.data.raw.labels[rows])
         cut = {"cut": rival.backbone.look.cut} if rival.data.raw.is_text else {}
-        return {**self.figures, "test_accuracy": accuracy, **cut}
+        return {**self.figures, **cut}, self.fitted.answers(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +168,11 @@ class _Fitted:
         std = np.where(std > 1e-6 * np.abs(mean).max(initial=1e-30), std, 1.0)
         return cls(mean, std, logistic_regression((features - mean) / std, labels, strength))
 
+    def answers(self, features: Array) -> Array:
+        return np.asarray(self.model.predict((features - self.mean) / self.std))
+
     def accuracy(self, features: Array, labels: Array) -> float:
-        return float((self.model.predict((features - self.mean) / self.std) == labels).mean())
+        return float((self.answers(features) == labels).mean())
 
 
 def _of_all_classes(rows: Array, labels: Array, count: int, rng: np.random.Generator) -> Array:

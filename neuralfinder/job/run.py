@@ -37,6 +37,7 @@ from neuralfinder.job.pretrained import Rival
 from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
+from neuralfinder.job.verdict import judgement
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.expectation import Expectation
@@ -128,7 +129,7 @@ def run(
             _check_same_run(record, source, settings, folder)
             if finished := record.latest(Finished):
                 _delete_samples(folder)
-                status.say(f"{folder} is finished; this is what it found")
+                status.say(f"{folder} is finished; this is what came of it")
                 status.enter("done")
                 return Model.load(folder), dict(finished.outcome)
             return _Run(source, settings, folder, status, record).go()
@@ -197,7 +198,8 @@ class _Run:
                 settings.switch("inherit"),
                 rival,
             )
-            self.record.write(Answered(**for_people(figures.pop("answers"), seen, parts.test)))
+            answered = Answered(**for_people(figures.pop("answers"), seen, parts.test))
+            self.record.write(answered)
             finish_seconds = time.monotonic() - started + self.finished_before
         result = outcome.done(
             settings,
@@ -213,6 +215,7 @@ class _Run:
             },
             interrupted=interrupted,
         )
+        result = {**judgement(result, answered.classes, answered.confusion), **result}
         model = dataclasses.replace(model, fit=seen.fit)
         self._save(model)
         outcome.write(self.folder, result)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from neuralfinder.networks.genome import Genome
-from neuralfinder.search.events import Asked, Evaluated, Event
+from neuralfinder.search.events import Asked, Evaluated, Event, Finished, FullyTrained
 from neuralfinder.types import Candidate, Result, score_of
 
 
@@ -131,9 +131,46 @@ def read_archive(events: Iterable[Event]) -> Archive:
 
 TOP_COLUMNS = ("rank", "id", "name", "validation_accuracy", "parameters", "macs", "genome")
 
+LATER_COLUMNS = ("short_score", "full_training", "test_accuracy", "winner")
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What came of networks after the search.
+
+    Attributes:
+        full: validation accuracy, 0..1, of each genome that was trained on in the finish, as it was judged there last.
+        winner: the key of the winner's genome, empty before the end.
+        test: accuracy of the winner on the test part, `None` before the end.
+    """
+
+    full: Mapping[str, float]
+    winner: str = ""
+    test: float | None = None
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Later:
+        """As a record has it."""
+        full: dict[str, float] = {}
+        for event in events:
+            match event:
+                case FullyTrained() if event.in_race and event.result.score is not None:
+                    full[event.genome] = event.result.score
+                case Finished(outcome):
+                    winner = outcome["genome"]
+                    return cls({**full, winner: outcome["validation_accuracy"]}, winner, outcome["test_accuracy"])
+        return cls(full)
+
+    def told(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of the `leaderboard` with `LATER_COLUMNS` too: a short score is no accuracy that one may expect."""
+        genome = row["genome"]
+        own = genome == self.winner
+        later = (row["validation_accuracy"], self.full.get(genome), self.test if own else None, own)
+        return {**row, **dict(zip(LATER_COLUMNS, later, strict=True))}
+
 
 def leaderboard(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Entries as plain rows with `TOP_COLUMNS`."""
+    """Entries as plain rows with `TOP_COLUMNS`; `validation_accuracy` is that of the search."""
     return [
         {
             "rank": rank,

@@ -1,4 +1,4 @@
-"""The model card: what a network that was found is for, how good it is and how it is run, written from the record.
+"""The model card: what a winner is for, how good it is and how it is run, written from the record.
 
 In the form of the Hugging Face hub: a block of metadata, then Markdown (Mitchell et al. 2019, "Model Cards").
 """
@@ -14,7 +14,7 @@ from typing import Any
 from neuralfinder.errors import RunFolderError
 from neuralfinder.search.events import Answered, DataRead, Finished, FullyTrained
 from neuralfinder.search.record import Record
-from neuralfinder.show.report import beaten_by, rivals
+from neuralfinder.show.report import rivals
 
 CARD, CODE = "README.md", "network.py"
 """Its name in the folder of a model, and that of the network as source, where it could be written."""
@@ -86,9 +86,10 @@ def card(record: Record, *, code: bool = True) -> str:
         *_metadata(result, texts),
         f"# {_plain(result['data']['name'])}: {'texts' if texts else 'pictures'} of {len(answered.classes)} classes",
         "",
+        *_verdict(result),
         *_purpose(result, answered, texts),
         *_section("Data", _data(result, report)),
-        *_section("How it was found", _found(result)),
+        *_section("How it was made", _made(result)),
         *_section("How good it is", _quality(result)),
         *_section("Class by class", _classes(answered)),
         *_section("What it cannot do", _limits(result, answered, texts)),
@@ -116,6 +117,14 @@ def _metadata(result: Mapping[str, Any], texts: bool) -> list[str]:
     return ["---", *(f"{name}: {json.dumps(value)}" for name, value in values.items()), "---", ""]
 
 
+def _verdict(result: Mapping[str, Any]) -> list[str]:
+    """What it came to in words; runs of older versions have none."""
+    if "verdict" not in result:
+        return []
+    cautions = [f"* {_plain(caution)}" for caution in result["cautions"]]
+    return [f"**{_plain(result['verdict'])}**", "", *cautions, *([""] if cautions else [])]
+
+
 def _purpose(result: Mapping[str, Any], answered: Answered, texts: bool) -> list[str]:
     names = [_plain(name) for name in answered.classes]
     listed = ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")
@@ -138,7 +147,7 @@ def _data(result: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
     return [f"* {parts}.", *(f"* {_plain(finding['text'])}." for finding in report["findings"])]
 
 
-def _found(result: Mapping[str, Any]) -> list[str]:
+def _made(result: Mapping[str, Any]) -> list[str]:
     counts, seconds = result["candidates"], result["seconds"]
     again = " Its last training was on the training part and on what it was chosen by." if result["refit"] else ""
     return [
@@ -158,7 +167,6 @@ def _quality(result: Mapping[str, Any]) -> list[str]:
         f"| this network, mean of the classes' accuracies | {result['test_balanced_accuracy']:.2%} |",
         *(f"| {_plain(name)} | {reached} |" for name, reached in rivals(result)),
         "",
-        *(f"Beware: {said}.\n" for said in beaten_by(result)),
         f"It had {result['validation_accuracy']:.2%} on the validation part, by which it was chosen. The test part was "
         "looked at once, after everything was decided.",
         *_trust(result),

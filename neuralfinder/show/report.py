@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from neuralfinder.errors import InputError, RunFolderError
+from neuralfinder.job.verdict import fitted_to, is_by_hand
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.forms import to_seed
 from neuralfinder.networks.genome import Genome
 from neuralfinder.search.archive import (
+    LATER_COLUMNS,
     TOP_COLUMNS,
     Entry,
+    Later,
     Trainings,
     by_genome,
     leaderboard,
@@ -32,32 +35,59 @@ from neuralfinder.types import Candidate, Result, Shape, worth_of
 
 
 def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
-    """The leaderboard of a record, or its Pareto front, as `table`, `json`, `csv` or `seed`, the tuples of 2017."""
+    """The leaderboard of a record, or its Pareto front, as `table`, `json`, `csv` or `seed`, the tuples of 2017.
+
+    The winner stands in the table in any case, at its end where it is not among so many.
+    """
     archive = read_archive(record.events())
     if form == "seed":
         entries = archive.front()[:count] if pareto else archive.best(count)
         return "\n".join(str(_seed(entry)) for entry in entries)
-    rows = pareto_front(archive)[:count] if pareto else leaderboard(archive.best(count))
-    columns = (*TOP_COLUMNS, "milliseconds") if pareto else TOP_COLUMNS
+    every = pareto_front(archive) if pareto else leaderboard(archive.best(len(archive)))
+    later = Later.of(record.events())
+    rows = [later.told(row) for row in every[:count]]
+    columns = (*TOP_COLUMNS, *(("milliseconds",) if pareto else ()), *LATER_COLUMNS)
     if form == "json":
         return json.dumps(rows, ensure_ascii=False, indent=1)
     if form == "csv":
         return as_csv(columns, rows)
-    lines = [
-        [
-            str(row["rank"]),
-            row["name"],
-            f"{row['validation_accuracy']:.2%}",
-            f"{row['parameters']:,}",
-            f"{row['macs'] / 1e6:,.1f} M",
-            *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []),
-            row["genome"],
-        ]
-        for row in rows
-    ]
-    times = ("ms",) if pareto else ()
-    titles = ("rank", "name", "validation", "parameters", "multiply-adds", *times, "genome")
-    return as_table(titles, lines, left=(1, len(titles) - 1))
+    rows += [told for row in every[count:] if (told := later.told(row))["winner"]]
+    titles = ("rank", "name", *SCORES, "parameters", "multiply-adds", *(("ms",) if pareto else ()), "genome")
+    table = [_line(row, pareto) for row in rows]
+    if (finished := record.latest(Finished)) and not any(row["winner"] for row in rows):
+        table.append(_winner(finished.outcome, pareto))
+    return as_table(titles, table, left=(1, len(titles) - 1))
+
+
+MARK = ", winner"
+"""What the winner's name in the table ends with."""
+
+SCORES = ("short score", "full training", "test")
+"""Titles of the columns: validation accuracy in the search, and after the race; accuracy on the test part."""
+
+
+def _line(row: Mapping[str, Any], pareto: bool) -> list[str]:
+    """A network in the table."""
+    scores = (row[name] for name in LATER_COLUMNS[: len(SCORES)])
+    return [
+        str(row["rank"]), row["name"] + row["winner"] * MARK, *map(_percent, scores),
+        f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f} M",
+        *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []), row["genome"],
+    ]  # fmt: skip
+
+
+def _winner(result: Mapping[str, Any], pareto: bool) -> list[str]:
+    """The winner in the table, where it is not among the networks of the search, or not on their front."""
+    name = f"by hand{MARK}" if is_by_hand(result) else MARK.strip(", ")
+    scores = (None, result["validation_accuracy"], result[TEST])
+    return [
+        "", name, *map(_percent, scores), f"{result['parameters']:,}", f"{result['macs'] / 1e6:,.1f} M",
+        *([""] if pareto else []), result["genome"],
+    ]  # fmt: skip
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -89,17 +119,18 @@ TEST = "test_accuracy"
 
 
 def summary(result: Mapping[str, Any]) -> list[str]:
-    """The outcome of a finished run as lines for people."""
+    """The outcome of a finished run as lines for people, the verdict first; runs of older versions have none."""
     low, high = result["test_interval"]
     counts, seconds = result["candidates"], result["seconds"]
-    lines = [
-        f"found     {result['genome']}",
+    said = [result["verdict"], *result["cautions"]] if "verdict" in result else []
+    lines = [f"{'' if place else 'verdict':10}{sentence}" for place, sentence in enumerate(said)]
+    lines += [
+        f"{'by hand' if is_by_hand(result) else 'found':10}{result['genome']}",
         f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a sample",
         f"test      {result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
         f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
     ]
     lines += [f"  against {reached:>7}  {name}" for name, reached in rivals(result)]
-    lines += [f"better    {said}" for said in beaten_by(result)]
     if sure := result.get("calibration"):  # runs of older versions have none
         lines.append(
             f"trust     probabilities are off by {sure['error_after']:.2%} on the test part, without temperature "
@@ -132,16 +163,6 @@ def rivals(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def beaten_by(result: Mapping[str, Any]) -> list[str]:
-    """What to use in the place of the winner, where the pre-trained network that was tried beside it is ahead."""
-    reached = (result["baselines"].get("pre-trained network") or {}).get(TEST, 0.0)
-    if reached <= result[TEST]:
-        return []
-    if reached <= result["test_interval"][1]:
-        return ["a pre-trained network is ahead, though within the interval: fine-tuned it is likely to be better"]
-    return ["a pre-trained network is better: use that, fine-tuned"]
-
-
 def _ran(figures: Mapping[str, Any] | None) -> bool:
     return bool(figures) and "why" not in (figures or {})
 
@@ -154,9 +175,8 @@ def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
 
 
 def _how_measured(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    whole = result["data"]["train"] + (result["data"]["validation"] if result["refit"] else 0)
-    if (some := rival.get("samples", whole)) < whole:
-        return f", fitted to {some:,} of {whole:,} samples"
+    if fewer := fitted_to(rival, result):
+        return fewer
     if "epochs" not in rival:
         return ""
     part = _judged_on(rival)
@@ -164,7 +184,8 @@ def _how_measured(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     epochs = f"{rival['epochs']:.3g}"
     terms = f" after {epochs} epoch{'s' * (epochs != '1')}{where}"
     if rival["genome"] == result["genome"]:
-        return f"{terms}; it is the winner: none that was found was better"
+        others = "none that was found was better" if result["candidates"]["trained"] else "no other was trained"
+        return f"{terms}; it is the winner: {others}"
     then = rival.get("winner_then")
     return f"{terms}; the winner had {then[part]:.2%}{there} after as many seconds" if then else terms
 
@@ -318,7 +339,7 @@ def _fate(candidate: Candidate, result: Result | None) -> list[str]:
         ]
     else:
         size = ", pictures at half the side" if result.half else ""
-        lines = [f"score     {result.score:.2%} on validation{size} after {result.seconds:.1f} s"]
+        lines = [f"score     {result.score:.2%} on validation{size} after a short training, {result.seconds:.1f} s"]
         lines.append(f"curve     {' '.join(f'{point:.1%}' for point in result.curve)}")
     if candidate.inherits:
         lines.append(f"inherits  weights of {', '.join(map(str, candidate.inherits))}")

@@ -159,7 +159,7 @@ def progress_line(status: Status) -> str:
     if status.counts:
         words.append(_counts(status))
     if status.best is not None:
-        words.append(f"best {status.best:.2%}")
+        words.append(f"best {status.best:.2%} in short training")
     if status.left is not None:
         words.append(f"{status.left:.0f} s left")
     return "  ".join(words)
@@ -175,7 +175,7 @@ def picture(status: Status) -> Group:
         most = f" of at most {status.view['rounds']}" if status.view["rounds"] else ""
         rows.append(("round", f"{status.view['round']}{most}"))
     if status.best is not None:
-        rows += [("best", f"{status.best:.2%} on validation"), ("", status.best_genome)]
+        rows += [("best", f"{status.best:.2%} on validation in short training"), ("", status.best_genome)]
     if len(status.bests) > 1:
         rows.append(("so far", sparkline(status.bests)))
     rows += [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]

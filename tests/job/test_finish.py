@@ -166,6 +166,10 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
     baselines = figures["baselines"]
     assert baselines["majority class"]["test_accuracy"] == int((test.labels == guess).sum()) / 597
     assert 0.8 < baselines["logistic regression"]["test_accuracy"] < 0.99
+    for name, rival in baselines.items():
+        gap = rival["only_winner_right"] - rival["only_this_right"]
+        assert gap == right - round(597 * rival["test_accuracy"]), name
+        assert 0 <= rival["only_this_right"] <= 597 - right, name
     by_hand = baselines["small network"]
     assert by_hand["genome"] == "C32.bn M C64.bn M C128.bn > G"
     assert by_hand["winner_then"]["epochs"] == pytest.approx(by_hand["epochs"], abs=0.2)

@@ -60,10 +60,11 @@ def test_it_learns_from_what_the_winner_has_and_sees_the_test_part_last(refit: b
     assert rows_of(rival, backbone.shown) == {*parts.train, *parts.validation}  # type: ignore[attr-defined]
     assert probe.figures["samples"] == len(parts.train) + refit * len(parts.validation)
     assert "test_accuracy" not in probe.figures
-    figures = probe.judged()
+    figures, answers = probe.judged()
     assert rows_of(rival, backbone.shown[-len(parts.test) :]) == {*parts.test}  # type: ignore[attr-defined]
-    assert figures.keys() == {"name", "samples", "strength", "validation_accuracy", "test_accuracy"}
-    assert 0.9 < figures["test_accuracy"] < 1
+    assert figures.keys() == {"name", "samples", "strength", "validation_accuracy"}
+    assert answers is not None
+    assert 0.9 < (answers == rival.data.raw.labels[parts.test]).mean() < 1
 
 
 def test_the_validation_part_alone_chooses_the_strength(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,9 +96,8 @@ def test_in_little_time_it_is_fitted_to_fewer_samples_of_all_classes() -> None:
 def test_in_too_little_time_it_is_left_out_and_says_why() -> None:
     rival = rival_of_digits(each=0.01)
     probe = rival.fit(6.0, Clock(), True, RNG(0))
-    assert probe.judged() == {
-        "name": "pixels", "why": "its 6.0 s last for 102 of 1,438 samples; give more minutes"
-    }  # fmt: skip
+    why = "its 6.0 s last for 102 of 1,438 samples; give more minutes"
+    assert probe.judged() == ({"name": "pixels", "why": why}, None)
     assert not rival.backbone.shown  # type: ignore[attr-defined]
 
 
@@ -117,7 +117,7 @@ def test_without_time_for_the_test_part_there_are_no_figures_of_it() -> None:
     rival = rival_of_digits()
     probe = rival.fit(math.inf, Clock(), True, RNG(0))
     late = dataclasses.replace(probe, clock=Clock(time.monotonic()))
-    assert late.judged() == {"name": "pixels", "why": "there was no time left for its look at the test part"}
+    assert late.judged() == ({"name": "pixels", "why": "there was no time left for its look at the test part"}, None)
 
 
 def test_the_looks_of_others_take_nothing_of_its_time() -> None:

@@ -33,7 +33,7 @@ from neuralfinder.types import Candidate, Fidelity, Result
 
 PROMISED = {
     "status", "validation_accuracy", "test_accuracy", "test_interval", "parameters", "candidates", "seconds",
-    "budget_seconds", "genome", "seed", "preset", "strategy", "device", "versions", "baselines",
+    "verdict", "cautions", "budget_seconds", "genome", "seed", "preset", "strategy", "device", "versions", "baselines",
 }  # fmt: skip
 """Keys of `result.json` that other programs may rely on: design.md, section 4."""
 

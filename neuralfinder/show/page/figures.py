@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Life = Mapping[str, Any]
 
+SHORT_SCORE = "validation accuracy in %, short training"
+
 
 def save_figures(story: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write each plot there is something for as `NAME.svg` and `NAME.png`.
@@ -68,7 +70,7 @@ def _progress(axes: Axes, lives: Sequence[Life]) -> bool:
     axes.scatter(minutes, scores, s=8, alpha=0.4, label="a training")
     axes.step(minutes, list(accumulate(scores, max)), where="post", label="best")
     axes.step(minutes, list(_medians(scores)), where="post", linestyle="--", label="median")
-    axes.set(xlabel="minutes", ylabel="validation accuracy in %")
+    axes.set(xlabel="minutes", ylabel=SHORT_SCORE)
     axes.legend(frameon=False)
     return True
 
@@ -82,7 +84,7 @@ def _pareto(axes: Axes, lives: Sequence[Life]) -> bool:
     best = list(accumulate((100 * life["score"] for life in by_size), max))
     axes.scatter([life["parameters"] for life in lives], [100 * life["score"] for life in lives], s=8, alpha=0.4)
     axes.step([life["parameters"] for life in by_size], best, where="post", label="no smaller one is better")
-    axes.set(xscale="log", xlabel="parameters", ylabel="validation accuracy in %")
+    axes.set(xscale="log", xlabel="parameters", ylabel=SHORT_SCORE)
     axes.legend(frameon=False)
     return True
 

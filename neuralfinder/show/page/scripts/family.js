@@ -62,7 +62,7 @@ function putFamily(body) {
   if (number === undefined) { put(body, h("p", { class: "quiet" }, "Nothing was trained yet.")); return; }
   const account = story.single.account;
   put(body,
-    h("p", { class: "quiet" }, `Ancestors of ${keyOf(number)}. The gain is the score minus that of the better parent. Choose a life in the world, or here.`),
+    h("p", { class: "quiet" }, `Ancestors of ${keyOf(number)}. Scores are short scores: validation accuracy after a short training. The gain is the score minus that of the better parent. Choose a life in the world, or here.`),
     h("div", { class: "tree", tabindex: 0, role: "region", "aria-label": "Family tree" }, treeOf(ancestorsOf(number))),
     account?.length ? [h("h3", {}, "How the winner came about"), h("ol", {}, account.map((line) => h("li", {}, line)))] : null);
 }

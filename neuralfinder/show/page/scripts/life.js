@@ -15,6 +15,7 @@ function putLife(place) {
   }
   const life = firstLife(number) ?? {};
   const count = byGenome.get(number)?.count ?? 0;
+  const done = number === leader() ? story.single.finished : undefined;
   const jump = (target) => h("button", { type: "button", class: "link genome", onclick: () => choose(target) },
     `${cut(keyOf(target), 60)} ${percent(scoreOf(target))}`);
   const children = [...new Set([...story.lives.values()].filter((other) => other.parents.includes(number)).map((child) => child.genome))];
@@ -23,10 +24,12 @@ function putLife(place) {
       : life.why === "behind" ? "stopped early, behind the others" : "trained";
   put(place,
     chosen === null ? null : h("button", { type: "button", onclick: () => choose(null) }, "Back to the best"),
-    h("h3", { tabindex: -1 }, number === leader() ? (story.single.finished ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
+    h("h3", { tabindex: -1 }, number === leader() ? (done ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
     h("p", { class: "genome" }, keyOf(number)),
     facts([
-      ["score", `${percent(scoreOf(number))}${count > 1 ? ` (mean of ${count} trainings)` : ""}`],
+      ["test accuracy", done && h("strong", {}, percent(done.test_accuracy))],
+      ["validation", done && percent(done.validation_accuracy)],
+      ["short score", done && !count ? undefined : `${percent(scoreOf(number))}${count > 1 ? ` (mean of ${count} short trainings)` : ""}`],
       ["state", state], ["made by", life.operator ?? NONE],
       ["expected", life.expected === undefined ? undefined : `to beat ${percent(life.expected, 0)} of those before it${life.beaten === undefined ? "" : `, has beaten ${percent(life.beaten, 0)}`}`],
       ["parameters", life.parameters && whole(life.parameters)], ["multiply-adds", life.macs && short(life.macs)],

@@ -6,8 +6,8 @@ function putWinner(body) {
   if (number === undefined) { put(body, h("p", { class: "quiet" }, "Nothing was trained yet.")); return; }
   const parts = [h("div", {}, h("p", { class: "genome" }, keyOf(number)), architecture(number))];
   if (!done) {
-    parts.push(h("div", {}, facts([["validation so far", percent(scoreOf(number))]]),
-      h("p", { class: "quiet" }, "The winner is trained fully and measured on the test part at the end.")));
+    parts.push(h("div", {}, facts([["short score", percent(scoreOf(number))]]),
+      h("p", { class: "quiet" }, "A short score is the validation accuracy after a short training, and no accuracy to expect: the winner is trained fully and measured on the test part at the end.")));
     put(body, h("div", { class: "winner" }, parts));
     return;
   }
@@ -21,7 +21,7 @@ function putWinner(body) {
   const terms = Object.entries(done.baselines).filter(([, each]) => each?.epochs !== undefined).map(([name, each]) => {
     const [part, where] = each.test_accuracy === undefined ? ["validation_accuracy", " on the validation part"] : ["test_accuracy", ""];
     const said = `The ${name} has ${percent(each[part])}${where} after ${epochs(each)}`;
-    if (each.genome === done.genome) return `${said}; it is the winner: none that was found was better.`;
+    if (each.genome === done.genome) return `${said}; it is the winner: ${done.candidates.trained ? "none that was found was better" : "no other was trained"}.`;
     return each.winner_then ? `${said}; the winner had ${percent(each.winner_then[part])} after as many seconds.` : `${said}.`;
   });
   parts.push(h("div", {},

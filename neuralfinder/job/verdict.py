@@ -1,0 +1,205 @@
+"""What a run came to in words to act on: how good, on what, against what, and whether that is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+LEVEL = 0.95
+"""Confidence of what is called more than noise, and of intervals: the custom of the field."""
+
+WIDE = 0.2
+"""Width of the interval of an accuracy from which the samples are too few to tell: ten points either way."""
+
+MOSTLY = 2 / 3
+"""Share of one class from which the accuracy says little: answering it always is right twice as often as wrong."""
+
+MOST_NAMED = 10
+"""Classes that are told by name."""
+
+MAJORITY, LINEAR, BY_HAND = "majority class", "logistic regression", "small network"
+PRETRAINED = "pre-trained network"
+"""What a winner is compared with, by the names in `result.json`."""
+
+Rival = Mapping[str, Any]
+
+
+def judgement(result: Mapping[str, Any], classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """The verdict about a finished run.
+
+    Args:
+        result: what `result.json` holds; its baselines have `only_winner_right` and `only_this_right`, where they were
+            measured on the test part.
+        classes: their names.
+        confusion: counts on the test part, a row for each true class and a column for each answer.
+
+    Returns:
+        `verdict`, one sentence, and `cautions`, the sentences that one has to know beside it.
+    """
+    return {
+        "verdict": _sentence(result),
+        "cautions": [
+            *_about_search(result), *_about_rivals(result), *_about_test(result, confusion),
+            *_about_classes(result, classes, confusion),
+        ],
+    }  # fmt: skip
+
+
+def not_yet(score: float) -> dict[str, Any]:
+    """The same about a run that still searches, whose best candidate has this validation accuracy, 0..1."""
+    sentence = (
+        f"Not finished: the best so far has {score:.2%} on the validation part after a short training, "
+        "which is no accuracy to expect; that is measured at the end."
+    )
+    return {"verdict": sentence, "cautions": []}
+
+
+def is_by_hand(result: Mapping[str, Any]) -> bool:
+    """Whether the winner is the network made by hand: no search, or none that found a better one."""
+    return bool((result["baselines"].get(BY_HAND) or {}).get("genome") == result["genome"])
+
+
+def is_noise(wins: int, losses: int) -> bool:
+    """Whether two that answered the same samples are not told apart: McNemar's test (1947) in its exact form.
+
+    Who is right more often is decided by those samples alone that one of them answers rightly and the other does not:
+    if both were as good, each would be as likely to be of the one kind as of the other.
+
+    Args:
+        wins: samples that the one alone answers rightly.
+        losses: samples that the other alone answers rightly.
+    """
+    from scipy.stats import binomtest
+
+    return wins == losses or bool(binomtest(wins, wins + losses).pvalue >= 1 - LEVEL)
+
+
+def fitted_to(rival: Rival, result: Mapping[str, Any]) -> str:
+    """How many samples a rival has learned from, where the winner had more; empty elsewhere."""
+    whole = result["data"]["train"] + (result["data"]["validation"] if result["refit"] else 0)
+    some = rival.get("samples", whole)
+    return f", fitted to {some:,} of {whole:,} samples" if some < whole else ""
+
+
+def _sentence(result: Mapping[str, Any]) -> str:
+    """The network against the better of those that need no search."""
+    one, own = f"network {'by hand' if is_by_hand(result) else 'found'}", f"{result['test_accuracy']:.2%}"
+    samples = f"{result['data']['test']:,} {_kind(result)}"
+    chance, linear = result["baselines"][MAJORITY], _measured(result, LINEAR)
+    right = f"{one} is right about {own} of {samples} that it never saw"
+    guess = f"always answering the commonest class ({chance['test_accuracy']:.2%})"
+    plainer = linear if linear and linear["test_accuracy"] > chance["test_accuracy"] else None
+    if plainer and _clear(plainer, better=True):
+        title = _linear(result)
+        return (
+            f"{title[0].upper()}{title[1:]} is better than the {one} ({plainer['test_accuracy']:.2%} against {own} of "
+            f"{samples} that neither ever saw): use that, or give more minutes."
+        )
+    if not _clear(chance, better=False):
+        level = "worse than" if _clear(chance, better=True) else "no better than"
+        return f"Do not use it: the {right}, {level} {guess}; give more minutes or more samples."
+    if plainer is None:
+        return f"The {right}, better than {guess} by more than noise."
+    reached = f"{_linear(result)} ({plainer['test_accuracy']:.2%}{fitted_to(plainer, result)})"
+    if _clear(plainer, better=False):
+        return f"The {right}, better than {reached} by more than noise."
+    return f"The {right}, and is not told apart from {reached}: either will do."
+
+
+def _about_search(result: Mapping[str, Any]) -> Iterator[str]:
+    counts, seconds = result["candidates"], result["seconds"]
+    if counts["trained"]:
+        if is_by_hand(result):
+            yield f"Of {counts['trained']:,} networks that were trained none was better than the one by hand."
+    elif counts["failed"]:
+        yield f"No network of the search could be trained, {counts['failed']:,} failed: `show` tells why."
+    elif result["interrupted"]:
+        yield "No search took place: it was ended before its first network."
+    else:
+        before = seconds["total"] - seconds["search"] - seconds["finish"]
+        yield (
+            f"No search took place: reading and measuring took {before:.0f} of {seconds['total']:.0f} seconds, "
+            f"finishing {seconds['finish']:.0f}; give more minutes."
+        )
+
+
+def _about_rivals(result: Mapping[str, Any]) -> Iterator[str]:
+    if _measured(result, LINEAR) is None:
+        yield f"Whether something plainer would do is open: {_linear(result)} was not run."
+    yield from _about_pretrained(result)
+    by_hand = _measured(result, BY_HAND)
+    if by_hand is None or is_by_hand(result) or _clear(by_hand, better=False):
+        return
+    terms = f"{by_hand['test_accuracy']:.2%} after {by_hand['epochs']:.3g} epoch{'s' * (by_hand['epochs'] != 1)}"
+    if _clear(by_hand, better=True):
+        yield f"The small network by hand is better: it had {terms}."
+    else:
+        yield f"That searching was worth it is not shown: the small network by hand had {terms}."
+
+
+def _about_pretrained(result: Mapping[str, Any]) -> Iterator[str]:
+    """A frozen network with a linear head, which gains by being trained further: so as good is better."""
+    rival = _measured(result, PRETRAINED)
+    if rival is None or _clear(rival, better=False):
+        return
+    level = "better" if _clear(rival, better=True) else "as good, and better where it is trained further"
+    yield (
+        f"The pre-trained network {rival['name']} is {level}: {rival['test_accuracy']:.2%} with a linear head alone "
+        "where nothing else of it was trained. Use that, fine-tuned."
+    )
+
+
+def _about_test(result: Mapping[str, Any], confusion: Sequence[Sequence[int]]) -> Iterator[str]:
+    (low, high), kind = result["test_interval"], _kind(result)
+    there = [sum(row) for row in confusion]
+    if high - low > WIDE:
+        yield (
+            f"The test part is too small to tell: of {kind} like its {sum(there):,} the network may be right about "
+            f"anything from {low:.0%} to {high:.0%}."
+        )
+    if max(there) > MOSTLY * sum(there):
+        yield (
+            f"{max(there):,} of {sum(there):,} test {kind} are one class: look at balanced accuracy, "
+            f"{result['test_balanced_accuracy']:.2%}, which counts all classes alike."
+        )
+
+
+def _about_classes(
+    result: Mapping[str, Any], classes: Sequence[str], confusion: Sequence[Sequence[int]]
+) -> Iterator[str]:
+    there, given = [sum(row) for row in confusion], [sum(column) for column in zip(*confusion, strict=True)]
+    right = [row[place] for place, row in enumerate(confusion)]
+    every = range(len(classes))
+    for what, which in (
+        ("never answered", [place for place in every if there[place] and not given[place]]),
+        ("never recognised", [place for place in every if there[place] and given[place] and not right[place]]),
+        ("not in the test part: nothing is known there", [place for place in every if not there[place]]),
+    ):
+        if which:
+            names = ", ".join(repr(str(classes[place])) for place in which[:MOST_NAMED])
+            more = f" and {len(which) - MOST_NAMED:,} more" if len(which) > MOST_NAMED else ""
+            subject = f"Class {names} is" if len(which) == 1 else f"Classes {names}{more} are"
+            count = sum(there[place] for place in which)
+            told = f" ({count:,} of {sum(there):,} test {_kind(result)}): do not use it where that matters"
+            yield f"{subject} {what}{told if count else ''}."
+
+
+def _measured(result: Mapping[str, Any], name: str) -> Rival | None:
+    """A rival that was measured on the test part."""
+    rival: Rival | None = result["baselines"].get(name)
+    return rival if rival and "test_accuracy" in rival else None
+
+
+def _clear(rival: Rival, *, better: bool) -> bool:
+    """Whether a rival is better than the winner, or worse, by more than noise."""
+    wins, losses = rival["only_winner_right"], rival["only_this_right"]
+    return (losses > wins) == better and not is_noise(wins, losses)
+
+
+def _linear(result: Mapping[str, Any]) -> str:
+    """What the linear model is for those who are told of it: on texts it is fitted to TF-IDF of n-grams."""
+    return "a table of word counts" if _kind(result) == "texts" else "logistic regression on pixels"
+
+
+def _kind(result: Mapping[str, Any]) -> str:
+    return "texts" if result["data"]["shape"]["vocabulary"] else "pictures"

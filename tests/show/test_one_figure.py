@@ -1,0 +1,81 @@
+"""All that one run shows has one figure for one thing, and begins with the verdict."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from neuralfinder.cli import cli
+from neuralfinder.search.events import understood
+from neuralfinder.search.record import Record
+from neuralfinder.show.page.story import told
+
+SEARCH = ("search", "digits", "--candidates", "3", "--epochs", "1", "--share", "0.1", "--world-size", "3")
+SHORT = ("--finalists", "1", "--final-epochs", "1")
+
+
+def call(*words):
+    outcome = CliRunner().invoke(cli, [*map(str, words)], catch_exceptions=False)
+    assert outcome.exit_code == 0, outcome.output
+    return outcome.output
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run, and what it printed, a progress line at every look."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("neuralfinder.show.terminal.LINE_EVERY", 0.2)
+        folder = tmp_path_factory.mktemp("figure") / "run"
+        yield folder, call(*SEARCH, *SHORT, "--run", folder)
+
+
+@pytest.mark.thorough
+def test_one_figure_for_one_thing(run):
+    folder, printed = run
+    result = json.loads((folder / "result.json").read_text())
+    assert next(iter(result)) == "verdict"
+    test, validation = f"{result['test_accuracy']:.2%}", f"{result['validation_accuracy']:.2%}"
+
+    shown = call("show", folder)
+    for text in (printed, shown, call(*SEARCH, *SHORT, "--run", folder, "--quiet")):
+        lines = text.splitlines()
+        place = lines.index(f"verdict   {result['verdict']}")
+        assert lines[place + 1 : place + 1 + len(result["cautions"])] == [
+            " " * 10 + each for each in result["cautions"]
+        ]
+        (figures,) = [line for line in lines if line.startswith("test ")]
+        assert figures.split()[1] == test
+        assert figures.endswith(f"validation {validation}")
+    assert f"{test} of {result['data']['test']} pictures" in result["verdict"]
+
+    events = [json.loads(line) for line in call(*SEARCH, *SHORT, "--run", folder, "--json").splitlines()]
+    (finished,) = [event["data"] for event in events if event["kind"] == "finished"]
+    with Record(folder / "run.sqlite", readonly=True) as record:
+        story = told(understood(record.read()))
+    assert finished == story["finished"] == result
+
+    rows = json.loads(call("top", folder, "--format", "json"))
+    scores = {story_row["id"]: story_row["score"] for story_row in story["lives"]}
+    assert [row["short_score"] for row in rows] == [scores[row["id"]] for row in rows]
+    for row in rows:
+        own = row["genome"] == result["genome"]
+        assert row["winner"] == own
+        assert row["test_accuracy"] == (result["test_accuracy"] if own else None)
+        assert not own or row["full_training"] == result["validation_accuracy"]
+    (winner,) = [line for line in call("top", folder).splitlines() if re.search(r"\bwinner\b", line)]
+    assert re.search(rf" {validation} +{test} ", winner)
+
+    best = re.findall(r"  best (\S+)(.*?)(?:  |$)", printed, re.MULTILINE)
+    assert best, "no progress line with a score"
+    assert {words for _, words in best} == {" in short training"}
+    assert best[-1][0] == f"{rows[0]['short_score']:.2%}"
+
+    card = (folder / "model" / "README.md").read_text()
+    assert f"**{test}**" in card
+    plain = re.sub(r"\\", "", card)
+    assert plain.index(result["verdict"]) < plain.index("It is right about")
+    assert all(each in plain for each in result["cautions"])

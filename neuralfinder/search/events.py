@@ -47,7 +47,7 @@ class Event:
             RunFolderError: the line lacks what the kind has, or has what it lacks.
         """
         try:
-            values = checked_fields(line.data, _kinds(cls))
+            values = checked_fields(line.data, _kinds(cls))  # type: ignore[arg-type]  # a class is hashable
             values |= {name: read(values[name]) for (kind, name), (_, read) in _READERS.items() if kind is cls}
             return cls(**values, number=line.number, time=line.time)
         except ValueError as error:

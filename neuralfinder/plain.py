@@ -122,11 +122,13 @@ def checked(value: Any, kind: Any, name: str) -> Any:
     elif dataclasses.is_dataclass(origin) and isinstance(value, Mapping):
         return kind(**checked_fields(value, *_fields(kind), name))
     elif origin is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if abs(value) < WIDEST or isinstance(value, float) and not math.isnan(value):
+        if abs(value) < WIDEST or (isinstance(value, float) and not math.isnan(value)):
             return value
-    elif origin is Any or (origin in (bool, str, Mapping) and isinstance(value, origin)):
-        return value
-    elif origin is int and type(value) is int and abs(value) < WIDEST:
+    elif (
+        origin is Any
+        or (origin in (bool, str, Mapping) and isinstance(value, origin))
+        or (origin is int and type(value) is int and abs(value) < WIDEST)
+    ):
         return value
     wanted = getattr(kind, "__name__", "") if not inner else str(kind)
     raise ValueError(f"{name} is {value!r:.60}, not {wanted}")

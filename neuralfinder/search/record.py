@@ -76,7 +76,8 @@ class Record:
             )  # fmt: skip
         # what SQLite writes itself, by ANALYZE say, begins with its name
         others = "name NOT LIKE 'sqlite!_%' ESCAPE '!' AND (type, name, sql) <> ('table', 'events', ?)"
-        count, foreign = self._base.execute(f"SELECT count(*), total({others}) FROM sqlite_master", (TABLE,)).fetchone()
+        schema = f"SELECT count(*), total({others}) FROM sqlite_master"  # noqa: S608 - our own words
+        count, foreign = self._base.execute(schema, (TABLE,)).fetchone()
         if foreign or (version == 0 and (count or readonly)) or (version and not count):
             raise sqlite3.DatabaseError("it has none of our events, or more than these")
         if not readonly:

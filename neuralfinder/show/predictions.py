@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from neuralfinder.errors import InputError, lacking
+from neuralfinder.plain import as_json, cell, printable
 from neuralfinder.show.report import aligned
 
 Row = dict[str, Any]
@@ -91,7 +91,8 @@ def _write_csv(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
     writer.writeheader()
     for block in blocks:
         for row in map(_flat, block):
-            writer.writerow({**row, "sure": str(row["sure"]).lower()} if "sure" in row else row)
+            sure = {"sure": str(row["sure"]).lower()} if "sure" in row else {}
+            writer.writerow({name: cell(value) for name, value in {**row, **sure}.items()})
         out.flush()
 
 
@@ -100,7 +101,7 @@ def _write_json(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
     mark = "["
     for block in blocks:
         for row in block:
-            out.write(mark + json.dumps([row], ensure_ascii=False, indent=1)[1:-2])
+            out.write(mark + as_json([row], indent=1)[1:-2])
             mark = ","
         out.flush()
     _say(out, ["", "]"])
@@ -109,7 +110,7 @@ def _write_json(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
 def _write_json_lines(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
     """An object a line."""
     for block in blocks:
-        _say(out, [json.dumps(row, ensure_ascii=False) for row in block])
+        _say(out, [as_json(row) for row in block])
 
 
 FORMS: dict[str, Callable[[Blocks, Sequence[str], TextIO], None]] = {
@@ -160,10 +161,10 @@ def _flat(row: Row) -> Row:
 def _line(row: Row, columns: Sequence[str]) -> list[str]:
     """The cells of a row of a table; two, of which the columns take no notice, for what could not be read."""
     if "error" in row:
-        return [row["input"], f"error: {row['error']}"]
+        return [printable(row["input"]), printable(f"error: {row['error']}")]
     cells = _flat(row)
     return [
-        f"{cells[name]:.2%}" if name.startswith("probability") and name in cells else str(cells.get(name, ""))
+        f"{cells[name]:.2%}" if name.startswith("probability") and name in cells else printable(cells.get(name, ""))
         for name in columns
     ]
 

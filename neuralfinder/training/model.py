@@ -46,8 +46,8 @@ MOST_BYTES = 1 << 26
 """Of the files beside the weights: those of a hundred thousand classes, or of `tokens.VOCABULARY`, take a tenth."""
 
 MOST_NUMBERS, MOST_MACS = 1 << 30, 10**12
-"""In the feature maps of a sample, and multiply-adds for it: gigabytes and seconds for one sample. A network that could be
-trained here takes a hundredth at most."""
+"""In the feature maps of a sample, and multiply-adds for it: gigabytes and seconds for one sample. A network that could
+be trained here takes a hundredth at most."""
 
 TEXTS_AT_ONCE = 1024
 """Texts that are answered at once: their lines take up to 100 MB."""
@@ -365,7 +365,7 @@ def _scaling(form: Mapping[str, Any], shape: Shape) -> Scaling:
     mean, std = (checked(form[name], tuple[float, ...], name) for name in ("mean", "std"))
     if len(mean) != shape.channels or len(std) != shape.channels:
         raise ValueError(f"{len(mean)} means and {len(std)} deviations for {shape.channels} channels")
-    if not np.isfinite(np.float32([*mean, *std])).all() or not (np.float32(std) > 0).all():
+    if not np.isfinite(np.array([*mean, *std], np.float32)).all() or not (np.array(std, np.float32) > 0).all():
         raise ValueError("means that are not finite, or deviations that are not above 0")
     return Scaling(mean, std, dtype=dtype)
 

@@ -1,4 +1,4 @@
-"""What files and people bring in: read strictly, checked against the types it should have, and shown so that it does nothing.
+"""What files bring in: read strictly, checked by the types it should have, and shown so that it does nothing.
 
 Files may be spoilt, or made by someone who wants harm: what they hold is plain values until it has been checked.
 """
@@ -28,7 +28,7 @@ KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a soc
 
 
 def check_regular(path: Path) -> None:
-    """Raise `InputError` where something else is in the place of a file: to open a pipe, say, waits for its other end."""
+    """Raise `InputError` where something else is in the place of a file: to open a pipe waits for its other end."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         raise InputError(
@@ -91,14 +91,18 @@ def printable(text: object) -> str:
 
 
 def cell(value: Any) -> Any:
-    """Of a CSV file: `printable`, and no formula for a spreadsheet, but behind an apostrophe; numbers stay numbers."""
+    """Of a CSV file: no formula for a spreadsheet, but behind an apostrophe; numbers stay numbers.
+
+    Halves of characters, which no file can hold, are written out.
+    """
     if not isinstance(value, str):
         return value
+    text = value.encode(errors="backslashreplace").decode()
     try:
-        float(value)
+        float(text)
     except ValueError:
-        return f"'{printable(value)}" if value.startswith(FORMULAS) else printable(value)
-    return printable(value)
+        return f"'{text}" if text.startswith(FORMULAS) else text
+    return text
 
 
 def checked(value: Any, kind: Any, name: str) -> Any:
@@ -121,17 +125,19 @@ def checked(value: Any, kind: Any, name: str) -> Any:
             return tuple(checked(item, of, name) for item, of in zip(value, each, strict=True))
     elif dataclasses.is_dataclass(origin) and isinstance(value, Mapping):
         return kind(**checked_fields(value, *_fields(kind), name))
-    elif origin is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if abs(value) < WIDEST or (isinstance(value, float) and not math.isnan(value)):
-            return value
-    elif (
-        origin is Any
-        or (origin in (bool, str, Mapping) and isinstance(value, origin))
-        or (origin is int and type(value) is int and abs(value) < WIDEST)
-    ):
+    elif origin is Any or _is_plainly(value, origin):
         return value
     wanted = getattr(kind, "__name__", "") if not inner else str(kind)
     raise ValueError(f"{name} is {value!r:.60}, not {wanted}")
+
+
+def _is_plainly(value: Any, kind: Any) -> bool:
+    """Whether it is such a text, mapping, truth value or number, which are none for each other."""
+    if kind not in (int, float):
+        return kind in (bool, str, Mapping) and isinstance(value, kind)
+    if isinstance(value, float):
+        return kind is float and not math.isnan(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < WIDEST
 
 
 def checked_fields(

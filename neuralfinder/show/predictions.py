@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,23 @@ def write(blocks: Blocks, form: str, columns: Sequence[str], out: Path | TextIO,
         with out.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             FORMS[form](blocks, columns, file)
     else:
-        FORMS[form](blocks, columns, out)
+        FORMS[form](blocks, columns, _Terminal(out) if out.isatty() else out)
+
+
+class _Terminal(io.TextIOBase, TextIO):
+    """Whole lines for a terminal: what would move its cursor is written out."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        """All of it; returns how many letters that is."""
+        self._out.write("\n".join(map(printable, text.split("\n"))))
+        return len(text)
+
+    def flush(self) -> None:
+        """Show it."""
+        self._out.flush()
 
 
 def _write_table(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:

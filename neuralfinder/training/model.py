@@ -327,8 +327,8 @@ def _within(content: Content, name: str, most: int, hashes: Mapping[str, Any] = 
 
 def _classes(given: object) -> tuple[Any, ...]:
     classes: tuple[Any, ...] = checked(given, tuple[Any, ...], "classes")
-    if not classes or not all(isinstance(label, str | int | float) for label in classes):
-        raise ValueError("classes are not one or more texts or numbers")
+    if len({type(label) for label in classes}) != 1 or not isinstance(classes[0], str | int | float):
+        raise ValueError("classes are not one or more texts or numbers of one type")
     if len(set(classes)) < len(classes):
         raise ValueError(f"class {next(label for label in classes if classes.count(label) > 1)!r} is there twice")
     return classes

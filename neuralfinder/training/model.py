@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from neuralfinder.training.batches import Part, Preparation, Scaling, Views
 from neuralfinder.training.build import bag_of, build
 from neuralfinder.training.inheritance import State
 from neuralfinder.training.train import PLAIN, predict_logits
-from neuralfinder.types import FITS, Shape
+from neuralfinder.types import FITS, Range, Shape
 
 FORMAT = 4
 """Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says; in
@@ -48,6 +47,9 @@ MOST_BYTES = 1 << 26
 MOST_NUMBERS, MOST_MACS = 1 << 30, 10**12
 """In the feature maps of a sample, and multiply-adds for it: gigabytes and seconds for one sample. A network that could
 be trained here takes a hundredth at most."""
+
+DIVIDES = Range(float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
+"""What a float32 can be divided by."""
 
 TEXTS_AT_ONCE = 1024
 """Texts that are answered at once: their lines take up to 100 MB."""
@@ -247,9 +249,10 @@ class Model(Predictor):
                 genome = dataclasses.replace(genome, side=max(shape.height, shape.width))
             size = _possible(genome, shape, len(classes))
             _check_views(views, shape)
-            fit, temperature = form.get("fit", FITS[0]), checked(form.get("temperature", 1.0), float, "temperature")
+            fit = checked(form.get("fit", FITS[0]), str, "fit")
+            temperature = checked(form.get("temperature", 1.0), float, "temperature")
             check_allowed("fit", fit, FITS)
-            if not 0 < temperature < math.inf:
+            if temperature not in DIVIDES:
                 raise ValueError(f"temperature {temperature}")
             hashes = checked(form.get("sha256", {}), Mapping, "sha256")
             scaling = None if shape.vocabulary else _scaling(form, shape)
@@ -360,13 +363,13 @@ def _check_views(views: Views, shape: Shape) -> None:
 
 def _scaling(form: Mapping[str, Any], shape: Shape) -> Scaling:
     """The statistics: a number a channel, as the network divides by them."""
-    dtype = form.get("dtype", "uint8")
+    dtype = checked(form.get("dtype", "uint8"), str, "dtype")
     check_allowed("dtype", dtype, ("uint8", "float32"))
     mean, std = (checked(form[name], tuple[float, ...], name) for name in ("mean", "std"))
     if len(mean) != shape.channels or len(std) != shape.channels:
         raise ValueError(f"{len(mean)} means and {len(std)} deviations for {shape.channels} channels")
-    if not np.isfinite(np.array([*mean, *std], np.float32)).all() or not (np.array(std, np.float32) > 0).all():
-        raise ValueError("means that are not finite, or deviations that are not above 0")
+    if not all(abs(number) <= DIVIDES.high for number in mean) or not all(number in DIVIDES for number in std):
+        raise ValueError(f"means {mean} or deviations {std}, which pictures are not")
     return Scaling(mean, std, dtype=dtype)
 
 

@@ -93,15 +93,16 @@ def printable(text: object) -> str:
 def cell(value: Any) -> Any:
     """Of a CSV file: no formula for a spreadsheet, but behind an apostrophe; numbers stay numbers.
 
-    Halves of characters, which no file can hold, are written out.
+    Halves of characters, which no file can hold, and carriage returns, at which rows end for some readers, are written
+    out.
     """
     if not isinstance(value, str):
         return value
-    text = value.encode(errors="backslashreplace").decode()
+    text = value.encode(errors="backslashreplace").decode().replace("\r", "\\r")
     try:
         float(text)
     except ValueError:
-        return f"'{text}" if text.startswith(FORMULAS) else text
+        return f"'{text}" if value.startswith(FORMULAS) else text
     return text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import sqlite3
 import time
@@ -41,6 +40,10 @@ WRONG = [
 """What is put in the place of what there is."""
 
 
+def one_of(chance, some):
+    return some[int(chance.integers(len(some)))]
+
+
 def swapped(values, chance):
     """The values with one in the place of another, one dropped, or one doubled."""
     places = []
@@ -52,8 +55,8 @@ def swapped(values, chance):
                 walk(within[key])
 
     walk(values)
-    within, key = chance.choice(places) if places else ([0], 0)
-    match chance.randrange(4):
+    within, key = one_of(chance, places) if places else ([0], 0)
+    match chance.integers(4):
         case 0:
             del within[key]
         case 1 if isinstance(within, list):
@@ -61,24 +64,24 @@ def swapped(values, chance):
         case 1:
             within[f"{key}2"] = within[key]
         case _:
-            within[key] = chance.choice(WRONG)
+            within[key] = one_of(chance, WRONG)
     return values
 
 
 def spoil_bytes(path, chance):
     """Some bytes changed, cut off, taken out or doubled."""
     whole = bytearray(path.read_bytes())
-    place = chance.randrange(len(whole))
-    match chance.randrange(4):
+    place = chance.integers(len(whole))
+    match chance.integers(4):
         case 0:
             del whole[place:]
         case 1:
-            del whole[place : place + chance.randrange(1, 64)]
+            del whole[place : place + chance.integers(1, 64)]
         case 2:
-            whole[place:place] = whole[place : place + chance.randrange(1, 64)]
+            whole[place:place] = whole[place : place + chance.integers(1, 64)]
         case _:
-            for _ in range(chance.randrange(1, 9)):
-                whole[chance.randrange(len(whole))] = chance.randrange(256)
+            for _ in range(chance.integers(1, 9)):
+                whole[chance.integers(len(whole))] = chance.integers(256)
     path.write_bytes(whole)
 
 
@@ -89,21 +92,21 @@ def spoil_json(path, chance):
 def spoil_record(path, chance):
     """A cell of the table: of another type, or with other values in it."""
     base = sqlite3.connect(path)
-    number, data = chance.choice(base.execute("SELECT number, data FROM events").fetchall())
-    column = chance.choice(("data", "data", "data", "data", "data", "time", "kind"))
-    cell = chance.choice((None, b"\xff", "x", 1e999, "[" * 100_000, '{"a": NaN}', '{"a": 1, "a": 1}'))
+    number, data = one_of(chance, base.execute("SELECT number, data FROM events").fetchall())
+    column = one_of(chance, ("data", "data", "data", "data", "data", "time", "kind"))
+    cell = one_of(chance, (None, b"\xff", "x", 1e999, "[" * 100_000, '{"a": NaN}', '{"a": 1, "a": 1}'))
     if column == "data" and chance.random() < 0.9:
         cell = json.dumps(swapped(json.loads(data), chance))
     base.execute(f"UPDATE events SET {column} = ? WHERE number = ?", (cell, number))  # noqa: S608
     if chance.random() < 0.1:
-        base.execute("DELETE FROM events WHERE number = ?", (chance.randrange(1, 12),))
+        base.execute("DELETE FROM events WHERE number = ?", (int(chance.integers(1, 12)),))
     base.commit()
     base.close()
 
 
 def spoil(folder, chance):
     """One file of a folder."""
-    path = chance.choice(sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size))
+    path = one_of(chance, sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size))
     if path.suffix == ".json" and chance.random() < 0.7:
         spoil_json(path, chance)
     elif path.suffix == ".sqlite" and chance.random() < 0.9:
@@ -140,8 +143,8 @@ def spoil_models(models, folder, seeds):
     """How many of so many spoilt models were refused."""
     refused = 0
     for seed in seeds:
-        chance = random.Random(seed)
-        whole, samples = chance.choice(models)
+        chance = np.random.default_rng(seed)
+        whole, samples = one_of(chance, models)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(whole, folder)
         spoil(folder, chance)
@@ -179,7 +182,7 @@ def spoil_runs(run, folder, seeds, monkeypatch):
         lambda: earlier_run(Settings(start_from=str(folder)), task),
     ]
     for seed in seeds:
-        chance = random.Random(seed)
+        chance = np.random.default_rng(seed)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(run, folder)
         if chance.random() < 0.8:
@@ -187,7 +190,7 @@ def spoil_runs(run, folder, seeds, monkeypatch):
         else:
             spoil(folder, chance)
         codes = set()
-        for command in [*chance.sample(commands, 4), *chance.sample(calls, 1)]:
+        for command in [*(commands[n] for n in chance.permutation(len(commands))[:4]), one_of(chance, calls)]:
             began = time.monotonic()
             try:
                 codes.add(invoked(*command) if isinstance(command, list) else command() and 0)

@@ -109,7 +109,7 @@ def test_data_that_are_none(folder, content, number):
 @pytest.mark.parametrize("cell", ["time = 'x'", "time = 1e999", "time = NULL", "kind = NULL", "kind = x'ff'",
                                   "data = NULL", "data = x'ff'", "kind = 'stranger'", "data = 3"])  # fmt: skip
 def test_cells_of_other_types(folder, cell):
-    base_of(folder, f"UPDATE events SET {cell} WHERE number = 3")
+    base_of(folder, f"UPDATE events SET {cell} WHERE number = 3")  # noqa: S608 - our own words
     refused(folder, COMMANDS[:4])
 
 

@@ -236,7 +236,7 @@ def test_no_class_is_answered_where_the_answer_is_no_number():
     model = model_of(Shape(1, 5, 4), Scaling((128.0,), (60.0,), dtype="float32"))
     with torch.no_grad():
         for tensor in model.network.parameters():
-            tensor *= 1e30
+            tensor.mul_(1e30)
     pictures = np.full((2, 5, 4), 1e30, np.float32)
     for answer in (model.predict, model.predict_proba):
         with pytest.raises(InputError, match="no number for 2 of 2 samples"):

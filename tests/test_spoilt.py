@@ -136,7 +136,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory):
-    return searched(tmp_path_factory.mktemp("spoilt") / "run", "--candidates", "2", "--epochs", "1")
+    return searched(tmp_path_factory.mktemp("spoilt") / "run", "--candidates", "2", "--epochs", "1", "--share", "0.1")
 
 
 def spoil_models(models, folder, seeds):

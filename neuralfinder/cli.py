@@ -20,6 +20,7 @@ from click.shell_completion import CompletionItem
 from neuralfinder import __version__
 from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, RunFolderError, lacking
 from neuralfinder.job.settings import CAPS, DATA, RUN, Setting, Settings, default_of, once, read_options, table
+from neuralfinder.plain import as_json, printable
 
 if TYPE_CHECKING:
     from neuralfinder.data import Source
@@ -54,8 +55,13 @@ def main() -> None:
         _fail(InputError(str(what), given=f"not usable ({why})", expected="a usable path", mend=mend), EXIT_INPUT)
 
 
+def _say(*lines: object, err: bool = False) -> None:
+    """The only way to the terminal for what commands say, a line each."""
+    click.echo("\n".join(map(printable, lines)), err=err)
+
+
 def _fail(error: NeuralFinderError, code: int) -> None:
-    click.echo(f"neuralfinder: {error}", err=True)
+    _say(f"neuralfinder: {error}", err=True)
     sys.exit(code)
 
 
@@ -209,9 +215,9 @@ def check(source: Source, form: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         data = Divided.of(source.load(Path(scratch)), seed=0).coded
     if form == "json":
-        click.echo(json.dumps(report(data), ensure_ascii=False, indent=1))
+        _say(*as_json(report(data), indent=1).split("\n"))
     else:
-        click.echo("\n".join([data.name, *(f"- {note}" for note in data.notes)]))
+        _say(data.name, *(f"- {note}" for note in data.notes))
 
 
 @cli.command()
@@ -249,11 +255,11 @@ def compare(
     comparison = Comparison(source, limit, names, tuple(range(seeds)), settings)
     folder = folder or _default_folder(source, settings, "compare-", limit=limit)
     try:
-        text = compare_and_write(comparison, folder, published, click.echo)
+        text = compare_and_write(comparison, folder, published, _say)
     except KeyboardInterrupt:
-        click.echo("stopped; the same command goes on", err=True)
+        _say("stopped; the same command goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    click.echo(text)
+    _say(*text.split("\n"))
 
 
 @cli.command()
@@ -277,8 +283,9 @@ def top(folder: Path, count: int, form: str, pareto: bool) -> None:
     """The best networks of RUN; `--format seed` prints the tuples of 2017."""
     from neuralfinder.show import report
 
-    with _record(folder) as record:
-        click.echo(report.top(record, count, form, pareto))
+    with _record(folder) as record, _as_written(folder):
+        text = report.top(record, count, form, pareto)
+    _say(*text.split("\n"))
 
 
 @cli.command()
@@ -296,14 +303,16 @@ def show(folder: Path, id_: int | None, ablate: bool, enough: bool, minutes: flo
     from neuralfinder.show import report
 
     with _record(folder) as record:
-        lines = report.show_run(record) if id_ is None else report.show_candidate(record, id_)
+        with _as_written(folder):
+            lines = report.show_run(record) if id_ is None else report.show_candidate(record, id_)
         if ablate:
             lines += _ablation(record, folder, 60 * minutes)
         if enough:
             lines += _learning_curve(record, folder, 60 * minutes)
         elif id_ is None:
-            lines += report.show_curve(record)
-    click.echo("\n".join(lines))
+            with _as_written(folder):
+                lines += report.show_curve(record)
+    _say(*lines)
 
 
 def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
@@ -341,7 +350,8 @@ def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
     began = beginning(record)
     if not began.address:
         raise InputError(str(folder), given="a run on arrays", expected="a run on files", mend="call fit again")
-    return source_at(began.address), Settings(**began.settings)
+    with _as_written(folder):
+        return source_at(began.address), Settings(**began.settings)
 
 
 @cli.command("report")
@@ -356,12 +366,13 @@ def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
     from neuralfinder.show.page.figures import save_figures
     from neuralfinder.show.page.story import told
 
-    with _record(folder) as record:
+    with _record(folder) as record, _as_written(folder):
         story = told(record.events())
+        page = offline_page(story)
+        files = save_figures(story, figures) if figures else []
     out = out or folder / "report.html"
-    out.write_text(offline_page(story), encoding="utf-8")
-    files = save_figures(story, figures) if figures else []
-    click.echo("\n".join(map(str, [out, *files])))
+    out.write_text(page, encoding="utf-8")
+    _say(out, *files)
 
 
 @cli.command()
@@ -375,7 +386,7 @@ def dashboard(folder: Path, port: int, no_token: bool) -> None:
         from neuralfinder.show.page.server import serve as serve_page
     except ImportError as error:
         raise lacking("dashboard", "its server", "dashboard", "use `neuralfinder report`") from error
-    serve_page(folder, port, "" if no_token else new_token(), click.echo)
+    serve_page(folder, port, "" if no_token else new_token(), _say)
 
 
 @cli.command()
@@ -399,7 +410,7 @@ def serve(folder: Path, host: str, port: int, no_token: bool, token: str | None)
     except ImportError as error:
         raise lacking("serve", "its server", "serve", "use `neuralfinder predict`") from error
     given = "" if no_token else check_token(token) if token else new_token()
-    serve_model(folder, host, port, given, click.echo)
+    serve_model(folder, host, port, given, _say)
 
 
 PREDICTIONS = ("table", "csv", "json", "jsonl", "parquet")
@@ -450,7 +461,7 @@ def predict(
         rows = predictions(model, paths, Columns(text, image=image), top, threshold, progress)
         written.write(tally.over(rows), form, columns, out or sys.stdout, model.classes)
     if tally.failed:
-        click.echo(f"neuralfinder: {tally}", err=True)
+        _say(f"neuralfinder: {tally}", err=True)
         sys.exit(EXIT_INPUT)
 
 
@@ -492,14 +503,15 @@ def export(folder: Path, forms: str, out: Path | None, quantize: str | None, no_
     out = out or folder / "export"
     done = hand_over(folder, to, out, data, int8=quantize is not None)
     if (folder / "run.sqlite").exists():
-        write_card(folder, out)
-    click.echo("\n".join(map(str, done.files)))
+        with _as_written(folder):
+            write_card(folder, out)
+    _say(*done.files)
     for each in done.receipts:
-        click.echo(f"receipt   {each.said}", err=bool(each.failure))
+        _say(f"receipt   {each.said}", err=bool(each.failure))
     if done.quantized:
-        click.echo(f"int8      {done.quantized.said}")
+        _say(f"int8      {done.quantized.said}")
     if no_receipt:
-        click.echo("receipt   none: nothing was tried")
+        _say("receipt   none: nothing was tried")
     if any(each.failure for each in done.receipts):
         sys.exit(EXIT_RECEIPT)
 
@@ -514,7 +526,7 @@ def list_(what: str) -> None:
     from neuralfinder.show import report
 
     columns = ("name", "owner", "values", "default", "meaning") if what == "settings" else ("name", "meaning")
-    click.echo(report.as_table(columns, [[*row] for row in _listed(what)], left=range(len(columns))))
+    _say(*report.as_table(columns, [[*row] for row in _listed(what)], left=range(len(columns))).split("\n"))
 
 
 def _listed(what: str) -> Sequence[tuple[str, ...]]:
@@ -571,12 +583,15 @@ def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_js
             from neuralfinder.job.run import run
 
             _, result = run(source, settings, folder, status)
-        write_card(folder, folder / "model")
+        with _as_written(folder):
+            write_card(folder, folder / "model")
     except KeyboardInterrupt:
-        click.echo(f"stopped; the same command, or `neuralfinder resume {folder}`, goes on", err=True)
+        _say(f"stopped; the same command, or `neuralfinder resume {folder}`, goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
     if not as_json:
-        click.echo("\n".join([*summary(result), f"files     {folder}/model, {folder}/result.json"]))
+        with _as_written(folder):
+            lines = summary(result)
+        _say(*lines, f"files     {folder}/model, {folder}/result.json")
 
 
 def _default_folder(source: Source, settings: Settings, prefix: str = "", **others: Any) -> Path:
@@ -584,6 +599,15 @@ def _default_folder(source: Source, settings: Settings, prefix: str = "", **othe
     name = Path(source.title).stem.encode("utf-8", "replace").decode()
     text = json.dumps([source.address, others, settings.plain()], sort_keys=True)
     return Path("runs") / f"{prefix}{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+@contextmanager
+def _as_written(folder: Path) -> Iterator[None]:
+    """`search.record.as_written`, loaded when it is needed."""
+    from neuralfinder.search.record import as_written
+
+    with as_written(folder):
+        yield
 
 
 @contextmanager

@@ -23,7 +23,19 @@ class InputError(NeuralFinderError, ValueError):
     """
 
     def __init__(self, what: str, *, given: object, expected: str, mend: str) -> None:
-        super().__init__(f"{what} is {given}; expected {expected}; {mend}")
+        super().__init__(f"{_brief(what)} is {_brief(given)}; expected {expected}; {mend}")
+
+
+MOST_SHOWN = 2000
+"""Letters of what was given that a message shows: a genome or a cell of a table may have millions."""
+
+
+def _brief(text: object) -> str:
+    """The text, or the beginning and the end of one that is too long for a message."""
+    text, half = str(text), MOST_SHOWN // 2
+    if len(text) <= MOST_SHOWN:
+        return text
+    return f"{text[:half]} ... {text[-half:]} ({len(text):,} letters)"
 
 
 class RunFolderError(InputError):

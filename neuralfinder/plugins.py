@@ -15,6 +15,8 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from neuralfinder.plain import printable
+
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class Registry(Mapping[str, T]):
                 reason = f"{homes[entry.name]} has one of this name; give it another in the package's entry points"
             if reason:
                 line = "plug-in %r of package %s is left out of %s: %s"
-                _LOG.warning(line, entry.name, package, self.group, reason)
+                _LOG.warning(line, entry.name, printable(package), self.group, printable(reason))
             else:
                 found[entry.name], homes[entry.name] = thing, package
         return dict(sorted(found.items()))

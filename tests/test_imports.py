@@ -20,7 +20,7 @@ ROOT = Path(neuralfinder.__file__).parent
 ROOMS = ["networks", "data", "strategies", "training", "search", "job", "show", "serve", "comparison", "testing"]
 """From the ground up: a room imports from the rooms below it. The ground lies beneath them all, the faces above."""
 
-GROUND = {"errors", "types", "seeds", "plugins"}
+GROUND = {"errors", "types", "seeds", "plugins", "plain"}
 
 HOMES = {
     "torch": "training job comparison strategies.controller",

@@ -19,7 +19,7 @@ from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
 from neuralfinder.networks.rules import RULES
 from neuralfinder.search.events import Whole
-from neuralfinder.search.record import Record
+from neuralfinder.search.record import Record, as_written
 from neuralfinder.strategies import STRATEGIES
 
 Row = dict[str, Any]
@@ -123,24 +123,25 @@ def compare(comparison: Comparison, folder: Path, say: Callable[[str], None]) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Record(folder / "compare.sqlite") as record:
-        began = record.latest(Compared)
+        with as_written(folder):
+            began, rows = record.latest(Compared), {(row["method"], row["seed"]): row for row in measured(record)}
+            known = {key: _line(row) for key, row in rows.items()}
         wanted = comparison.plain()
         # more methods and seeds may be asked for later
         core = [name for name in wanted if name not in ("methods", "seeds")]
         if began is None:
             record.write(Compared(wanted))
-        elif different := [name for name in core if began.comparison[name] != wanted[name]]:
+        elif different := [name for name in core if began.comparison.get(name) != wanted[name]]:
             raise RunFolderError(
                 str(folder), given=f"a comparison with other {', '.join(different)}", expected="the same",
                 mend="give another --run",
             )  # fmt: skip
-        rows = {(row["method"], row["seed"]): row for row in measured(record)}
         for seed in comparison.seeds:
             for method in comparison.methods:
                 if (method, seed) not in rows:
                     row = rows[method, seed] = in_a_process(comparison, method, seed, folder)
                     record.write(Measured(row))
-                say(_line(rows[method, seed]))
+                say(known.get((method, seed)) or _line(rows[method, seed]))
     return [rows[method, seed] for method in comparison.methods for seed in comparison.seeds]
 
 

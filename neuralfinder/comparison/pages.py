@@ -8,6 +8,7 @@ from pathlib import Path
 from neuralfinder.comparison import verdict
 from neuralfinder.comparison.compare import Comparison, compare
 from neuralfinder.errors import NothingTrainedError
+from neuralfinder.search.record import as_written
 
 
 def compare_and_write(comparison: Comparison, folder: Path, published: bool, say: Callable[[str], None]) -> str:
@@ -25,7 +26,8 @@ def compare_and_write(comparison: Comparison, folder: Path, published: bool, say
     rows = compare(comparison, folder, say)
     if all(row.get("failure") for row in rows):
         raise NothingTrainedError("no method ended well; the lines above say why")
-    lines = [verdict.table(rows, published), "", *verdict.verdict(rows)]
+    with as_written(folder):
+        lines = [verdict.table(rows, published), "", *verdict.verdict(rows)]
     if published:
         lines += ["", verdict.literature()]
     files = [folder / "table.txt", folder / "methods.md"]

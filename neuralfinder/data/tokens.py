@@ -9,7 +9,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.findings import Finding
 from neuralfinder.data.mapped import fits
+from neuralfinder.plain import from_json
 from neuralfinder.types import Shape
 
 if TYPE_CHECKING:
@@ -101,17 +102,27 @@ class Tokens:
         return cls(tokenizer.to_str(), length, tokenizer.get_vocab_size(), pieces)
 
     @classmethod
-    def read(cls, text: str, length: int, pieces: int) -> Tokens:
+    def read(cls, text: str, length: int, pieces: int, vocabulary: int) -> Tokens:
         """The tokens of a file that was written from `text`.
 
         Raises:
-            ValueError: no tokenizer.
+            ValueError: no tokenizer, none as `learn` makes them but for what was learned, or of another vocabulary.
         """
+        if not 1 <= pieces <= PIECES:
+            raise ValueError(f"{pieces} pieces of a text; expected 1 to {PIECES}")
         try:
-            json.loads(text)
-            return cls(text, length, _tokenizer(text).get_vocab_size(), pieces)
+            given = from_json(text)
+            tokenizer = _tokenizer(text)
+            numbers = sorted(tokenizer.get_vocab().values())
+            # as the library writes it now: an older one wrote the same in other words
+            alike = _without_learned(from_json(tokenizer.to_str())) == _without_learned(from_json(_blank()))
         except Exception as error:  # the library raises nothing more special
             raise ValueError(f"no tokenizer: {error}") from error
+        if not alike or not isinstance(given, dict):
+            raise ValueError("a tokenizer of another kind, which would make other tokens of a text")
+        if numbers != list(range(vocabulary)):
+            raise ValueError(f"a tokenizer of {len(numbers):,} tokens; the network knows {vocabulary:,}")
+        return cls(text, length, vocabulary, pieces)
 
     def encode(self, texts: Sequence[str], most_letters: int = MOST_LETTERS) -> tuple[Array, list[int]]:
         """Two lines for each piece of each text, `(n, pieces, 2, width)` int32, and which texts are not there in full.
@@ -283,6 +294,17 @@ def _first_tokens(learned: dict[str, Any], size: int) -> Tokenizer:
 def _counts(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
     """How many tokens each text takes."""
     return [len(line.ids) for line in tokenizer.encode_batch(list(texts))]
+
+
+def _without_learned(tokenizer: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of a tokenizer but for its tokens."""
+    return {**tokenizer, "model": {**tokenizer["model"], "vocab": {}, "merges": []}}
+
+
+@cache
+def _blank() -> str:
+    """A tokenizer that has learned nothing."""
+    return str(_learned([], 0).to_str())
 
 
 @lru_cache(maxsize=4)

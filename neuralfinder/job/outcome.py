@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import neuralfinder
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.settings import WORLD, Settings
 from neuralfinder.job.verdict import not_yet
+from neuralfinder.plain import as_json
 from neuralfinder.search.archive import pareto_front
 from neuralfinder.search.loop import Progress
 
@@ -83,5 +83,5 @@ def _about(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]
 def write(folder: Path, outcome: Mapping[str, Any]) -> None:
     """Write `result.json` into a run folder, whole or not at all."""
     part = folder / "result.json.part"
-    part.write_text(json.dumps(outcome, indent=1), encoding="utf-8")
+    part.write_text(as_json(outcome, indent=1), encoding="utf-8")
     part.replace(folder / "result.json")

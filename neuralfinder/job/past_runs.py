@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.expectation import Expectation, Past, Row
 from neuralfinder.networks.experience import Experience
 from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.plain import from_json
 from neuralfinder.search.archive import read_archive
 from neuralfinder.search.events import Asked, Descended, Evaluated, Experienced, Finished, FullyTrained, Planned
-from neuralfinder.search.record import Record
+from neuralfinder.search.record import STRANGE, Record, as_written
 from neuralfinder.training.clock import steps_of_epoch
 from neuralfinder.types import Candidate
 
@@ -52,7 +52,7 @@ def chosen_experience(settings: Settings) -> Experience | None:
     gathered = shipped = Experience.shipped()
     for path in sorted({folder / "run.sqlite", *folder.glob("*/run.sqlite")}):
         if path.exists():
-            with Record(path, readonly=True) as record:
+            with Record(path, readonly=True) as record, as_written(path.parent):
                 gathered += of_run(record)
     if gathered == shipped:
         raise InputError(
@@ -64,8 +64,8 @@ def chosen_experience(settings: Settings) -> Experience | None:
 
 def _of_file(path: Path) -> Experience:
     try:
-        return Experience.of(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError, KeyError) as error:
+        return Experience.of(from_json(path.read_text("utf-8")))
+    except STRANGE as error:
         raise InputError(
             f"experience {path}", given=f"no such file ({error})",
             expected="one as `benchmarks/experience.py make` writes it", mend="name another, or leave it out",
@@ -133,7 +133,7 @@ def earlier_run(settings: Settings, task: Task) -> Earlier | None:
             "--from", given=f"used with strategy {settings.strategy}", expected="one that begins with founders",
             mend="leave it out, name the run as --experience, or choose another strategy",
         )  # fmt: skip
-    with Record(Path(chosen) / "run.sqlite", readonly=True) as record:
+    with Record(Path(chosen) / "run.sqlite", readonly=True) as record, as_written(Path(chosen)):
         finished, planned = record.latest(Finished), record.latest(Planned)
         if not finished or not planned:
             raise RunFolderError(

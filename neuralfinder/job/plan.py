@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from neuralfinder.networks.cost import Rates
+from neuralfinder.plain import checked
 from neuralfinder.types import Fidelity, Shape
 
 if TYPE_CHECKING:
@@ -160,19 +161,15 @@ class Plan:
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Plan:
-        """The plan in a record; `Plan.read(plan.plain()) == plan`."""
-        task, search, speed = values["task"], values["search"], values["speed"]
+        """The plan in a record; `Plan.read(plan.plain()) == plan`.
+
+        Raises:
+            ValueError: it lacks something, or is of another type somewhere.
+        """
+        search = values["search"]
         cap = math.inf if search["max_step_seconds"] is None else search["max_step_seconds"]
-        stages = {
-            "task": Task(**{**task, "shape": Shape(**task["shape"])}),
-            "speed": Speed(Rates(**speed["rates"]), Rates(**speed["forward"])),
-            "training": TrainingStage(**values["training"]),
-            "search": SearchStage(**{**search, "fidelity": Fidelity(**search["fidelity"]), "max_step_seconds": cap}),
-            "world": WorldStage(**values["world"]),
-            "finish": FinishStage(**values["finish"]),
-            "looks": LooksStage(**values["looks"]),
-        }
-        return cls(**{**values, **stages, "warnings": tuple(values["warnings"])})
+        plan: Plan = checked({**values, "search": {**search, "max_step_seconds": cap}}, cls, "plan")
+        return plan
 
 
 def plan_lines(plan: Plan, with_world: bool = True) -> list[str]:

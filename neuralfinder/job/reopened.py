@@ -21,7 +21,7 @@ from neuralfinder.job.status import Status
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.search.events import Finished, Planned
-from neuralfinder.search.record import Record
+from neuralfinder.search.record import Record, as_written
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.machine import find_device, keep_memory
 from neuralfinder.training.train import Setup
@@ -61,7 +61,8 @@ def reopened(source: Source, settings: Settings, record: Record, seconds: float)
     finished, planned = record.latest(Finished), record.latest(Planned)
     if not finished or not planned:
         raise RunFolderError("the run", given="not finished", expected="a finished one", mend="let it end first")
-    plan = Plan.read(planned.plan)
+    with as_written(Path("the run")):
+        plan = Plan.read(planned.plan)
     keep_memory()
     with tempfile.TemporaryDirectory() as scratch:
         data = divided(source.load(Path(scratch)), settings)

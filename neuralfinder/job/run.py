@@ -60,7 +60,7 @@ from neuralfinder.search.events import (
 from neuralfinder.search.executors import Executor, compute, in_process
 from neuralfinder.search.loop import Progress, replay, search
 from neuralfinder.search.process_executor import processes
-from neuralfinder.search.record import Record
+from neuralfinder.search.record import Record, as_written
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import Strategy
 from neuralfinder.training.clock import Clock
@@ -126,7 +126,8 @@ def run(
         ) from error  # fmt: skip
     try:
         with Record(folder / "run.sqlite", tell=tell) as record:
-            _check_same_run(record, source, settings, folder)
+            with as_written(folder):
+                _check_same_run(record, source, settings, folder)
             if finished := record.latest(Finished):
                 _delete_samples(folder)
                 status.say(f"{folder} is finished; this is what came of it")
@@ -178,7 +179,8 @@ class _Run:
             plan, setup = self._plan(task, setup, executor, rival)
             status.aim, status.about = plan.search.candidates, not plan.search.fixed
             space = self._space(plan)
-            expected = expectation(self.record, plan, space)
+            with as_written(self.folder):
+                expected = expectation(self.record, plan, space)
             forecast = Forecast(plan, space, *self.settings.recipes(task.shape), expected)
 
             started = time.monotonic()
@@ -280,7 +282,8 @@ class _Run:
     def _plan(self, task: Task, setup: Setup, executor: Executor, rival: Rival | None) -> tuple[Plan, Setup]:
         """The recorded plan, or a new one after measuring the machine; and the setup that goes with it."""
         if recorded := self.record.latest(Planned):
-            plan = Plan.read(recorded.plan)
+            with as_written(self.folder):
+                plan = Plan.read(recorded.plan)
         else:
             experience, earlier = chosen_experience(self.settings), earlier_run(self.settings, task)
             if experience and earlier:
@@ -343,7 +346,8 @@ class _Run:
             leaders=forecast.leaders,
             rival=forecast.by_hand.key,
         )
-        replay(progress, self.record.events())
+        with as_written(self.folder):
+            replay(progress, self.record.events())
         self._show(progress)
         if self.record.latest(Stopped):
             return progress

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from neuralfinder.plain import printable
+
 
 @dataclass
 class Status:
@@ -44,7 +46,7 @@ class Status:
 
     def say(self, *lines: str) -> None:
         """Add lines to be shown; what would move the cursor, as names of files may, is written out."""
-        self.lines.extend("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
+        self.lines.extend(map(printable, lines))
 
     def enter(self, phase: str, total: int = 0) -> None:
         """Begin a phase."""

@@ -38,6 +38,10 @@ smaller. Enough for most of what is in the middle of a photograph, at a twelfth 
 MOST_SIDE = 2048
 """The largest side that a genome may name."""
 
+MOST_GENES, MOST_LETTERS = 1000, 100_000
+"""Layers, and letters of the text, that a genome may have where it is read. Networks of more than a hundred layers gain
+nothing here, and what is asked about a genome may take time by the square of them."""
+
 JOINS = ("add", "cat", "in")
 """How skips come in: added to the output, put beside it as further channels, or, side by side, as the input."""
 
@@ -390,8 +394,13 @@ def parse(text: str) -> Genome:
     """Read the short text; `parse(genome.key) == genome`.
 
     Raises:
-        InputError: a word that is no side, gene, head or recipe gene.
+        InputError: a word that is no side, gene, head or recipe gene, or too many or too large numbers of these.
     """
+    if len(text) > MOST_LETTERS or re.search(r"\d{10}", text):
+        raise InputError(
+            "genome", given=text, expected=f"at most {MOST_LETTERS:,} letters, and numbers of nine digits",
+            mend="make it smaller",
+        )  # fmt: skip
     network, bar, words = text.partition("|")
     body, arrow, tail = network.partition(">")
     side, *others = body.split() or [""]
@@ -399,6 +408,9 @@ def parse(text: str) -> Genome:
     if looks and int(looks[1]) > MOST_SIDE:
         raise InputError(f"side of {text!r}", given=side, expected=f"@1 to @{MOST_SIDE}", mend="make it smaller")
     genes = tuple(parse_gene(word, text) for word in (others if looks else body.split()))
+    if len(genes) > MOST_GENES:
+        given = f"of {len(genes):,} layers"
+        raise InputError("genome", given=given, expected=f"at most {MOST_GENES:,}", mend="make it smaller")
     head = parse_head(tail.strip(), text) if arrow else PUBLISHED_HEAD
     return Genome(genes, head, parse_recipe(words, text) if bar else (), int(looks[1]) if looks else 0)
 

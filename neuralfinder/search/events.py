@@ -7,12 +7,14 @@ writes and reads.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 from neuralfinder.errors import RunFolderError
 from neuralfinder.networks.genome import parse
+from neuralfinder.plain import checked, checked_fields
 from neuralfinder.types import Candidate, Fidelity, Line, Result
 
 Values = Mapping[str, Any]
@@ -45,15 +47,14 @@ class Event:
             RunFolderError: the line lacks what the kind has, or has what it lacks.
         """
         try:
-            values = {name: _read(cls, name, line.data[name]) for name in _fields(cls)}
-            if strange := line.data.keys() - values.keys():
-                raise KeyError(min(strange))
-        except (KeyError, TypeError, ValueError) as error:
+            values = checked_fields(line.data, _kinds(cls))  # type: ignore[arg-type]  # a class is hashable
+            values |= {name: read(values[name]) for (kind, name), (_, read) in _READERS.items() if kind is cls}
+            return cls(**values, number=line.number, time=line.time)
+        except ValueError as error:
             raise RunFolderError(
-                f"event {line.number} of the record", given=f"spoilt ({error!r})", expected=f"an event `{cls.kind}`",
+                f"event {line.number} of the record", given=f"spoilt ({error})", expected=f"an event `{cls.kind}`",
                 mend="restore the record, or name another run folder",
             ) from error  # fmt: skip
-        return cls(**values, number=line.number, time=line.time)
 
 
 class Whole(Event):
@@ -302,19 +303,17 @@ def candidate_row(candidate: Candidate) -> dict[str, object]:
     }
 
 
+_CANDIDATE: dict[str, Any] = {
+    "id": int, "genome": str, "operator": str, "parents": tuple[str, ...], "seed": int, "epochs": int, "share": float,
+    "repeat": int, "rate": float, "inherits": tuple[int, ...], "bars": tuple[float, ...],
+}  # fmt: skip
+"""The row of a candidate."""
+
+
 def _read_candidate(row: Values) -> Candidate:
-    return Candidate(
-        id=row["id"],
-        genome=parse(row["genome"]),
-        operator=row["operator"],
-        parents=tuple(row["parents"]),
-        seed=row["seed"],
-        fidelity=Fidelity(row["epochs"], row["share"]),
-        repeat=row["repeat"],
-        rate=row.get("rate", 1.0),
-        inherits=tuple(row["inherits"]),
-        bars=tuple(row["bars"]),
-    )
+    values = checked_fields(row, _CANDIDATE, ["rate"], "candidate")
+    fidelity = Fidelity(values.pop("epochs"), values.pop("share"))
+    return Candidate(**{**values, "genome": parse(values["genome"]), "fidelity": fidelity})
 
 
 def _plain_result(result: Result) -> dict[str, Any]:
@@ -322,24 +321,25 @@ def _plain_result(result: Result) -> dict[str, Any]:
 
 
 def _read_result(values: Values) -> Result:
-    lists = {name: tuple(values[name]) for name in ("curve", "rungs", "milliseconds")}
-    return Result(**{**values, **lists})
+    if missing := {"curve", "rungs", "milliseconds"} - values.keys():  # which have a default, and are always written
+        raise ValueError(f"result.{min(missing)} is missing")
+    result: Result = checked(values, Result, "result")
+    return result
 
 
-_READERS: dict[tuple[type[Event], str], Callable[[Any], Any]] = {
-    (Asked, "candidates"): lambda rows: tuple(map(_read_candidate, rows)),
-    (Evaluated, "result"): _read_result,
-    (FullyTrained, "result"): _read_result,
-    (Ablated, "rows"): lambda rows: tuple(Removal(**row) for row in rows),
-    (Extrapolated, "shares"): lambda rows: tuple(Share(**row) for row in rows),
+_READERS: dict[tuple[type[Event], str], tuple[Any, Callable[[Any], Any]]] = {
+    (Asked, "candidates"): (tuple[Values, ...], lambda rows: tuple(map(_read_candidate, rows))),
+    (Evaluated, "result"): (Values, _read_result),
+    (FullyTrained, "result"): (Values, _read_result),
 }
-"""How fields are read whose values are classes; all others are plain."""
+"""The types of fields as they are written, where these are others than those of the class, and how they are read."""
 
 
-def _read(kind: type[Event], name: str, value: Any) -> Any:
-    if reader := _READERS.get((kind, name)):
-        return reader(value)
-    return tuple(value) if isinstance(value, list) else value
+@functools.cache
+def _kinds(cls: Any) -> dict[str, Any]:
+    """The types of a kind's own fields, as they are written."""
+    hints = get_type_hints(cls)
+    return {name: _READERS[cls, name][0] if (cls, name) in _READERS else hints[name] for name in _fields(cls)}
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
@@ -11,12 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neuralfinder.errors import RunFolderError
+from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError
+from neuralfinder.plain import check_regular, from_json, printable
 from neuralfinder.search.events import E, Event, understood
 from neuralfinder.types import Line
 
 FORMAT = 1
 """Version of the record's layout; a reader refuses a larger one."""
+
+TABLE = "CREATE TABLE events (number INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT)"
+"""All that there is in a record: SQLite keeps this text, and a base with more has views or triggers that run."""
 
 
 class Record:
@@ -41,6 +46,12 @@ class Record:
                 mend="name one with run.sqlite in it",
             )
         self._path, self._tell = path, tell
+        for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            try:
+                if file.exists():
+                    check_regular(file)
+            except InputError as error:
+                raise _unusable(path, error) from error
         mode = "rwc"
         if readonly:
             # beside a writer SQLite shares two more files; on a read-only disk there is neither writer nor room
@@ -56,15 +67,19 @@ class Record:
             raise
 
     def _open(self, readonly: bool) -> None:
+        self._base.execute("PRAGMA trusted_schema=OFF")
         version = self._base.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
             raise RunFolderError(
                 str(self._path), given=f"a record of format {version}", expected=f"format {FORMAT} or older",
                 mend="update NeuralFinder, or name another run folder",
             )  # fmt: skip
-        foreign = version == 0 and self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if foreign or (readonly and version == 0):
-            raise sqlite3.DatabaseError("it has none of our events")
+        # what SQLite writes itself, by ANALYZE say, begins with its name
+        others = "name NOT LIKE 'sqlite!_%' ESCAPE '!' AND (type, name, sql) <> ('table', 'events', ?)"
+        schema = f"SELECT count(*), total({others}) FROM sqlite_master"  # noqa: S608 - our own words
+        count, foreign = self._base.execute(schema, (TABLE,)).fetchone()
+        if foreign or (version == 0 and (count or readonly)) or (version and not count):
+            raise sqlite3.DatabaseError("it has none of our events, or more than these")
         if not readonly:
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
@@ -72,7 +87,7 @@ class Record:
             self._base.executescript(
                 f"""
                 BEGIN;
-                CREATE TABLE events (number INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT);
+                {TABLE};
                 PRAGMA user_version={FORMAT};
                 COMMIT;
                 """
@@ -83,13 +98,10 @@ class Record:
         """Whatever SQLite or JSON find wrong in the block is a `RunFolderError`."""
         try:
             yield
-        except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:  # TypeError: data is NULL
-            raise RunFolderError(
-                str(self._path),
-                given=f"no usable record ({error})",
-                expected="an SQLite file of NeuralFinder",
-                mend="restore it, or name another run folder",
-            ) from error
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:  # TypeError: data is NULL
+            if isinstance(error, NeuralFinderError):
+                raise
+            raise _unusable(self._path, error) from error
 
     def append(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Write rows of plain values under a kind, all or none; returns the number of the last."""
@@ -106,7 +118,7 @@ class Record:
                 "SELECT number, time, kind, data FROM events WHERE number > ? ORDER BY number", (after,)
             )
             for number, when, kind, data in rows:
-                yield Line(number, when, kind, json.loads(data))
+                yield _line(number, when, kind, data)
 
     def last(self, kind: str) -> Line | None:
         """The latest line of a kind."""
@@ -114,7 +126,7 @@ class Record:
             row = self._base.execute(
                 "SELECT number, time, kind, data FROM events WHERE kind = ? ORDER BY number DESC LIMIT 1", (kind,)
             ).fetchone()
-            return Line(row[0], row[1], row[2], json.loads(row[3])) if row else None
+            return _line(*row) if row else None
 
     def write(self, *events: Event) -> int:
         """Append events of one kind, all or none; returns the number of the last."""
@@ -150,3 +162,44 @@ class Record:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _line(number: int, when: Any, kind: Any, data: Any) -> Line:
+    """A row of the table, whose cells may be of any type whatever the table says.
+
+    Raises:
+        ValueError: one is of another, or is no JSON.
+        TypeError: the data are none.
+    """
+    values = from_json(data)
+    if not (isinstance(when, float) and math.isfinite(when) and isinstance(kind, str) and isinstance(values, dict)):
+        raise ValueError(f"event {number} has no time, no kind or no data")
+    return Line(number, when, kind, values)
+
+
+def _unusable(path: Path, error: Exception) -> RunFolderError:
+    return RunFolderError(
+        str(path), given=f"no usable record ({error})", expected="an SQLite file of NeuralFinder",
+        mend="restore it, or name another run folder",
+    )  # fmt: skip
+
+
+STRANGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, StopIteration)
+"""What reading trips over where values are not what they should be."""
+
+
+@contextmanager
+def as_written(path: Path) -> Iterator[None]:
+    """Whatever in the block trips over values in the record of a run folder that no run writes is a `RunFolderError`.
+
+    Only what reads a record stands in such a block, for it takes mistakes of ours for mistakes in the record.
+    """
+    try:
+        yield
+    except NeuralFinderError:
+        raise
+    except STRANGE as error:
+        raise RunFolderError(
+            str(path), given=f"a record with values that no run writes ({type(error).__name__}: {printable(error)})",
+            expected="one as NeuralFinder writes it", mend="restore it, or name another run folder",
+        ) from error  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from neuralfinder.data.inputs import kind_for
 from neuralfinder.data.pictures import UnreadableError, check_takes_files, no_warnings
 from neuralfinder.data.texts import as_texts
 from neuralfinder.errors import InputError
+from neuralfinder.plain import as_json
 from neuralfinder.serve.batching import Batcher
 from neuralfinder.serve.reading import LIMITS, Body, Limits, RefusedError, Sample, given_in, samples_of
 from neuralfinder.show.gate import Guard, Hosts, is_loopback, run
@@ -50,13 +50,13 @@ TYPICAL = 16
 
 
 class JSON(Response):
-    """Anything as JSON, in ASCII: the name of a class may come from a folder that is no UTF-8."""
+    """Anything as JSON; halves of characters, as in names of folders that are no UTF-8, are written out."""
 
     media_type = "application/json"
 
     def render(self, content: object) -> bytes:
         """The bytes."""
-        return json.dumps(content).encode()
+        return as_json(content).encode()
 
 
 def refuse(reason: str, status: int) -> Response:

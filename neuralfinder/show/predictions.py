@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from neuralfinder.errors import InputError, lacking
+from neuralfinder.plain import as_json, cell, printable
 from neuralfinder.show.report import aligned
 
 Row = dict[str, Any]
@@ -68,7 +69,23 @@ def write(blocks: Blocks, form: str, columns: Sequence[str], out: Path | TextIO,
         with out.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             FORMS[form](blocks, columns, file)
     else:
-        FORMS[form](blocks, columns, out)
+        FORMS[form](blocks, columns, _Terminal(out) if out.isatty() else out)
+
+
+class _Terminal(io.TextIOBase, TextIO):
+    """Whole lines for a terminal: what would move its cursor is written out."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        """All of it; returns how many letters that is."""
+        self._out.write("\n".join(map(printable, text.split("\n"))))
+        return len(text)
+
+    def flush(self) -> None:
+        """Show it."""
+        self._out.flush()
 
 
 def _write_table(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
@@ -91,7 +108,8 @@ def _write_csv(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
     writer.writeheader()
     for block in blocks:
         for row in map(_flat, block):
-            writer.writerow({**row, "sure": str(row["sure"]).lower()} if "sure" in row else row)
+            sure = {"sure": str(row["sure"]).lower()} if "sure" in row else {}
+            writer.writerow({name: cell(value) for name, value in {**row, **sure}.items()})
         out.flush()
 
 
@@ -100,7 +118,7 @@ def _write_json(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
     mark = "["
     for block in blocks:
         for row in block:
-            out.write(mark + json.dumps([row], ensure_ascii=False, indent=1)[1:-2])
+            out.write(mark + as_json([row], indent=1)[1:-2])
             mark = ","
         out.flush()
     _say(out, ["", "]"])
@@ -109,7 +127,7 @@ def _write_json(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
 def _write_json_lines(blocks: Blocks, columns: Sequence[str], out: TextIO) -> None:
     """An object a line."""
     for block in blocks:
-        _say(out, [json.dumps(row, ensure_ascii=False) for row in block])
+        _say(out, [as_json(row) for row in block])
 
 
 FORMS: dict[str, Callable[[Blocks, Sequence[str], TextIO], None]] = {
@@ -160,10 +178,10 @@ def _flat(row: Row) -> Row:
 def _line(row: Row, columns: Sequence[str]) -> list[str]:
     """The cells of a row of a table; two, of which the columns take no notice, for what could not be read."""
     if "error" in row:
-        return [row["input"], f"error: {row['error']}"]
+        return [printable(row["input"]), printable(f"error: {row['error']}")]
     cells = _flat(row)
     return [
-        f"{cells[name]:.2%}" if name.startswith("probability") and name in cells else str(cells.get(name, ""))
+        f"{cells[name]:.2%}" if name.startswith("probability") and name in cells else printable(cells.get(name, ""))
         for name in columns
     ]
 

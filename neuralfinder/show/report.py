@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from neuralfinder.job.verdict import fitted_to, is_by_hand
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.forms import to_seed
 from neuralfinder.networks.genome import Genome
+from neuralfinder.plain import as_json, cell, printable
 from neuralfinder.search.archive import (
     LATER_COLUMNS,
     TOP_COLUMNS,
@@ -48,7 +48,7 @@ def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
     rows = [later.told(row) for row in every[:count]]
     columns = (*TOP_COLUMNS, *(("milliseconds",) if pareto else ()), *LATER_COLUMNS)
     if form == "json":
-        return json.dumps(rows, ensure_ascii=False, indent=1)
+        return as_json(rows, indent=1)
     if form == "csv":
         return as_csv(columns, rows)
     rows += [told for row in every[count:] if (told := later.told(row))["winner"]]
@@ -95,12 +95,13 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
     return out.getvalue().rstrip("\n")
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> str:
     """Aligned columns of text; those in `left` are aligned left, the others right."""
+    rows = [[*map(printable, row)] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(columns, *rows, strict=True)]
     return "\n".join(aligned([columns, *rows], widths, left))
 

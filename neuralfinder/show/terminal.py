@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from rich.text import Text
 
 from neuralfinder.errors import RunFolderError
 from neuralfinder.job.status import Status
+from neuralfinder.plain import as_json, printable
 from neuralfinder.search.record import Record
 
 LINE_EVERY = 5.0
@@ -113,7 +113,7 @@ class EventView(View):
             rows += [dataclasses.asdict(event) for event in events]
         with suppress(BrokenPipeError):
             for row in rows:
-                print(json.dumps(row, ensure_ascii=False), file=self._stream, flush=True)
+                print(as_json(row), file=self._stream, flush=True)
 
 
 class LiveView(View):
@@ -180,7 +180,7 @@ def picture(status: Status) -> Group:
         rows.append(("so far", sparkline(status.bests)))
     rows += [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
     for name, value in rows:
-        figures.add_row(Text(name, style="dim"), Text(value, overflow="ellipsis", no_wrap=name == "last"))
+        figures.add_row(Text(name, style="dim"), Text(printable(value), overflow="ellipsis", no_wrap=name == "last"))
     both = Table.grid(padding=(0, 3))
     cells = world(status.view)
     both.add_row(*([cells] if cells else []), figures)

@@ -87,11 +87,12 @@ class Bag(nn.Module):
 
         Raises:
             KeyError: something is missing.
-            ValueError: it is of another shape.
+            ValueError: it is of another shape or type.
         """
         for name, own in self.state.items():
-            if own.shape != state[name].shape:
-                raise ValueError(f"{name} of a bag is {tuple(state[name].shape)}, expected {tuple(own.shape)}")
+            if (own.shape, own.dtype) != (state[name].shape, state[name].dtype):
+                given = f"{tuple(state[name].shape)} of {state[name].dtype}"
+                raise ValueError(f"{name} of a bag is {given}, expected {tuple(own.shape)} of {own.dtype}")
             setattr(self, name, state[name])
 
     def forward(self, lines: Tensor) -> Tensor:

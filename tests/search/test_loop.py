@@ -398,7 +398,7 @@ def test_events_of_another_version_are_refused(record):
         Evaluated(Result(0, 0.5, curve=(0.1, 0.5), milliseconds=(1.0, 2.0))),
         Stopped("interrupted", 2),
         FullyTrained("final-0", "C16", 1.5, "f", Result(-1, None, "diverged")),
-        Answered(("a", "b"), ([1, 0], [0, 1]), ({"name": "x"},)),
+        Answered(("a", "b"), ((1, 0), (0, 1)), ({"name": "x"},)),
         Finished({"status": "done"}),
         Ablated((Removal(None, "", "C16", 0.5), Removal(0, "C16", "", None, "no time left"))),
     ],

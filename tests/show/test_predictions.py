@@ -39,8 +39,9 @@ def text(blocks, form, top=None, sure=False):
 
 def test_json_and_json_lines_have_the_rows():
     rows = [row for block in BLOCKS for row in block]
-    assert text(BLOCKS, "json") == json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
-    assert [json.loads(line) for line in text(BLOCKS, "jsonl").rstrip("\n").split("\n")] == rows
+    assert json.loads(text(BLOCKS, "json")) == rows
+    assert text(BLOCKS, "json").count("\n") == json.dumps(rows, indent=1).count("\n") + 1
+    assert [json.loads(line) for line in text(BLOCKS, "jsonl").splitlines()] == rows
 
 
 def test_csv_has_a_row_for_each_with_the_same_columns():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
+
+from neuralfinder.plain import as_json
 
 LIVE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -49,7 +50,7 @@ def offline_page(story: Mapping[str, Any]) -> str:
         f"default-src 'none'; script-src {hash_of(does)}; style-src {hash_of(looks)}; img-src data:; base-uri 'none'"
     )
     # no text of the data can end the element it stands in, or begin another
-    inside = json.dumps(story, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    inside = as_json(story).replace("<", "\\u003c")
     return _assembled(
         policy=f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         style=f"<style>{looks}</style>",

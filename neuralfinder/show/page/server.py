@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from neuralfinder.search.record import Record
+from neuralfinder.plain import as_json
+from neuralfinder.search.record import Record, as_written
 from neuralfinder.show.gate import Guard, Hosts, run
 from neuralfinder.show.page.document import LIVE_POLICY, live_page, script, style
 from neuralfinder.show.page.story import Story
@@ -85,10 +85,10 @@ async def _news(path: Path, request: Request) -> AsyncIterator[str]:
 def _tell(story: Story, path: Path, after: int) -> tuple[int, str]:
     """Add the events that came after this number; returns the number of the last, and what is new as JSON."""
     number = after
-    with Record(path, readonly=True) as record:
+    with Record(path, readonly=True) as record, as_written(path.parent):
         for event in record.events(after):
             story.add(event)
             number = event.number
-    if number == after:
-        return number, ""
-    return number, json.dumps({**story.news(), "whole": after == 0}, ensure_ascii=False, allow_nan=False)
+        if number == after:
+            return number, ""
+        return number, as_json({**story.news(), "whole": after == 0})

@@ -16,6 +16,7 @@ import numpy as np
 
 from neuralfinder.data.dataset import Array
 from neuralfinder.data.tokens import Tokens
+from neuralfinder.plain import as_json
 from neuralfinder.training.export.forms import FORMS, Form
 from neuralfinder.training.model import WEIGHTS, Model
 
@@ -148,7 +149,7 @@ def tried(model: Model, form: str, folder: Path, probe: Probe) -> Receipt:
 def write(trials: Sequence[DataclassInstance], folder: Path) -> Path:
     """Write `receipt.json`: an object for each file that was tried."""
     path = folder / FILE
-    path.write_text(json.dumps([asdict(each) for each in trials], indent=1), encoding="utf-8")
+    path.write_text(as_json([asdict(each) for each in trials], indent=1), encoding="utf-8")
     return path
 
 

@@ -17,6 +17,7 @@ from neuralfinder.job.plan import Plan
 from neuralfinder.job.settings import WORLD, Settings
 from neuralfinder.search.archive import pareto_front
 from neuralfinder.search.loop import Progress
+from neuralfinder.training import files
 
 
 def so_far(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]:
@@ -80,7 +81,5 @@ def _about(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]
 
 
 def write(folder: Path, outcome: Mapping[str, Any]) -> None:
-    """Write `result.json` into a run folder, whole or not at all."""
-    part = folder / "result.json.part"
-    part.write_text(json.dumps(outcome, indent=1), encoding="utf-8")
-    part.replace(folder / "result.json")
+    """Write `result.json` into a run folder, whole or not at all; raises as `files.write`."""
+    files.write(folder / "result.json", json.dumps(outcome, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -11,12 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neuralfinder.errors import RunFolderError
+from neuralfinder.errors import MachineError, RunFolderError
 from neuralfinder.search.events import E, Event, understood
 from neuralfinder.types import Line
 
 FORMAT = 1
 """Version of the record's layout; a reader refuses a larger one."""
+
+FAULTS = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO, sqlite3.SQLITE_READONLY: errno.EACCES,
+    sqlite3.SQLITE_PERM: errno.EACCES, sqlite3.SQLITE_CANTOPEN: errno.EACCES, sqlite3.SQLITE_BUSY: errno.EBUSY,
+}  # fmt: skip
+"""What SQLite says to a writer where the machine fails and the record is whole, and what the system would say."""
 
 
 class Record:
@@ -30,6 +37,7 @@ class Record:
 
     Raises:
         RunFolderError: no such record, no record at all, or one written by a newer version.
+        MachineError: it cannot be written to; what was in it is as it was.
     """
 
     def __init__(self, path: Path, readonly: bool = False, tell: Callable[[Event], object] | None = None) -> None:
@@ -40,7 +48,7 @@ class Record:
                 expected="a run folder",
                 mend="name one with run.sqlite in it",
             )
-        self._path, self._tell = path, tell
+        self._path, self._tell, self._writes = path, tell, not readonly
         mode = "rwc"
         if readonly:
             # beside a writer SQLite shares two more files; on a read-only disk there is neither writer nor room
@@ -51,6 +59,7 @@ class Record:
         try:
             with self._readable():
                 self._open(readonly)
+            self._file = path.stat()
         except BaseException:
             self._base.close()
             raise
@@ -80,19 +89,41 @@ class Record:
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Whatever SQLite or JSON find wrong in the block is a `RunFolderError`."""
+        """Whatever SQLite or JSON find wrong in the block is a `RunFolderError`, or the machine's fault."""
         try:
             yield
+        except sqlite3.OperationalError as error:
+            code = FAULTS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF) if self._writes else None
+            if code is None:
+                raise self._unusable(error) from error
+            raise MachineError.of(OSError(code, str(error)), self._path) from error
         except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:  # TypeError: data is NULL
-            raise RunFolderError(
-                str(self._path),
-                given=f"no usable record ({error})",
-                expected="an SQLite file of NeuralFinder",
-                mend="restore it, or name another run folder",
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> RunFolderError:
+        return RunFolderError(
+            str(self._path),
+            given=f"no usable record ({error})",
+            expected="an SQLite file of NeuralFinder",
+            mend="restore it, or name another run folder",
+        )
+
+    def _check_there(self) -> None:
+        """SQLite goes on writing to a file that was deleted, which nobody would ever read."""
+        try:
+            there = os.path.samestat(self._path.stat(), self._file)
+        except OSError as error:
+            raise MachineError.of(error, self._path) from error
+        if not there:
+            raise MachineError(f"{self._path} is another file than this run writes to; end what else runs there")
 
     def append(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Write rows of plain values under a kind, all or none; returns the number of the last."""
+        """Write rows of plain values under a kind, all or none; returns the number of the last.
+
+        Raises:
+            MachineError: they cannot be written, or the file was deleted.
+        """
+        self._check_there()
         now = time.time()
         lines = [(now, kind, json.dumps(row, allow_nan=False)) for row in rows]
         with self._readable(), self._base:

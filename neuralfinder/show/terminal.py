@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neuralfinder.errors import RunFolderError
+from neuralfinder.job.listeners import mute, say
 from neuralfinder.job.status import Status
 from neuralfinder.search.record import Record
 
@@ -83,9 +84,7 @@ class PlainView(View):
         if self.status.elapsed >= self._next and self.status.phase != "done":
             self._next = self.status.elapsed + LINE_EVERY
             lines = [*lines, progress_line(self.status)]
-        with suppress(BrokenPipeError):  # whoever read along has left, as `head` does; the run goes on
-            for line in lines:
-                print(line, file=self._stream, flush=True)
+        say(self._stream, *lines)
 
 
 class EventView(View):
@@ -111,9 +110,7 @@ class EventView(View):
                 events = list(record.read(self._number))
             self._number = events[-1].number if events else self._number
             rows += [dataclasses.asdict(event) for event in events]
-        with suppress(BrokenPipeError):
-            for row in rows:
-                print(json.dumps(row, ensure_ascii=False), file=self._stream, flush=True)
+        say(self._stream, *(json.dumps(row, ensure_ascii=False) for row in rows))
 
 
 class LiveView(View):
@@ -124,27 +121,38 @@ class LiveView(View):
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> View:
-        self._live.start()
+        with self._unheard():
+            self._live.start()
         return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, traceback)
-        self._live.stop()
+        with self._unheard():
+            self._live.stop()
 
     def draw(self, lines: list[str]) -> None:
         """Print new lines above the picture and renew it."""
-        for line in lines:
-            self._live.console.print(Text(line))
-        self._live.update(picture(self.status), refresh=True)
+        with self._unheard():
+            for line in lines:
+                self._live.console.print(Text(line))
+            self._live.update(picture(self.status), refresh=True)
+
+    @contextmanager
+    def _unheard(self) -> Iterator[None]:
+        """The run goes on where the terminal was closed; rich would end the program where a pipe breaks."""
+        try:
+            yield
+        except (OSError, ValueError, SystemExit):
+            mute(self._live.console.file)
 
 
 def view(status: Status, quiet: bool = False, record: Path | None = None) -> View:
     """The view that fits standard output; events of the record where this is given."""
     if record:
         return EventView(status, sys.stdout, record)
-    if quiet:
+    if quiet or sys.stdout is None:
         return View(status, every=60)
     if sys.stdout.isatty():
         return LiveView(status, Console())

@@ -27,7 +27,7 @@ def open_streams() -> None:
 def say(stream: TextIO | None, *lines: str) -> None:
     """Write whole lines.
 
-    Where they do not come through - who read along has left, as `head` does, the file is closed or the disk full - all that comes
+    Where they do not come through - who read along has left, the file is closed or the disk full - all that comes
     after them goes nowhere, what Python has kept back for the end of the process included.
     """
     if stream is None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -118,33 +119,32 @@ class LiveView(View):
 
     def __init__(self, status: Status, console: Console) -> None:
         super().__init__(status, every=0.25)
+        self._heard = True
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> View:
-        with self._unheard():
-            self._live.start()
+        self._while_heard(self._live.start)
         return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, traceback)
-        with self._unheard():
-            self._live.stop()
+        self._while_heard(self._live.stop)
 
     def draw(self, lines: list[str]) -> None:
         """Print new lines above the picture and renew it."""
-        with self._unheard():
-            for line in lines:
-                self._live.console.print(Text(line))
-            self._live.update(picture(self.status), refresh=True)
+        self._while_heard(*(partial(self._live.console.print, Text(line)) for line in lines))
+        self._while_heard(lambda: self._live.update(picture(self.status), refresh=True))
 
-    @contextmanager
-    def _unheard(self) -> Iterator[None]:
+    def _while_heard(self, *steps: Callable[[], object]) -> None:
         """The run goes on where the terminal was closed; rich would end the program where a pipe breaks."""
         try:
-            yield
+            for step in steps:
+                if self._heard:
+                    step()
         except (OSError, ValueError, SystemExit):
+            self._heard = False
             mute(self._live.console.file)
 
 

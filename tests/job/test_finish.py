@@ -425,7 +425,7 @@ def test_an_unforeseen_error_costs_one_finalist_and_a_full_disk_none(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = archive_of(bench, "C8.bn M > G", "C16.bn M > G")
-    save, faults = WeightStore.save, {"final-0-0": RuntimeError("ours"), "final-0-1": OSError(28, "No space left")}
+    save, faults = WeightStore.save, {"final-0-0": RuntimeError("ours"), "final-1-0": OSError(28, "No space left")}
 
     def failing(store: WeightStore, name: str, *rest: Any) -> None:
         if name in faults:

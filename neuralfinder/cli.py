@@ -18,7 +18,16 @@ import click
 from click.shell_completion import CompletionItem
 
 from neuralfinder import __version__
-from neuralfinder.errors import InputError, NeuralFinderError, NothingTrainedError, RunFolderError, lacking
+from neuralfinder.errors import (
+    OF_THE_MACHINE,
+    InputError,
+    MachineError,
+    NeuralFinderError,
+    NothingTrainedError,
+    RunFolderError,
+    lacking,
+)
+from neuralfinder.job.listeners import open_streams, say
 from neuralfinder.job.settings import CAPS, DATA, RUN, Setting, Settings, default_of, once, read_options, table
 from neuralfinder.plain import as_json, printable
 
@@ -29,7 +38,9 @@ if TYPE_CHECKING:
 STARTED = time.monotonic()
 """The budget counts from here, loading of torch included."""
 
-EXIT_INPUT, EXIT_NOTHING, EXIT_RECEIPT, EXIT_INTERRUPTED = 2, 3, 4, 130
+EXIT_INPUT, EXIT_NOTHING, EXIT_RECEIPT, EXIT_MACHINE, EXIT_INTERRUPTED = 2, 3, 4, 5, 130
+"""What is to be changed: the input; the limits, as no network could be trained; nothing, but a file that was written
+answers otherwise; the machine, after which the same command goes on; nothing, as the user asked to stop."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -40,16 +51,21 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: errors become one line and an exit code."""
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name of a file or class may have letters the terminal lacks
             stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=True)
+    except MachineError as error:
+        _fail(error, EXIT_MACHINE)
     except NothingTrainedError as error:
         _fail(error, EXIT_NOTHING)
     except NeuralFinderError as error:
         _fail(error, EXIT_INPUT)
     except OSError as error:
+        if error.errno in OF_THE_MACHINE:
+            _fail(MachineError.of(error, "what this command writes"), EXIT_MACHINE)
         what, why = error.filename or "a file", error.strerror or error
         mend = "check the path, its permissions and the space left"
         _fail(InputError(str(what), given=f"not usable ({why})", expected="a usable path", mend=mend), EXIT_INPUT)
@@ -57,7 +73,7 @@ def main() -> None:
 
 def _say(*lines: object, err: bool = False) -> None:
     """The only way to the terminal for what commands say, a line each."""
-    click.echo("\n".join(map(printable, lines)), err=err)
+    say(sys.stderr if err else sys.stdout, *map(printable, lines))
 
 
 def _fail(error: NeuralFinderError, code: int) -> None:
@@ -249,13 +265,15 @@ def compare(
     """
     from neuralfinder.comparison.compare import Comparison
     from neuralfinder.comparison.pages import compare_and_write
+    from neuralfinder.job.interrupts import Interrupts
 
     names = tuple(name.strip() for name in methods.split(",") if name.strip())
     settings = Settings.of(chosen)
     comparison = Comparison(source, limit, names, tuple(range(seeds)), settings)
     folder = folder or _default_folder(source, settings, "compare-", limit=limit)
     try:
-        text = compare_and_write(comparison, folder, published, _say)
+        with Interrupts(_leave).watched():
+            text = compare_and_write(comparison, folder, published, _say)
     except KeyboardInterrupt:
         _say("stopped; the same command goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
@@ -323,7 +341,7 @@ def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
     lines = ablation.ablation_lines(removals)
     try:
         ablation.keep(removals, folder)
-    except RunFolderError as error:
+    except (RunFolderError, MachineError) as error:
         lines.append(f"  not kept for the page: {error}")
     return lines
 
@@ -337,7 +355,7 @@ def _learning_curve(record: Record, folder: Path, seconds: float) -> list[str]:
     lines = curve_lines(found)
     try:
         enough.keep(found, folder)
-    except RunFolderError as error:
+    except (RunFolderError, MachineError) as error:
         lines.append(f"  not kept: {error}")
     return lines
 
@@ -588,10 +606,17 @@ def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_js
     except KeyboardInterrupt:
         _say(f"stopped; the same command, or `neuralfinder resume {folder}`, goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
+    except MachineError as error:
+        _say(f"neuralfinder: {error}; then the same command, or `neuralfinder resume {folder}`, goes on", err=True)
+        sys.exit(EXIT_MACHINE)
     if not as_json:
         with _as_written(folder):
             lines = summary(result)
         _say(*lines, f"files     {folder}/model, {folder}/result.json")
+
+
+def _leave() -> None:
+    raise KeyboardInterrupt
 
 
 def _default_folder(source: Source, settings: Settings, prefix: str = "", **others: Any) -> Path:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from neuralfinder.types import Allowed, Range
 
@@ -51,7 +55,56 @@ class CallOrderError(NeuralFinderError, RuntimeError):
 
 
 class LostWorkerError(NeuralFinderError):
-    """The process or machine that trained a candidate is gone."""
+    """The process that trained a candidate ended, each time that it was tried, and others did not."""
+
+
+FULL = "free space in {folder}"
+ACCESS = "let this user write in {folder}"
+GONE = "see to the disk or mount that has {folder}"
+
+OF_THE_MACHINE = {
+    errno.ENOSPC: FULL, errno.EDQUOT: FULL,
+    errno.EFBIG: "allow larger files in {folder} (`ulimit -f`)",
+    errno.EMFILE: "allow more open files (`ulimit -n`)", errno.ENFILE: "end what else has many files open",
+    errno.EIO: GONE, errno.ESTALE: GONE, errno.ENODEV: GONE, errno.ENXIO: GONE, errno.ENOTCONN: GONE,
+    errno.EBUSY: "end what else holds {folder}",
+}  # fmt: skip
+"""What the system says of no space, no file and no disk, whatever path was given, and how each is mended."""
+
+OF_THE_PATH = {
+    errno.EACCES: ACCESS, errno.EPERM: ACCESS, errno.EROFS: ACCESS,
+    errno.ENOENT: GONE, errno.ENOTDIR: GONE,
+}  # fmt: skip
+"""What it says of a path that may be a wrong one, and the mend where it was right before."""
+
+
+class MachineError(NeuralFinderError, OSError):
+    """The machine failed, and no network: no space, no permission, a mount or a worker that is gone (exit code 5).
+
+    A run stops there with all that was recorded, and goes on when called again once this is mended.
+    """
+
+    @classmethod
+    def of(cls, error: OSError, where: str | Path) -> MachineError:
+        """The fault that an error of the system means, and its mend.
+
+        Args:
+            error: the error; one that is a `MachineError` stays as it is.
+            where: the file or folder that was used, where the error does not name its own.
+        """
+        if isinstance(error, cls):
+            return error
+        path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else Path(where)
+        mend = {**OF_THE_MACHINE, **OF_THE_PATH}.get(error.errno or 0, "see what the system says of {folder}")
+        folder = path if path.is_dir() else path.parent
+        return cls(f"{path} cannot be used ({error.strerror or error}); {mend.format(folder=folder)}")
+
+
+def said_of_the_machine(text: str) -> OSError | None:
+    """The error of the system that a library only tells of in words, `None` where they are of none."""
+    if found := re.search(r"\(os error (\d+)\)", text):
+        return OSError(int(found[1]), os.strerror(int(found[1])))
+    return next((OSError(code, os.strerror(code)) for code in OF_THE_MACHINE if os.strerror(code) in text), None)
 
 
 def unknown_name(what: str, given: str, known: Iterable[str]) -> InputError:

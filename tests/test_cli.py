@@ -804,10 +804,19 @@ def test_a_deleted_record_begins_again(digits_run, tmp_path):
     assert "2 candidates trained" in outcome.out
 
 
-def test_a_finished_run_without_its_model_says_so(digits_run, tmp_path):
+def test_a_finished_run_without_its_model_makes_it_again(digits_run, tmp_path):
     run = copied(digits_run[0], tmp_path)
+    before = {path.name: path.read_bytes() for path in (run / "model").iterdir()}
+    record = (run / "run.sqlite").read_bytes()
     shutil.rmtree(run / "model")
-    call("resume", run).refused("is no model")
+    outcome = call("resume", run)
+    assert outcome.code == 0, outcome.err
+    assert "model is gone; it is made again from the weights" in outcome.out
+    assert {path.name: path.read_bytes() for path in (run / "model").iterdir()} == before
+    assert (run / "run.sqlite").read_bytes() == record
+    shutil.rmtree(run / "model")
+    shutil.rmtree(run / "weights")
+    call("resume", run).refused("without its model and without the weights", "delete the folder and search again")
 
 
 @pytest.mark.thorough

@@ -8,13 +8,15 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.data import Divided, Source, source_of
-from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError, unknown_name
+from neuralfinder.errors import InputError, MachineError, NeuralFinderError, RunFolderError, unknown_name
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
 from neuralfinder.networks.rules import RULES
@@ -120,6 +122,7 @@ def compare(comparison: Comparison, folder: Path, say: Callable[[str], None]) ->
 
     Raises:
         RunFolderError: the folder belongs to another comparison.
+        MachineError: the machine failed, and no method; rows that are whole are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Record(folder / "compare.sqlite") as record:
@@ -186,24 +189,40 @@ def in_a_process(comparison: Comparison, method: str, seed: int, folder: Path, m
     own = folder / _folder_of(method, seed)
     own.mkdir(parents=True, exist_ok=True)
     answer = own / "row.json"
-    process = multiprocessing.get_context("spawn").Process(
-        target=_measure, args=(comparison, method, seed, own, answer, measure)
-    )
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_measure, args=(comparison, method, seed, own, answer, measure, there))
     process.start()
+    there.close()
     try:
         process.join()
+        with suppress(EOFError):
+            if here.poll():
+                raise here.recv()
     except BaseException:
-        process.terminate()
+        process.kill()  # a request to end would have it finish with the best so far; killed, it goes on next time
         process.join()
         raise
+    finally:
+        here.close()
     if process.exitcode or not answer.exists():
         return {"method": method, "seed": seed, "failure": f"its process ended with exit code {process.exitcode}"}
     row: Row = json.loads(answer.read_text(encoding="utf-8"))
     return row
 
 
-def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answer: Path, measure: Measure) -> None:
-    """Run one method and write its row; the minutes begin when the data are in memory."""
+def _measure(
+    comparison: Comparison, method: str, seed: int, folder: Path, answer: Path, measure: Measure, faults: Connection
+) -> None:
+    """Run one method and write its row, or send the machine's fault; the minutes begin when the data are in memory."""
+    try:
+        row = _row(comparison, method, seed, folder, measure)
+        answer.write_text(json.dumps(row), encoding="utf-8")
+    except OSError as error:
+        faults.send(MachineError.of(error, folder))
+
+
+def _row(comparison: Comparison, method: str, seed: int, folder: Path, measure: Measure) -> Row:
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
     from neuralfinder.data.splits import limited
@@ -227,9 +246,11 @@ def _measure(comparison: Comparison, method: str, seed: int, folder: Path, answe
             "torch": version("torch"),
         }
         row |= measure(method, data, settings, folder)
+    except MachineError:
+        raise
     except NeuralFinderError as error:
         row["failure"] = str(error)
-    answer.write_text(json.dumps(row), encoding="utf-8")
+    return row
 
 
 def _search(data: Divided, settings: Settings, folder: Path) -> Row:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.stats import binomtest
 
-from neuralfinder.errors import NothingTrainedError
+from neuralfinder.errors import MachineError
 from neuralfinder.job.answers import told_apart
 from neuralfinder.job.baselines import Linear, NGrams, majority
 from neuralfinder.job.calibration import calibration, fit_temperature, surprise
@@ -81,7 +81,7 @@ def measure(
         views: whether there is time for the winner to answer with several views.
 
     Raises:
-        NothingTrainedError: the weights are gone.
+        MachineError: weights are gone, or spoilt, since they were written.
     """
     winner, last, whole, classes = decided.winner, decided.last, decided.whole, samples.classes
     refit = setup.recipe.refit and last is not None
@@ -165,7 +165,7 @@ def _beside(
 def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: Trained) -> Model:
     parent = store.load(trained.name)
     if parent is None:
-        raise NothingTrainedError(f"the weights {store.path(trained.name)} are gone; delete the run and begin again")
+        raise MachineError(f"{store.path(trained.name)} is gone or spoilt; see to the disk, and call the run again")
     views = HALF if trained.half else PLAIN
     state = {**parent.state, **setup.bags.beside(trained.genome, setup)}
     return Model.of(trained.genome, state, setup.shape, setup.preparation, classes, views)

@@ -18,6 +18,7 @@ from neuralfinder.job.verdict import not_yet
 from neuralfinder.plain import as_json
 from neuralfinder.search.archive import pareto_front
 from neuralfinder.search.loop import Progress
+from neuralfinder.training import files
 
 
 def so_far(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]:
@@ -81,7 +82,5 @@ def _about(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]
 
 
 def write(folder: Path, outcome: Mapping[str, Any]) -> None:
-    """Write `result.json` into a run folder, whole or not at all."""
-    part = folder / "result.json.part"
-    part.write_text(as_json(outcome, indent=1), encoding="utf-8")
-    part.replace(folder / "result.json")
+    """Write `result.json` into a run folder, whole or not at all; raises as `files.write`."""
+    files.write(folder / "result.json", as_json(outcome, indent=1))

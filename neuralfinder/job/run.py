@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 import neuralfinder
 from neuralfinder.data import Divided, Source
 from neuralfinder.data.doctor import report
-from neuralfinder.errors import InputError, RunFolderError, lacking
-from neuralfinder.job import outcome
+from neuralfinder.errors import OF_THE_MACHINE, InputError, MachineError, RunFolderError, lacking
+from neuralfinder.job import mending, outcome
 from neuralfinder.job.answers import for_people
 from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.figures import Samples
@@ -100,6 +100,7 @@ def run(
         InputError: the data are unfit for training.
         RunFolderError: the folder belongs to another run, another process or a newer version.
         NothingTrainedError: no network could be trained.
+        MachineError: the machine failed, see there; the run can be resumed.
         KeyboardInterrupt: the user asked twice to stop; the run can be resumed.
     """
     status.budget_seconds = settings.minutes and settings.minutes * 60
@@ -120,6 +121,8 @@ def run(
             mend="wait for the other to end, or give another --run",
         ) from error  # fmt: skip
     except OSError as error:
+        if error.errno in OF_THE_MACHINE:
+            raise MachineError.of(error, folder) from error
         raise RunFolderError(
             str(folder), given=f"no usable folder ({error.strerror})", expected="a folder that can be written to",
             mend="give another --run",
@@ -128,12 +131,14 @@ def run(
         with Record(folder / "run.sqlite", tell=tell) as record:
             with as_written(folder):
                 _check_same_run(record, source, settings, folder)
-            if finished := record.latest(Finished):
+            if (finished := record.latest(Finished)) and Model.is_in(folder):
                 _delete_samples(folder)
                 status.say(f"{folder} is finished; this is what came of it")
                 status.enter("done")
                 return Model.load(folder), dict(finished.outcome)
             return _Run(source, settings, folder, status, record).go()
+    except OSError as error:
+        raise MachineError.of(error, folder) from error
     finally:
         lock.release()
 
@@ -158,6 +163,7 @@ class _Run:
     def go(self) -> tuple[Model, dict[str, Any]]:
         """Read, measure, plan, search, finish, write."""
         status, settings = self.status, self.settings
+        before = mending.whole_weights(self.record, self.store, status)
         keep_memory()
         device = find_device(settings.device)
         with (
@@ -201,8 +207,11 @@ class _Run:
                 rival,
             )
             answered = Answered(**for_people(figures.pop("answers"), seen, parts.test))
-            self.record.write(answered)
             finish_seconds = time.monotonic() - started + self.finished_before
+            model = dataclasses.replace(model, fit=seen.fit)
+            if before:
+                return self._end(mending.as_it_was(model, before), dict(before.outcome))
+            self.record.write(answered)
         result = outcome.done(
             settings,
             plan,
@@ -218,12 +227,16 @@ class _Run:
             interrupted=interrupted,
         )
         result = {**judgement(result, answered.classes, answered.confusion), **result}
-        model = dataclasses.replace(model, fit=seen.fit)
+        return self._end(model, result)
+
+    def _end(self, model: Model, result: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+        """Write what a run leaves; it is finished when the record says so, which comes last."""
         self._save(model)
         outcome.write(self.folder, result)
-        self.record.write(Finished(result))
+        if not self.record.latest(Finished):
+            self.record.write(Finished(result))
         _delete_samples(self.folder)
-        status.enter("done")
+        self.status.enter("done")
         return model, result
 
     def _save(self, model: Model) -> None:
@@ -262,7 +275,10 @@ class _Run:
         except ImportError as error:
             raise lacking("--ray", "Ray", "ray", "leave it out") from error
         cuda = device.type == "cuda"
-        with ray_workers(self.settings.workers, self.settings.ray, cuda, keep_memory) as (ray, slots):
+        with (
+            ray_workers(self.settings.workers, self.settings.ray, cuda, keep_memory) as (ray, slots),
+            self.interrupts.watched(),  # Ray has put its own answers to signals in the place of ours
+        ):
             threading.Thread(target=self._stop_on_interrupt, args=(ray.stop,), daemon=True).start()
             self.status.say(f"training {slots} candidates at once through Ray")
             yield ray, slots
@@ -300,7 +316,7 @@ class _Run:
             *ancestry_lines(self.record, self._space(plan)),
         )
         deadline = math.inf
-        if self.status.left is not None:
+        if self.status.left is not None and not self.record.latest(Finished):
             spent = self.searched_before + self.finished_before
             deadline = time.monotonic() + self.status.left - WRITING_SECONDS - spent
         clock = Clock(deadline, self.interrupts.first)

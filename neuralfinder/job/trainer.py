@@ -113,13 +113,16 @@ class Trainer:
     def _recorded(self, name: str, genome: Genome) -> tuple[float, Result] | None:
         """The epochs and the result of the last training of this name, if the weights that are there are its own.
 
-        Others are there when it was done again, since they were gone, and a kill came before that was written down.
+        Others are there when it was done again, since they were gone, and a kill came before that was written down; or
+        when somebody has exchanged them.
         """
         before = [event for event in self.record.events() if isinstance(event, FullyTrained) and event.name == name]
         for event in reversed(before):
             whole = event.result.failure or event.weights == self.store.fingerprint(name)
             if whole and event.genome == genome.key:
                 return event.epochs, event.result
+        if before:
+            self.status.say(f"{name} is trained again: its weights are gone, spoilt or exchanged")
         return None
 
     def _new(

@@ -37,14 +37,15 @@ def compute(executor: Executor, fn: Callable[..., T], *args: Any) -> T:
 
 
 def outcome(id_: int, evaluated: Future[Result]) -> Result:
-    """What an evaluation came to, an unforeseen error included: a lost worker, a full disk or a mistake of ours.
+    """What an evaluation came to, an unforeseen error included: a network that ends its workers, or a mistake of ours.
 
     Raises:
         CancelledError: it was told to stop.
+        OSError: the machine failed, see `errors.MachineError`: nothing is known about the candidate.
     """
     try:
         return evaluated.result()
-    except CancelledError:
+    except (CancelledError, OSError):
         raise
     except Exception as error:  # costs one candidate, not the run
         kinds: dict[type[Exception], str] = {LostWorkerError: "lost worker", MemoryError: OUT_OF_MEMORY}

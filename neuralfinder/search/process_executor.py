@@ -6,6 +6,7 @@ carries is sent to a process once; large data should be carried as files that al
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -17,12 +18,21 @@ from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from neuralfinder.errors import LostWorkerError
+from neuralfinder.errors import LostWorkerError, MachineError
 
 T = TypeVar("T")
 
 KILLED = -9
 """Exit code of a process that was killed from outside: by the system, whose memory is full, as no one else does it."""
+
+LOST_FILE = -getattr(signal, "SIGBUS", math.inf)
+"""Exit code of a process that read a mapped file where there is none any more: on a full disk, or one that is gone."""
+
+END_SECONDS = 10.0
+"""How long a process that closed its pipe may take to end; one that lives on is as lost."""
+
+RETRIES = 2
+"""Further tries of a call whose process was lost; a network that ends each of them does so itself."""
 
 SPAWN = multiprocessing.get_context("spawn")
 """A fork would copy locks that threads of torch hold."""
@@ -46,13 +56,13 @@ class ProcessExecutor:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
         self._open: set[Future[Any]] = set()
         self._stops = 0
-        self._closed = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
         """Start one call; `fn` is sent to a process only when it is another than that of its last call.
 
         The future raises what the call raised; `MemoryError` where the system killed the process, `LostWorkerError`
-        where it ended otherwise, `CancelledError` after `stop`.
+        where it ended otherwise at each of several tries, `MachineError` where processes end whatever they are called
+        for, `CancelledError` after `stop`.
         """
         with self._lock:
             future = self._threads.submit(self._call, self._stops, fn, args)
@@ -71,29 +81,44 @@ class ProcessExecutor:
 
     def close(self) -> None:
         """Stop, and end the processes."""
-        self._closed = True
         self.stop()
         self._threads.shutdown()
         for worker in self._workers:
             worker.end()
 
     def _call(self, stops: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        for _ in range(1 + RETRIES):
+            try:
+                return self._try(stops, fn, args)
+            except LostWorkerError as error:
+                lost = error
+        try:
+            self._try(stops, os.getpid, ())
+        except LostWorkerError as error:
+            raise MachineError(f"no process can train ({error}); see what ends them") from error
+        raise LostWorkerError(f"{lost}, {1 + RETRIES} times")
+
+    def _try(self, stops: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         worker = self._idle.get()
         try:
             with self._lock:
                 if stops != self._stops:
                     raise CancelledError
+                if worker.gone:
+                    gone, worker = worker, self._in_place_of(worker)
+                    gone.end()
                 worker.busy = True
             return worker.call(fn, args)
         finally:
             with self._lock:
                 worker.busy = False
-                if worker.gone and not self._closed:
-                    worker.end()
-                    self._workers.remove(worker)
-                    worker = _Worker(self._prepare)
-                    self._workers.append(worker)
             self._idle.put(worker)
+
+    def _in_place_of(self, gone: _Worker) -> _Worker:
+        """A fresh one; where there can be none, all is as it was."""
+        worker = _Worker(self._prepare)
+        self._workers[self._workers.index(gone)] = worker
+        return worker
 
 
 @contextmanager
@@ -126,8 +151,8 @@ class _Worker:
         """
         try:
             self._here.send((None if self._known is fn else fn, args))
-            self._known = fn
             failed, answer = self._here.recv()
+            self._known = None if failed else fn  # what it could not unpack it does not know
         except (OSError, EOFError) as error:
             self._lost = True
             raise self._end_of_it() from error
@@ -154,9 +179,11 @@ class _Worker:
         self._here.close()
 
     def _end_of_it(self) -> BaseException:
-        self._process.join()
+        self._process.join(END_SECONDS)
         if self._stopped:
             return CancelledError()
+        if self._process.exitcode == LOST_FILE:
+            return MachineError("a file that a process has mapped is gone or cut off; see to the disk that has it")
         if self._process.exitcode == KILLED:
             return MemoryError("the system killed the process that trained it, as it does when memory is full")
         return LostWorkerError(f"its process ended with exit code {self._process.exitcode}")
@@ -187,11 +214,19 @@ def _serve(calls: Connection, prepare: Callable[[], None] | None) -> None:
             fn, args = calls.recv()
         except EOFError:
             return
-        known = known if fn is None else fn
+        except Exception as error:  # a file that it carries by name cannot be read, for one
+            calls.send((True, _sent(error)))
+            continue
         try:
+            known = known if fn is None else fn
             calls.send((False, known(*args)))  # type: ignore[misc]  # the first call brings one
         except Exception as error:
-            calls.send((True, error if _comes_back(error) else RuntimeError(f"{type(error).__name__}: {error}")))
+            calls.send((True, _sent(error)))
+
+
+def _sent(error: Exception) -> Exception:
+    """The error, or one that says the same where the caller could not make it again."""
+    return error if _comes_back(error) else RuntimeError(f"{type(error).__name__}: {error}")
 
 
 def _comes_back(error: Exception) -> bool:

@@ -15,26 +15,22 @@ from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import (
-    NodeDiedError,
-    ObjectLostError,
     OutOfMemoryError,
-    OwnerDiedError,
-    RaySystemError,
+    RayError,
+    RayTaskError,
     TaskCancelledError,
     WorkerCrashedError,
 )
 
-from neuralfinder.errors import InputError, LostWorkerError
+from neuralfinder.errors import InputError, LostWorkerError, MachineError
 
 T = TypeVar("T")
 
 RETRIES = 2
-"""Further tries of a candidate whose worker or node was lost; after these it is recorded as a failure."""
+"""Further tries of a candidate whose worker or node was lost; one that ends each of its workers is a failure."""
 
 KNOCK_SECONDS = 5.0
 """How long the head of a cluster may take to take a connection."""
-
-LOST = (WorkerCrashedError, NodeDiedError, ObjectLostError, OwnerDiedError, RaySystemError)
 
 
 class RayExecutor:
@@ -56,7 +52,10 @@ class RayExecutor:
     def submit(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
         """Start one call; what `fn` carries is sent to Ray's store the first time."""
         if self._stored is None or self._stored[0] is not fn:
-            self._stored = fn, ray.put((self._prepare, fn))
+            try:
+                self._stored = fn, ray.put((self._prepare, fn))
+            except RayError as error:
+                raise MachineError(f"Ray cannot store the data ({_first_line(error)}); see to the cluster") from error
         # within a list the reference stays one, so that the worker reads it once and not for every call
         reference = self._call.remote([self._stored[1]], *args)
         future: Future[T] = Future()
@@ -81,8 +80,12 @@ class RayExecutor:
             future.set_exception(CancelledError())
         except OutOfMemoryError as error:
             future.set_exception(MemoryError(_first_line(error)))
-        except LOST as error:
+        except WorkerCrashedError as error:
             future.set_exception(LostWorkerError(f"lost {1 + RETRIES} times: {_first_line(error)}"))
+        except RayTaskError as error:
+            future.set_exception(error.cause if isinstance(error.cause, Exception) else error)
+        except RayError as error:  # nodes, their disks and what lay on them
+            future.set_exception(MachineError(f"Ray lost a candidate ({_first_line(error)}); see to the cluster"))
         except BaseException as error:
             future.set_exception(error)
 

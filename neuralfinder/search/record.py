@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neuralfinder.errors import InputError, NeuralFinderError, RunFolderError
+from neuralfinder.errors import InputError, MachineError, NeuralFinderError, RunFolderError
 from neuralfinder.plain import check_regular, from_json, printable
 from neuralfinder.search.events import E, Event, understood
 from neuralfinder.types import Line
@@ -22,6 +23,11 @@ FORMAT = 1
 
 TABLE = "CREATE TABLE events (number INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT)"
 """All that there is in a record: SQLite keeps this text, and a base with more has views or triggers that run."""
+FAULTS = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO, sqlite3.SQLITE_READONLY: errno.EACCES,
+    sqlite3.SQLITE_PERM: errno.EACCES, sqlite3.SQLITE_BUSY: errno.EBUSY,
+}  # fmt: skip
+"""What SQLite says to a writer where the machine fails and the record is whole, and what the system would say."""
 
 
 class Record:
@@ -35,6 +41,7 @@ class Record:
 
     Raises:
         RunFolderError: no such record, no record at all, or one written by a newer version.
+        MachineError: it cannot be written to; what was in it is as it was.
     """
 
     def __init__(self, path: Path, readonly: bool = False, tell: Callable[[Event], object] | None = None) -> None:
@@ -45,7 +52,7 @@ class Record:
                 expected="a run folder",
                 mend="name one with run.sqlite in it",
             )
-        self._path, self._tell = path, tell
+        self._path, self._tell, self._writes = path, tell, not readonly
         for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
             try:
                 if file.exists():
@@ -62,6 +69,7 @@ class Record:
         try:
             with self._readable():
                 self._open(readonly)
+            self._file = path.stat()
         except BaseException:
             self._base.close()
             raise
@@ -95,16 +103,35 @@ class Record:
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Whatever SQLite or JSON find wrong in the block is a `RunFolderError`."""
+        """Whatever SQLite or JSON find wrong in the block is a `RunFolderError`, or the machine's fault."""
         try:
             yield
+        except sqlite3.OperationalError as error:
+            code = FAULTS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF) if self._writes else None
+            if code is None:
+                raise _unusable(self._path, error) from error
+            raise MachineError.of(OSError(code, str(error)), self._path) from error
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:  # TypeError: data is NULL
             if isinstance(error, NeuralFinderError):
                 raise
             raise _unusable(self._path, error) from error
 
+    def _check_there(self) -> None:
+        """SQLite goes on writing to a file that was deleted, which nobody would ever read."""
+        try:
+            there = os.path.samestat(self._path.stat(), self._file)
+        except OSError as error:
+            raise MachineError.of(error, self._path) from error
+        if not there:
+            raise MachineError(f"{self._path} is another file than this run writes to; end what else runs there")
+
     def append(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Write rows of plain values under a kind, all or none; returns the number of the last."""
+        """Write rows of plain values under a kind, all or none; returns the number of the last.
+
+        Raises:
+            MachineError: they cannot be written, or the file was deleted.
+        """
+        self._check_there()
         now = time.time()
         lines = [(now, kind, json.dumps(row, allow_nan=False)) for row in rows]
         with self._readable(), self._base:

@@ -15,6 +15,7 @@ from neuralfinder.errors import RunFolderError
 from neuralfinder.search.events import Answered, DataRead, Finished, FullyTrained
 from neuralfinder.search.record import Record
 from neuralfinder.show.report import rivals
+from neuralfinder.training.files import write
 
 CARD, CODE = "README.md", "network.py"
 """Its name in the folder of a model, and that of the network as source, where it could be written."""
@@ -64,7 +65,7 @@ def write_card(run: Path, folder: Path) -> None:
     """
     with Record(run / "run.sqlite", readonly=True) as record:
         text = card(record, code=(folder / CODE).exists())
-    (folder / CARD).write_text(text, encoding="utf-8")
+    write(folder / CARD, text)
 
 
 def card(record: Record, *, code: bool = True) -> str:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -18,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neuralfinder.errors import RunFolderError
+from neuralfinder.job.listeners import mute, say
 from neuralfinder.job.status import Status
 from neuralfinder.plain import as_json, printable
 from neuralfinder.search.record import Record
@@ -83,9 +85,7 @@ class PlainView(View):
         if self.status.elapsed >= self._next and self.status.phase != "done":
             self._next = self.status.elapsed + LINE_EVERY
             lines = [*lines, progress_line(self.status)]
-        with suppress(BrokenPipeError):  # whoever read along has left, as `head` does; the run goes on
-            for line in lines:
-                print(line, file=self._stream, flush=True)
+        say(self._stream, *lines)
 
 
 class EventView(View):
@@ -111,9 +111,7 @@ class EventView(View):
                 events = list(record.read(self._number))
             self._number = events[-1].number if events else self._number
             rows += [dataclasses.asdict(event) for event in events]
-        with suppress(BrokenPipeError):
-            for row in rows:
-                print(as_json(row), file=self._stream, flush=True)
+        say(self._stream, *map(as_json, rows))
 
 
 class LiveView(View):
@@ -121,30 +119,40 @@ class LiveView(View):
 
     def __init__(self, status: Status, console: Console) -> None:
         super().__init__(status, every=0.25)
+        self._heard = True
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> View:
-        self._live.start()
+        self._while_heard(self._live.start)
         return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, traceback)
-        self._live.stop()
+        self._while_heard(self._live.stop)
 
     def draw(self, lines: list[str]) -> None:
         """Print new lines above the picture and renew it."""
-        for line in lines:
-            self._live.console.print(Text(line))
-        self._live.update(picture(self.status), refresh=True)
+        self._while_heard(*(partial(self._live.console.print, Text(line)) for line in lines))
+        self._while_heard(lambda: self._live.update(picture(self.status), refresh=True))
+
+    def _while_heard(self, *steps: Callable[[], object]) -> None:
+        """The run goes on where the terminal was closed; rich would end the program where a pipe breaks."""
+        try:
+            for step in steps:
+                if self._heard:
+                    step()
+        except (OSError, ValueError, SystemExit):
+            self._heard = False
+            mute(self._live.console.file)
 
 
 def view(status: Status, quiet: bool = False, record: Path | None = None) -> View:
     """The view that fits standard output; events of the record where this is given."""
     if record:
         return EventView(status, sys.stdout, record)
-    if quiet:
+    if quiet or sys.stdout is None:
         return View(status, every=60)
     if sys.stdout.isatty():
         return LiveView(status, Console())

@@ -1,12 +1,14 @@
-"""Candidate -> Result. Out of memory, NaN and impossible shapes are results, not exceptions."""
+"""Candidate -> Result. Out of memory, NaN and impossible shapes are results; faults of the machine are exceptions."""
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import time
 
 import torch
 
+from neuralfinder.errors import MachineError, said_of_the_machine
 from neuralfinder.networks.cost import cost
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
@@ -17,7 +19,7 @@ from neuralfinder.training.train import Diverged, Setup, Training, forward_secon
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
 
-OF_MEMORY = ("allocate memory", "alloc_failed")
+OF_MEMORY = ("allocate memory", "alloc_failed", "out of memory")
 """What torch says when main memory is too small, for which it has no type of error, and what CUDA's libraries say."""
 
 OF_SHAPES = (
@@ -48,6 +50,7 @@ def evaluate(
 
     Raises:
         Cancelled: the clock's flag was set; nothing is known about the candidate then.
+        OSError: the machine failed, and nothing is known about the candidate either: see `errors.MachineError`.
         Exception: any other error is none of the network's; `executors.outcome` makes it a result of the kind `error`.
     """
     started = time.perf_counter()
@@ -79,8 +82,14 @@ def evaluate(
         failure, detail, done = "diverged", str(error), error.done
     except (MemoryError, torch.OutOfMemoryError) as error:
         failure, detail = OUT_OF_MEMORY, _size_and(error, size.parameters)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        failure, detail = OUT_OF_MEMORY, _size_and(error, size.parameters)
     except RuntimeError as error:
         if (failure := _of_the_network(error)) is None:
+            if fault := _of_the_machine(error):
+                raise fault from error
             raise
         detail = _size_and(error, size.parameters)
     training = training if failure is None else None  # weights that cannot be stored are no success
@@ -107,6 +116,14 @@ def _of_the_network(error: RuntimeError) -> str | None:
     said = str(error).lower()
     kinds = ((OUT_OF_MEMORY, OF_MEMORY), ("impossible", OF_SHAPES))
     return next((kind for kind, words in kinds if any(word in said for word in words)), None)
+
+
+def _of_the_machine(error: RuntimeError) -> OSError | None:
+    """The fault of the machine that torch means, `None` where it is none; a card that has failed once fails always."""
+    if isinstance(error, torch.AcceleratorError):
+        first_line = str(error).partition("\n")[0]
+        return MachineError(f"the card failed ({first_line}); see to it, or train on another device")
+    return said_of_the_machine(str(error))
 
 
 def _size_and(error: BaseException, parameters: int) -> str:

@@ -23,13 +23,14 @@ from neuralfinder.data.dataset import Array
 from neuralfinder.data.files import as_path
 from neuralfinder.data.inputs import inputs_of
 from neuralfinder.data.tokens import EMBEDDING, Tokens
-from neuralfinder.errors import InputError, check_allowed, some
+from neuralfinder.errors import InputError, MachineError, check_allowed, some
 from neuralfinder.networks.cost import BYTES_EACH, Cost, cost, file_bytes, shapes
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.plain import check_regular, checked, from_json, printable
 from neuralfinder.training.bag import BAG
 from neuralfinder.training.batches import Part, Preparation, Scaling, Views
 from neuralfinder.training.build import bag_of, build
+from neuralfinder.training.files import write
 from neuralfinder.training.inheritance import State
 from neuralfinder.training.train import PLAIN, predict_logits
 from neuralfinder.types import FITS, Range, Shape
@@ -170,11 +171,18 @@ class Model(Predictor):
         return predict_logits(self.network, part, self.preparation, views=self.views)
 
     def save(self, folder: str | Path) -> None:
-        """Write `model.safetensors` and `preprocessing.json`, and for texts `tokenizer.json` of `tokenizers`."""
+        """Write `model.safetensors` and `preprocessing.json`, and for texts `tokenizer.json` of `tokenizers`.
+
+        Raises:
+            MachineError: they cannot be written there; each file is whole, or as it was before.
+        """
         folder = as_path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MachineError.of(error, folder) from error
         for name, content in self._files().items():
-            (folder / name).write_bytes(content)
+            write(folder / name, content)
 
     def _files(self) -> dict[str, bytes]:
         """What a model is, anywhere: the content of its files by name."""
@@ -209,6 +217,11 @@ class Model(Predictor):
         from neuralfinder.training.export.forms import export  # which needs models
 
         return export(self, as_path(folder), to)
+
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Whether a model lies in `model/` of this run folder, whole or not."""
+        return all((folder / "model" / name).exists() for name in (WEIGHTS, PAPER))
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:

@@ -429,21 +429,25 @@ def test_a_last_training_that_ends_clearly_worse_is_not_taken(
     assert figures["refit"] == (refit and taken)
 
 
-def test_an_unforeseen_error_costs_one_finalist(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_costs_one_finalist_and_a_full_disk_none(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = archive_of(bench, "C8.bn M > G", "C16.bn M > G")
-    save = WeightStore.save
+    save, faults = WeightStore.save, {"final-0-0": RuntimeError("ours"), "final-1-0": OSError(28, "No space left")}
 
-    def full_once(store: WeightStore, name: str, *rest: Any) -> None:
-        if name == "final-0-0":
-            raise OSError(28, "No space left on device")
+    def failing(store: WeightStore, name: str, *rest: Any) -> None:
+        if name in faults:
+            raise faults.pop(name)
         save(store, name, *rest)
 
-    monkeypatch.setattr(WeightStore, "save", full_once)
+    monkeypatch.setattr(WeightStore, "save", failing)
+    with pytest.raises(OSError, match="No space left"):
+        bench.with_(epochs=12).finish(archive)
     bench.with_(epochs=12).finish(archive)
     reasons = {e.data["name"]: e.data["result"]["failure"] for e in bench.record.read() if e.kind == "final"}
     assert reasons.pop("final-0-0") == "error"
     assert set(reasons.values()) == {None}
-    assert any("final-0-0" in said and "No space left on device" in said for said in bench.trainer.status.lines)
+    assert any("final-0-0" in said and "ours" in said for said in bench.trainer.status.lines)
 
 
 @pytest.mark.parametrize("pace", [1.0, 2.0])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +21,7 @@ import pytest
 import torch
 
 from neuralfinder.data import from_arrays, source_of
-from neuralfinder.errors import RunFolderError
+from neuralfinder.errors import MachineError, RunFolderError
 from neuralfinder.job.forecast import SAFETY
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.run import _Run, run
@@ -219,6 +222,79 @@ def test_a_death_at_any_station_changes_nothing(finished, tmp_path, name, at):
     assert outcome(folder) == outcome(finished[0])
 
 
+def full_at(patch, at):
+    """Let the disk be full at the `at`-th write of a file or of the record; returns the writes so far."""
+    calls, sync, append = [], os.fsync, Record.append
+
+    def count():
+        calls.append(1)
+        return len(calls) == at
+
+    def syncing(file):
+        if count():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(file)
+
+    def appending(record, *what):
+        if count():
+            raise MachineError.of(OSError(errno.ENOSPC, "database or disk is full"), record._path)
+        return append(record, *what)
+
+    patch.setattr("os.fsync", syncing)
+    patch.setattr(Record, "append", appending)
+    return calls
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(3))
+def test_a_disk_that_is_full_at_some_writes_changes_nothing(finished, tmp_path, seed):
+    folder, rng, stopped, writes = tmp_path / "run", np.random.default_rng(seed), 0, 0
+    for at in [*rng.integers(1, 40, 2), None]:
+        with pytest.MonkeyPatch.context() as patch:
+            calls = full_at(patch, at)
+            try:
+                run(source(), small(), folder, Status())
+            except MachineError as error:
+                assert f"free space in {folder}" in str(error)
+                stopped += 1
+        writes += len(calls)
+        assert not list(folder.rglob("*.part"))
+    assert stopped
+    assert writes > 20
+    assert outcome(folder) == outcome(finished[0])
+
+
+@pytest.mark.parametrize("spoilt", ["final-0-0.safetensors", "final-0-0.trunk.safetensors", "last.safetensors"])
+def test_spoilt_weights_are_trained_again(finished, tmp_path, spoilt):
+    folder = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        killing(patch, "neuralfinder.training.model.Model.save", 1)
+        with pytest.raises(Killed):
+            run(source(), small(), folder, Status())
+    (folder / "weights" / spoilt).write_bytes(b"")
+    status = Status()
+    run(source(), small(), folder, status)
+    name = spoilt.partition(".")[0]
+    assert f"weights that are spoilt or another network's were deleted: {name}" in status.lines
+    assert f"{name} is trained again: its weights are gone, spoilt or exchanged" in status.lines
+    assert outcome(folder) == outcome(finished[0])
+
+
+@pytest.mark.parametrize("gone", ["run.sqlite", "."])
+def test_a_run_folder_that_is_deleted_ends_the_run_in_words(tmp_path, monkeypatch, gone):
+    folder, real = tmp_path / "run", sys.modules["neuralfinder.job.run"].evaluate
+
+    def deleting(candidate, setup, store, **how):
+        result = real(candidate, setup, store, **how)
+        if candidate.id == 1:
+            shutil.rmtree(folder) if gone == "." else (folder / gone).unlink()
+        return result
+
+    monkeypatch.setattr("neuralfinder.job.run.evaluate", deleting)
+    with pytest.raises(MachineError, match="run.sqlite cannot be used.*see to the disk or mount"):
+        run(source(), small(), folder, Status())
+
+
 def test_recorded_trainings_are_not_trained_again(finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
@@ -373,6 +449,26 @@ def test_the_first_interrupt_is_noted_and_the_second_raises():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_is_as_one_interrupt_however_often_it_comes(name):
+    number, answers = getattr(signal, name), []
+    interrupts, before = Interrupts(lambda: answers.append("noted")), signal.getsignal(number)
+    with interrupts.watched():
+        for _ in range(3):
+            signal.raise_signal(number)
+        assert (answers, interrupts.first.is_set(), interrupts.second.is_set()) == (["noted"], True, False)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(number) == before
+    signal.signal(number, signal.SIG_IGN)
+    try:
+        with Interrupts(lambda: answers.append("heard")).watched():
+            signal.raise_signal(number)
+    finally:
+        signal.signal(number, before)
+    assert answers == ["noted"]
+
+
 def test_an_interrupt_while_searching_finishes_with_the_best_so_far(tmp_path, monkeypatch):
     real = sys.modules["neuralfinder.job.run"].evaluate
 
@@ -487,6 +583,41 @@ def test_ctrl_c_twice_while_torch_is_loaded(tmp_path):
     said, _ = process.communicate(timeout=60)
     assert process.returncode in (130, -signal.SIGINT), said  # the second may come when Python is leaving already
     assert "Traceback" not in said
+
+
+FEW = ("--candidates", "2", "--epochs", "1", "--final-epochs", "1", "--finalists", "1", "--world-size", "3")
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full device as Linux has it")
+@pytest.mark.parametrize("end", ["| head -1", ">&- 2>&-", "> /dev/full 2> /dev/full"])
+def test_standard_output_that_nobody_takes_does_not_end_a_run(tmp_path, end):
+    words = [sys.executable, "-c", SCRIPT, "search", *FEW, "--run", tmp_path / "run"]
+    command = f"{shlex.join(map(str, words))} {end}"
+    command = ["bash", "-c", f"set -o pipefail; {command}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["status"] == "done"
+    with Record(tmp_path / "run" / "run.sqlite", readonly=True) as record:
+        assert record.last("finished")
+
+
+@pytest.mark.thorough
+def test_files_that_may_not_grow_end_a_run_with_a_code_of_its_own_and_it_goes_on(tmp_path):
+    resource = pytest.importorskip("resource")
+    command = [sys.executable, "-c", SCRIPT, "search", *FEW, "--run", str(tmp_path / "run")]
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, preexec_fn=limited)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert str(tmp_path / "run") in done.stderr
+    assert "goes on" in done.stderr
+    assert subprocess.run(command, capture_output=True, check=False, timeout=100).returncode == 0
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["candidates"]["failed"] == 0
 
 
 def kill_and_resume(folder, arguments, moments):

@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, wait
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from neuralfinder.errors import MachineError
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.executors import Executor, in_process
 from neuralfinder.search.loop import Limits, Progress, search
@@ -117,6 +119,39 @@ def test_stopped_calls_are_cancelled_and_others_may_follow(two: ProcessExecutor)
     for future in futures:
         with pytest.raises(CancelledError):
             future.result()
+    assert two.submit(process_of, 0).result(timeout=60) != os.getpid()
+
+
+@pytest.mark.thorough
+def test_a_process_that_dies_once_costs_nothing(two: ProcessExecutor, tmp_path: Path):
+    assert two.submit(die_once, tmp_path / "died").result(timeout=120) == "alive"
+
+
+def die_once(mark: Path) -> str:
+    if mark.exists():
+        return "alive"
+    mark.touch()
+    os._exit(1)
+
+
+@pytest.mark.thorough
+def test_processes_that_cannot_begin_are_no_candidate_s():
+    with processes(1, partial(die, 3)) as executor, pytest.raises(MachineError, match="no process can train"):
+        executor.submit(process_of, 0).result(timeout=120)
+
+
+class Unreadable:
+    """What a call carries by the name of a file that is gone."""
+
+    def __reduce__(self) -> tuple[type[Path], tuple[()]]:
+        return open, ("/no/such/file",)  # type: ignore[return-value]
+
+    def __call__(self) -> None: ...
+
+
+def test_what_a_process_cannot_unpack_is_the_machine_s_and_ends_no_process(two: ProcessExecutor):
+    with pytest.raises(FileNotFoundError):
+        two.submit(Unreadable()).result(timeout=60)
     assert two.submit(process_of, 0).result(timeout=60) != os.getpid()
 
 

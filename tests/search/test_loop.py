@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import neuralfinder
-from neuralfinder.errors import RunFolderError
+from neuralfinder.errors import LostWorkerError, MachineError, RunFolderError
 from neuralfinder.search.archive import read_archive, read_trainings
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import (
@@ -198,7 +198,7 @@ def test_a_used_up_world_ends_the_search(record):
     assert strategy.round == 2
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("two\nlines"), KeyError("x")])
+@pytest.mark.parametrize("error", [LostWorkerError("gone"), ValueError("two\nlines"), KeyError("x")])
 def test_an_evaluation_that_raises_costs_one_candidate_not_the_run(record, error):
     def evaluate(candidate):
         if candidate.id == 2:
@@ -207,7 +207,9 @@ def test_an_evaluation_that_raises_costs_one_candidate_not_the_run(record, error
 
     progress = run(record, evaluate=evaluate)
     failed = [r for _, r in read_trainings(record.events()) if r.failure]
-    assert [(r.id, r.score, r.failure) for r in failed] == [(2, None, "error")]
+    assert [(r.id, r.score, r.failure) for r in failed] == [
+        (2, None, "lost worker" if isinstance(error, LostWorkerError) else "error")
+    ]
     assert failed[0].detail == f"{type(error).__name__}: {str(error).replace(chr(10), ' ')}"
     assert (progress.strategy.counts["trained"], progress.strategy.counts["failed"]) == (11, 1)
     assert stop_reason(record) == "all candidates trained"
@@ -215,6 +217,36 @@ def test_an_evaluation_that_raises_costs_one_candidate_not_the_run(record, error
     again = fresh(life())
     replay(again, record.events())
     assert again.strategy.view() == progress.strategy.view()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        PermissionError(13, "Permission denied"),
+        BrokenPipeError(32, "Broken pipe"),
+        MachineError("the card failed"),
+    ],
+)
+def test_a_fault_of_the_machine_is_no_candidate_s_and_the_search_goes_on_after_it(record, tmp_path, error):
+    faults = [error]
+
+    def evaluate(candidate):
+        if candidate.id == 2 and faults:
+            raise faults.pop()
+        return TOY.answer(candidate)
+
+    with pytest.raises(type(error)):
+        run(record, evaluate=evaluate)
+    assert record.last("stop") is None
+    assert not [r for _, r in read_trainings(record.events()) if r and r.failure]
+    progress = fresh(life())
+    replay(progress, record.events())
+    for _ in search(progress, Instant(), evaluate, record, limits(candidates=12)):
+        pass
+    with Record(tmp_path / "other.sqlite") as other:
+        run(other)
+        assert outcome(record) == outcome(other)
 
 
 def judged(candidate):

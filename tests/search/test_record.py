@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuralfinder.errors import RunFolderError
+from neuralfinder.errors import MachineError, RunFolderError
 from neuralfinder.search.record import FORMAT, Record
 
 
@@ -223,3 +223,24 @@ def test_paths_with_signs_that_addresses_use(tmp_path):
     assert path.exists()
     with Record(path, readonly=True) as record:
         assert record.last("a").data == {"n": 1}
+
+
+def test_a_full_disk_is_the_machine_s_and_leaves_the_record_whole(path):
+    with Record(path) as record:
+        record.append("a", [{"n": 1}])
+        [pages] = record._base.execute("PRAGMA page_count").fetchone()
+        record._base.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(MachineError, match=f"full.*free space in {path.parent}"):
+            record.append("a", [{"n": n, "text": "x" * 100} for n in range(1000)])
+        record._base.execute("PRAGMA max_page_count = 100000")
+        assert record.append("a", [{"n": 2}]) == 2
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_record_that_is_deleted_while_it_is_written_is_noticed(path, other):
+    with Record(path) as record:
+        path.rename(path.with_name("elsewhere"))
+        if other:
+            path.touch()
+        with pytest.raises(MachineError, match=str(path)):
+            record.append("a", [{"n": 1}])

@@ -165,15 +165,30 @@ def test_no_name_of_a_file_moves_the_cursor():
     assert stream.getvalue() == "left out: \\x1b[2J\\r\\né 猫.png\n"
 
 
-def test_a_reader_that_leaves_does_not_end_the_run():
+UNHEARD = [OSError(5, "Input/output error"), OSError(28, "No space left on device"), ValueError("closed")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        *[(kind, error) for kind in ("plain", "events", "live") for error in UNHEARD],
+        ("plain", BrokenPipeError(32, "Broken pipe")),
+    ],
+)
+def test_a_reader_that_leaves_does_not_end_the_run(tmp_path, error, kind):
     """`neuralfinder search | head -1`: the run goes on, unseen."""
 
     class Closed(io.StringIO):
         def write(self, text):
-            raise BrokenPipeError(32, "Broken pipe")
+            raise error
 
-    status = Status()
-    with PlainView(status, Closed()):
+    status, out = Status(), Closed()
+    views = {
+        "plain": lambda: PlainView(status, out),
+        "events": lambda: EventView(status, out, tmp_path / "run.sqlite"),
+        "live": lambda: LiveView(status, Console(file=out, force_terminal=True)),
+    }
+    with views[kind]():
         status.say("one")
         time.sleep(0.6)
         status.say("two")

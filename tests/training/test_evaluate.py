@@ -61,6 +61,8 @@ def test_evaluate_stores_the_weights_it_measured(tmp_path: Path) -> None:
     [
         (torch.OutOfMemoryError("CUDA out of memory"), "out of memory"),
         (MemoryError(), "out of memory"),
+        (OSError(12, "Cannot allocate memory"), "out of memory"),
+        (torch.AcceleratorError("CUDA error: out of memory"), "out of memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 TB"), "out of memory"),
         (RuntimeError("Given input size: (4x1x1). Calculated output size: (4x0x0)"), "impossible"),
@@ -98,6 +100,26 @@ def test_our_own_mistakes_are_not_the_network_s(
         result = outcome(7, executor.submit(evaluate, CANDIDATE, setup_of_digits(), WeightStore(tmp_path)))
     assert result.failure == "error"
     assert str(error) in result.detail
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        PermissionError(13, "Permission denied"),
+        RuntimeError("unable to write to file </torch_1>: No space left on device (28)"),
+        torch.AcceleratorError("CUDA error: unspecified launch failure"),
+    ],
+)
+def test_the_machine_s_faults_are_nobody_s_result(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
+    with in_process() as executor, pytest.raises(OSError, match=r"space|denied|launch"):
+        outcome(7, executor.submit(evaluate, CANDIDATE, setup_of_digits(), WeightStore(tmp_path)))
 
 
 def test_channels_that_do_not_fit_are_the_network_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

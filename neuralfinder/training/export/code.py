@@ -22,6 +22,7 @@ from neuralfinder.training.batches import Scaling
 from neuralfinder.training.build import Network, bag_of
 from neuralfinder.training.export.excerpt import Excerpt
 from neuralfinder.training.export.layers import class_source
+from neuralfinder.training.files import write as write_file
 from neuralfinder.training.model import TOKENIZER, WEIGHTS, Model
 from neuralfinder.types import Shape
 
@@ -188,7 +189,7 @@ def write(model: Model, folder: Path) -> Path:
         InputError: as `source`.
     """
     path = folder / FILE
-    path.write_text(source(model), encoding="utf-8")
+    write_file(path, source(model))
     return path
 
 

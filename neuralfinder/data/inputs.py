@@ -12,7 +12,7 @@ import numpy as np
 
 from neuralfinder.data.arrays import as_pictures
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path
+from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, text_of
 from neuralfinder.data.pairs import is_pairs, samples_of
 from neuralfinder.data.pictures import no_warnings, read_picture
 from neuralfinder.data.reading import each, workers_for
@@ -190,7 +190,7 @@ def _paths(given: object, kind: Kind) -> Sequence[str | Path]:
 
 
 def _column(path: Path, columns: Columns, kind: Kind) -> list[object]:
-    table = read_table(path)
+    table, _ = read_table(path, columns)
     return table[columns.sample_of(list(table), path.name, kind)]
 
 
@@ -206,14 +206,15 @@ def _files(path: Path, kind: Kind) -> list[Path]:
 
 
 def _is_seen(file: Path, folder: Path) -> bool:
-    """As in training, hidden files and folders are passed over."""
-    return file.is_file() and not any(part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts)
+    """As in training, hidden files and folders are passed over; what is no file is told when it is read."""
+    return not file.is_dir() and not any(part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts)
 
 
 def _text_at(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            str(path), given=f"unreadable ({error})", expected="a text in UTF-8", mend="save it as UTF-8"
+            str(path), given=f"unreadable ({reason})", expected="a text in UTF-8", mend="save it as UTF-8"
         ) from None

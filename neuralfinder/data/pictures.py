@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from neuralfinder.data.files import FORMATS
+from neuralfinder.data.files import FORMATS, no_file
 from neuralfinder.errors import InputError
 from neuralfinder.types import FITS, Shape
 
@@ -212,6 +212,8 @@ def check_takes_files(shape: Shape) -> None:
 def _open(path: Encoded) -> Iterator[Image.Image]:
     """An opened picture that can be used; whatever goes wrong in the block is an `UnreadableError`."""
     try:
+        if reason := "" if isinstance(path, bytes) else no_file(path):
+            raise UnreadableError(reason)
         with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path, formats=tuple(FORMATS)) as picture:
             if picture.width * picture.height > PIXEL_LIMIT:
                 raise UnreadableError(f"{picture.width} x {picture.height} is beyond {PIXEL_LIMIT:,} pixels")

@@ -152,8 +152,8 @@ def test_npz(tmp_path):
 
 @pytest.mark.parametrize("call", [load, fingerprint])
 def test_broken_npz_files_are_refused(tmp_path, call):
-    np.savez(tmp_path / "keys.npz", images=np.zeros(3), labels=np.zeros(3))
-    with pytest.raises(InputError, match=r"keys.npz is a file with images, labels; expected .* X and y.*rename"):
+    np.savez(tmp_path / "keys.npz", pictures=np.zeros(3), answers=np.zeros(3))
+    with pytest.raises(InputError, match=r"keys.npz is a file with pictures, answers; expected .* X and y.*rename"):
         call(tmp_path / "keys.npz")
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(InputError, match=r"text.npz is unreadable .*save it again with numpy.savez"):

@@ -15,16 +15,17 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from neuralfinder.data.arrays import content_fingerprint
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.files import FORMATS, SampleFile, check_half_readable, left_out
+from neuralfinder.data.files import FORMATS, PICTURES, SampleFile, check_half_readable, left_out
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
 from neuralfinder.data.groups import grouped
 from neuralfinder.data.labels import counted, encode_parts
 from neuralfinder.data.mapped import allocate, compact, fits
 from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
-from neuralfinder.data.tables import Rows, path_in
-from neuralfinder.errors import check_allowed, check_range
+from neuralfinder.data.tables import LOOKED_AT, Rows, kind_in, path_in
+from neuralfinder.errors import InputError, check_allowed, check_range
 from neuralfinder.types import FITS, Shape
 
 T = TypeVar("T")
@@ -120,6 +121,57 @@ def from_rows(name: str, rows: Rows, homes: tuple[Path, Path], reader: Reader, s
     data, places = _dataset(name, files, rows.labels, rows.first, reader, source)
     data = replace(data, findings=(*data.findings, *rows.findings))
     return data if rows.groups is None else grouped(data, [rows.groups[place] for place in places])
+
+
+def is_paths(X: object) -> bool:
+    """Whether these are paths of pictures: `Path`s, or texts most of which have the suffix of such a file.
+
+    Raises:
+        InputError: they are paths of texts, which are given themselves.
+    """
+    values = np.asarray(X, dtype=object) if hasattr(X, "__array__") else X
+    listed = values.reshape(-1).tolist() if isinstance(values, np.ndarray) and values.size == len(values) else values
+    if not isinstance(listed, (list, tuple)) or not any(isinstance(one, (str, Path)) for one in listed[:LOOKED_AT]):
+        return False
+    return kind_in(listed, "X") == PICTURES or all(isinstance(one, Path) for one in listed)
+
+
+def from_paths(X: Any, y: Any, name: str = "pictures", X_test: Any = None, y_test: Any = None) -> Dataset:
+    """A data set from paths of pictures as seen from the working folder; those that cannot be read are left out and named.
+
+    Args:
+        X: n paths, as `is_paths` knows them.
+        y: n labels in any form that `labels.encode` takes.
+        name: a name for people.
+        X_test: paths of a test part.
+        y_test: their labels, with no class that `y` lacks.
+
+    Raises:
+        InputError: unequal lengths, one of test samples and labels without the other, as `read_files`, or classes that
+            cannot be used.
+    """
+    if (X_test is None) != (y_test is None):
+        lacking = "X_test" if X_test is None else "y_test"
+        raise InputError(lacking, given="missing", expected="X_test and y_test, or neither", mend=f"give {lacking}")
+    cells: list[Any] = []
+    labels: list[Any] = []
+    names: list[str] = []
+    for what, paths, own in (("X and y", X, y), ("X_test and y_test", X_test, y_test)):
+        more = [] if paths is None else np.asarray(paths, dtype=object).reshape(-1).tolist()
+        answers = [] if own is None else (own.tolist() if hasattr(own, "tolist") else list(own))
+        if len(more) != len(answers):
+            raise InputError(
+                what, given=f"of {len(more)} paths and {len(answers)} labels", expected="as many labels as paths",
+                mend="check that both come from the same rows",
+            )  # fmt: skip
+        cells += [str(path) if isinstance(path, Path) else path for path in more]
+        labels += answers
+        names += [f"row {row}" for row in range(len(more))]
+    first = len(np.asarray(X, dtype=object))
+    told = Finding("paths", f"X is paths of pictures, such as {cells[0]}", change="Give arrays, or texts, for others.")
+    rows = Rows(PICTURES, cells, labels, tuple(names), first, (told,))
+    data = from_rows(name, rows, (Path(), Path()), read_files, "y")
+    return replace(data, fingerprint=content_fingerprint(data.samples, data.labels, data.given_test, data.classes))
 
 
 def in_table(cell: object, home: Path, label: str, row: str) -> SampleFile:

@@ -32,9 +32,9 @@ def is_texts(X: object) -> bool:
     return array.ndim == 1 and (array.dtype.kind in "UT" or any(isinstance(x, str) for x in array.tolist()))
 
 
-def _column(X: object) -> Array:
+def _column(X: object, dtype: type | None = None) -> Array:
     """An array, of a single column as `(n,)`."""
-    array = np.asarray(X)
+    array = np.asarray(X, dtype=dtype)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
@@ -44,7 +44,7 @@ def as_texts(X: object, what: str = "X") -> Array:
     Raises:
         InputError: something else than str among them.
     """
-    values: list[Any] = [X] if isinstance(X, str) else _column(X).astype(object).tolist() if _flat(X) else []
+    values: list[Any] = [X] if isinstance(X, str) else list(_column(X, object).reshape(-1)) if _flat(X) else []
     strange = [row for row, value in enumerate(values) if not isinstance(value, str)]
     if strange or not values:
         given = f"{type(values[strange[0]]).__name__} in {rows_text(strange)}" if strange else "no text"

@@ -75,7 +75,9 @@ def table_text(path: Path) -> tuple[str, Finding | None]:
     return text, None if encoding.startswith("utf-8") else told
 
 
-def read_delimited(path: Path, known: Container[str], numbered: bool) -> tuple[dict[str, list[str | None]], list[Finding]]:
+def read_delimited(
+    path: Path, known: Container[str], numbered: bool
+) -> tuple[dict[str, list[str | None]], list[Finding]]:
     """Columns of a table by name, `None` for empty cells, and what is to be said of how it was read.
 
     Args:

@@ -24,10 +24,11 @@ FORMATS = {
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
+    "AVIF": (".avif",),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
-"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called. Its other decoders are
-old, rare or start other programs."""
+"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called, as far as it has
+them. Its other decoders are old, rare or start other programs."""
 
 
 @dataclass(frozen=True, slots=True)

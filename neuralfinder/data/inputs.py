@@ -226,7 +226,9 @@ def _files(path: Path, kind: Kind) -> list[Path]:
 
 def _is_seen(file: Path, folder: Path) -> bool:
     """As in training, hidden files and folders are passed over; what is no file is told when it is read."""
-    return not file.is_dir() and not any(part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts)
+    return not file.is_dir() and not any(
+        part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts
+    )
 
 
 def _text_at(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -214,7 +215,7 @@ def _open(path: Encoded) -> Iterator[Image.Image]:
     try:
         if reason := "" if isinstance(path, bytes) else no_file(path):
             raise UnreadableError(reason)
-        with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path, formats=tuple(FORMATS)) as picture:
+        with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path, formats=_decoders()) as picture:
             if picture.width * picture.height > PIXEL_LIMIT:
                 raise UnreadableError(f"{picture.width} x {picture.height} is beyond {PIXEL_LIMIT:,} pixels")
             if picture.mode == "F":
@@ -230,6 +231,13 @@ def _open(path: Encoded) -> Iterator[Image.Image]:
         raise UnreadableError(f"beyond {PIXEL_LIMIT:,} pixels") from None
     except Exception as error:  # decoders meet broken bytes with errors of nearly any type
         raise UnreadableError(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+@functools.cache
+def _decoders() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow has."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _unidentified(path: Encoded) -> str:

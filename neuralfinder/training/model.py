@@ -139,7 +139,9 @@ class Model(Predictor):
         Raises:
             InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
         """
-        return np.concatenate([self.probabilities(samples) for samples in inputs_of(X, self.shape, self.fit, self.seen)])
+        return np.concatenate(
+            [self.probabilities(samples) for samples in inputs_of(X, self.shape, self.fit, self.seen)]
+        )
 
     def probabilities(self, samples: Array) -> np.ndarray:
         """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)` or texts `(n,)`."""

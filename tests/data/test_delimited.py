@@ -31,7 +31,7 @@ def plain_rows(texts=TEXTS):
 HEADER = ("text", "label")
 
 
-@pytest.mark.parametrize("last", ["", '"', " of 4\""])
+@pytest.mark.parametrize("last", ["", '"', ' of 4"'])
 @pytest.mark.parametrize("swap", [False, True])
 @pytest.mark.parametrize(("suffix", "separator"), [("tsv", "\t"), ("csv", ","), ("csv", ";")])
 def test_h13_an_open_quotation_mark_costs_no_row(tmp_path, suffix, separator, last, swap):

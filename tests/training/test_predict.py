@@ -70,11 +70,12 @@ def test_a_folder_may_itself_be_hidden(tmp_path):
     assert (row["input"], row["label"]) == (str(folder / "1.png"), "bright")
 
 
-def test_a_link_to_nowhere_is_passed_over_in_a_folder(tmp_path):
+def test_a_link_to_nowhere_is_told_in_a_folder(tmp_path):
     grey(tmp_path / "1.png", 255)
     (tmp_path / "2.png").symlink_to(tmp_path / "gone.png")
-    (row,) = rows_of(tmp_path)
+    row, lost = rows_of(tmp_path)
     assert row["input"] == f"{tmp_path}/1.png"
+    assert "2.png is unreadable: no such file" in lost["error"]
     assert "2.png is unreadable: no such file" in rows_of(tmp_path / "2.png")[0]["error"]
 
 

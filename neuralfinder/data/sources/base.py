@@ -112,7 +112,9 @@ class OnDisk(Source):
 def _whole(given: str | Path, what: str) -> Path:
     path = existing(given, what)
     if not path.is_dir() and (reason := no_file(path)):
-        raise InputError(what, given=f"{str(path)!r}, {reason}", expected="a file or a folder", mend="save it as a file")
+        raise InputError(
+            what, given=f"{str(path)!r}, {reason}", expected="a file or a folder", mend="save it as a file"
+        )
     return Path(os.path.realpath(path))
 
 

@@ -146,7 +146,10 @@ def _entries(
     twice = [some(map(_member, entries)) for entries in found.values() if len(entries) > 1]
     if twice:
         raise InputError(
-            str(path), given=f"a file with an array twice ({some(twice)})", expected="each once", mend="rename the arrays"
+            str(path),
+            given=f"a file with an array twice ({some(twice)})",
+            expected="each once",
+            mend="rename the arrays",
         )
     if not all(found[role] for role in needed):
         given = f"a file with {some(map(_member, archive.infolist())) or 'nothing'}"

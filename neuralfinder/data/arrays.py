@@ -17,8 +17,8 @@ SHAPES = "pictures `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)` with 1 to 4 cha
 
 
 FAR = 30
-"""Root of the mean square of z-scores from which values are on another scale; of training data it is 1, and dark or bright
-pictures are hardly beyond 10."""
+"""Root of the mean square of z-scores from which values are on another scale; of training data it is 1, and dark or
+bright pictures are hardly beyond 10."""
 
 SMALL = 1 / 10
 """Of training's values: where floats vary and reach less than this share, they are on another scale, as 0..1 is beside

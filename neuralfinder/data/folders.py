@@ -82,8 +82,8 @@ def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found
     """Find the files of a data set.
 
     A folder whose sub-folders are called as in `PARTS` has parts: `train` and `test`, or else `train` and `val`. Files
-    lie in a class folder at any depth. Names of classes that are composed in different ways are one class. Hidden files and folders, files without the kind's suffix and links to folders
-    inside class folders are ignored; class folders themselves may be links.
+    lie in a class folder at any depth. Names of classes that are composed in different ways are one class. Hidden files
+    and folders, files without the kind's suffix and links to folders inside class folders are ignored; class folders themselves may be links.
 
     Args:
         source: a folder.
@@ -196,20 +196,17 @@ def _parts(source: Path, kind: Kind) -> tuple[tuple[Path, Path] | None, tuple[Fi
         twice = len(train) > 1 or len(tests) > 1
         alone = f"give {str(train[0])!r} as the data" if len(train) == 1 else "one sub-folder per class in each of them"
         raise InputError(
-            str(source), given=f"a folder of parts ({names}), {'one of them twice' if twice else 'without class folders'}",
-            expected=kind.layout, mend=alone,
+            str(source), expected=kind.layout, mend=alone,
+            given=f"a folder of parts ({names}), {'one of them twice' if twice else 'without class folders'}",
         )  # fmt: skip
-    used = train[0], tests[0]
-    others = tuple(path.name for path in folders if path not in used)
-    return used, present(
-        [
-            Finding("ignored", f"Folders beside {used[0].name} and {used[1].name} were ignored", others) if others else None,
-            Finding(
-                "parts", f"{used[1].name} is the test part, for no other has class folders; a validation part is drawn"
-                f" from {used[0].name}", change="Give another folder with --test.",
-            ) if held != "test" else None,
-        ]
-    )  # fmt: skip
+    used, others = (train[0], tests[0]), tuple(path.name for path in folders if path not in (train[0], tests[0]))
+    beside = f"Folders beside {used[0].name} and {used[1].name} were ignored"
+    only = f"{used[1].name} is the test part, for no other has class folders; a validation part is drawn from the rest"
+    findings = (
+        Finding("ignored", beside, others) if others else None,
+        Finding("parts", only, change="Give another folder with --test.") if held != "test" else None,
+    )
+    return used, present(findings)
 
 
 def _parts_within(files: Sequence[SampleFile]) -> Finding | None:

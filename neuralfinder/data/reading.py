@@ -23,7 +23,17 @@ from neuralfinder.data.folders import Found
 from neuralfinder.data.groups import grouped
 from neuralfinder.data.labels import counted, encode_parts
 from neuralfinder.data.mapped import allocate, compact, fits
-from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
+from neuralfinder.data.pictures import (
+    COLOUR,
+    DEEP,
+    DEEP_COLOUR,
+    GREY,
+    Header,
+    UnreadableError,
+    decode,
+    no_warnings,
+    read_header,
+)
 from neuralfinder.data.tables import LOOKED_AT, Rows, kind_in, path_in
 from neuralfinder.errors import InputError, check_allowed, check_range
 from neuralfinder.types import FITS, Shape
@@ -46,6 +56,10 @@ FITTING = {
 CLEARLY, OFTEN = 1.25, 0.1
 """How much longer or higher a stretched picture may become before that is clearly to be seen, and the share of such
 pictures from which it is worth to be said."""
+
+FEWEST_LEVELS, FEW_LEVELS = 16, 128
+"""Levels of 16-bit pictures in 8 bits below which they are refused, and below which it is said: half of the range is
+little to lose, and cameras of 12 bits leave 17 where nobody spread them."""
 
 THREADS_FROM = 128 * 128
 """Mean pixels of a picture from which threads help; below, handing over the interpreter costs more than it gains."""
@@ -137,7 +151,7 @@ def is_paths(X: object) -> bool:
 
 
 def from_paths(X: Any, y: Any, name: str = "pictures", X_test: Any = None, y_test: Any = None) -> Dataset:
-    """A data set from paths of pictures as seen from the working folder; those that cannot be read are left out and named.
+    """A data set from paths of pictures as seen from the working folder; unreadable ones are left out and named.
 
     Args:
         X: n paths, as `is_paths` knows them.
@@ -254,6 +268,7 @@ def read_files(
     findings = (
         _shape([header for _, header in used], shape, image_size, shape != _median(seen, shape.channels), fit),
         _converted(used, shape),
+        _depth(images, kept, [header for _, header in used]),
         _misnamed(used),
         left_out(files, failures),
         on_disk,
@@ -377,6 +392,28 @@ def _converted(used: Sequence[tuple[SampleFile, Header]], shape: Shape) -> Findi
     target = "grey" if shape.channels == 1 else "RGB"
     text = f"{len(names)} of {len(used)} pictures were converted to 8-bit {target}, of them {listed}"
     return Finding("converted", text, tuple(names))
+
+
+def _depth(images: Array, kept: Sequence[int], headers: Sequence[Header]) -> Finding | None:
+    """Pictures of 16 bits that use little of them, and so have few levels left in 8 bits.
+
+    Raises:
+        InputError: next to nothing is left in any of them.
+    """
+    deep = [row for row, header in zip(kept, headers, strict=True) if {DEEP, DEEP_COLOUR} & set(header.kinds)]
+    if not deep:
+        return None
+    low, high = min(int(images[row].min()) for row in deep), max(int(images[row].max()) for row in deep)
+    levels = high - low + 1
+    if levels < FEWEST_LEVELS:
+        raise InputError(
+            f"the range of {len(deep)} 16-bit pictures", given=f"such that 8 bits keep {levels} of their levels",
+            expected=f"values spread over 0..65535, of which at least {FEWEST_LEVELS} levels are left",
+            mend="multiply all of them by one factor, or save them in 8 bits, now and for prediction",
+        )  # fmt: skip
+    text = f"{len(deep)} pictures of 16 bits use {levels / 256:.0%} of that range: {levels} levels of each are left"
+    change = "Multiply all by one factor, now and for prediction, to keep more."
+    return Finding("depth", text, change=change) if levels < FEW_LEVELS else None
 
 
 def _misnamed(used: Sequence[tuple[SampleFile, Header]]) -> Finding | None:

@@ -259,6 +259,7 @@ def read_table(path: Path, columns: Columns = NO_COLUMNS) -> tuple[Table, tuple[
         InputError: a file that is unreadable, in an unknown encoding, or no such table; Parquet without `pyarrow`.
     """
     suffix = path.suffix.lower()
+    findings: Sequence[Finding]
     try:
         if reason := no_file(path):
             raise OSError(0, reason)

@@ -72,11 +72,17 @@ def test_within_a_line_it_costs_no_cell(tmp_path):
 
 @given(
     st.lists(
-        st.tuples(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), min_size=1), st.sampled_from("AB")),
-        min_size=3, max_size=12,
+        st.tuples(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), min_size=1),
+            st.sampled_from("AB"),
+        ),
+        min_size=3,
+        max_size=12,
     ),
-    st.sampled_from([",", "\t", ";"]), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]),
-)  # fmt: skip
+    st.sampled_from([",", "\t", ";"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
 def test_what_is_quoted_by_the_rules_comes_back(tmp_path_factory, rows, separator, quoting, end):
     path = tmp_path_factory.getbasetemp() / ("quoted.tsv" if separator == "\t" else "quoted.csv")
     with path.open("w", encoding="utf-8", newline="") as file:

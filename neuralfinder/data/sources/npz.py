@@ -98,8 +98,8 @@ def read_arrays(path: Path, needed: Iterable[str], expected: str, optional: Iter
         optional: names of those that may be there.
 
     Raises:
-        InputError: an unreadable file, one that lacks an array or has it twice, or an array that is encrypted, packed in
-            an unusual way, of Python objects, too large, or other than its header says.
+        InputError: an unreadable file, one that lacks an array or has it twice, or an array that is encrypted, packed
+            in an unusual way, of Python objects, too large, or other than its header says.
     """
     wanted = [*needed, *optional]
     with _archive(path, expected) as archive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import io
+import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,7 +108,7 @@ def no_file(path: str | Path) -> str:
     Raises:
         OSError: nothing is there, or it may not be looked at.
     """
-    mode = Path(path).stat().st_mode
+    mode = os.stat(path).st_mode  # noqa: PTH116 - half as long as by `Path`, for every picture
     return "" if stat.S_ISREG(mode) else f"not a regular file but {NOT_FILES.get(stat.S_IFMT(mode), 'something else')}"
 
 

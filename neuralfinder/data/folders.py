@@ -83,7 +83,8 @@ def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found
 
     A folder whose sub-folders are called as in `PARTS` has parts: `train` and `test`, or else `train` and `val`. Files
     lie in a class folder at any depth. Names of classes that are composed in different ways are one class. Hidden files
-    and folders, files without the kind's suffix and links to folders inside class folders are ignored; class folders themselves may be links.
+    and folders, files without the kind's suffix and links to folders inside class folders are ignored; class folders
+    themselves may be links.
 
     Args:
         source: a folder.

@@ -264,8 +264,8 @@ def read_table(path: Path, columns: Columns = NO_COLUMNS) -> tuple[Table, tuple[
         if reason := no_file(path):
             raise OSError(0, reason)
         if suffix in SEPARATORS:
-            known = {*TEXT_NAMES, *IMAGE_NAMES, *TARGET_NAMES, *(name.lower() for name in columns.named)}
-            table, findings = read_delimited(path, known, any(map(NUMBERED.fullmatch, columns.named)))
+            known = {*TEXT_NAMES, *IMAGE_NAMES, *TARGET_NAMES, *(str(name).lower() for name in columns.named)}
+            table, findings = read_delimited(path, known, any(NUMBERED.fullmatch(str(name)) for name in columns.named))
         else:
             table, findings = _read_parquet(path) if suffix == ".parquet" else _read_json_lines(path)
     except UnicodeError as error:

@@ -1,8 +1,8 @@
 """Labelled pictures and texts in, parts out: no torch.
 
     sources      what a user names -> `Source` -> `Dataset`; a file a kind, and the literal list of them
-    folders, tables
-                 which files or rows there are, and of which class
+    folders, tables, delimited
+                 which files or rows there are, and of which class; cells between separators
     files        what files of samples are called, and what is said of those that cannot be read
     pictures, reading, mapped
                  one picture file, many of them, and where these do not fit

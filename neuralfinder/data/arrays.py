@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,26 @@ from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
 SHAPES = "pictures `(n, h, w)`, `(n, h, w, c)` or `(n, c, h, w)` with 1 to 4 channels c"
+
+
+FAR = 30
+"""Root of the mean square of z-scores from which values are on another scale; of training data it is 1, and dark or
+bright pictures are hardly beyond 10."""
+
+SMALL = 1 / 10
+"""Of training's values: where floats vary and reach less than this share, they are on another scale, as 0..1 is beside
+0..255; blank pictures do not vary at all."""
+
+LOOKED_AT = 256
+"""Pictures whose values are looked at."""
+
+
+class Values(NamedTuple):
+    """What pictures were like in training: mean and deviation by channel, and their type."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    dtype: str
 
 
 def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = None, y_test: object = None) -> Dataset:
@@ -95,6 +115,28 @@ def as_pictures(X: object, shape: Shape) -> Array:
             mend="resize the pictures to the size of training",
         )
     return _pixels(pictures, "X")[0]
+
+
+def check_values(pictures: Array, seen: Values, what: str = "X") -> None:
+    """Raise `InputError` where pictures `(n, channels, height, width)` are on another scale than those of training.
+
+    Bytes beside bytes are as files have them, and always taken.
+    """
+    if pictures.dtype == np.uint8 and seen.dtype == "uint8":
+        return
+    values = pictures[:: -(-len(pictures) // LOOKED_AT)].astype(np.float64) if len(pictures) else np.zeros((1, 1, 1, 1))
+    mean, std = (np.array(numbers)[:, np.newaxis, np.newaxis] for numbers in (seen.mean, seen.std))
+    low, high = float(values.min()), float(values.max())
+    far = len(pictures) and np.sqrt(np.mean(((values - mean) / std) ** 2)) > FAR
+    reach = max(abs(low), abs(high)) / (np.abs(mean) + 2 * std).max()
+    small = pictures.dtype != np.uint8 and 0 < values.std() < SMALL * std.max() and reach < SMALL
+    if far or small:
+        listed = ", ".join(f"{one:.4g} +- {deviation:.4g}" for one, deviation in zip(seen.mean, seen.std, strict=True))
+        raise InputError(
+            what, given=f"of values from {low:.4g} to {high:.4g} ({pictures.dtype})",
+            expected=f"the scale of training, where mean and deviation were {listed} ({seen.dtype})",
+            mend="scale them as then",
+        )  # fmt: skip
 
 
 def _array(X: object, what: str) -> Array:

@@ -50,6 +50,7 @@ def examined(data: Dataset, together: bool = True) -> Dataset:
             *([_untold(data)] if near is None else _copies(data, near, exact, "near copies", apart)),
             _contradictions(data, exact),
             *([_few(data, groups)] if data.given_groups is None else _groups(data, given, groups)),
+            _untested(data),
             _uneven(data),
             _alike_names(data),
             _sorted(data),
@@ -60,11 +61,12 @@ def examined(data: Dataset, together: bool = True) -> Dataset:
 
 
 def with_parts(data: Dataset, parts: Split) -> Dataset:
-    """The data set with what there is to say of how its groups were parted; as it is where none were given."""
-    if data.given_groups is None:
-        return data
+    """The data set with what there is to say of how its groups and copies were parted."""
     kept = tuple(finding for finding in data.findings if finding.kind not in OF_PARTS)
-    return dataclasses.replace(data, findings=(*kept, *present([_sizes(data, parts), _lacking(data, parts)])))
+    lacking = None if data.given_groups is None else _lacking(data, parts)  # of copies `_few` tells it
+    together = len(np.unique(np.asarray(data.groups))) < len(data.labels)
+    findings = present([_sizes(data, parts) if together else None, lacking])
+    return dataclasses.replace(data, findings=(*kept, *findings))
 
 
 def report(data: Dataset) -> dict[str, Any]:
@@ -151,8 +153,10 @@ def _sizes(data: Dataset, parts: Split) -> Finding | None:
     had = {"validation": len(parts.validation), "test": len(parts.test)}
     off = [part for part, size in wanted.items() if abs(had[part] - size) > max(1, OTHER_SIZE * size)]
     names = tuple(f"{part} {had[part]:,} in the place of {wanted[part]:,.0f}" for part in off)
-    text = f"Groups are too large, or their classes too few, for {len(names)} parts to have the wanted size"
-    return Finding("sizes of parts", text, names, "Smaller or more groups would mend that.") if names else None
+    what = "Copies that stay together" if data.given_groups is None else "Groups"
+    text = f"{what} are too large, or their classes too few, for {len(names)} parts to have the wanted size"
+    change = TOGETHER_OFF if data.given_groups is None else "Smaller or more groups would mend that."
+    return Finding("sizes of parts", text, names, change) if names else None
 
 
 def _lacking(data: Dataset, parts: Split) -> Finding | None:
@@ -201,6 +205,16 @@ def _different(data: Dataset, groups: npt.NDArray[np.int64]) -> Counter[int]:
     kept = ~data.given_test
     pairs = set(zip(data.labels[kept].tolist(), groups[kept].tolist(), strict=True))
     return Counter(label for label, _ in pairs)
+
+
+def _untested(data: Dataset) -> Finding | None:
+    """Classes that a given test part lacks, where that was not told when its files were found."""
+    if not data.given_test.any() or any(finding.kind == "untested class" for finding in data.findings):
+        return None
+    lacking = np.setdiff1d(np.arange(len(data.classes)), data.labels[data.given_test]).tolist()
+    names = tuple(repr(data.classes[index]) for index in lacking)
+    text = f"The test part has no {data.kind} of {len(names)} classes, of which its figures say nothing"
+    return Finding("untested class", text, names) if names else None
 
 
 def _uneven(data: Dataset) -> Finding | None:

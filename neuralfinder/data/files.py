@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import io
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +25,11 @@ FORMATS = {
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
+    "AVIF": (".avif",),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
-"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called. Its other decoders are
-old, rare or start other programs."""
+"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called, as far as it has
+them. Its other decoders are old, rare or start other programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,27 @@ class Kind:
         """How a folder of such files has to look."""
         return f"one sub-folder of {self.name}s per class, or train/ and test/ with such sub-folders"
 
+
+NOT_FILES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+"""What else may lie at a path; to open some of them waits for ever, and some never end."""
+
+TEXT_LIMIT = 100_000_000
+"""Bytes of the largest text file that is read: a hundred large books."""
+
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""First bytes of a text that tell its encoding; those of UTF-32 begin as those of UTF-16 do, so they come first."""
 
 PICTURES = Kind("picture", frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes))
 TEXTS = Kind("text", frozenset([".txt"]))
@@ -74,6 +100,47 @@ def as_path(given: str | Path) -> Path:
         return Path(given).expanduser()
     except RuntimeError:
         return Path(given)
+
+
+def no_file(path: str | Path) -> str:
+    """Why what is at a path cannot be read as a file, empty where it can.
+
+    Raises:
+        OSError: nothing is there, or it may not be looked at.
+    """
+    mode = os.stat(path).st_mode  # noqa: PTH116 - half as long as by `Path`, for every picture
+    return "" if stat.S_ISREG(mode) else f"not a regular file but {NOT_FILES.get(stat.S_IFMT(mode), 'something else')}"
+
+
+def content_of(path: Path, limit: int = TEXT_LIMIT) -> bytes:
+    """The content of a file, of so many bytes at most.
+
+    Raises:
+        OSError: no regular file, a larger one, or an unreadable one.
+    """
+    if reason := no_file(path):
+        raise OSError(0, reason)
+    with path.open("rb") as file:
+        content = file.read(limit + 1) if path.stat().st_size <= limit else None
+    if content is None or len(content) > limit:
+        raise OSError(0, f"larger than {limit:,} bytes")
+    return content
+
+
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, or in what its first bytes say.
+
+    Raises:
+        OSError: as `content_of`.
+        UnicodeError: in another encoding.
+    """
+    content = content_of(path)
+    return io.TextIOWrapper(io.BytesIO(content), encoding_of(content) or "utf-8").read()
+
+
+def encoding_of(content: bytes) -> str:
+    """The encoding that the first bytes tell, empty where they tell none."""
+    return next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), "")
 
 
 def existing(source: str | Path, what: str) -> Path:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterator
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,15 @@ from neuralfinder.data.files import PICTURES, TEXTS, Kind, SampleFile
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.errors import InputError, some
 
-PART_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+PARTS = {
+    "train": ("train", "training"),
+    "test": ("test", "testing"),
+    "validation": ("val", "valid", "validation", "validate", "dev", "development", "eval", "evaluation", "holdout"),
+}
+"""What the folders of parts are called in small letters."""
+
+FILLERS = frozenset(["data", "images", "imgs", "pictures", "photos", "texts", "samples", "split", "part"])
+"""Words beside such a name that say nothing."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +81,10 @@ def kind_of(source: Path) -> Kind:
 def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found:
     """Find the files of a data set.
 
-    A folder whose sub-folders include `train` and `test` (in any case), both with sub-folders, has two parts. Files
-    lie in a class folder at any depth. Hidden files and folders, files without the kind's suffix and links to folders
-    inside class folders are ignored; class folders themselves may be links.
+    A folder whose sub-folders are called as in `PARTS` has parts: `train` and `test`, or else `train` and `val`. Files
+    lie in a class folder at any depth. Names of classes that are composed in different ways are one class. Hidden files
+    and folders, files without the kind's suffix and links to folders inside class folders are ignored; class folders
+    themselves may be links.
 
     Args:
         source: a folder.
@@ -104,7 +115,8 @@ def find(source: Path, test: Path | None = None, kind: Kind = PICTURES) -> Found
         )
     if tested:
         findings += _compare(labels, tested, kind)
-    return Found(kind, train, tested, findings)
+    within = _parts_within(train.files)
+    return Found(kind, train, tested, present([*findings, within]))
 
 
 def _compare(labels: list[str], tested: ClassFolders, kind: Kind) -> tuple[Finding, ...]:
@@ -151,23 +163,65 @@ def _folders(folder: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in seen if not entry.is_symlink() or Path(os.path.realpath(entry.path)) not in loops]
 
 
+def role_of(name: str) -> str | None:
+    """`train`, `test` or `validation` where a folder's name says that it is such a part, as `Training_set` does."""
+    words = [word.removesuffix("set") for word in re.findall(r"[a-z]+", name.lower())]
+    telling = [word for word in words if word and word not in FILLERS]
+    return next((role for role, names in PARTS.items() if len(telling) == 1 and telling[0] in names), None)
+
+
 def _parts(source: Path, kind: Kind) -> tuple[tuple[Path, Path] | None, tuple[Finding, ...]]:
-    """The folders of both parts where `source` has them, and those beside them."""
-    folders = {entry.name.lower(): Path(entry.path) for entry in _folders(source)}
-    nested = {name for name in folders.keys() & PART_NAMES if _folders(folders[name])}
-    if {"train", "test"} <= nested:
-        others = tuple(sorted(path.name for name, path in folders.items() if name not in ("train", "test")))
-        beside = Finding("ignored", "Folders beside train and test were ignored", others)
-        return (folders["train"], folders["test"]), (beside,) if others else ()
-    if len(nested) > 1 or (nested and nested == folders.keys()):
-        names = ", ".join(sorted(folders[name].name for name in nested))
+    """The folders of training and test part where `source` has them, and what else lies beside them.
+
+    The test part is the validation part where no other has class folders.
+
+    Raises:
+        InputError: parts alone, but not these; parts without class folders; a part twice.
+    """
+    folders = [Path(entry.path) for entry in _folders(source)]
+    roles = {path: role for path in folders if (role := role_of(path.name))}
+    labelled = {path: role for path, role in roles.items() if _folders(path)}
+    names = ", ".join(sorted(path.name for path in roles))
+    several = "train" in roles.values() and len(set(roles.values())) > 1
+    if not several:
+        if roles and ((len(roles) == len(folders) and labelled) or len(roles) > 1):
+            raise InputError(
+                str(source), given=f"a folder of parts ({names})", expected=kind.layout,
+                mend="name the parts train and test, or give the folder inside it as the data and another with test=",
+            )  # fmt: skip
+        return None, ()
+    train = [path for path, role in labelled.items() if role == "train"]
+    held = "test" if "test" in labelled.values() else "validation"
+    tests = [path for path, role in labelled.items() if role == held]
+    if len(train) != 1 or len(tests) != 1:
+        twice = len(train) > 1 or len(tests) > 1
+        alone = f"give {str(train[0])!r} as the data" if len(train) == 1 else "one sub-folder per class in each of them"
         raise InputError(
-            str(source),
-            given=f"a folder of parts ({names})",
-            expected=kind.layout,
-            mend="name the parts train and test, or give the folder inside it as the data and another with test=",
-        )
-    return None, ()
+            str(source), expected=kind.layout, mend=alone,
+            given=f"a folder of parts ({names}), {'one of them twice' if twice else 'without class folders'}",
+        )  # fmt: skip
+    used, others = (train[0], tests[0]), tuple(path.name for path in folders if path not in (train[0], tests[0]))
+    beside = f"Folders beside {used[0].name} and {used[1].name} were ignored"
+    only = f"{used[1].name} is the test part, for no other has class folders; a validation part is drawn from the rest"
+    findings = (
+        Finding("ignored", beside, others) if others else None,
+        Finding("parts", only, change="Give another folder with --test.") if held != "test" else None,
+    )
+    return used, present(findings)
+
+
+def _parts_within(files: Sequence[SampleFile]) -> Finding | None:
+    """Parts that lie below the class folders, which are taken together."""
+    below: dict[str, set[str]] = {file.label: set() for file in files}
+    for file in files:
+        _, folder, *rest = file.relative.split("/")
+        if rest and role_of(folder):
+            below[file.label].add(folder)
+    if not all(len(folders) > 1 for folders in below.values()):
+        return None
+    names = tuple(sorted(set.union(*below.values())))
+    text = "The class folders hold parts, whose files were taken together"
+    return Finding("parts", text, names, "Put parts above classes, as in train/cat and test/cat, to keep them apart.")
 
 
 def _walk(folder: str, relative: str, label: str, ignored: list[tuple[str, str]], kind: Kind) -> Iterator[SampleFile]:
@@ -201,18 +255,24 @@ def _scan(root: Path, kind: Kind) -> ClassFolders:
     files: list[SampleFile] = []
     empty = []
     folders = _folders(root)
+    spelt = defaultdict(list)
     for folder in folders:
         before = len(files)
-        files += _walk(folder.path, folder.name, folder.name, ignored, kind)
+        label = unicodedata.normalize("NFC", folder.name)
+        spelt[label].append(folder.name)
+        files += _walk(folder.path, folder.name, label, ignored, kind)
         if len(files) == before:
             empty.append(folder.name)
     others = {entry.name for entry in entries} - {folder.name for folder in folders}
     loose = sorted(name for name in others if not _hidden(name))
     own = [name for name in loose if Path(name).suffix.lower() in kind.suffixes]
     if not files:
+        suffixes = Counter(Path(name).suffix.lower() for name in (*loose, *(name for name, _ in ignored)))
+        there = some(f"{suffix} ({count})" for suffix, count in suffixes.most_common() if suffix)
+        lacking = f"without any {kind.name}" + (f", but with files of other suffixes: {there}" if there else "")
         raise InputError(
             str(root),
-            given=f"a folder with {len(own)} {kind.name}s but no class folders" if own else f"without any {kind.name}",
+            given=f"a folder with {len(own)} {kind.name}s but no class folders" if own else lacking,
             expected=kind.layout,
             mend=f"move the {kind.name}s into one sub-folder per class",
         )
@@ -225,6 +285,9 @@ def _scan(root: Path, kind: Kind) -> ClassFolders:
             tuple(name for name, _ in ignored),
         )
         if ignored
+        else None,
+        Finding("class names", f"Folders of {root.name} whose names are composed in different ways are one class", same)
+        if (same := tuple(label for label, names in spelt.items() if len(names) > 1))
         else None,
         Finding("ignored", f"{len(empty)} sub-folders of {root.name} without {kind.name}s were ignored", tuple(empty))
         if empty

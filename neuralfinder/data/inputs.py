@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from neuralfinder.data.arrays import as_pictures
+from neuralfinder.data.arrays import Values, as_pictures, check_values
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path
+from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, text_of
 from neuralfinder.data.pairs import is_pairs, samples_of
 from neuralfinder.data.pictures import no_warnings, read_picture
-from neuralfinder.data.reading import each, workers_for
+from neuralfinder.data.reading import each, is_paths, workers_for
 from neuralfinder.data.sources.hub import is_hub, library_samples
 from neuralfinder.data.sources.npz import read_arrays
 from neuralfinder.data.tables import NO_COLUMNS, SUFFIXES, Columns, path_in, read_table
@@ -51,7 +51,7 @@ _Sample = tuple[str, Callable[[], Any]]
 """The name of a sample, and what reads it: a picture or a text."""
 
 
-def inputs_of(given: object, shape: Shape, fit: str = FITS[0]) -> Iterator[Array]:
+def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | None = None) -> Iterator[Array]:
     """The samples, pictures `(n, channels, height, width)` uint8 or float32 or texts `(n,)` of str; files in blocks.
 
     Args:
@@ -60,25 +60,37 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0]) -> Iterator[Array
             takes them, with labels, which are not looked at, or without.
         shape: of what the network was trained on.
         fit: how files of pictures are brought to it, one of `FITS`.
+        seen: what pictures were like in training.
 
     Raises:
-        InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
+        InputError: pictures for a network for texts, or the reverse, of another shape or scale, or unreadable.
     """
     kind = kind_for(shape)
     if paths := _paths(given, kind):
-        for block in blocks_at(paths, shape, fit=fit):
+        for block in blocks_at(paths, shape, fit=fit, seen=seen):
             for error in block.errors.values():
                 raise error
             yield block.samples
     elif is_hub(given):
-        yield library_samples(given, kind, shape, fit)
+        yield _like(library_samples(given, kind, shape, fit), seen)
     else:
         own = samples_of(given) if is_pairs(given) else given
-        yield as_texts(own) if kind == TEXTS else as_pictures(own, shape)
+        yield as_texts(own) if kind == TEXTS else _like(as_pictures(own, shape), seen)
+
+
+def _like(samples: Array, seen: Values | None, what: str = "X") -> Array:
+    """Samples that are like those of training."""
+    if seen:
+        check_values(samples, seen, what)
+    return samples
 
 
 def blocks_at(
-    paths: Sequence[str | Path], shape: Shape, columns: Columns = NO_COLUMNS, fit: str = FITS[0]
+    paths: Sequence[str | Path],
+    shape: Shape,
+    columns: Columns = NO_COLUMNS,
+    fit: str = FITS[0],
+    seen: Values | None = None,
 ) -> Iterator[Block]:
     """The samples at paths, in order, a block at a time; what cannot be read is an error in its place.
 
@@ -90,6 +102,10 @@ def blocks_at(
         shape: of what the network was trained on.
         columns: of tables.
         fit: how files of pictures are brought to the shape, one of `FITS`.
+        seen: what pictures were like in training.
+
+    Raises:
+        InputError: pictures on another scale than those of training.
     """
     most = max(1, min(AT_ONCE, BYTES_AT_ONCE // (shape.channels * shape.height * shape.width)))
     expected, waiting = len(paths), list[_Sample]()
@@ -102,13 +118,13 @@ def blocks_at(
         for sample in found:
             waiting.append(sample)
             if len(waiting) == most:
-                yield _read(waiting, shape, expected)
+                yield _read(waiting, shape, expected, seen)
                 waiting = []
     if waiting:
-        yield _read(waiting, shape, expected)
+        yield _read(waiting, shape, expected, seen)
 
 
-def _read(waiting: Sequence[_Sample], shape: Shape, expected: int) -> Block:
+def _read(waiting: Sequence[_Sample], shape: Shape, expected: int, seen: Values | None) -> Block:
     # pictures are rarely smaller than what they are brought to
     workers = workers_for(shape.height * shape.width) if kind_for(shape) == PICTURES else 1
     with no_warnings():
@@ -119,7 +135,8 @@ def _read(waiting: Sequence[_Sample], shape: Shape, expected: int) -> Block:
         together = np.array(samples, dtype=object)
     else:
         together = np.stack(samples) if samples else np.empty((0, shape.channels, shape.height, shape.width), np.uint8)
-    return Block(together, [name for name, _ in waiting], errors, expected)
+    names = [name for name, _ in waiting]
+    return Block(_like(together, seen, names[0]), names, errors, expected)
 
 
 def _sample_or_error(sample: _Sample) -> Any:
@@ -180,6 +197,8 @@ def _paths(given: object, kind: Kind) -> Sequence[str | Path]:
         return [given]
     if kind == PICTURES and is_texts(given):
         return [*map(str, as_texts(given))]
+    if kind == PICTURES and hasattr(given, "__array__") and is_paths(given):
+        return list(np.asarray(given, dtype=object).reshape(-1))
     if isinstance(given, (list, tuple)) and any(isinstance(one, Path) for one in given):
         if strange := [one for one in given if not isinstance(one, Path)]:
             raise InputError(
@@ -190,7 +209,7 @@ def _paths(given: object, kind: Kind) -> Sequence[str | Path]:
 
 
 def _column(path: Path, columns: Columns, kind: Kind) -> list[object]:
-    table = read_table(path)
+    table, _ = read_table(path, columns)
     return table[columns.sample_of(list(table), path.name, kind)]
 
 
@@ -206,14 +225,17 @@ def _files(path: Path, kind: Kind) -> list[Path]:
 
 
 def _is_seen(file: Path, folder: Path) -> bool:
-    """As in training, hidden files and folders are passed over."""
-    return file.is_file() and not any(part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts)
+    """As in training, hidden files and folders are passed over; what is no file is told when it is read."""
+    return not file.is_dir() and not any(
+        part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts
+    )
 
 
 def _text_at(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            str(path), given=f"unreadable ({error})", expected="a text in UTF-8", mend="save it as UTF-8"
+            str(path), given=f"unreadable ({reason})", expected="a text in UTF-8", mend="save it as UTF-8"
         ) from None

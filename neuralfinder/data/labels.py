@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,11 @@ class Encoded:
     one_hot: bool = False
 
 
+def _composed(label: Any) -> Any:
+    """A text with its letters and their marks as single characters; any other label as it is."""
+    return unicodedata.normalize("NFC", label) if isinstance(label, str) else label
+
+
 def rows_text(rows: Iterable[object]) -> str:
     """`row 3`, or `rows 3, 4 and 5`: the first few, counted from 0."""
     listed = list(rows)
@@ -36,7 +42,7 @@ def encode(y: object, what: str = "y") -> Encoded:
 
     Args:
         y: labels `(n,)` or `(n, 1)` of one type, or one-hot rows `(n, k)` with k >= 2, whose classes are the column
-            indices 0..k-1.
+            indices 0..k-1. Texts that differ in how letters and marks are composed alone are one class.
         what: the argument's name, for messages.
 
     Raises:
@@ -47,6 +53,9 @@ def encode(y: object, what: str = "y") -> Encoded:
         return _from_one_hot(column, what)
     typed = _typed(column, what)
     classes, indices = np.unique(typed, return_inverse=True)
+    composed = [*map(_composed, classes.tolist())]
+    if len(set(composed)) < len(composed):  # the same letters, written in different ways by different systems
+        classes, indices = np.unique(np.array(composed)[indices.reshape(-1)], return_inverse=True)
     return Encoded(indices.reshape(-1).astype(np.int64), tuple(classes.tolist()))
 
 
@@ -69,9 +78,9 @@ def encode_like(y: object, classes: tuple[Any, ...], what: str = "y_test") -> np
         InputError: as `encode`, and for a label that is not among `classes`.
     """
     other = encode(y, what)
-    known = {label: index for index, label in enumerate(classes)}
+    known = {_composed(label): index for index, label in enumerate(classes)}
     present = np.unique(other.indices)
-    strange = [other.classes[i] for i in present if other.classes[i] not in known]
+    strange = [other.classes[i] for i in present if _composed(other.classes[i]) not in known]
     if strange:
         raise InputError(
             what,
@@ -79,7 +88,7 @@ def encode_like(y: object, classes: tuple[Any, ...], what: str = "y_test") -> np
             expected=f"classes among {some(map(repr, classes))}",
             mend="add training samples of them or leave them out of the test part",
         )
-    table = np.array([known.get(label, -1) for label in other.classes], dtype=np.int64)
+    table = np.array([known.get(_composed(label), -1) for label in other.classes], dtype=np.int64)
     return np.asarray(table[other.indices])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,19 @@ from PIL import Image
 
 from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Dataset
+from neuralfinder.data.reading import from_paths, is_paths
 from neuralfinder.data.texts import from_texts, is_texts
 from neuralfinder.errors import InputError
+
+
+def from_samples(X: Any, y: Any, X_test: Any = None, y_test: Any = None) -> Dataset:
+    """A data set from samples and labels apart: pictures as arrays or as paths, or texts.
+
+    Raises:
+        InputError: as `from_arrays`, `from_paths` and `from_texts`.
+    """
+    gather = from_paths if is_paths(X) else from_texts if is_texts(X) else from_arrays
+    return gather(X, y, X_test=X_test, y_test=y_test)
 
 
 def is_pairs(given: object) -> bool:
@@ -34,7 +46,7 @@ def from_pairs(given: Any, test: Any = None) -> Dataset:
     """
     X, y = _columns(given, "X")
     X_test, y_test = (None, None) if test is None else _columns(test, "X_test")
-    return (from_texts if is_texts(X) else from_arrays)(X, y, X_test=X_test, y_test=y_test)
+    return from_samples(X, y, X_test, y_test)
 
 
 def samples_of(given: Any) -> list[Any]:
@@ -89,7 +101,7 @@ def _columns(given: Any, what: str) -> tuple[list[Any], list[Any]]:
 
 
 def _plain(sample: Any) -> Any:
-    """A text as it is, a picture as an array."""
+    """A text or path as it is, a picture as an array."""
     if isinstance(sample, Image.Image):
         return np.asarray(sample if sample.mode in ("L", "RGB") else sample.convert("RGB"))
-    return sample if isinstance(sample, str) else np.asarray(sample)
+    return sample if isinstance(sample, (str, Path)) else np.asarray(sample)

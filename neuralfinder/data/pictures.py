@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from neuralfinder.data.files import FORMATS
+from neuralfinder.data.files import FORMATS, no_file
 from neuralfinder.errors import InputError
 from neuralfinder.types import FITS, Shape
 
@@ -36,8 +37,13 @@ TURNS = {
 }
 """What mends each value of the EXIF orientation."""
 
-FRAMES, TURNED, TRANSPARENT = "with several frames (first one used)", "turned by EXIF", "transparent (put on white)"
-DEEP, BILEVEL, PALETTE, GREY, COLOUR = "16-bit grey", "1-bit", "palette", "8-bit grey", "colour"
+FRAMES, TURNED = "with several frames (first one used)", "turned by EXIF"
+TRANSPARENT = "transparent (put on white, or what is as light on black)"
+DEEP, DEEP_COLOUR, BILEVEL = "16-bit grey", "16-bit colour", "1-bit"
+PALETTE, GREY, COLOUR = "palette", "8-bit grey", "colour"
+
+LIGHT = 240
+"""Grey value from which all that is drawn on white is hardly seen."""
 
 
 Encoded = str | Path | bytes
@@ -94,6 +100,7 @@ def read_header(path: Encoded) -> Header:
             width, height = height, width
         kinds = [
             DEEP if picture.mode.startswith("I") else "",
+            DEEP_COLOUR if picture.mode.startswith("RGB") and ";16" in str(getattr(picture, "tile", ())[:1]) else "",
             BILEVEL if picture.mode == "1" else "",
             PALETTE if picture.mode in ("P", "PA") else "",
             GREY if picture.mode in ("L", "LA") else "",
@@ -109,8 +116,8 @@ def read_header(path: Encoded) -> Header:
 def decode(path: Encoded, shape: Shape, fit: str = FITS[0]) -> npt.NDArray[np.uint8]:
     """Decode one picture file.
 
-    Upright by its EXIF orientation, 16-bit grey scaled to 8 bit, transparency put on white, the first of several
-    frames, then resized to the shape by a Lanczos filter.
+    Upright by its EXIF orientation, 16-bit grey scaled to 8 bit, transparency put on white, or on black where white
+    would hide what is drawn, the first of several frames, then resized to the shape by a Lanczos filter.
 
     Args:
         path: the file, or its content.
@@ -212,7 +219,9 @@ def check_takes_files(shape: Shape) -> None:
 def _open(path: Encoded) -> Iterator[Image.Image]:
     """An opened picture that can be used; whatever goes wrong in the block is an `UnreadableError`."""
     try:
-        with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path, formats=tuple(FORMATS)) as picture:
+        if reason := "" if isinstance(path, bytes) else no_file(path):
+            raise UnreadableError(reason)
+        with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path, formats=_decoders()) as picture:
             if picture.width * picture.height > PIXEL_LIMIT:
                 raise UnreadableError(f"{picture.width} x {picture.height} is beyond {PIXEL_LIMIT:,} pixels")
             if picture.mode == "F":
@@ -228,6 +237,13 @@ def _open(path: Encoded) -> Iterator[Image.Image]:
         raise UnreadableError(f"beyond {PIXEL_LIMIT:,} pixels") from None
     except Exception as error:  # decoders meet broken bytes with errors of nearly any type
         raise UnreadableError(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+@functools.cache
+def _decoders() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow has."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _unidentified(path: Encoded) -> str:
@@ -263,8 +279,12 @@ def _to_mode(picture: Image.Image, mode: str) -> Image.Image:
         picture = _from_16_bit(picture)
     elif _transparent(picture):
         coloured = picture.convert("RGBA")
-        white = Image.new("RGBA", coloured.size, "white")
-        picture = Image.alpha_composite(white, coloured).convert("RGB")
+        on_white, on_black = (
+            Image.alpha_composite(Image.new("RGBA", coloured.size, ground), coloured).convert("RGB")
+            for ground in ("white", "black")
+        )
+        hidden = int(np.asarray(on_white.convert("L")).min()) >= LIGHT
+        picture = on_black if hidden and on_black.getbbox() else on_white
     return picture if picture.mode == mode else picture.convert(mode)
 
 

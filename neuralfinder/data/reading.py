@@ -15,16 +15,27 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from neuralfinder.data.arrays import content_fingerprint
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.files import FORMATS, SampleFile, check_half_readable, left_out
+from neuralfinder.data.files import FORMATS, PICTURES, SampleFile, check_half_readable, left_out
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
 from neuralfinder.data.groups import grouped
 from neuralfinder.data.labels import counted, encode_parts
 from neuralfinder.data.mapped import allocate, compact, fits
-from neuralfinder.data.pictures import COLOUR, GREY, Header, UnreadableError, decode, no_warnings, read_header
-from neuralfinder.data.tables import Rows, path_in
-from neuralfinder.errors import check_allowed, check_range
+from neuralfinder.data.pictures import (
+    COLOUR,
+    DEEP,
+    DEEP_COLOUR,
+    GREY,
+    Header,
+    UnreadableError,
+    decode,
+    no_warnings,
+    read_header,
+)
+from neuralfinder.data.tables import LOOKED_AT, Rows, kind_in, path_in
+from neuralfinder.errors import InputError, check_allowed, check_range
 from neuralfinder.types import FITS, Shape
 
 T = TypeVar("T")
@@ -45,6 +56,10 @@ FITTING = {
 CLEARLY, OFTEN = 1.25, 0.1
 """How much longer or higher a stretched picture may become before that is clearly to be seen, and the share of such
 pictures from which it is worth to be said."""
+
+FEWEST_LEVELS, FEW_LEVELS = 16, 128
+"""Levels of 16-bit pictures in 8 bits below which they are refused, and below which it is said: half of the range is
+little to lose, and cameras of 12 bits leave 17 where nobody spread them."""
 
 THREADS_FROM = 128 * 128
 """Mean pixels of a picture from which threads help; below, handing over the interpreter costs more than it gains."""
@@ -120,6 +135,57 @@ def from_rows(name: str, rows: Rows, homes: tuple[Path, Path], reader: Reader, s
     data, places = _dataset(name, files, rows.labels, rows.first, reader, source)
     data = replace(data, findings=(*data.findings, *rows.findings))
     return data if rows.groups is None else grouped(data, [rows.groups[place] for place in places])
+
+
+def is_paths(X: object) -> bool:
+    """Whether these are paths of pictures: `Path`s, or texts most of which have the suffix of such a file.
+
+    Raises:
+        InputError: they are paths of texts, which are given themselves.
+    """
+    values = np.asarray(X, dtype=object) if hasattr(X, "__array__") else X
+    listed = values.reshape(-1).tolist() if isinstance(values, np.ndarray) and values.size == len(values) else values
+    if not isinstance(listed, (list, tuple)) or not any(isinstance(one, (str, Path)) for one in listed[:LOOKED_AT]):
+        return False
+    return kind_in(listed, "X") == PICTURES or all(isinstance(one, Path) for one in listed)
+
+
+def from_paths(X: Any, y: Any, name: str = "pictures", X_test: Any = None, y_test: Any = None) -> Dataset:
+    """A data set from paths of pictures as seen from the working folder; unreadable ones are left out and named.
+
+    Args:
+        X: n paths, as `is_paths` knows them.
+        y: n labels in any form that `labels.encode` takes.
+        name: a name for people.
+        X_test: paths of a test part.
+        y_test: their labels, with no class that `y` lacks.
+
+    Raises:
+        InputError: unequal lengths, one of test samples and labels without the other, as `read_files`, or classes that
+            cannot be used.
+    """
+    if (X_test is None) != (y_test is None):
+        lacking = "X_test" if X_test is None else "y_test"
+        raise InputError(lacking, given="missing", expected="X_test and y_test, or neither", mend=f"give {lacking}")
+    cells: list[Any] = []
+    labels: list[Any] = []
+    names: list[str] = []
+    for what, paths, own in (("X and y", X, y), ("X_test and y_test", X_test, y_test)):
+        more = [] if paths is None else np.asarray(paths, dtype=object).reshape(-1).tolist()
+        answers = [] if own is None else (own.tolist() if hasattr(own, "tolist") else list(own))
+        if len(more) != len(answers):
+            raise InputError(
+                what, given=f"of {len(more)} paths and {len(answers)} labels", expected="as many labels as paths",
+                mend="check that both come from the same rows",
+            )  # fmt: skip
+        cells += [str(path) if isinstance(path, Path) else path for path in more]
+        labels += answers
+        names += [f"row {row}" for row in range(len(more))]
+    first = len(np.asarray(X, dtype=object))
+    told = Finding("paths", f"X is paths of pictures, such as {cells[0]}", change="Give arrays, or texts, for others.")
+    rows = Rows(PICTURES, cells, labels, tuple(names), first, (told,))
+    data = from_rows(name, rows, (Path(), Path()), read_files, "y")
+    return replace(data, fingerprint=content_fingerprint(data.samples, data.labels, data.given_test, data.classes))
 
 
 def in_table(cell: object, home: Path, label: str, row: str) -> SampleFile:
@@ -202,6 +268,7 @@ def read_files(
     findings = (
         _shape([header for _, header in used], shape, image_size, shape != _median(seen, shape.channels), fit),
         _converted(used, shape),
+        _depth(images, kept, [header for _, header in used]),
         _misnamed(used),
         left_out(files, failures),
         on_disk,
@@ -325,6 +392,28 @@ def _converted(used: Sequence[tuple[SampleFile, Header]], shape: Shape) -> Findi
     target = "grey" if shape.channels == 1 else "RGB"
     text = f"{len(names)} of {len(used)} pictures were converted to 8-bit {target}, of them {listed}"
     return Finding("converted", text, tuple(names))
+
+
+def _depth(images: Array, kept: Sequence[int], headers: Sequence[Header]) -> Finding | None:
+    """Pictures of 16 bits that use little of them, and so have few levels left in 8 bits.
+
+    Raises:
+        InputError: next to nothing is left in any of them.
+    """
+    deep = [row for row, header in zip(kept, headers, strict=True) if {DEEP, DEEP_COLOUR} & set(header.kinds)]
+    if not deep:
+        return None
+    low, high = min(int(images[row].min()) for row in deep), max(int(images[row].max()) for row in deep)
+    levels = high - low + 1
+    if levels < FEWEST_LEVELS:
+        raise InputError(
+            f"the range of {len(deep)} 16-bit pictures", given=f"such that 8 bits keep {levels} of their levels",
+            expected=f"values spread over 0..65535, of which at least {FEWEST_LEVELS} levels are left",
+            mend="multiply all of them by one factor, or save them in 8 bits, now and for prediction",
+        )  # fmt: skip
+    text = f"{len(deep)} pictures of 16 bits use {levels / 256:.0%} of that range: {levels} levels of each are left"
+    change = "Multiply all by one factor, now and for prediction, to keep more."
+    return Finding("depth", text, change=change) if levels < FEW_LEVELS else None
 
 
 def _misnamed(used: Sequence[tuple[SampleFile, Header]]) -> Finding | None:

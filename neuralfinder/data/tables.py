@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
+import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 from typing import Any
 
-from neuralfinder.data.files import PICTURES, TEXTS, Kind
-from neuralfinder.data.findings import Finding
+from neuralfinder.data.delimited import NUMBERED, SEPARATORS, read_delimited, table_text
+from neuralfinder.data.files import PICTURES, TEXTS, Kind, no_file
+from neuralfinder.data.findings import Finding, present
 from neuralfinder.errors import InputError, lacking, some
 
 SUFFIXES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"])
@@ -28,8 +29,8 @@ IMAGE_NAMES = (
 
 TARGET_NAMES = ("label", "labels", "target", "class", "category", "sentiment", "fine_label", "y")
 
-CELL = 1 << 30
-"""Characters of a cell at most."""
+LOOKED_AT = 100
+"""Cells that are looked at to tell paths from texts."""
 
 Table = dict[str, list[Any]]
 """Cells by column; `None` for one that is missing."""
@@ -91,10 +92,17 @@ class Columns:
         """
         options = {TEXTS: (self.text, "text", TEXT_NAMES), PICTURES: (self.image, "image", IMAGE_NAMES)}
         given, option, usual = options[kind]
-        sample = _found(given, option, names, usual, what) or (names[0] if len(names) == 1 else None)
+        target = _found(None, "", names, TARGET_NAMES, what)
+        others = [name for name in names if name != target]
+        sample = _found(given, option, names, usual, what) or (others[0] if len(others) == 1 else None)
         if sample is None:
             raise _no_columns(names, what, f"a column of {kind.name}s", "")
         return sample
+
+    @property
+    def named(self) -> set[str]:
+        """Those that were named."""
+        return {name for name in (self.text, self.target, self.image, self.group) if name is not None}
 
     def _sample(self, names: Sequence[str], what: str) -> tuple[Kind, str | None]:
         if self.text is None:
@@ -162,7 +170,9 @@ def read_rows(path: Path, test: Path | None, columns: Columns) -> Rows:
     Raises:
         InputError: unreadable tables, or columns that are not there.
     """
-    return rows_of([(file.name, read_table(file)) for file in filter(None, (path, test))], columns)
+    read = [(file.name, *read_table(file, columns)) for file in filter(None, (path, test))]
+    rows = rows_of([(name, table) for name, table, _ in read], columns)
+    return replace(rows, findings=(*rows.findings, *(finding for _, _, found in read for finding in found)))
 
 
 def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
@@ -178,6 +188,8 @@ def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
     kind, first, findings = TEXTS, 0, []
     for place, (what, table) in enumerate(parts):
         own, sample, target = columns.of(list(table), what)
+        if own == TEXTS and columns.text is None:
+            own = kind_in(table[sample], f"column {sample!r} of {what}")
         kept = [row for row, label in enumerate(table[target]) if label is not None]
         lost = tuple(f"row {row}" for row, label in enumerate(table[target]) if label is None)
         if lost:
@@ -202,6 +214,26 @@ def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
     return Rows(kind, cells, labels, tuple(names), first, tuple(findings), groups or None)
 
 
+def kind_in(cells: Iterable[object], what: str) -> Kind:
+    """What samples given as texts are: pictures, where most of the first have the suffix of such a file, or texts.
+
+    Args:
+        cells: the samples.
+        what: they are, for messages.
+
+    Raises:
+        InputError: paths of text files, for texts are given themselves.
+    """
+    first = [cell for cell in cells if isinstance(cell, (str, PurePath)) and str(cell)][:LOOKED_AT]
+    suffixes = [PurePath(cell).suffix.lower() for cell in first]
+    if 2 * sum(suffix in TEXTS.suffixes for suffix in suffixes) > len(first):
+        raise InputError(
+            what, given=f"names of text files ({str(first[0])!r})", expected="the texts themselves",
+            mend="put the texts in their place, or the files into one folder per class",
+        )  # fmt: skip
+    return PICTURES if 2 * sum(suffix in PICTURES.suffixes for suffix in suffixes) > len(first) else TEXTS
+
+
 def path_in(home: Path, cell: object, name: str) -> Path:
     """The path in a table's cell, as seen from the table's folder; `name` is the row's, for messages.
 
@@ -216,66 +248,46 @@ def path_in(home: Path, cell: object, name: str) -> Path:
     return home / cell
 
 
-def read_table(path: Path) -> Table:
-    """Read a table; every column has a cell for each row.
+def read_table(path: Path, columns: Columns = NO_COLUMNS) -> tuple[Table, tuple[Finding, ...]]:
+    """Read a table, in which every column has a cell for each row; and what is to be said of how it was read.
 
     Args:
-        path: a `.csv` or `.tsv` file with a line of names, `.jsonl` or `.ndjson` with an object a line, `.parquet`.
+        path: a `.csv` or `.tsv` file, `.jsonl` or `.ndjson` with an object a line, `.parquet`.
+        columns: what the user named.
 
     Raises:
-        InputError: a file that is unreadable, not UTF-8, or no such table; Parquet without `pyarrow`.
+        InputError: a file that is unreadable, in an unknown encoding, or no such table; Parquet without `pyarrow`.
     """
-    readers = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}
-    reader = readers.get(path.suffix.lower(), _read_json_lines)
+    suffix = path.suffix.lower()
+    findings: Sequence[Finding]
     try:
-        table = reader(path)
-    except UnicodeDecodeError as error:
+        if reason := no_file(path):
+            raise OSError(0, reason)
+        if suffix in SEPARATORS:
+            known = {*TEXT_NAMES, *IMAGE_NAMES, *TARGET_NAMES, *(str(name).lower() for name in columns.named)}
+            table, findings = read_delimited(path, known, any(NUMBERED.fullmatch(str(name)) for name in columns.named))
+        else:
+            table, findings = _read_parquet(path) if suffix == ".parquet" else _read_json_lines(path)
+    except UnicodeError as error:
+        where = f" (byte {error.start}: {error.reason})" if isinstance(error, UnicodeDecodeError) else ""
         raise InputError(
-            str(path), given=f"no UTF-8 (byte {error.start}: {error.reason})", expected="a table in UTF-8",
-            mend="save it as UTF-8",
-        ) from None  # fmt: skip
-    except (OSError, csv.Error) as error:
-        raise InputError(
-            str(path), given=f"unreadable ({error})", expected="a table", mend="look at it in an editor"
+            str(path), given=f"no UTF-8{where}", expected="a table in UTF-8", mend="save it as UTF-8"
         ) from None
+    except OSError as error:
+        raise InputError(
+            str(path), given=f"unreadable ({error.strerror or error})", expected="a table",
+            mend="look at it in an editor",
+        ) from None  # fmt: skip
     if not table or not next(iter(table.values())):
         raise InputError(str(path), given="without any row", expected="a table with some rows", mend="add rows")
-    return table
+    return table, tuple(findings)
 
 
-def _read_csv(path: Path) -> Table:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    before = csv.field_size_limit(CELL)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, delimiter=delimiter)
-            names = next(rows, [])
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise InputError(
-                    str(path), given=f"columns named twice: {some(map(repr, twice))}", expected="a name for each",
-                    mend="rename them",
-                )  # fmt: skip
-            table: Table = {name: [] for name in names}
-            for row in rows:
-                if not row:
-                    continue
-                if len(row) > len(names):
-                    raise InputError(
-                        str(path), given=f"{len(row)} cells up to line {rows.line_num}",
-                        expected=f"{len(names)}, as the first line has", mend="put texts with a separator into quotes",
-                    )  # fmt: skip
-                cells = [cell or None for cell in row] + [None] * (len(names) - len(row))
-                for name, cell in zip(names, cells, strict=True):
-                    table[name].append(cell)
-            return table
-    finally:
-        csv.field_size_limit(before)
-
-
-def _read_json_lines(path: Path) -> Table:
+def _read_json_lines(path: Path) -> tuple[Table, Sequence[Finding]]:
     table: Table = {}
     count = 0
-    with path.open(encoding="utf-8-sig") as file:
+    text, encoding = table_text(path)
+    with io.StringIO(text, newline=None) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -293,7 +305,7 @@ def _read_json_lines(path: Path) -> Table:
             for name, cells in table.items():
                 cells.append(row.get(name))
             count += 1
-    return dict(sorted(table.items()))
+    return dict(sorted(table.items())), present([encoding])
 
 
 def _short(value: object) -> str:
@@ -301,12 +313,12 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> tuple[Table, Sequence[Finding]]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
         raise lacking(str(path), "pyarrow", "tables", "save the table as CSV") from None
     try:
-        return dict(parquet.read_table(path).to_pydict())
+        return dict(parquet.read_table(path).to_pydict()), ()
     except ArrowException as error:
         raise OSError(" ".join(str(error).split())) from error

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from neuralfinder.data.dataset import Array, Dataset
-from neuralfinder.data.files import check_half_readable, left_out
+from neuralfinder.data.files import check_half_readable, left_out, text_of
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
 from neuralfinder.data.groups import grouped
@@ -23,13 +23,19 @@ EXPECTED = "texts `(n,)`: a list or an array of str"
 
 
 def is_texts(X: object) -> bool:
-    """Whether these are texts: a list or a one-dimensional array that holds a str."""
+    """Whether these are texts: a list, an array `(n,)` or `(n, 1)` that holds a str."""
     if isinstance(X, (list, tuple)):
         return any(isinstance(x, str) for x in X)
     if not hasattr(X, "__array__"):
         return False
-    array = np.asarray(X)
+    array = _column(X)
     return array.ndim == 1 and (array.dtype.kind in "UT" or any(isinstance(x, str) for x in array.tolist()))
+
+
+def _column(X: object, dtype: type | None = None) -> Array:
+    """An array, of a single column as `(n,)`."""
+    array = np.asarray(X, dtype=dtype)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def as_texts(X: object, what: str = "X") -> Array:
@@ -38,7 +44,7 @@ def as_texts(X: object, what: str = "X") -> Array:
     Raises:
         InputError: something else than str among them.
     """
-    values: list[Any] = [X] if isinstance(X, str) else list(np.asarray(X, dtype=object).reshape(-1)) if _flat(X) else []
+    values: list[Any] = [X] if isinstance(X, str) else list(_column(X, object).reshape(-1)) if _flat(X) else []
     strange = [row for row, value in enumerate(values) if not isinstance(value, str)]
     if strange or not values:
         given = f"{type(values[strange[0]]).__name__} in {rows_text(strange)}" if strange else "no text"
@@ -49,7 +55,7 @@ def as_texts(X: object, what: str = "X") -> Array:
 
 
 def _flat(X: object) -> bool:
-    return isinstance(X, (list, tuple)) or (hasattr(X, "__array__") and np.asarray(X).ndim == 1)
+    return isinstance(X, (list, tuple)) or (hasattr(X, "__array__") and _column(X).ndim == 1)
 
 
 def from_texts(X: object, y: object, name: str = "texts", X_test: object = None, y_test: object = None) -> Dataset:
@@ -148,9 +154,9 @@ def from_folder(name: str, found: Found) -> Dataset:
     texts: list[str] = []
     for place, file in enumerate(files):
         try:
-            texts.append(Path(file.path).read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            failures[place] = "no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
+            texts.append(text_of(Path(file.path)))
+        except (OSError, UnicodeError) as error:
+            failures[place] = str(error.strerror) if isinstance(error, OSError) else "no UTF-8"
     check_half_readable(files, in_test, failures, "texts")
     kept = [place for place in range(len(files)) if place not in failures]
     labels = [files[place].label for place in kept]

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from neuralfinder.data.arrays import Values
 from neuralfinder.data.dataset import Array
 from neuralfinder.data.files import as_path
 from neuralfinder.data.inputs import inputs_of
@@ -126,6 +127,12 @@ class Model(Predictor):
             network=network.eval(), preparation=preparation, views=views, genome=genome, shape=shape, classes=classes
         )
 
+    @property
+    def seen(self) -> Values | None:
+        """What pictures were like in training; `None` for texts."""
+        own = self.preparation
+        return Values(own.mean, own.std, own.dtype) if isinstance(own, Scaling) else None
+
     def predict(self, X: object) -> Array:
         """Labels `(n,)`, as the user gave them in training; the temperature changes none.
 
@@ -135,7 +142,7 @@ class Model(Predictor):
         Raises:
             InputError: as `predict_proba`.
         """
-        answers = [self._logits(samples).argmax(1) for samples in inputs_of(X, self.shape, self.fit)]
+        answers = [self._logits(samples).argmax(1) for samples in inputs_of(X, self.shape, self.fit, self.seen)]
         return np.asarray(np.array(self.classes)[torch.cat(answers).numpy()])
 
     def predict_proba(self, X: object) -> np.ndarray:
@@ -150,7 +157,9 @@ class Model(Predictor):
         Raises:
             InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
         """
-        return np.concatenate([self.probabilities(samples) for samples in inputs_of(X, self.shape, self.fit)])
+        return np.concatenate(
+            [self.probabilities(samples) for samples in inputs_of(X, self.shape, self.fit, self.seen)]
+        )
 
     def probabilities(self, samples: Array) -> np.ndarray:
         """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)` or texts `(n,)`."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuralfinder.data.arrays import as_pictures, from_arrays
+from neuralfinder.data.arrays import Values, as_pictures, check_values, from_arrays
 from neuralfinder.data.labels import encode, encode_like
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
@@ -254,3 +254,47 @@ def test_one_picture_may_be_channels_first_or_last_and_a_batch_of_rows_is_not_a_
         np.testing.assert_array_equal(as_pictures(given_form, Shape(3, 4, 5)), X[1:])
     cube = pictures(4, 4, 4)
     np.testing.assert_array_equal(as_pictures(cube, Shape(1, 4, 4)), cube[:, np.newaxis])
+
+
+BYTES = Values((120.0, 100.0, 90.0), (60.0, 55.0, 70.0), "uint8")
+SHARES = Values((0.4, 0.4, 0.3), (0.25, 0.2, 0.3), "float32")
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 3, 8, 8)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "seen"),
+    [
+        (PIXELS / np.float32(255), BYTES),
+        (PIXELS[:1] / np.float32(255), BYTES),
+        (PIXELS / np.float32(127.5) - 1, BYTES),
+        ((PIXELS - np.float32(120)) / 60, BYTES),
+        (PIXELS * np.float32(257), BYTES),
+        (PIXELS, SHARES),
+        (PIXELS.astype(np.float32), SHARES),
+        (PIXELS[:1] // 16, SHARES),
+        (PIXELS / np.float32(255), Values((5.0,) * 3, (6.0,) * 3, "uint8")),
+        (PIXELS / np.float32(255), Values((0.03,) * 3, (0.001,) * 3, "float32")),
+    ],
+)
+def test_values_on_another_scale_than_in_training_are_refused(pictures, seen):
+    with pytest.raises(InputError, match=r"X is of values from .* expected the scale of training, where mean"):
+        check_values(pictures, seen)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "seen"),
+    [
+        (PIXELS, BYTES),
+        (PIXELS // 200, BYTES),
+        (PIXELS * np.uint8(0), BYTES),
+        (PIXELS * np.uint8(0), SHARES),
+        (PIXELS * np.float32(0), BYTES),
+        (PIXELS.astype(np.float32), BYTES),
+        (PIXELS * np.float32(1.05) - 4, BYTES),  # as a filter leaves them
+        (PIXELS / np.float32(255), SHARES),
+        (PIXELS / np.float32(2550), SHARES),  # dark
+        (PIXELS[:0].astype(np.float32), BYTES),
+    ],
+)
+def test_values_that_may_be_are_taken(pictures, seen):
+    check_values(pictures, seen)

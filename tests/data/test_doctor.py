@@ -21,6 +21,7 @@ from scenes import scene
 from neuralfinder.cli import cli
 from neuralfinder.data import Dataset, from_arrays
 from neuralfinder.data.copies import exact_copies, near_copies
+from neuralfinder.data.divided import Divided
 from neuralfinder.data.doctor import examined
 from neuralfinder.data.splits import split
 from neuralfinder.data.texts import from_texts
@@ -231,3 +232,20 @@ def test_scripts_and_lengths_of_texts():
     for script in ("Latin", "Cjk", "Hiragana", "Arabic", "emoji"):
         assert script in notes
     assert "Texts have 2 to 5 characters, half of them at most 4" in notes
+
+
+def test_classes_that_a_given_test_part_lacks_are_told():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (30, 9, 9), dtype=np.uint8), np.arange(30) % 3
+    told = kinds(examined(from_arrays(X[:24], y[:24], X_test=X[24:26], y_test=[0, 0])))
+    assert told["untested class"] == ("1", "2")
+    assert "untested class" not in kinds(examined(from_arrays(X[:24], y[:24], X_test=X[24:], y_test=y[24:])))
+
+
+def test_parts_that_copies_make_too_small_or_large_are_told():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (60, 9, 9), dtype=np.uint8), np.arange(60) % 2
+    assert "sizes of parts" not in kinds(Divided.of(from_arrays(X, y), 0).raw)
+    X[y == 0] = X[np.arange(30) % 3 * 2]
+    told = kinds(Divided.of(from_arrays(X, y), 0).raw)
+    assert "in the place of" in " ".join(told["sizes of parts"])

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from loading import fingerprint, load
-from PIL import Image
+from PIL import Image, features
 
 from neuralfinder.data import mapped, reading
 from neuralfinder.errors import InputError
@@ -50,7 +50,7 @@ def test_train_and_test_folders_equal_two_folders_given_apart(tmp_path):
     data = load(tmp_path)
     assert data.given_test.tolist() == [False] * 8 + [True] * 4
     assert data.labels.tolist() == [0] * 4 + [1] * 4 + [0, 0, 1, 1]
-    check_note(data, "Folders beside train and test were ignored: val.")
+    check_note(data, "Folders beside Train and test were ignored: val.")
     apart = load(tmp_path / "Train", test=tmp_path / "test")
     np.testing.assert_array_equal(apart.samples, data.samples)
     assert apart.given_test.tolist() == data.given_test.tolist()
@@ -152,8 +152,8 @@ def test_npz(tmp_path):
 
 @pytest.mark.parametrize("call", [load, fingerprint])
 def test_broken_npz_files_are_refused(tmp_path, call):
-    np.savez(tmp_path / "keys.npz", images=np.zeros(3), labels=np.zeros(3))
-    with pytest.raises(InputError, match=r"keys.npz is a file with images, labels; expected .* X and y.*rename"):
+    np.savez(tmp_path / "keys.npz", pictures=np.zeros(3), answers=np.zeros(3))
+    with pytest.raises(InputError, match=r"keys.npz is a file with pictures, answers; expected .* X and y.*rename"):
         call(tmp_path / "keys.npz")
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(InputError, match=r"text.npz is unreadable .*save it again with numpy.savez"):
@@ -195,9 +195,9 @@ def test_folders_that_are_no_data_are_refused(tmp_path):
     refuse(r"one class only \('cat'\).*at least 2 classes; add a sub-folder", tmp_path / "one")
     tree(tmp_path / "parts" / "train")
     refuse(r"a folder of parts \(train\); expected .*name the parts train and test", tmp_path / "parts")
+    tree(tmp_path / "parts" / "Training")
     tree(tmp_path / "parts" / "val")
-    (tmp_path / "parts" / "docs").mkdir()
-    refuse(r"a folder of parts \(train, val\)", tmp_path / "parts")
+    refuse(r"a folder of parts \(Training, train, val\), one of them twice", tmp_path / "parts")
     tree(tmp_path / "few", count=2)
     refuse(r"few is too few samples: 2 of each class at most; expected at least 3", tmp_path / "few")
 
@@ -346,3 +346,84 @@ def test_every_picture_is_decoded_once(tmp_path, monkeypatch):
 def test_torch_is_not_imported_by_sources():
     code = "import sys, neuralfinder.data as d; d.source_of('digits').load(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train", "test"), ("Training", "Testing"), ("training_set", "test_set"), ("TRAIN", "val"), ("train", "valid"),
+        ("trainset", "dev"), ("1 train images", "2 validation images"), ("Train", "Evaluation"),
+    ],
+)  # fmt: skip
+def test_parts_are_known_by_their_common_names(tmp_path, train, test):
+    tree(tmp_path / train)
+    tree(tmp_path / test, count=2)
+    (tmp_path / "docs").mkdir()
+    data = load(tmp_path)
+    assert data.classes == ("cat", "dog")
+    assert data.given_test.sum() == 4
+    check_note(data, f"Folders beside {train} and {test} were ignored: docs.")
+    assert any("is the test part, for no other has class folders" in note for note in data.notes) != ("est" in test)
+
+
+def test_of_several_parts_those_with_class_folders_count(tmp_path):
+    tree(tmp_path / "train")
+    for number in range(3):
+        save(tmp_path / "test" / f"{number}.png")
+    refuse(r"\(test, train\), without class folders; .*give '.*/train' as the data", tmp_path)
+    tree(tmp_path / "val", count=3)
+    data = load(tmp_path)
+    assert data.given_test.sum() == 6
+    check_note(data, "Folders beside train and val were ignored: test.")
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("Training", "Validation", "Testing"), ("train", "dev", "cat")])
+def test_flat_parts_are_no_classes(tmp_path, names):
+    refuse("a folder of parts .* without class folders; .*one sub-folder per class in each", tree(tmp_path, names))
+
+
+def test_a_class_may_be_called_as_a_part(tmp_path):
+    assert load(tree(tmp_path, ("bus", "car", "train"))).classes == ("bus", "car", "train")
+    shutil.rmtree(tmp_path / "train")
+    tree(tmp_path / "train", ("steam", "electric"))
+    assert load(tmp_path).classes == ("bus", "car", "train")
+
+
+def test_parts_below_classes_are_told(tmp_path):
+    for label in ("cat", "dog"):
+        tree(tmp_path / label, ("train", "test"))
+    check_note(load(tmp_path), "The class folders hold parts, whose files were taken together: test, train.")
+
+
+def test_what_is_there_in_the_place_of_pictures_is_told(tmp_path):
+    for number in range(3):
+        (tmp_path / "cat").mkdir(exist_ok=True)
+        (tmp_path / "cat" / f"{number}.heic").touch()
+    refuse(r"without any picture, but with files of other suffixes: .heic \(3\)", tmp_path)
+    (tmp_path / "dog.svg").touch()
+    refuse(r".heic \(3\), .svg \(1\)", tmp_path)
+
+
+def test_names_composed_differently_are_one_class(tmp_path):
+    one, other = "\u00e9t\u00e9", "e\u0301te\u0301"
+    tree(tmp_path / "train", (one, "hiver"))
+    for number in range(2):
+        save(tmp_path / "train" / other / f"{number}.png", (90 + number, 0, 0))
+    tree(tmp_path / "test", (other, "hiver"), count=2)
+    data = load(tmp_path)
+    assert data.classes == (one, "hiver") if one < "hiver" else ("hiver", one)
+    assert len(data.labels) == 14
+    check_note(data, f"composed in different ways are one class: {one}.")
+    data = load(["a", "b", "c", "d"] * 3, labels=[one, "x", other, "x"] * 3)
+    assert data.classes == ("x", one)
+
+
+def test_avif_is_read_where_pillow_has_it(tmp_path):
+    if not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    for label in ("cat", "dog"):
+        tree(tmp_path / "set" / label, ("inner",))
+    Image.new("RGB", (8, 6), (200, 0, 0)).save(tmp_path / "set" / "cat" / "x.avif")
+    data = load(tmp_path / "set")
+    assert len(data.labels) == 9
+    assert not [note for note in data.notes if "unreadable" in note]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import zlib
 
 import numpy as np
 import pytest
@@ -10,7 +12,15 @@ from loading import broken, load
 from PIL import Image
 from scenes import scene
 
-from neuralfinder.data.pictures import Header, UnreadableError, decode, no_warnings, read_header, read_pictures
+from neuralfinder.data.pictures import (
+    TRANSPARENT,
+    Header,
+    UnreadableError,
+    decode,
+    no_warnings,
+    read_header,
+    read_pictures,
+)
 from neuralfinder.data.reading import choose_shape
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
@@ -78,7 +88,7 @@ def test_transparency_is_put_on_white(tmp_path):
     rgba, expected = half_transparent()
     path = stored(tmp_path, Image.fromarray(rgba))
     np.testing.assert_array_equal(seen(path), expected)
-    assert "transparent (put on white)" in read_header(path).kinds
+    assert TRANSPARENT in read_header(path).kinds
 
 
 def test_grey_with_transparency_stays_grey(tmp_path):
@@ -109,7 +119,7 @@ def test_palettes_with_and_without_transparency(tmp_path, name, transparency, ex
     header = read_header(path)
     assert seen(path, Shape(3, 1, 3)).tolist() == [expected]
     assert "palette" in header.kinds
-    assert ("transparent (put on white)" in header.kinds) == (transparency is not None)
+    assert (TRANSPARENT in header.kinds) == (transparency is not None)
 
 
 def test_a_transparent_colour_of_rgb(tmp_path):
@@ -275,8 +285,7 @@ def test_h02_all_kinds_in_one_folder(tmp_path):
     assert "of 24 were resized to it (the median size; aspect ratio not kept), from " in notes
     # 6 JPEG are plain; 6 RGBA, 6 palette, 5 grey and 1 GIF are not.
     assert (
-        "18 of 24 pictures were converted to 8-bit RGB, "
-        "of them 8-bit grey 5, palette 7, transparent (put on white) 12: " in notes
+        f"18 of 24 pictures were converted to 8-bit RGB, of them 8-bit grey 5, palette 7, {TRANSPARENT} 12: " in notes
     )
     paths = sorted(tmp_path.rglob("*.*"), key=lambda path: (path.parent.name, path.name))
     np.testing.assert_array_equal(read_pictures(paths, data.shape), data.samples)
@@ -290,7 +299,7 @@ def test_all_grey_folders_stay_grey(tmp_path):
     assert data.shape == Shape(1, 4, 4)
     assert any("1 channels (grey)" in note for note in data.notes)
     assert any(
-        "4 of 6 pictures were converted to 8-bit grey, of them 1-bit 2, transparent (put on white) 2: " in note
+        f"4 of 6 pictures were converted to 8-bit grey, of them 1-bit 2, {TRANSPARENT} 2: " in note
         for note in data.notes
     )
 
@@ -331,3 +340,51 @@ def test_700_broken_pictures_are_read_or_told():
                 told += 1
                 assert str(error)
     assert 200 < told < 700
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_h15_16_bits_that_are_hardly_used_are_told_or_refused(tmp_path, colour):
+    rng = np.random.default_rng(0)
+
+    def folder(name, most, count=8):
+        for number in range(count):
+            values = rng.integers(0, most + 1, (8, 8, 3) if colour else (8, 8)).astype(np.uint16)
+            home = tmp_path / name / "ab"[number % 2]
+            home.mkdir(parents=True, exist_ok=True)
+            (home / f"{number}.png").write_bytes(png_of_16_bits(values))
+        return tmp_path / name
+
+    with pytest.raises(InputError, match=r"the range of 8 16-bit pictures .* 8 bits keep [12] of their levels"):
+        load(folder("eight", 255))
+    twelve = " ".join(load(folder("twelve", 4095)).notes)
+    assert re.search(r"8 pictures of 16 bits use [67]% of that range: 1[67] levels of each are left", twelve)
+    assert ("16-bit colour 8" in twelve) == colour
+    assert "of that range" not in " ".join(load(folder("all", 65535)).notes)
+
+
+def png_of_16_bits(values):
+    def chunk(name, content):
+        return len(content).to_bytes(4) + name + content + zlib.crc32(name + content).to_bytes(4)
+
+    height, width = values.shape[:2]
+    head = width.to_bytes(4) + height.to_bytes(4) + bytes([16, 2 if values.ndim == 3 else 0, 0, 0, 0])
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [((255, 255, 255), 0), ((250, 248, 255), 0), ((0, 0, 0), 255), ((200, 60, 60), 255), ((230, 230, 0), 255)],
+)
+def test_h24_drawings_on_transparency_are_seen(tmp_path, ink, ground):
+    pixels = np.zeros((4, 6, 4), dtype=np.uint8)
+    pixels[1:3, 2:4] = (*ink, 255)
+    found = seen(stored(tmp_path, Image.fromarray(pixels)))
+    assert (found[0, 0] == ground).all()
+    assert tuple(found[1, 2]) == ink
+
+
+def test_h24_white_on_white_and_nothing_at_all_stay_white(tmp_path):
+    assert (seen(stored(tmp_path, Image.new("RGBA", (6, 4), (255, 255, 255, 255)))) == 255).all()
+    assert (seen(stored(tmp_path, Image.new("RGBA", (6, 4), (0, 0, 0, 0)))) == 255).all()
+    assert (seen(stored(tmp_path, Image.new("RGBA", (6, 4), (255, 255, 255, 0)))) == 255).all()

@@ -114,7 +114,11 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", "text,label\nGr\u00fc\u00dfe,1\n".encode("latin-1"), "no UTF-8 .*save it as UTF-8"),
+        (
+            "a.csv",
+            "text,label\nGr\u00fc\u00dfe \u4e2d\u6587,1\n".encode()[:-6] + b"\xff,1\n",
+            "no UTF-8 .*save it as UTF-8",
+        ),
         ("a.csv", b"text,label\na,b,c\n", "3 cells up to line 2; expected 2"),
         ("a.csv", b"", "without any row"),
         ("a.csv", b"text,label\n", "without any row"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from loading import fingerprint, load
+from loading import Pairs, fingerprint, load
+from scenes import pictures_of
 from sentences import sentences
 
 from neuralfinder.data.texts import as_texts, from_texts, is_texts
@@ -41,3 +44,29 @@ def test_something_else_among_texts_is_told():
         as_texts(["a", None])
     with pytest.raises(InputError, match="3 texts and 2 labels"):
         from_texts(["a", "b", "c"], [0, 1])
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array, lambda x: np.array(x, dtype=object)[:, None]])
+@pytest.mark.parametrize("path", [str, Path])
+def test_h14_paths_of_pictures_in_memory_are_pictures(tmp_path, monkeypatch, form, path):
+    monkeypatch.chdir(tmp_path)
+    names, labels = zip(*pictures_of(tmp_path), strict=True)
+    X = form([path(name) for name in names])
+    data = load(X, labels=np.array(labels))
+    assert not data.is_text
+    assert data.classes == ("day", "night")
+    assert "X is paths of pictures, such as files/00.png" in " ".join(data.notes)
+    parts = load(X, labels=labels, test=X[:4], test_labels=labels[:4])
+    assert parts.given_test.sum() == 4
+    np.testing.assert_array_equal(parts.samples[:12], data.samples)
+    assert load(Pairs(list(zip(names, labels, strict=True)))).fingerprint == data.fingerprint
+    lost = load([*map(path, names), path("gone.png")], labels=[*labels, "day"])
+    assert "gone.png (no such file)" in " ".join(lost.notes)
+    with pytest.raises(InputError, match="12 paths and 11 labels"):
+        load(X, labels=labels[:-1])
+
+
+def test_names_of_text_files_are_no_texts():
+    with pytest.raises(InputError, match="names of text files"):
+        load([f"{n}.txt" for n in range(9)], labels=[0, 1, 2] * 3)
+    assert load(["see a.png", *"bcdefgh"], labels=[0, 1] * 4).is_text

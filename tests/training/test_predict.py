@@ -14,7 +14,7 @@ from neuralfinder.types import Shape
 class Brightness:
     """Stands in for a model: the probability of `bright` is the mean pixel over 255."""
 
-    shape, fit = Shape(1, 4, 4), "stretch"
+    shape, fit, seen = Shape(1, 4, 4), "stretch", None
     classes = ("dark", "bright")
 
     def probabilities(self, pictures):
@@ -70,11 +70,12 @@ def test_a_folder_may_itself_be_hidden(tmp_path):
     assert (row["input"], row["label"]) == (str(folder / "1.png"), "bright")
 
 
-def test_a_link_to_nowhere_is_passed_over_in_a_folder(tmp_path):
+def test_a_link_to_nowhere_is_told_in_a_folder(tmp_path):
     grey(tmp_path / "1.png", 255)
     (tmp_path / "2.png").symlink_to(tmp_path / "gone.png")
-    (row,) = rows_of(tmp_path)
+    row, lost = rows_of(tmp_path)
     assert row["input"] == f"{tmp_path}/1.png"
+    assert "2.png is unreadable: no such file" in lost["error"]
     assert "2.png is unreadable: no such file" in rows_of(tmp_path / "2.png")[0]["error"]
 
 
@@ -185,7 +186,7 @@ def test_bad_rows_of_a_table_are_rows_in_their_place(tmp_path):
 class Four:
     """Stands in for a model with four classes, which answers the same about all."""
 
-    shape, fit, classes = Shape(1, 4, 4), "stretch", ("a", "b", 3, 4.5)
+    shape, fit, seen, classes = Shape(1, 4, 4), "stretch", None, ("a", "b", 3, 4.5)
 
     def probabilities(self, pictures):
         return np.tile([0.125, 0.5, 0.125, 0.25], (len(pictures), 1))

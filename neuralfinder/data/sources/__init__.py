@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from neuralfinder.data.files import PICTURES, existing
+from neuralfinder.data.files import PICTURES, existing, no_file
 from neuralfinder.data.sources import npz
 from neuralfinder.data.sources.base import OnDisk, Source
 from neuralfinder.data.sources.bundled import Bundled
@@ -63,10 +63,11 @@ def source_of(given: Any, **options: Any) -> Source:
             _check_uses(source, chosen, others)
             return source(**{first: given, **chosen})
     path = existing(given, "data")
+    mends = {".npy": "write X and y into one file with numpy.savez", ".zip": "unpack it and give the folder"}
     raise InputError(
-        "data", given=f"{str(path)!r}, a file",
+        "data", given=f"{str(path)!r}, {no_file(path) or 'a file'}",
         expected=f"a folder with {PICTURES.layout}, a table ({', '.join(sorted(SUFFIXES))}), or {npz.EXPECTED}",
-        mend="give the folder that holds the pictures",
+        mend=mends.get(path.suffix.lower(), "give the folder that holds the pictures"),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from neuralfinder.data.dataset import Dataset
-from neuralfinder.data.files import as_path, existing
+from neuralfinder.data.files import as_path, existing, no_file
 from neuralfinder.data.reading import OnProgress
 from neuralfinder.errors import InputError
 
@@ -110,7 +110,12 @@ class OnDisk(Source):
 
 
 def _whole(given: str | Path, what: str) -> Path:
-    return Path(os.path.realpath(existing(given, what)))
+    path = existing(given, what)
+    if not path.is_dir() and (reason := no_file(path)):
+        raise InputError(
+            what, given=f"{str(path)!r}, {reason}", expected="a file or a folder", mend="save it as a file"
+        )
+    return Path(os.path.realpath(path))
 
 
 def check_no_picture_settings(image_size: int | None, fit: str | None) -> None:

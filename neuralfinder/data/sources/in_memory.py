@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.groups import with_groups
-from neuralfinder.data.pairs import from_pairs, is_pairs
+from neuralfinder.data.pairs import from_pairs, from_samples, is_pairs
 from neuralfinder.data.reading import OnProgress
 from neuralfinder.data.sources.base import Source
 from neuralfinder.data.sources.hub import is_hub, of_library
-from neuralfinder.data.texts import from_texts, is_texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +19,7 @@ class InMemory(Source):
     """Samples and labels as a program holds them; they are put into form at once.
 
     Attributes:
-        samples: pictures or texts, n of them, as `from_arrays` and `from_texts` take them; or both and their labels in
+        samples: pictures, their paths, or texts, n of them, as `from_samples` takes them; or both and their labels in
             one: a `Dataset` or `DatasetDict` of the library `datasets`, pairs of a sample and a label, as torch's data
             sets give them, or a data set of this package.
         labels: n labels; none beside such a data set.
@@ -31,7 +29,7 @@ class InMemory(Source):
         data: the data set.
 
     Raises:
-        InputError: groups of another shape; as `from_arrays`, `from_texts`, `from_pairs` and `of_library`.
+        InputError: groups of another shape; as `from_samples`, `from_pairs` and `of_library`.
     """
 
     samples: Any
@@ -82,5 +80,4 @@ class InMemory(Source):
             return of_library(self.samples if self.test is None else {"train": self.samples, "test": self.test})
         if self.labels is None and is_pairs(self.samples):
             return from_pairs(self.samples, self.test)
-        gather = from_texts if is_texts(self.samples) else from_arrays
-        return gather(self.samples, self.labels, X_test=self.test, y_test=self.test_labels)
+        return from_samples(self.samples, self.labels, self.test, self.test_labels)

@@ -27,9 +27,9 @@ from neuralfinder.errors import (
     RunFolderError,
     lacking,
 )
-from neuralfinder.job.listeners import open_streams, say
 from neuralfinder.job.settings import CAPS, DATA, RUN, Setting, Settings, default_of, once, read_options, table
 from neuralfinder.plain import as_json, printable
+from neuralfinder.show.listeners import open_streams, say
 
 if TYPE_CHECKING:
     from neuralfinder.data import Source

@@ -15,7 +15,8 @@
     reopened    a finished run for more trainings of its winner; ablation: what each of its genes is worth; enough: what
                 it reaches with shares of the data
     status      what a run is doing right now
-    callbacks   the user's callables, told each event; interrupts: Ctrl-C, once and twice
+    callbacks   the user's callables, told each event; interrupts: Ctrl-C, once and twice; mending: what a run that is
+                called again finds spoilt or gone
 
 It gives a run folder: the record, `result.json` and the model. It prints nothing: what it says goes into record and
 status, and `show` draws it. Start with `run`.

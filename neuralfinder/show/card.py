@@ -15,7 +15,6 @@ from neuralfinder.errors import RunFolderError
 from neuralfinder.search.events import Answered, DataRead, Finished, FullyTrained
 from neuralfinder.search.record import Record
 from neuralfinder.show.report import rivals
-from neuralfinder.training.files import write
 
 CARD, CODE = "README.md", "network.py"
 """Its name in the folder of a model, and that of the network as source, where it could be written."""
@@ -65,7 +64,7 @@ def write_card(run: Path, folder: Path) -> None:
     """
     with Record(run / "run.sqlite", readonly=True) as record:
         text = card(record, code=(folder / CODE).exists())
-    write(folder / CARD, text)
+    (folder / CARD).write_text(text, encoding="utf-8")
 
 
 def card(record: Record, *, code: bool = True) -> str:

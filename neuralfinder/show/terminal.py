@@ -19,10 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from neuralfinder.errors import RunFolderError
-from neuralfinder.job.listeners import mute, say
 from neuralfinder.job.status import Status
 from neuralfinder.plain import as_json, printable
 from neuralfinder.search.record import Record
+from neuralfinder.show.listeners import mute, say
 
 LINE_EVERY = 5.0
 """Seconds between progress lines in a file."""

@@ -9,7 +9,7 @@
     clock        until when a training may go on, and the steps that it and its looks take
     train        the training loop, top to bottom; trunk: what is kept of it, so that it can go on
     evaluate     Candidate -> Result; failures are results
-    weights      weights on disk
+    weights      weights on disk, with a check sum; files: what is written whole or not at all
     machine      how fast this machine trains; memory: how much of it there is; threads: how many pay there
     model        the trained network as files, and back
     export       the model in forms that run without this package, and the proof that they do

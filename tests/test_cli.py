@@ -152,7 +152,7 @@ def test_top_in_four_forms(digits_run):
     assert all(0.05 < score <= 1 for score in scores)
 
     table = list(csv.DictReader(io.StringIO(call("top", folder, "--format", "csv").out)))
-    assert [{k: str(v) for k, v in row.items()} for row in rows] == table
+    assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows] == table
 
     seeds = [from_seed(line) for line in call("top", folder, "--format", "seed").out.splitlines()]
     assert [(genome.key, name) for genome, name, _ in seeds] == [(row["genome"], row["name"]) for row in rows]

@@ -85,7 +85,7 @@ class PlainView(View):
         if self.status.elapsed >= self._next and self.status.phase != "done":
             self._next = self.status.elapsed + LINE_EVERY
             lines = [*lines, progress_line(self.status)]
-        say(self._stream, *lines)
+        say(self._stream, *map(printable, lines))
 
 
 class EventView(View):

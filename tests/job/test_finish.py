@@ -568,7 +568,7 @@ def fully_trained(scores: dict[str, float]) -> Callable[..., Result]:
 
 
 def test_model_survives_its_files(bench: Bench, tmp_path: Path) -> None:
-    classes = ("cat", "chien", "猫", 3, 2.5, True, "g", "h", "i", "j")
+    classes = ("cat", "chien", "猫", "3", "2.5", "True", "g", "h|", "\udce9", "")
     model, _ = bench.finish(archive_of(bench, "C8.bn M C16 > G"), classes=classes)
     model = dataclasses.replace(model, views=Views(shift=True))
     model.save(tmp_path / "model")

@@ -160,4 +160,4 @@ def test_there_is_one_way_to_the_terminal():
             if isinstance(node, ast.FunctionDef):
                 words = {ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
                 found |= {f"{path.stem}.{node.name}" for word in words & {"print", "click.echo", "click.secho"}}
-    assert found == {"cli._say", "terminal.draw"}
+    assert found == {"listeners.say"}

@@ -236,8 +236,8 @@ def test_no_class_is_answered_where_the_answer_is_no_number():
     model = model_of(Shape(1, 5, 4), Scaling((128.0,), (60.0,), dtype="float32"))
     with torch.no_grad():
         for tensor in model.network.parameters():
-            tensor.mul_(1e30)
-    pictures = np.full((2, 5, 4), 1e30, np.float32)
+            tensor.mul_(1e38)
+    pictures = np.linspace(0, 255, 40, dtype=np.float32).reshape(2, 5, 4)
     for answer in (model.predict, model.predict_proba):
         with pytest.raises(InputError, match="no number for 2 of 2 samples"):
             answer(pictures)

@@ -117,28 +117,37 @@ def checked(value: Any, kind: Any, name: str) -> Any:
     Raises:
         ValueError: it is of another type or length, a number that fits nowhere, or lacks a field.
     """
-    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if _is_plainly(value, kind):  # first: a record of a hundred thousand candidates has some millions of these
+        return value
+    origin, inner = _parts(kind)
     if origin in (types.UnionType, Union):
         return None if value is None else checked(value, inner[0], name)
     if origin is tuple and isinstance(value, list | tuple):
         each = [inner[0]] * len(value) if inner[-1] is ... else inner
         if len(each) == len(value):
-            return tuple(checked(item, of, name) for item, of in zip(value, each, strict=True))
+            return tuple([checked(item, of, name) for item, of in zip(value, each, strict=True)])
     elif dataclasses.is_dataclass(origin) and isinstance(value, Mapping):
         return kind(**checked_fields(value, *_fields(kind), name))
-    elif origin is Any or _is_plainly(value, origin):
+    elif origin is Any or (origin is Mapping and isinstance(value, Mapping)):
         return value
     wanted = getattr(kind, "__name__", "") if not inner else str(kind)
     raise ValueError(f"{name} is {value!r:.60}, not {wanted}")
 
 
+@functools.cache
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What an annotation is of, and of what that is."""
+    return get_origin(kind) or kind, get_args(kind)
+
+
 def _is_plainly(value: Any, kind: Any) -> bool:
-    """Whether it is such a text, mapping, truth value or number, which are none for each other."""
-    if kind not in (int, float):
-        return kind in (bool, str, Mapping) and isinstance(value, kind)
-    if isinstance(value, float):
+    """Whether it is such a text, truth value or number, which are none for each other; whole numbers are numbers."""
+    own = type(value)
+    if own is int:
+        return (kind is int or kind is float) and abs(value) < WIDEST
+    if own is float:
         return kind is float and not math.isnan(value)
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < WIDEST
+    return own is kind and (kind is str or kind is bool)
 
 
 def checked_fields(
@@ -151,10 +160,11 @@ def checked_fields(
     """
     checked(values, Mapping, name)
     prefix = f"{name}." if name else ""
-    if missing := kinds.keys() - values.keys() - {*optional}:
-        raise ValueError(f"{prefix}{min(missing)} is missing")
-    if strange := values.keys() - kinds.keys():
-        raise ValueError(f"{prefix}{min(strange)!r:.60} is not known")
+    if values.keys() != kinds.keys():
+        if missing := kinds.keys() - values.keys() - {*optional}:
+            raise ValueError(f"{prefix}{min(missing)} is missing")
+        if strange := values.keys() - kinds.keys():
+            raise ValueError(f"{prefix}{min(strange)!r:.60} is not known")
     return {field: checked(value, kinds[field], f"{prefix}{field}") for field, value in values.items()}
 
 

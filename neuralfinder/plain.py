@@ -165,7 +165,10 @@ def checked_fields(
             raise ValueError(f"{prefix}{min(missing)} is missing")
         if strange := values.keys() - kinds.keys():
             raise ValueError(f"{prefix}{min(strange)!r:.60} is not known")
-    return {field: checked(value, kinds[field], f"{prefix}{field}") for field, value in values.items()}
+    return {
+        field: value if _is_plainly(value, kinds[field]) else checked(value, kinds[field], f"{prefix}{field}")
+        for field, value in values.items()
+    }
 
 
 @functools.cache

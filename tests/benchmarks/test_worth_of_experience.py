@@ -25,7 +25,7 @@ def test_what_is_left_out_is_not_there():
     assert len(of_table(SPACE, ["digits"]).rows) < len(of_table(SPACE).rows)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_experience_tells_more_beside_a_short_training_than_that_alone():
     pairs = Pairs(SPACE)
     for share in SPACE.shares[:-1]:
@@ -37,7 +37,7 @@ def test_experience_tells_more_beside_a_short_training_than_that_alone():
     assert min(worths) > 0.6
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_both_together_tell_more_pairs_in_what_is_printed(capsys: pytest.CaptureFixture[str]):
     print_pairs(SPACE)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]

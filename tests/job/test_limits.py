@@ -127,8 +127,14 @@ def test_no_file_of_weights_is_larger_than_said(genome: Genome, shape: Shape) ->
         assert len(weights(genome, shape, 4)) <= said
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("limits", [{"max_parameters": 3000}, {"max_size_mb": 0.02}], ids=str)
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param({"max_parameters": 3000}, marks=pytest.mark.slow),
+        pytest.param({"max_size_mb": 0.02}, marks=pytest.mark.thorough),
+    ],
+    ids=str,
+)
 def test_the_model_handed_over_keeps_the_limit(limits: dict[str, float], tmp_path: Path) -> None:
     given = Settings(minutes=0.2, options=limits)
     model, result = run(source_of("digits"), given, tmp_path, Status())

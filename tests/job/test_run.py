@@ -589,9 +589,15 @@ def test_ctrl_c_twice_while_torch_is_loaded(tmp_path):
 FEW = ("--candidates", "2", "--epochs", "1", "--final-epochs", "1", "--finalists", "1", "--world-size", "3")
 
 
-@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full device as Linux has it")
-@pytest.mark.parametrize("end", ["| head -1", ">&- 2>&-", "> /dev/full 2> /dev/full"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("| head -1", marks=pytest.mark.slow),
+        pytest.param(">&- 2>&-", marks=pytest.mark.slow),
+        pytest.param("> /dev/full 2> /dev/full", marks=pytest.mark.thorough),
+    ],
+)
 def test_standard_output_that_nobody_takes_does_not_end_a_run(tmp_path, end):
     words = [sys.executable, "-c", SCRIPT, "search", *FEW, "--run", tmp_path / "run"]
     command = f"{shlex.join(map(str, words))} {end}"

@@ -189,7 +189,7 @@ def test_200_samples_and_two_seconds_give_a_model(form):
 
 
 @pytest.mark.usefixtures("quick_machine")
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_class_weights_let_small_classes_count():
     """Noise labelled 9 to 1: without weights the commonest class is answered, with weights both are."""
     rng = np.random.default_rng(0)

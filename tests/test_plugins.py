@@ -154,7 +154,7 @@ def test_a_search_with_all_that_the_example_brings(example):
     run(example, "-m", "neuralfinder", "report", home / "run")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_comparison_with_the_example_s_network(example):
     home, _ = example

@@ -27,7 +27,7 @@ def show(folder, *words):
     return CliRunner().invoke(cli, ["show", str(folder), *words])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_every_gene_is_accounted_for_and_recorded(run):
     with Record(run / "run.sqlite", readonly=True) as record:
         before = list(record.read())

@@ -185,7 +185,7 @@ def test_mean_accuracy_rises_as_epsilon_falls():
     assert min(np.array(last) - np.array(first)) > 0.05
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_it_finds_better_networks_than_random_search():
     best = [solve(agent(seed, TASK.space, restarts=0), TASK, 100)[-1] for seed in range(10)]
     random = [

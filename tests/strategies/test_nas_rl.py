@@ -108,7 +108,7 @@ def test_where_deep_networks_are_beyond_the_caps_shallower_ones_are_written():
     assert not any(note["kind"] == "exhausted" for note in strategy.notes)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_what_is_rewarded_is_written_more_often():
     """Networks of wide layers have reward 1, others less: the controller learns to write them."""
     small = dataclasses.replace(CIFAR, shape=Shape(1, 8, 8))

@@ -168,7 +168,7 @@ def test_stagnant_cells_are_renewed_but_the_best_stays():
     assert not founders <= strategy.living()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_founders_after_the_first_are_foreseen():
     """The later half of a world's founders is better than the first; with foresight alone."""
 
@@ -185,7 +185,7 @@ def test_founders_after_the_first_are_foreseen():
     assert gain(**settings, foresight=30) > 0.03 + gain(**settings)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_richer_world_is_better_than_the_published_one():
     """Mean best score on the toy task after 80 candidates, 8 seeds each."""
     life = dict(PRESETS["fast"].life)

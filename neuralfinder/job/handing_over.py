@@ -83,9 +83,13 @@ def _quantized(data: Divided, folder: Path) -> Quantized:
 
 
 def probe_of(data: Divided) -> Probe:
-    """Samples of the validation part, spread evenly over it, and one for each odd kind of file beside the test part."""
+    """Samples of the validation part, spread evenly over it, and one for each odd kind of file beside the test part.
+
+    Where the validation part has too few, some of the training part are among them.
+    """
     rows = data.split.validation
     taken = [int(row) for row in rows[np.linspace(0, len(rows) - 1, min(TRIED, len(rows))).round().astype(int)]]
+    taken += data.split.train[: TRIED - len(taken)].tolist()
     odd = dict(_odd(data, [*taken, *rows.tolist(), *data.split.train.tolist()])) if data.raw.files else {}
     taken += [row for row in dict.fromkeys(odd.values()) if row not in taken]
     files = tuple(data.raw.files[row] for row in taken) if data.raw.files else ()

@@ -91,7 +91,7 @@ def card(record: Record, *, code: bool = True) -> str:
         *_section("Data", _data(result, report)),
         *_section("How it was made", _made(result)),
         *_section("How good it is", _quality(result)),
-        *_section("Class by class", _classes(answered)),
+        *_section("Class by class", _classes(answered, report)),
         *_section("What it cannot do", _limits(result, answered, texts)),
         *_section("Size and speed", _size(record, result)),
         *_section("How to run it", [_how(texts, code)]),
@@ -186,13 +186,18 @@ def _trust(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _classes(answered: Answered) -> list[str]:
+def _classes(answered: Answered, report: Mapping[str, Any]) -> list[str]:
     """A row a class, and what is taken for what."""
     confusion, names = answered.confusion, [_plain(name) for name in answered.classes]
-    lines = ["| class | in the test part | of them found | answers that are right |", "|---|---|---|---|"]
+    given = {str(each["label"]): each["given"] + each["given_test"] for each in report["classes"]}
+    lines = [
+        "| class | in the data | in the test part | of them found | answers that are right |",
+        "|---|---|---|---|---|",
+    ]
     for place, (name, row) in enumerate(zip(names[:MANY], confusion, strict=False)):
-        there, given = sum(row), sum(each[place] for each in confusion)
-        lines.append(f"| {name} | {there} | {_share(row[place], there)} | {_share(row[place], given)} |")
+        there, answers = sum(row), sum(each[place] for each in confusion)
+        found, right = _share(row[place], there), _share(row[place], answers)
+        lines.append(f"| {name} | {given.get(answered.classes[place], 0):,} | {there} | {found} | {right} |")
     wrong = sorted(_confused(confusion), reverse=True)[:CONFUSIONS]
     if wrong:
         told = [f"* {count} of {sum(confusion[a])} of {names[a]} are taken for {names[b]}" for count, a, b in wrong]

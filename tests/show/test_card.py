@@ -29,8 +29,9 @@ def record(tmp_path):
 
 
 def finish(record, classes=("cat", "d|og*", "fish"), confusion=((20, 2, 0), (3, 4, 0), (0, 3, 0))):
+    counts = [{"label": label, "given": 40 + place, "given_test": 3} for place, label in enumerate(classes)]
     found = {"kind": "found", "text": "2 copies were <b>left out</b>", "count": 2, "names": [], "change": ""}
-    record.write(DataRead({"kind": "picture", "name": "pets", "findings": [found]}))
+    record.write(DataRead({"kind": "picture", "name": "pets", "findings": [found], "classes": counts}))
     record.write(Answered(classes, confusion, ()))
     record.write(Finished(RESULT))
     return card(record)
@@ -59,9 +60,9 @@ def test_figures_are_those_of_the_record(record):
 
 def test_a_class_has_what_is_found_of_it_and_what_its_answers_are_worth(record):
     text = finish(record)
-    assert "| cat | 22 | 90.9% | 87.0% |" in text
-    assert r"| d\|og\* | 7 | 57.1% | 44.4% |" in text
-    assert "| fish | 3 | 0.0% | none there |" in text
+    assert "| cat | 43 | 22 | 90.9% | 87.0% |" in text
+    assert r"| d\|og\* | 44 | 7 | 57.1% | 44.4% |" in text
+    assert "| fish | 45 | 3 | 0.0% | none there |" in text
     assert text.index(r"3 of 7 of d\|og\* are taken for cat") < text.index(r"2 of 22 of cat are taken for d\|og\*")
     assert "Of 2 classes the test part has fewer than 20" in text
 

@@ -206,12 +206,14 @@ def source(model: Model) -> str:
             mend="export another form than code",
         )  # fmt: skip
     scaling = model.preparation if isinstance(model.preparation, Scaling) else None
+    tokens = model.preparation if isinstance(model.preparation, Tokens) else None
     files = scaling is None or model.shape.channels in (1, 3)
     excerpt = Excerpt.of(([Bag] if bag else []) + ([] if not files else [decode, Shape] if scaling else [lines_of]))
     parts = [
         class_source(network, looked_at(model), len(model.classes)),
         _load(bag),
-        *(_of_pictures(model, scaling) if scaling else _of_texts(model, bag)),
+        *(_of_texts(model, tokens, bag) if tokens else []),
+        *(_of_pictures(model, scaling) if scaling else []),
         *([_predict(scaling)] if files else []),
         *(SHAPE if key == NAMED_TUPLE else text for key, text in excerpt.definitions.items()),
         *([MAIN.format(sample="name" if scaling else "Path(name).read_text(encoding='utf-8-sig')")] if files else []),
@@ -308,7 +310,7 @@ def _of_pictures(model: Model, scaling: Scaling) -> list[str]:
     return found
 
 
-def _of_texts(model: Model, bag: Bag | None) -> list[str]:
+def _of_texts(model: Model, tokens: Tokens, bag: Bag | None) -> list[str]:
     lines = ["logits = network(x[:, 0, 0, :LENGTH])"]
     if model.views.pieces:
         lines = ["logits = torch.stack([network(each) for each in pieces(x)]).mean(0)"]
@@ -323,7 +325,7 @@ def _of_texts(model: Model, bag: Bag | None) -> list[str]:
             lines=_body(lines),
             temperature=model.temperature,
         ),
-        READ_TEXTS.format(tokenizer=TOKENIZER, pieces=getattr(model.preparation, "pieces", 1)),
+        READ_TEXTS.format(tokenizer=TOKENIZER, pieces=tokens.pieces),
     ]
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import numpy as np
 
 from neuralfinder.data.dataset import Array
 from neuralfinder.errors import lacking
+from neuralfinder.training.clock import PASSES_TOGETHER, seconds_each
 from neuralfinder.training.export import onnx
 from neuralfinder.training.export.program import quiet
 from neuralfinder.training.export.receipt import TIMED
@@ -115,12 +114,8 @@ def _blocks(samples: Array) -> Iterator[Array]:
 
 
 def _milliseconds(session: InferenceSession, name: str, samples: Array, count: int) -> float:
-    some, times = samples[np.arange(count) % len(samples)], []
-    for _ in range(6):
-        began = time.perf_counter()
-        session.run(None, {name: some})
-        times.append(time.perf_counter() - began)
-    return 1000 * statistics.median(times[1:]) / count
+    some = samples[np.arange(count) % len(samples)]
+    return 1000 * seconds_each(lambda: session.run(None, {name: some}), PASSES_TOGETHER, warm_up=1) / count
 
 
 @contextmanager

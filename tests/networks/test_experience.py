@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
-from neuralfinder.networks.expectation import BEYOND, SMALLER, Expectation, Past, Row, normal_scores
+from neuralfinder.networks.expectation import BEYOND, SMALLER, UNMOVED, WEIGHTS, Expectation, Past, Row, normal_scores
 from neuralfinder.networks.experience import FILE, MOST_ROWS, Experience
 from neuralfinder.networks.genome import Genome, PoolHead, parse
 from neuralfinder.networks.portfolio import small_network
@@ -79,6 +79,17 @@ def test_small_pictures_cost_what_their_steps_seem_to_bring():
     closer = dataclasses.replace(genome, side=32)
     assert large.mean([closer])[0] == pytest.approx(small.mean([genome])[0] - SMALLER)
     assert small.mean([closer]) == pytest.approx(small.mean([genome]))  # it is as large as they are
+
+
+@pytest.mark.parametrize("spared", ["shift0", "mirror0"])
+def test_what_is_learned_by_heart_sooner_is_worth_less_the_less_was_trained(spared: str):
+    pair = [parse(FEW[0]), parse(f"{FEW[0]} | {spared}")]
+    early, late = (expected(past(), 256).worths(pair, [0.6, 0.6], steps, samples=1000) for steps in (32, 256))
+    longer = expected(past(), 1024).mean(pair) - expected(past(), 256).mean(pair)
+    experienced = expected(past(), 256).mean(pair)
+    assert early[0] - early[1] - 8 * WEIGHTS[0] * (experienced[0] - experienced[1]) == pytest.approx(3 * UNMOVED)
+    assert late[0] - late[1] == pytest.approx(WEIGHTS[0] * (experienced[0] - experienced[1]))
+    assert longer[0] - longer[1] == pytest.approx(2 * UNMOVED)
 
 
 def test_a_rate_that_did_better_elsewhere_is_expected_to_be_better():

@@ -3,9 +3,9 @@ BIN := .venv/bin
 
 .PHONY: browser demo test slow clean
 
-# The main job on real data: two minutes of search on hand-written digits, then the best networks.
+# The main job: two minutes of search on drawn clocks - which hour do they show? -, then the best networks.
 demo: .venv/ready
-	$(BIN)/neuralfinder search --minutes 2 --seed 0 --run runs/demo
+	$(BIN)/neuralfinder search clocks --minutes 2 --seed 0 --run runs/demo
 	$(BIN)/neuralfinder top runs/demo --count 10
 
 test: .venv/ready browser

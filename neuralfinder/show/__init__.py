@@ -8,7 +8,7 @@
     predictions a model's answers as a table, CSV, JSON or Parquet
     terminal    a run while it goes on, on a terminal and in a file; listeners: standard output that nobody takes
     page        the page about a run, live and as one file
-    gate        the way into a small server, for the page and for `serve`
+    gate        the way into a small server, for the page and for `serve`; connections: how long it waits for whom
     trackers    callbacks that tell TensorBoard and MLflow of a run
 
 It reads records and the status of a run, and writes nothing into a run folder but report and card. It

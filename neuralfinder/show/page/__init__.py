@@ -1,9 +1,8 @@
 """The page about a run: live from a small server, or as one file.
 
     story       a record -> the plain values that the page draws
-    document    puts frame (`page.html`), looks (`page.css`) and script together: one file, or what the server sends
-    scripts     the script in parts, each using those before it: story, drawing, charts, networks, choice, life, world,
-                winner, family, search, data, page
+    document    puts frame (`page.html`), looks (`page.css`, `world.css`) and script together: one file, or what the server sends
+    scripts     the script in parts, each using those before it: `document.SCRIPTS` has their order
     server      the live page: read-only, on the loopback address
     figures     the main plots as files for papers
 

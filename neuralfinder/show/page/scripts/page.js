@@ -2,9 +2,6 @@
 
 const REST_EVERY = 2000; // milliseconds
 
-let lost = false; // whether the server is out of reach
-const told = $("story"); // the whole story, in a file of its own
-
 function drawHead() {
   const { run, finished: done, stop, plan } = story.single;
   $("name").textContent = run ? `${run.data.split(/[\\/]/).pop()}, seed ${run.settings.seed}` : "";
@@ -13,7 +10,7 @@ function drawHead() {
   const { trained, failed } = story.totals;
   const state = done ? "finished" : told ? "not finished" : lost ? "connection lost" : stop ? "finishing" : plan ? "searching" : "beginning";
   const rows = [["state", state], ["test", done ? percent(done.test_accuracy) : undefined],
-    [done ? "short score" : "best short score", number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(story.now)]];
+    [done ? "short score" : "best short score", number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(clockNow())]];
   put($("headline"), ...rows.filter((row) => row[1] !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   const said = done?.verdict ? [h("p", {}, h("strong", {}, done.verdict)), done.cautions.length ? h("ul", {}, done.cautions.map((each) => h("li", {}, each))) : null] : [];
   put($("verdict"), said);
@@ -29,9 +26,10 @@ function drawHead() {
 
 let heavy = 0; // the timer of what is drawn after the world
 
-function drawAll() {
+function drawAll(moving = false) {
   drawHead();
-  show(cursor);
+  drawNow();
+  show(cursor, moving);
   showLife();
   document.body.dataset.moments = String(moments.length);
   if (!heavy) heavy = setTimeout(drawPanels, document.body.dataset.ready ? REST_EVERY : 0);
@@ -52,7 +50,7 @@ $("theme").addEventListener("click", (event) => {
 });
 
 function receive(news) {
-  const atEnd = cursor >= moments.length - 1;
+  const atEnd = cursor >= moments.length - 1 && !playing;
   take(news);
   goOn(atEnd);
 }
@@ -60,13 +58,15 @@ function receive(news) {
 function listen() {
   const source = new EventSource("news");
   let waiting = false;
-  source.addEventListener("error", () => { lost = true; drawHead(); });
+  source.addEventListener("error", () => { lost = true; drawHead(); drawNow(); });
+  source.addEventListener("doing", (event) => { lost = false; heard = Date.now(); doing = JSON.parse(event.data); drawNow(); });
   source.addEventListener("message", (event) => {
     lost = false;
+    heard = Date.now();
     receive(JSON.parse(event.data));
     if (waiting) return;
     waiting = true; // at most a few times a second, however fast news come
-    setTimeout(() => { waiting = false; drawAll(); }, 250);
+    setTimeout(() => { waiting = false; drawAll(true); }, 250);
   });
 }
 
@@ -74,5 +74,10 @@ if (told) {
   receive(JSON.parse(told.textContent));
   drawAll();
 } else {
+  drawHead();
+  drawNow();
+  show(0);
+  showLife();
+  for (const draw of panels) draw();
   listen();
 }

@@ -86,7 +86,8 @@ class Status:
         known = ("phase", "done", "total", "training", "elapsed", "left")
         part = self.file.with_suffix(".part")
         with suppress(OSError):
-            part.write_text(json.dumps({name: getattr(self, name) for name in known}), encoding="utf-8")
+            said = {"time": time.time(), **{name: getattr(self, name) for name in known}}
+            part.write_text(json.dumps(said), encoding="utf-8")
             part.replace(self.file)
 
     @property

@@ -85,7 +85,7 @@ function visit(number) {
   }
   const spot = lives();
   $("world").scrollIntoView({ block: "start" });
-  if (spot === undefined) $("said").textContent = `${keyOf(number)} never settled in the world`;
+  if (spot === undefined) $("descent-said").textContent = `${keyOf(number)} never settled in the world.`;
   else focusCell(spot);
   return spot !== undefined;
 }

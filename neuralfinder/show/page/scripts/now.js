@@ -6,7 +6,13 @@ let heard = Date.now(); // when there were news last
 let lost = false; // whether the server is out of reach
 const told = $("story"); // the whole story, in a file of its own
 
-const clockNow = () => (told || story.single.finished || !story.began ? story.now : Math.max(story.now, Date.now() / 1000 - story.began));
+// Seconds of work of the run, as the terminal counts them where it says so: from the start of its process, not of its record.
+function clockNow() {
+  const { finished: done } = story.single, now = Date.now() / 1000;
+  if (done) return done.seconds?.total ?? story.now;
+  if (told || !story.began) return story.now;
+  return Math.max(story.now, doing?.time ? doing.elapsed + now - doing.time : now - story.began);
+}
 const budget = () => (story.single.run?.settings.minutes ? 60 * story.single.run.settings.minutes : null);
 
 // [what, more about it, share of it that is done or null]
@@ -30,7 +36,7 @@ function stateWords() {
 
 function finishingWords() {
   const { training, left } = doing ?? {};
-  const rest = left === null || left === undefined ? "" : ` At most ${seconds(Math.max(0, left - (Date.now() - heard) / 1000))} are left.`;
+  const rest = left === null || left === undefined ? "" : ` At most ${seconds(Math.max(0, left - (Date.now() / 1000 - doing.time)))} are left.`;
   if (!training?.name) return ["Finishing: the best networks are trained on.", rest, null];
   const before = story.finals.findLast((each) => each.genome === training.genome && each.score !== undefined)?.score ?? scoreOf(numbers.get(training.genome));
   const reached = training.accuracy !== null ? `, validation accuracy ${percent(training.accuracy)}` : before !== undefined ? `, validation accuracy ${percent(before)} before it` : "";
@@ -65,5 +71,3 @@ function drawNow() {
   }
   for (const place of document.querySelectorAll(".soon")) place.replaceWith(soon());
 }
-
-if (!told) setInterval(drawNow, 1000);

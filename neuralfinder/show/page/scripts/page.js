@@ -56,6 +56,7 @@ function receive(news) {
 }
 
 function listen() {
+  setInterval(() => { if (!story.single.finished) { drawHead(); drawNow(); } }, 1000);
   const source = new EventSource("news");
   let waiting = false;
   source.addEventListener("error", () => { lost = true; drawHead(); drawNow(); });

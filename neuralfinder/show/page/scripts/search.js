@@ -124,7 +124,7 @@ function stations() {
   const finishing = done ? done.seconds.finish : stop ? now - stages.stop : 0;
   const before = done ? done.seconds.total - searching - finishing : stages.plan;
   const reading = Math.min(stages.data ?? 0, before);
-  return [["reading", reading], ["measuring and planning", before - reading], ["searching", searching], ["finishing", finishing]];
+  return [["reading", reading], ["starting, measuring, planning", before - reading], ["searching", searching], ["finishing", finishing]];
 }
 
 function timeSpent() {

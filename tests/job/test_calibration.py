@@ -72,7 +72,8 @@ def test_the_calibration_error_by_hand():
     labels = np.array([0, 1, 0, 1, 1])
     expected = (2 * abs(0.5 - 0.3) + 3 * abs(1 / 3 - 0.8)) / 5
     assert calibration_error(reliability(labels, np.log(shares), 2)) == pytest.approx(expected)
-    assert calibration_error(reliability(labels, np.log(shares), 1)) == pytest.approx(abs(2 / 5 - (2 * 0.3 + 3 * 0.8) / 5))
+    whole = abs(2 / 5 - (2 * 0.3 + 3 * 0.8) / 5)
+    assert calibration_error(reliability(labels, np.log(shares), 1)) == pytest.approx(whole)
 
 
 def test_full_certainty_is_in_the_last_bin():

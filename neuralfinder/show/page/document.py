@@ -18,8 +18,8 @@ LIVE_POLICY = (
 
 
 SCRIPTS = (
-    "story", "drawing", "charts", "tables", "dots", "networks", "choice", "life", "world", "samples", "verdict", "mistakes",
-    "classes", "winner", "family", "search", "data", "page",
+    "story", "drawing", "charts", "tables", "dots", "networks", "choice", "life", "world", "samples", "verdict",
+    "mistakes", "classes", "winner", "family", "search", "data", "page",
 )  # fmt: skip
 """Parts of the script, in the order in which they are read: each uses those before it and none after it."""
 

@@ -43,8 +43,8 @@ def reliability(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Bins of the winner's probabilities that have answers, the least sure first; none in runs of older versions.
 
     Returns:
-        Rows of the bin's edges `from` and `to`, its `count` of answers, the mean of their probabilities, `said`, and the
-        share that is right, `came`, with its `interval`, all of them 0..1.
+        Rows of the bin's edges `from` and `to`, its `count` of answers, the mean of their probabilities, `said`, and
+        the share that is right, `came`, with its `interval`, all of them 0..1.
     """
     rows = result.get("calibration", {}).get("reliability", [])
     return [

@@ -18,8 +18,8 @@ LIVE_POLICY = (
 
 
 SCRIPTS = (
-    "story", "drawing", "charts", "networks", "choice", "now", "life", "world", "motion", "film", "winner", "family",
-    "leaderboard", "compare", "search", "data", "page",
+    "story", "drawing", "charts", "tables", "dots", "networks", "choice", "now", "life", "world", "motion", "film",
+    "samples", "verdict", "mistakes", "classes", "winner", "family", "leaderboard", "compare", "search", "data", "page",
 )  # fmt: skip
 """Parts of the script, in the order in which they are read: each uses those before it and none after it."""
 

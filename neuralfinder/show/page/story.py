@@ -27,6 +27,7 @@ from neuralfinder.search.events import (
     Stopped,
 )
 from neuralfinder.show.lineage import account, line_of
+from neuralfinder.show.page.standing import reliability, standing
 from neuralfinder.types import Candidate, Result, Shape, score_of
 
 MOST_LIVES = 6_000
@@ -56,6 +57,7 @@ class Story:
     * `finals`: full trainings, and whether each was `in_race`.
     * `run`, `data`, `plan`, `stop`, `answers`, `finished`, `ablation`: the last event of the kind.
     * `account`: how the winner came about, in sentences.
+    * `standing`, `reliability`: how good the winner is, and how far its probabilities come true, see `standing.py`.
     * `impossible`: counts of proposals that were never trained, by reason.
     * `left_out`: how many lives are not told, of how many.
     * `totals`: candidates `trained` and `failed`, and the `seconds` of both, those not told included.
@@ -125,8 +127,9 @@ class Story:
         if self._finals:
             news["finals"], self._finals = self._finals, []
         if "finished" in self._single:
-            line = line_of(self._single["finished"]["genome"], read_trainings(self._events))
-            news["account"] = account(line)
+            result = self._single["finished"]
+            news["account"] = account(line_of(result["genome"], read_trainings(self._events)))
+            news |= {"standing": standing(result), "reliability": reliability(result)}
         self._single = {}
         if self._impossible:
             news["impossible"] = self._impossible

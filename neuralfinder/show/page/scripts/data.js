@@ -45,12 +45,12 @@ function pictureSample(sample, seen) {
 const textSample = (sample) => h("li", {}, h("figure", {}, h("blockquote", {}, sample.text),
   h("p", { class: "tokens", "aria-label": `Read as ${sample.read.length} tokens` }, sample.read.map((token) => h("span", {}, token))), h("figcaption", {}, `${sample.label} `, h("span", { class: "quiet" }, sample.name))));
 
-function samplesOf(data) {
+function glimpses(data) {
   if (!data.shown?.length) return null; // runs of older versions have none
   const number = leader(), pictures = data.shown[0].picture !== undefined;
   const seen = pictures ? seenBy(number, data.shown[0].kept) : [];
   if (shownSamples.of !== `${seen} ${data.fingerprint}`) {
-    shownSamples = { of: `${seen} ${data.fingerprint}`, node: h("ul", { class: "samples" }, data.shown.map((sample) => (pictures ? pictureSample(sample, seen) : textSample(sample)))) };
+    shownSamples = { of: `${seen} ${data.fingerprint}`, node: h("ul", { class: "glimpses" }, data.shown.map((sample) => (pictures ? pictureSample(sample, seen) : textSample(sample)))) };
   }
   const who = number === undefined ? "networks look at them until one has another size" : story.single.finished ? "the winner looks at them" : "the best network so far looks at them";
   return h("div", {}, h("h3", {}, pictures ? `Some pictures as they come, and as ${who}` : "Some texts as they come, and the tokens that networks read"), shownSamples.node);
@@ -61,7 +61,7 @@ function putData(body) {
   if (!data) { put(body, h("p", { class: "quiet" }, "The data are not read yet: what is found in them is shown here then.")); return; }
   const parts = plan ? ` ${whole(plan.task.train)} are for training, ${whole(plan.task.validation)} for validation, by which networks are chosen, and ${whole(plan.task.test)} for the test, which is looked at once.` : "";
   put(body, h("p", {}, `${whole(data.classes.reduce((sum, row) => sum + row.given + row.given_test, 0))} ${data.kind}s of ${data.classes.length} classes.${parts}`),
-    samplesOf(data), h("h3", {}, "What the doctor found"),
+    glimpses(data), h("h3", {}, "What the doctor found"),
     h("ul", {}, data.findings.map((finding) => h("li", {}, `${finding.text}. `, finding.change ? h("span", { class: "quiet" }, finding.change) : null,
       finding.names.length ? h("details", {}, h("summary", {}, `${finding.count} in all`), finding.names.slice(0, 100).join(", "), finding.names.length > 100 ? ` and ${finding.names.length - 100} more` : null) : null))),
     h("div", { class: "charts" }, bars("Samples of each class", data.classes.slice(0, 60).map((row) => [row.label, row.given + row.given_test]), (row) => whole(row[1]),

@@ -36,7 +36,7 @@ function redraw(node, draw) {
   if (focused >= 0) (id ? $(id) : all(can)[focused])?.focus({ preventScroll: true });
 }
 
-const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)} %`);
+const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)}%`);
 const points = (x) => `${x >= 0 ? "+" : "−"}${Math.abs(100 * x).toFixed(2)} points`;
 const whole = (x) => (x === undefined || x === null ? NONE : Math.round(x).toLocaleString("en"));
 const short = (x) => (x >= 9.995e8 ? `${(x / 1e9).toPrecision(3)} G` : x >= 9.995e5 ? `${(x / 1e6).toPrecision(3)} M`

@@ -9,12 +9,8 @@ function drawHead() {
   const number = leader();
   const { trained, failed } = story.totals;
   const state = done ? "finished" : told ? "not finished" : lost ? "connection lost" : stop ? "finishing" : plan ? "searching" : "beginning";
-  const rows = [["state", state], ["test", done ? percent(done.test_accuracy) : undefined],
-    [done ? "short score" : "best short score", number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(clockNow())]];
+  const rows = [["state", state], ["best short score", done ? undefined : number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(clockNow())]];
   put($("headline"), ...rows.filter((row) => row[1] !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
-  const said = done?.verdict ? [h("p", {}, h("strong", {}, done.verdict)), done.cautions.length ? h("ul", {}, done.cautions.map((each) => h("li", {}, each))) : null] : [];
-  put($("verdict"), said);
-  $("verdict").hidden = !said.length; // runs of older versions have none
   $("world-lead").textContent = hasWorld()
     ? "Every cell is home to one network. Children that are better displace their parents, and their mutants the worst neighbours."
     : [null, undefined, "artificial-life"].includes(run?.settings.strategy)
@@ -29,6 +25,7 @@ let heavy = 0; // the timer of what is drawn after the world
 function drawAll(moving = false) {
   drawHead();
   drawNow();
+  drawVerdict();
   show(cursor, moving);
   showLife();
   document.body.dataset.moments = String(moments.length);

@@ -14,17 +14,17 @@ function fly(node, steps, duration = FLIGHT) {
   node.animate(steps, { duration, easing: "cubic-bezier(.3,.1,.2,1)" }).finished.catch(() => null).then(() => { node.remove(); flights -= 1; });
 }
 
-const at = ([x, y], scale) => `translate(${x}px, ${y}px) scale(${scale}) translate(${-CELL / 2}px, ${-CELL / 2}px)`;
+const placed = ([x, y], scale) => `translate(${x}px, ${y}px) scale(${scale}) translate(${-CELL / 2}px, ${-CELL / 2}px)`;
 
 // Who was born flies from its better parent's cell, where that has one, and who lived there before shrinks away.
 function enact(changes, homes) {
   for (const [spot, before, number, body] of changes) {
-    if (before !== undefined) fly(body, [{ transform: at(centre(spot), 1), opacity: 1 }, { transform: at(centre(spot), 0.2), opacity: 0 }]);
+    if (before !== undefined) fly(body, [{ transform: placed(centre(spot), 1), opacity: 1 }, { transform: placed(centre(spot), 0.2), opacity: 0 }]);
     if (number === undefined) continue;
     const parents = (firstLife(number)?.parents ?? []).filter((parent) => homes.has(parent)).sort((a, b) => (scoreOf(b) ?? -1) - (scoreOf(a) ?? -1));
     const from = parents.length ? centre(homes.get(parents[0])) : centre(spot);
     const { inner } = drawn.cells.get(spot);
-    fly(inner.cloneNode(true), [{ transform: at(from, 0.3), opacity: 0.4 }, { transform: at(centre(spot), 1), opacity: 1 }]);
+    fly(inner.cloneNode(true), [{ transform: placed(from, 0.3), opacity: 0.4 }, { transform: placed(centre(spot), 1), opacity: 1 }]);
     if (!still.matches) inner.animate([{ opacity: 0 }, { opacity: 0, offset: 0.8 }, { opacity: 1 }], { duration: FLIGHT });
   }
 }

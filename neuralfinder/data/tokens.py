@@ -138,6 +138,14 @@ class Tokens:
         known, tokens = _tokenizer(self.text), lines[:, 0].flatten().tolist()
         return str(decoders.ByteLevel().decode([known.id_to_token(token) or "" for token in tokens if token])).strip()
 
+    def read_as(self, lines: Array) -> list[str]:
+        """The tokens of lines `(pieces, 2, width)`, each as the text that it stands for."""
+        from tokenizers import decoders
+
+        known, letters = _tokenizer(self.text), decoders.ByteLevel()
+        tokens = [known.id_to_token(token) or "" for token in lines[:, 0].flatten().tolist() if token]
+        return [str(letters.decode([token])) for token in tokens]
+
     def apply(self, lines: T) -> T:
         """Lines are what the network takes."""
         return lines

@@ -74,6 +74,14 @@ def is_noise(wins: int, losses: int) -> bool:
     return wins == losses or bool(binomtest(wins, wins + losses).pvalue >= 1 - LEVEL)
 
 
+def interval(right: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of an accuracy, 0..1, by Wilson (1927): `right` of so many samples were answered rightly."""
+    from scipy.stats import binomtest
+
+    found = binomtest(right, of).proportion_ci(LEVEL, method="wilson")
+    return float(found.low), float(found.high)
+
+
 def fitted_to(rival: Rival, result: Mapping[str, Any]) -> str:
     """How many samples a rival has learned from, where the winner had more; empty elsewhere."""
     whole = result["data"]["train"] + (result["data"]["validation"] if result["refit"] else 0)
@@ -199,6 +207,15 @@ def _clear(rival: Rival, *, better: bool) -> bool:
 def _linear(result: Mapping[str, Any]) -> str:
     """What the linear model is for those who are told of it: on texts it is fitted to TF-IDF of n-grams."""
     return "a table of word counts" if _kind(result) == "texts" else "logistic regression on pixels"
+
+
+def called(name: str, result: Mapping[str, Any]) -> str:
+    """A rival of `result.json` in words that need no explanation."""
+    words = {
+        MAJORITY: "always the commonest class", LINEAR: _linear(result), BY_HAND: "small network by hand",
+        PRETRAINED: "pre-trained network",
+    }  # fmt: skip
+    return words.get(name, name)
 
 
 def _kind(result: Mapping[str, Any]) -> str:

@@ -6,11 +6,13 @@ const LETTERS = 160; // of a text
 function drawVerdict() {
   const { finished: done, answers } = story.single;
   $("verdict").hidden = !done;
+  for (const id of ["classes", "mistakes"]) $(id).hidden = !answers;
+  for (const link of document.querySelectorAll("nav a")) link.hidden = $(link.hash.slice(1)).hidden;
   if (!done) return;
   redraw($("verdict-body"), () => put($("verdict-body"),
     done.verdict && h("p", { class: "sentence" }, done.verdict), // runs of older versions have none
     done.cautions?.length ? h("ul", { class: "cautions" }, done.cautions.map((each) => h("li", {}, each))) : null,
-    h("div", { class: "panes" }, h("div", { class: "pane wide" }, figure(done)), answers && h("div", { class: "pane wide" }, some(answers)))));
+    h("div", { class: "panes" }, h("div", { class: "pane" }, figure(done)), answers && h("div", { class: "pane" }, some(answers)))));
 }
 
 function figure(done) {
@@ -22,7 +24,7 @@ function figure(done) {
   const least = Math.min(...rows.filter((row) => row.interval).map((row) => row.interval[0]));
   return [
     h("p", { class: "answer" }, h("strong", {}, percent(done.test_accuracy)),
-      h("span", {}, `of ${samplesOf(done.data.test)} answered rightly; 95% interval ${percent(low)} to ${percent(high)}`)),
+      h("span", {}, `of ${testSamples(done.data.test)} answered rightly; 95% interval ${percent(low)} to ${percent(high)}`)),
     dots({
       title: "Beside plainer means, on the same test part", rows, from: Math.min(0.9, Math.floor(10 * least) / 10),
       xTitle: `test ${kind}s answered rightly, in %; whiskers: 95% intervals${rows.some((row) => row.elsewhere) ? "; hollow: of the validation part" : ""}`,

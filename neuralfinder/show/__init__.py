@@ -1,6 +1,9 @@
 """A run to look at: tables, lineage, terminal, page.
 
-    report      tables and lines about a run
+    report      tables and lines about a run; fates: what became of every network, also of those without a score;
+                side_by_side: some of them beside each other; words: what genomes and names mean
+    mistakes    what the winner took for what, and the list of what it had wrong
+    runs        the runs of a folder
     card        the model card: what a winner is for, how good it is and how it is run
     learning_curve
                 what twice as many data would bring

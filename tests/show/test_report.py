@@ -245,7 +245,7 @@ def test_the_summary_of_a_run():
         "test      90.00% (95 % interval 85.00% to 94.00%), balanced 89.00%; validation 95.00%",
         "  against  10.00%  majority class",
         "  against not run  logistic regression",
-        "work      5 candidates trained (2 stopped early), 2 failed, 1 cached, 1 not possible; "
+        "work      5 candidates trained (2 stopped early), 2 failed, 1 proposed again, 1 not possible; "
         "15 s in all, 5 s for finishing",
     ]
 

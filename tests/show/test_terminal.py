@@ -50,13 +50,13 @@ def drawn(status, width=100):
 
 def test_the_line_of_a_search_says_where_it_stands(searching):
     assert progress_line(searching) == (
-        "    62 s  searching  9 of about 40 done, 2 failed, 3 cached  best 98.77% in short training  58 s left"
+        "    62 s  searching  9 of about 40 done, 2 failed, 3 proposed again  best 98.77% in short training  58 s left"
     )
 
 
 def test_the_line_of_a_fixed_number_of_candidates_without_budget(searching):
     searching.about, searching.budget_seconds = False, None
-    assert progress_line(searching).endswith("9 of 40 done, 2 failed, 3 cached  best 98.77% in short training")
+    assert progress_line(searching).endswith("9 of 40 done, 2 failed, 3 proposed again  best 98.77% in short training")
 
 
 def test_rounds_are_counted_with_and_without_a_last_one(searching):
@@ -68,7 +68,7 @@ def test_rounds_are_counted_with_and_without_a_last_one(searching):
 
 def test_more_candidates_than_aimed_at_are_no_part_of_fewer(searching):
     searching.aim = 8
-    assert "  9 done, 2 failed, 3 cached  " in progress_line(searching)
+    assert "  9 done, 2 failed, 3 proposed again  " in progress_line(searching)
 
 
 def test_the_line_of_reading_counts_pictures(monkeypatch):
@@ -108,7 +108,7 @@ def test_the_picture_has_the_world_beside_the_figures(searching):
         "",
         "████   phase       searching",
         "· ██   time        62 s, 58 s left",
-        "       candidates  9 of about 40 done, 2 failed, 3 cached",
+        "       candidates  9 of about 40 done, 2 failed, 3 proposed again",
         "       round       3 of at most 40",
         "       best        98.77% on validation in short training",
         "                   C32.bn M C64.bn > G",

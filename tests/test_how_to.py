@@ -127,7 +127,7 @@ def test_find_which_classes_are_confused(home):
 
 def test_export_the_mistakes(home):
     shown, printed = done(HOW["Export the mistakes"])
-    rows = list(csv.DictReader((home / "wrong.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader(io.StringIO((home / "wrong.csv").read_text(encoding="utf-8"))))
     assert f"mistakes  {len(rows)} rows in wrong.csv" in shown
     assert [*rows[0]] == ["name", "label", "answer", "probability"]
     assert all((home / "photos" / row["name"]).exists() or row["name"] for row in rows)

@@ -192,7 +192,10 @@ def progress_line(status: Status) -> str:
 
 
 ROOMY = 50
-"""Columns that figures need beside the world; where there are fewer, they stand below it, a line each."""
+"""Columns that figures need beside the world; where there are fewer, they stand below it."""
+
+NARROW = 36
+"""Columns below which words would be broken; figures are cut there, a line each."""
 
 
 def picture(status: Status, width: int = 80) -> Group:
@@ -206,7 +209,7 @@ def picture(status: Status, width: int = 80) -> Group:
     cells = world(status.view)
     room = width - max(map(len, cells.plain.split("\n"))) - 3
     for name, value in [("phase", phase(status)), *figures(status)]:
-        one = name == "last" or room < ROOMY
+        one = name == "last" or width < NARROW
         beside.add_row(Text(name, style="dim"), Text(printable(value), overflow="ellipsis", no_wrap=one))
     if not cells or room < ROOMY:
         return Group(Text(), *([cells] if cells else []), beside)

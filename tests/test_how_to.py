@@ -78,7 +78,7 @@ def done(text):
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            exec(compile(code.replace("open(", "_open("), "how-to", "exec"), {"_open": closed})  # noqa: S102
+            exec(compile(code, "how-to", "exec"), {"open": closed})  # noqa: S102
         said.append(out.getvalue())
         printed = iter(out.getvalue().splitlines())
         for line in code.splitlines():

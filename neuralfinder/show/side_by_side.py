@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -47,7 +48,7 @@ def side_by_side(record: Record, names: Sequence[str]) -> list[str]:
             f"{later.test:.2%}" if winner and later.test is not None else "",
             f"{size.parameters:,}" if size else "",
             f"{size.macs / 1e6:,.1f} M" if size else "",
-            f"{found.milliseconds:.2f}" if found else "",
+            f"{found.milliseconds:.2f}" if found and not math.isnan(found.milliseconds) else "",
             f"{sum(result.seconds for result in fate.results):.1f}",
             ", ".join(map(name_of, fates.parents(key))) or "none",
             fate.reason,

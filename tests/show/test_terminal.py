@@ -44,7 +44,7 @@ def searching(monkeypatch):
 
 def drawn(status, width=100):
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    console.print(picture(status))
+    console.print(picture(status, width))
     return console.file.getvalue()
 
 

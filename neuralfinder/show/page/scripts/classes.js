@@ -7,7 +7,6 @@ let least = 900; // thousandths of the least probability that is answered
 
 function putClasses(body) {
   const { answers } = story.single;
-  $("classes").hidden = !answers;
   if (!answers) return;
   put(body, h("div", { class: "pane" }, byClass(answers)), answers.classes.length > MOST_CLASSES ? null : h("div", { class: "pane" }, matrix(answers)),
     answers.sure?.length ? h("div", { class: "pane" }, threshold(answers.sure)) : null,
@@ -42,7 +41,7 @@ function matrix({ classes, confusion }) {
     }));
   });
   return [h("h3", {}, "What is taken for what"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Confusion matrix" },
-    h("table", { class: "matrix" }, h("thead", {}, h("tr", {}, h("th", { class: "text", scope: "col" }, "is \\ answer"), classes.map((name) => h("th", { scope: "col" }, cut(name, 14))))), h("tbody", {}, cells))),
+    h("table", { class: "matrix" }, h("thead", {}, h("tr", {}, h("th", { class: "text", scope: "col" }, "class \\ answer"), classes.map((name) => h("th", { scope: "col" }, cut(name, 14))))), h("tbody", {}, cells))),
   h("p", { class: "quiet" }, "Counts of the test part; brighter: more of the class. A number off the diagonal shows those mistakes.")];
 }
 
@@ -60,18 +59,18 @@ function threshold(sure) {
   }
   curve.reverse();
   const said = h("output", { for: "least", class: "said" }), drawn = h("div");
-  const slider = h("input", { id: "least", type: "range", min: 0, max: 1000, step: STEP, value: least, oninput: () => { least = Number(slider.value); draw(); } });
+  const slider = h("input", { id: "least", tabindex: 0, type: "range", min: 0, max: 1000, step: STEP, value: least, oninput: () => { least = Number(slider.value); draw(); } });
   function draw() {
     const [count, right] = leftAt(sure, least), probability = percent(least / 1000, 1);
     slider.setAttribute("aria-valuetext", `at least ${probability}`);
-    put(said, count ? [h("strong", {}, `${percent(count / all, 1)} answered, ${percent(right / count)} of them right. `), `With a probability of at least ${probability} it answers ${whole(count)} of ${samplesOf(all)}; `,
+    put(said, count ? [h("strong", {}, `${percent(count / all, 1)} answered, ${percent(right / count)} of them right. `), `With a probability of at least ${probability} it answers ${whole(count)} of ${testSamples(all)}; `,
       count < all ? `the other ${whole(all - count)} are “not sure”, ${whole(all - count - (allRight - right))} of which it would have got wrong.` : "none is “not sure”."]
       : `No answer has a probability of ${probability}: all are “not sure”.`);
-    put(drawn, chart({
-      title: "", xTitle: "share answered, in %", yTitle: "of them right, in %", xText: (x) => percent(x, 0), yText: (y) => percent(y, 1),
+    redraw(drawn, () => put(drawn, chart({
+      title: "Accuracy of what is answered, against how much that is", xTitle: "share answered", yTitle: "of them right", xText: (x) => percent(x, 0), yText: (y) => percent(y, 1),
       y: [Math.max(0, Math.min(...curve.map(([, y]) => y)) - 0.01), 1],
       series: [{ kind: "line", name: "all thresholds", points: curve }, ...(count ? [{ kind: "dots", name: "chosen", class: "chosen", points: [[count / all, right / count]] }] : [])],
-    }));
+    })));
   }
   draw();
   return [h("h3", {}, "Answers only where it is sure enough"), h("div", { class: "controls" }, h("label", { for: "least" }, "Least probability"), slider), said, drawn,
@@ -83,8 +82,8 @@ function trust(bins) {
   const edge = (share) => (100 * share).toFixed(0);
   return [h("h3", {}, "Whether its probabilities come true"), dots({
     title: "", from: 0, xTitle: "share answered rightly, in %; bar: the probability stated; whiskers: 95% intervals",
-    rows: bins.map((bin) => ({ name: `${edge(bin.from)}–${edge(bin.to)}% sure`, at: bin.came, interval: bin.interval, mark: bin.said, text: `${whole(bin.count)} answers` })),
-    note: `Where the dot is on the bar, what was stated came true. On average they are ${percent(error)} apart (calibration error over ${story.single.finished.calibration.bins} bins, ${samplesOf(bins.reduce((sum, bin) => sum + bin.count, 0))}).`,
+    rows: bins.map((bin) => ({ name: `${edge(bin.from)}–${edge(bin.to)}% sure`, at: bin.came, interval: bin.interval, mark: bin.said, text: `${whole(bin.count)} answer${bin.count === 1 ? "" : "s"}` })),
+    note: `Where the dot is on the bar, what was stated came true. On average they are ${percent(error)} apart (calibration error over ${story.single.finished.calibration.bins} bins, ${testSamples(bins.reduce((sum, bin) => sum + bin.count, 0))}).`,
   })];
 }
 

@@ -11,28 +11,27 @@ function allMistakes({ classes, mistakes, others }) {
 
 function putMistakes(body) {
   const { answers } = story.single;
-  $("mistakes").hidden = !answers;
   if (!answers) return;
   const all = allMistakes(answers);
   const tested = answers.confusion.flat().reduce((sum, each) => sum + each, 0);
   const wrong = tested - answers.confusion.reduce((sum, row, place) => sum + row[place], 0);
-  if (!wrong) { put(body, h("p", {}, `None: all ${samplesOf(tested)} were answered rightly.`)); return; }
+  if (!wrong) { put(body, h("p", {}, `None: all ${testSamples(tested)} were answered rightly.`)); return; }
   const counts = new Map();
   for (const row of all) counts.set(pairOf(row), (counts.get(pairOf(row)) ?? 0) + 1);
   if (!counts.has(pair)) pair = "";
   const rows = pair ? all.filter((row) => pairOf(row) === pair) : all;
-  const seen = rows.filter((row) => row.picture || row.text !== undefined), named = rows.filter((row) => !seen.includes(row));
+  const seen = rows.filter((row) => row.picture || row.text !== undefined), named = rows.filter((row) => !seen.includes(row)), listed = named.slice(0, MOST_ROWS);
   const option = (value, text) => h("option", { value, selected: value === pair }, text);
   put(body,
-    h("p", { class: "lead" }, `${whole(wrong)} of ${samplesOf(tested)} ${wrong === 1 ? "was" : "were"} answered wrongly${all.length < wrong ? `; known here are the ${whole(all.length)} surest` : ""}. The surest come first: where the network is sure and wrong, look at the label.`),
+    h("p", { class: "lead" }, `${whole(wrong)} of ${testSamples(tested)} ${wrong === 1 ? "was" : "were"} answered wrongly${all.length < wrong ? `; known here are the ${whole(all.length)} surest` : ""}. The surest come first: where the network is sure and wrong, look at the label.`),
     h("div", { class: "controls" },
-      h("label", {}, "Show ", h("select", { id: "pair", onchange: (event) => { pair = event.target.value; drawMistakes(); } }, option("", `all ${whole(all.length)}`),
+      h("label", {}, "Show ", h("select", { id: "pair", tabindex: 0, onchange: (event) => { pair = event.target.value; drawMistakes(); } }, option("", `all ${whole(all.length)}`),
         [...counts].sort((a, b) => b[1] - a[1]).map(([key, count]) => { const [label, answer] = JSON.parse(key); return option(key, `${label} answered as ${answer} (${count})`); }))),
       h("button", { type: "button", id: "export", onclick: () => save(`mistakes-of-${runName()}.csv`, asCsv(rows)) }, `Export ${whole(rows.length)} as CSV`),
       h("span", { class: "quiet" }, "A list to go through: name, label, answer, probability.")),
     seen.length ? samples(seen) : null,
-    named.length ? [h("h3", {}, seen.length ? `And ${whole(named.length)} more, by name` : "By name"), table(["name", "label", "answer", "probability"],
-      named.map((row) => [row.name, row.label, row.answer, percent(row.confidence, 1)]), [0, 1, 2])] : null);
+    named.length ? [h("h3", {}, `${seen.length ? `And ${whole(named.length)} more, by name` : "By name"}${listed.length < named.length ? `: ${whole(listed.length)} of them, the list has all` : ""}`), table(["name", "label", "answer", "probability"],
+      listed.map((row) => [row.name, row.label, row.answer, percent(row.confidence, 1)]), [0, 1, 2])] : null);
 }
 
 const drawMistakes = panel("mistakes-body", putMistakes);

@@ -23,5 +23,5 @@ function sortable(name, columns, rows, first) {
     heads.forEach((head, at) => head.setAttribute("aria-sort", at === place ? (down ? "descending" : "ascending") : "none"));
   }
   sort();
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", {}, h("thead", {}, h("tr", {}, heads)), body));
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", { class: "sortable" }, h("thead", {}, h("tr", {}, heads)), body));
 }

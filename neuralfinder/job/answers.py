@@ -49,7 +49,7 @@ def told_apart(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
 
     def told(rows: Sequence[int]) -> list[Answer]:
         return [
-            {"row": int(row), "label": int(labels[row]), "answer": int(answers[row]), "confidence": float(shares[row])}
+            {"row": row, "label": int(labels[row]), "answer": int(answers[row]), "confidence": float(shares[row])}
             for row in rows
         ]
 
@@ -59,8 +59,8 @@ def told_apart(labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
     there, true = np.bincount(steps, minlength=STEPS + 1), np.bincount(steps[right], minlength=STEPS + 1)
     return {
         "confusion": confusion.tolist(),
-        "mistakes": told(wrong[:MISTAKES]),
-        "others": told(wrong[MISTAKES:]),
+        "mistakes": told(wrong[:MISTAKES].tolist()),
+        "others": told(wrong[MISTAKES:].tolist()),
         "rightly": told([*_in_turn(labels, np.flatnonzero(right))][:RIGHT]),
         "sure": [[int(step), int(there[step]), int(true[step])] for step in np.flatnonzero(there)],
     }

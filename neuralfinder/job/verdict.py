@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 LEVEL = 0.95
@@ -75,11 +77,15 @@ def is_noise(wins: int, losses: int) -> bool:
 
 
 def interval(right: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy, 0..1, by Wilson (1927): `right` of so many samples were answered rightly."""
-    from scipy.stats import binomtest
+    """The 95 % interval of an accuracy, 0..1, by Wilson (1927): `right` of so many samples were answered rightly.
 
-    found = binomtest(right, of).proportion_ci(LEVEL, method="wilson")
-    return float(found.low), float(found.high)
+    Written out, for a page is drawn from it in less time than scipy.stats takes to be imported.
+    """
+    z, share = NormalDist().inv_cdf(0.5 + LEVEL / 2), right / of
+    middle = share + z * z / (2 * of)
+    half = z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
+    low, high = ((middle + side) / (1 + z * z / of) for side in (-half, half))
+    return max(0.0, low), min(1.0, high)
 
 
 def fitted_to(rival: Rival, result: Mapping[str, Any]) -> str:

@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import needs_chromium, opened, text
+from synthetic import made_events
 
+from neuralfinder.search.events import understood
 from neuralfinder.show.page.document import offline_page
+from neuralfinder.show.page.story import told
 from neuralfinder.show.report import as_csv
 
 pytestmark = [pytest.mark.thorough, needs_chromium]
@@ -173,17 +176,14 @@ DANGEROUS = ("=1+1", "+a", "-5", "-x", "@cmd", "\tx", 'a,"b"\nc', "a\rb", "Ã¼mlÃ
 
 def test_what_is_exported_is_as_harmless_as_what_commands_write(browser, report, tmp_path):
     _, story = report
-    harmful = json.loads(json.dumps(story))
     classes = ["=cat()", "-1"]
     mistakes = [
         {"name": name, "label": classes[place % 2], "answer": classes[1 - place % 2], "confidence": 0.75, "text": "x"}
         for place, name in enumerate(DANGEROUS)
     ]
-    harmful["answers"] |= {"classes": classes, "confusion": [[3, 6], [6, 3]], "mistakes": mistakes, "others": []}
-    path = tmp_path / "harmful.html"
-    path.write_text(offline_page(harmful), encoding="utf-8")
+    every = {"classes": classes, "confusion": [[3, 6], [6, 3]], "mistakes": mistakes, "others": []}
     rows = [{**row, "probability": row["confidence"]} for row in mistakes]
-    with opened(browser, path.as_uri()) as page:
+    with opened(browser, edited(story, tmp_path, **every)) as page:
         assert exported(page) == as_csv(("name", "label", "answer", "probability"), rows) + "\n"
 
 
@@ -217,3 +217,42 @@ def test_on_paper_there_is_the_result_and_nothing_to_press(browser, report):
         tables = page.locator(".scroll").evaluate_all("all => all.map(each => each.scrollHeight - each.clientHeight)")
         assert max(tables) <= 1
         assert text(page, "#verdict .sentence") == story["finished"]["verdict"]
+
+
+def edited(story, tmp_path, **answers):
+    """A file about the same run with other answers."""
+    changed = json.loads(json.dumps(story))
+    changed["answers"] |= answers
+    path = tmp_path / "edited.html"
+    path.write_text(offline_page(changed), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_a_run_without_a_mistake_says_so(browser, report, tmp_path):
+    _, story = report
+    every = {"classes": ["a", "b"], "confusion": [[5, 0], [0, 7]], "mistakes": [], "others": []}
+    with opened(browser, edited(story, tmp_path, **every)) as page:
+        assert "None: all 12 test pictures were answered rightly." in text(page, "#mistakes")
+        assert "None of the test part." in text(page, "#verdict")
+        assert page.locator("#export").count() == 0
+
+
+def test_very_many_mistakes_are_counted_and_exported_though_not_all_are_drawn(browser, report, tmp_path):
+    _, story = report
+    others = [[f"file {place}.png", place % 2, 1 - place % 2, 0.5 - place / 10_000] for place in range(1000)]
+    every = {"classes": ["a", "b"], "confusion": [[0, 600], [600, 0]], "mistakes": [], "others": others}
+    with opened(browser, edited(story, tmp_path, **every)) as page:
+        assert "1,200 of 1,200 test pictures" in text(page, "#mistakes")
+        assert "the 1,000 surest" in text(page, "#mistakes")
+        assert page.locator("#mistakes tbody tr").count() == 300
+        assert len(exported(page).splitlines()) == 1001
+
+
+def test_before_the_end_there_is_no_result_and_no_way_to_it(browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(offline_page(told(understood(made_events(60)))), encoding="utf-8")
+    with opened(browser, path.as_uri()) as page:
+        for section in ("verdict", "classes", "mistakes"):
+            assert not page.locator(f"#{section}").is_visible()
+            assert not page.locator(f"nav a[href='#{section}']").is_visible()
+        assert page.locator("nav a[href='#world']").is_visible()

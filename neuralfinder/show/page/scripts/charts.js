@@ -76,7 +76,7 @@ function chart({ title, xTitle, yTitle, series, y, xText = whole, yText = (v) =>
     if (kind === "dots") {
       for (const [vx, vy, pick, label] of pairs) {
         const [x, y] = [px(vx).toFixed(1), py(vy).toFixed(1)];
-        const node = name === "full" ? s("rect", { class: "full", x: -4, y: -4, width: 8, height: 8, transform: `translate(${x} ${y}) rotate(45)`, onclick: pick }) : s("circle", { class: "dot", cx: x, cy: y, r: 3, onclick: pick });
+        const node = name === "full" ? s("rect", { class: "full", x: -4, y: -4, width: 8, height: 8, transform: `translate(${x} ${y}) rotate(45)`, onclick: pick }) : s("circle", { class: name ?? "dot", cx: x, cy: y, r: 3, onclick: pick });
         drawing.append(node);
         if (label) spots.push({ x: Number(x), y: Number(y), pick, label, node });
       }
@@ -98,7 +98,7 @@ function chart({ title, xTitle, yTitle, series, y, xText = whole, yText = (v) =>
 
 // What the marks of a chart mean.
 const keyTo = (series) => h("p", { class: "key quiet" }, series.map((each) => h("span", {}, s("svg", { viewBox: "0 0 18 10", width: 18, height: 10, "aria-hidden": "true" },
-  each.kind !== "dots" ? s("path", { class: each.class ?? "best", d: "M0,5H18" }) : each.class === "full" ? s("rect", { class: "full", x: -4, y: -4, width: 8, height: 8, transform: "translate(9 5) rotate(45)" }) : s("circle", { class: "dot", cx: 9, cy: 5, r: 3.5 })), ` ${each.name}`)));
+  each.kind !== "dots" ? s("path", { class: each.class ?? "best", d: "M0,5H18" }) : each.class === "full" ? s("rect", { class: "full", x: -4, y: -4, width: 8, height: 8, transform: "translate(9 5) rotate(45)" }) : s("circle", { class: each.class ?? "dot", cx: 9, cy: 5, r: 3.5 })), ` ${each.name}`)));
 
 // One bar of parts, each with its share, named below: rows of [name, value].
 function stack(title, rows, text, note) {

@@ -66,11 +66,11 @@ function threshold(sure) {
     put(said, count ? [h("strong", {}, `${percent(count / all, 1)} answered, ${percent(right / count)} of them right. `), `With a probability of at least ${probability} it answers ${whole(count)} of ${testSamples(all)}; `,
       count < all ? `the other ${whole(all - count)} are “not sure”, ${whole(all - count - (allRight - right))} of which it would have got wrong.` : "none is “not sure”."]
       : `No answer has a probability of ${probability}: all are “not sure”.`);
-    put(drawn, chart({
+    redraw(drawn, () => put(drawn, chart({
       title: "Accuracy of what is answered, against how much that is", xTitle: "share answered", yTitle: "of them right", xText: (x) => percent(x, 0), yText: (y) => percent(y, 1),
       y: [Math.max(0, Math.min(...curve.map(([, y]) => y)) - 0.01), 1],
       series: [{ kind: "line", name: "all thresholds", points: curve }, ...(count ? [{ kind: "dots", name: "chosen", class: "chosen", points: [[count / all, right / count]] }] : [])],
-    }));
+    })));
   }
   draw();
   return [h("h3", {}, "Answers only where it is sure enough"), h("div", { class: "controls" }, h("label", { for: "least" }, "Least probability"), slider), said, drawn,
@@ -82,7 +82,7 @@ function trust(bins) {
   const edge = (share) => (100 * share).toFixed(0);
   return [h("h3", {}, "Whether its probabilities come true"), dots({
     title: "", from: 0, xTitle: "share answered rightly, in %; bar: the probability stated; whiskers: 95% intervals",
-    rows: bins.map((bin) => ({ name: `${edge(bin.from)}–${edge(bin.to)}% sure`, at: bin.came, interval: bin.interval, mark: bin.said, text: `${whole(bin.count)} answers` })),
+    rows: bins.map((bin) => ({ name: `${edge(bin.from)}–${edge(bin.to)}% sure`, at: bin.came, interval: bin.interval, mark: bin.said, text: `${whole(bin.count)} answer${bin.count === 1 ? "" : "s"}` })),
     note: `Where the dot is on the bar, what was stated came true. On average they are ${percent(error)} apart (calibration error over ${story.single.finished.calibration.bins} bins, ${testSamples(bins.reduce((sum, bin) => sum + bin.count, 0))}).`,
   })];
 }

@@ -10,7 +10,7 @@ function drawVerdict() {
   for (const link of document.querySelectorAll("nav a")) link.hidden = $(link.hash.slice(1)).hidden;
   if (!done) return;
   redraw($("verdict-body"), () => put($("verdict-body"),
-    done.verdict && h("p", { class: "sentence" }, done.verdict), // runs of older versions have none
+    done.verdict && h("h1", { class: "sentence" }, done.verdict), // runs of older versions have none
     done.cautions?.length ? h("ul", { class: "cautions" }, done.cautions.map((each) => h("li", {}, each))) : null,
     h("div", { class: "panes" }, h("div", { class: "pane" }, figure(done)), answers && h("div", { class: "pane" }, some(answers)))));
 }
@@ -26,7 +26,7 @@ function figure(done) {
     h("p", { class: "answer" }, h("strong", {}, percent(done.test_accuracy)),
       h("span", {}, `of ${testSamples(done.data.test)} answered rightly; 95% interval ${percent(low)} to ${percent(high)}`)),
     dots({
-      title: "Beside plainer means, on the same test part", rows, from: Math.min(0.9, Math.floor(10 * least) / 10),
+      title: "Beside plainer means", rows, from: Math.min(0.8, Math.floor(5 * least) / 5),
       xTitle: `test ${kind}s answered rightly, in %; whiskers: 95% intervals${rows.some((row) => row.elsewhere) ? "; hollow: of the validation part" : ""}`,
     }),
     h("p", { class: "quiet" }, `All classes counted alike it is ${percent(done.test_balanced_accuracy)}. On the validation part, by which it was chosen, it had ${percent(done.validation_accuracy)}.`),
@@ -37,8 +37,8 @@ function some({ mistakes, rightly, confusion }) {
   const count = SHOWN[sampleKind()];
   const wrong = confusion.flat().reduce((sum, each) => sum + each, 0) - confusion.reduce((sum, row, place) => sum + row[place], 0);
   return [
-    rightly?.length ? [h("h3", {}, "Answered rightly"), samples(rightly.slice(0, count), LETTERS)] : null,
-    h("h3", {}, "Answered wrongly"),
+    rightly?.length ? [h("h2", {}, "Answered rightly"), samples(rightly.slice(0, count), LETTERS)] : null,
+    h("h2", {}, "Answered wrongly"),
     wrong ? [samples(mistakes.slice(0, count), LETTERS), h("p", {}, h("a", { href: "#mistakes" }, wrong === 1 ? "The mistake, to export" : `All ${whole(wrong)} mistakes, to filter and export`))]
       : h("p", {}, "None of the test part."),
   ];

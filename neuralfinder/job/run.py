@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 import neuralfinder
 from neuralfinder.data import Divided, Source
 from neuralfinder.data.doctor import report
+from neuralfinder.data.samples import some_samples
 from neuralfinder.errors import OF_THE_MACHINE, InputError, MachineError, RunFolderError, lacking
 from neuralfinder.job import mending, outcome
 from neuralfinder.job.answers import for_people
@@ -35,7 +36,7 @@ from neuralfinder.job.prepare import divided, make_setup, open_test
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.pretrained import Rival
 from neuralfinder.job.settings import OF_READING, Settings
-from neuralfinder.job.status import Status
+from neuralfinder.job.status import FILE, Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.job.verdict import judgement
 from neuralfinder.networks.chains import ChainSpace
@@ -136,10 +137,13 @@ def run(
                 status.say(f"{folder} is finished; this is what came of it")
                 status.enter("done")
                 return Model.load(folder), dict(finished.outcome)
+            status.file = folder / FILE
             return _Run(source, settings, folder, status, record).go()
     except OSError as error:
         raise MachineError.of(error, folder) from error
     finally:
+        status.file = None
+        (folder / FILE).unlink(missing_ok=True)
         lock.release()
 
 
@@ -153,7 +157,7 @@ class _Run:
         self.seeds = Seeds(settings.seed)
         self.store = WeightStore(folder.absolute() / "weights")
         self.last: tuple[Candidate, Result] | None = None
-        self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
+        self.interrupts = Interrupts(self._answer_interrupt)
         spent = {
             kind: sum(event.result.seconds for event in record.events() if isinstance(event, kind))
             for kind in (Evaluated, FullyTrained)
@@ -176,7 +180,7 @@ class _Run:
             seen, parts = data.coded, data.split
             status.say(*seen.notes)
             if not self.record.latest(DataRead):
-                self.record.write(DataRead(report(seen)))
+                self.record.write(DataRead({**report(seen), "shown": some_samples(data)}))
             task = Task(len(parts.train), len(parts.validation), len(parts.test), seen.shape, len(seen.classes))
 
             status.enter("measuring")
@@ -197,9 +201,12 @@ class _Run:
             stop = self.record.latest(Stopped)
             interrupted = self.interrupts.first.is_set() or (stop and stop.reason) == "interrupted"
             clock = clock_of_finish(Clock(setup.clock.deadline, self.interrupts.second), started)
+            known = forecast.after(progress, stop.slots if stop else slots, interrupted)
+            if interrupted:
+                self._say_when_done(min(known.whole_finish(progress.archive), clock.left()))
             model, figures = finish(
                 Trainer(executor, self.store, self.record, self.seeds, status),
-                forecast.after(progress, stop.slots if stop else slots, interrupted),
+                known,
                 dataclasses.replace(setup, recipe=forecast.final, clock=clock),
                 Samples(seen.classes, len(parts.test), partial(open_test, data, device)),
                 progress.archive,
@@ -228,6 +235,17 @@ class _Run:
         )
         result = {**judgement(result, answered.classes, answered.confusion), **result}
         return self._end(model, result)
+
+    def _answer_interrupt(self) -> None:
+        self.status.say(INTERRUPTED)
+        if self.status.phase == "finishing" and self.status.left is not None:
+            self.status.say(f"done in at most {self.status.left:.0f} s")
+
+    def _say_when_done(self, seconds: float) -> None:
+        """Where the user is waiting for the end."""
+        if math.isfinite(seconds):
+            self.status.ends = time.monotonic() + seconds
+            self.status.say(f"done in about {seconds:.0f} s")
 
     def _end(self, model: Model, result: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
         """Write what a run leaves; it is finished when the record says so, which comes last."""

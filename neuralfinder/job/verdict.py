@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 LEVEL = 0.95
@@ -74,6 +76,18 @@ def is_noise(wins: int, losses: int) -> bool:
     return wins == losses or bool(binomtest(wins, wins + losses).pvalue >= 1 - LEVEL)
 
 
+def interval(right: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of an accuracy, 0..1, by Wilson (1927): `right` of so many samples were answered rightly.
+
+    Written out, for a page is drawn from it in less time than scipy.stats takes to be imported.
+    """
+    z, share = NormalDist().inv_cdf(0.5 + LEVEL / 2), right / of
+    middle = share + z * z / (2 * of)
+    half = z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
+    low, high = ((middle + side) / (1 + z * z / of) for side in (-half, half))
+    return max(0.0, low), min(1.0, high)
+
+
 def fitted_to(rival: Rival, result: Mapping[str, Any]) -> str:
     """How many samples a rival has learned from, where the winner had more; empty elsewhere."""
     whole = result["data"]["train"] + (result["data"]["validation"] if result["refit"] else 0)
@@ -110,7 +124,9 @@ def _about_search(result: Mapping[str, Any]) -> Iterator[str]:
     counts, seconds = result["candidates"], result["seconds"]
     if counts["trained"]:
         if is_by_hand(result):
-            yield f"Of {counts['trained']:,} networks that were trained none was better than the one by hand."
+            many = counts["trained"] > 1
+            found = f"Of {counts['trained']:,} networks that were trained none" if many else "The one network trained"
+            yield f"{found} was {'' if many else 'no '}better than the one by hand."
     elif counts["failed"]:
         yield f"No network of the search could be trained, {counts['failed']:,} failed: `show` tells why."
     elif result["interrupted"]:
@@ -199,6 +215,15 @@ def _clear(rival: Rival, *, better: bool) -> bool:
 def _linear(result: Mapping[str, Any]) -> str:
     """What the linear model is for those who are told of it: on texts it is fitted to TF-IDF of n-grams."""
     return "a table of word counts" if _kind(result) == "texts" else "logistic regression on pixels"
+
+
+def called(name: str, result: Mapping[str, Any]) -> str:
+    """A rival of `result.json` in words that need no explanation."""
+    words = {
+        MAJORITY: "always the commonest class", LINEAR: _linear(result), BY_HAND: "small network by hand",
+        PRETRAINED: "pre-trained network",
+    }  # fmt: skip
+    return words.get(name, name)
 
 
 def _kind(result: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -11,19 +13,45 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from neuralfinder.errors import RunFolderError
+from neuralfinder.job.status import FILE
 from neuralfinder.plain import as_json
 from neuralfinder.search.record import Record, as_written
-from neuralfinder.show.gate import Guard, Hosts, run
+from neuralfinder.show.gate import Guard, Hosts, refuse_in_text, run
 from neuralfinder.show.page.document import LIVE_POLICY, live_page, script, style
 from neuralfinder.show.page.story import Story
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the record."""
 
+BEGINNING = 5.0
+"""Seconds for which a file that is not a record yet may be one that is being made."""
+
 ALIVE_EVERY = 15.0
 """Seconds of silence after which a comment tells browser and server that the other is there."""
+
+MOST_STREAMS = 16
+"""Pages that are told what is new at a time: each has the whole story in this process's memory, and looks itself."""
+
+
+class Stream(StreamingResponse):
+    """What is new, as it happens, for one of those who listen."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, news: AsyncIterator[str], listeners: set[Stream]) -> None:
+        super().__init__(news)
+        self._listeners = listeners
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be counted meanwhile."""
+        self._listeners.add(self)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._listeners.discard(self)
 
 
 def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
@@ -34,7 +62,7 @@ def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
         token: the first part of every path; empty for none.
         hosts: names that are answered.
     """
-    record = folder / "run.sqlite"
+    record, listeners = folder / "run.sqlite", set[Stream]()
 
     def page(_: Request) -> Response:
         return HTMLResponse(live_page())
@@ -45,8 +73,12 @@ def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
     def does(_: Request) -> Response:
         return Response(script(), media_type="text/javascript")
 
-    def news(request: Request) -> Response:
-        return StreamingResponse(_news(record, request), media_type="text/event-stream")
+    async def news(request: Request) -> Response:
+        if request.method == "HEAD":  # a stream would never end
+            return Response(media_type=Stream.media_type)
+        if len(listeners) >= MOST_STREAMS:
+            return refuse_in_text("too many pages are open; close one", 503)
+        return Stream(_news(record, request), listeners)
 
     root = f"/{token}" if token else ""
     routes = [
@@ -57,21 +89,30 @@ def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
 
 
 def serve(folder: Path, port: int, token: str, say: Callable[[str], None]) -> None:
-    """Serve until interrupted; says the address.
+    """Serve until interrupted; says the address, and where no run is there yet that the page waits for it.
 
     Raises:
         InputError: the port is taken.
-        RunFolderError: no record there.
+        RunFolderError: what is there is no record.
     """
-    Record(folder / "run.sqlite", readonly=True).close()
+    record = folder / "run.sqlite"
+    if folder.exists() and not (folder / ".lock").exists():  # a folder of something else
+        Record(record, readonly=True).close()
+    if not record.exists():
+        say(f"no run in {folder} yet: the page waits for it")
+    elif not _is_coming(record):
+        Record(record, readonly=True).close()
     run(lambda hosts: application(folder, token, hosts), "127.0.0.1", port, token, say)
 
 
 async def _news(path: Path, request: Request) -> AsyncIterator[str]:
-    """The whole story as an event, then what is new as it happens."""
-    story, number, silent = Story(), 0, 0.0
+    """The whole story as an event, then what is new as it happens; as events of another kind what the run is doing."""
+    story, number, silent, did = Story(), 0, 0.0, ""
     while not await request.is_disconnected():
         last, news = await run_in_threadpool(_tell, story, path, number)
+        if (doing := _doing(path)) != did:
+            did = doing
+            yield f"event: doing\ndata: {doing}\n\n"
         if news:
             number, silent = last, 0.0
             yield f"id: {number}\ndata: {news}\n\n"
@@ -85,6 +126,8 @@ async def _news(path: Path, request: Request) -> AsyncIterator[str]:
 def _tell(story: Story, path: Path, after: int) -> tuple[int, str]:
     """Add the events that came after this number; returns the number of the last, and what is new as JSON."""
     number = after
+    if _is_coming(path):
+        return number, ""
     with Record(path, readonly=True) as record, as_written(path.parent):
         for event in record.events(after):
             story.add(event)
@@ -92,3 +135,25 @@ def _tell(story: Story, path: Path, after: int) -> tuple[int, str]:
         if number == after:
             return number, ""
         return number, as_json({**story.news(), "whole": after == 0})
+
+
+def _is_coming(path: Path) -> bool:
+    """Whether there is no record yet, or one that is being made at this moment."""
+    try:
+        age = time.time() - path.stat().st_mtime
+        if age < BEGINNING:
+            Record(path, readonly=True).close()
+    except (FileNotFoundError, RunFolderError):
+        return True
+    return False
+
+
+def _doing(path: Path) -> str:
+    """What the run says that it is doing, as JSON on one line: see `Status.keep`; or that there is no run yet."""
+    if not path.exists():
+        return as_json({"phase": "waiting", "folder": str(path.parent)})
+    try:
+        said = json.loads((path.parent / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "null"
+    return as_json(said)

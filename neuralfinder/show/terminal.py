@@ -40,10 +40,14 @@ class View:
     Args:
         status: what to show.
         every: seconds between two looks.
+
+    Attributes:
+        found: the run when it is finished, to be shown at the end where there is room for it.
     """
 
     def __init__(self, status: Status, every: float) -> None:
         self.status, self._every = status, every
+        self.found: Any = None
         self._shown = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="view", daemon=True)
@@ -175,8 +179,18 @@ def progress_line(status: Status) -> str:
 
 def picture(status: Status) -> Group:
     """The live picture: the world as coloured cells beside the figures."""
-    figures = Table.grid(padding=(0, 2))
-    rows = [("phase", _phase(status)), ("time", _time(status))]
+    beside = Table.grid(padding=(0, 2))
+    for name, value in [("phase", phase(status)), *figures(status)]:
+        beside.add_row(Text(name, style="dim"), Text(printable(value), overflow="ellipsis", no_wrap=name == "last"))
+    both = Table.grid(padding=(0, 3))
+    cells = world(status.view)
+    both.add_row(*([cells] if cells else []), beside)
+    return Group(Text(), both)
+
+
+def figures(status: Status) -> list[tuple[str, str]]:
+    """Where a run stands, but for its phase: names and values; an empty name goes on with the one before."""
+    rows = [("time", _time(status))]
     if status.counts:
         rows.append(("candidates", _counts(status)))
     if status.view.get("round"):
@@ -186,13 +200,7 @@ def picture(status: Status) -> Group:
         rows += [("best", f"{status.best:.2%} on validation in short training"), ("", status.best_genome)]
     if len(status.bests) > 1:
         rows.append(("so far", sparkline(status.bests)))
-    rows += [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
-    for name, value in rows:
-        figures.add_row(Text(name, style="dim"), Text(printable(value), overflow="ellipsis", no_wrap=name == "last"))
-    both = Table.grid(padding=(0, 3))
-    cells = world(status.view)
-    both.add_row(*([cells] if cells else []), figures)
-    return Group(Text(), both)
+    return rows + [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
 
 
 @contextmanager
@@ -231,7 +239,8 @@ def world(seen: Mapping[str, Any]) -> Text:
     return text
 
 
-def _phase(status: Status) -> str:
+def phase(status: Status) -> str:
+    """What a run is at, and how far."""
     if status.total:
         return f"{status.phase} {status.done:,} of {status.total:,}"
     return status.phase

@@ -14,6 +14,7 @@ from PIL import Image
 from setups import model_of
 
 from neuralfinder import InputError, Model, NeuralFinder
+from neuralfinder.data import source_of
 from neuralfinder.data.inputs import inputs_of
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.networks.genome import parse
@@ -141,6 +142,9 @@ def test_data_frames_of_paths_and_of_texts(model, reader, pictures, tmp_path):
     expected = reader.predict_proba(TEXTS)
     for frame in (pandas.DataFrame({"id": range(5), "text": TEXTS, "label": 1}), pandas.DataFrame({3: TEXTS})):
         np.testing.assert_array_equal(reader.predict_proba(frame), expected)
+    whole = pandas.DataFrame({"text": TEXTS * 4, "label": ["sea", "wood", "sea", "wood", "sea"] * 4})
+    data = source_of(whole["text"], labels=whole["label"]).load()
+    assert (list(data.samples), data.classes) == (TEXTS * 4, ("sea", "wood"))
     with pytest.raises(
         InputError, match=r"columns 'a', 'b'; expected one column of texts.*; give the column alone, as in X"
     ):

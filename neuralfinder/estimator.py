@@ -23,6 +23,7 @@ from neuralfinder.job.callbacks import Callbacks
 from neuralfinder.job.settings import CAPS, DATA, RUN, Settings, once
 from neuralfinder.job.status import Status
 from neuralfinder.search.events import Begun, Event
+from neuralfinder.search.record import as_written
 from neuralfinder.show.card import write_card
 from neuralfinder.show.notebook import cell_number, view
 from neuralfinder.show.run import Run
@@ -317,7 +318,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             folder: the run folder.
 
         Raises:
-            InputError: no finished run there.
+            InputError: no finished run there, or a spoilt one.
 
         Example:
             >>> neuralfinder.NeuralFinder.load("runs/bars").predict(X).tolist() == finder.predict(X).tolist()
@@ -326,9 +327,10 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         from neuralfinder.training.model import Model
 
         found, model = Run.load(folder), Model.load(folder)
-        began = [event for event in found.events() if isinstance(event, Begun)][-1]
-        options = began.settings["options"]
-        given = {**began.settings, **options, **began.address}
+        with as_written(as_path(folder)):
+            began = [event for event in found.events() if isinstance(event, Begun)][-1]
+            options = began.settings["options"]
+            given = {**began.settings, **options, **began.address}
         names = {setting.name for setting in (*RUN, *CAPS, *DATA) if setting.option}
         own = {name: value for name, value in given.items() if name in names and value is not None}
         rest = {name: value for name, value in options.items() if name not in names}

@@ -53,7 +53,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         X, _ = bars()
         y = np.arange(60) % 3
         X = X[np.argsort(bars()[1], kind="stable").reshape(3, 20).T.reshape(-1)]
-        settings = {"candidates": 4, "epochs": 2, "finalists": 1, "final_epochs": 16, "verbose": 0}
+        settings = {"candidates": 4, "epochs": 2, "finalists": 1, "final_epochs": 16, "verbose": 0, "experience": "off"}
         finder = NeuralFinder(**settings, run="runs/bars").fit(X, y)
         part = Part(torch.from_numpy(X[:3, np.newaxis]), torch.zeros(3, dtype=torch.int64))
         yield {

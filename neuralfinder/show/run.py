@@ -13,12 +13,12 @@ from typing import Any
 from neuralfinder.data.files import as_path
 from neuralfinder.errors import MachineError, RunFolderError
 from neuralfinder.plain import as_json, from_json
-from neuralfinder.search.archive import LATER_COLUMNS, TOP_COLUMNS, Later, leaderboard, read_archive
-from neuralfinder.search.events import Event, Finished, understood
+from neuralfinder.search.events import E, Event, Finished, understood
 from neuralfinder.search.record import Record, as_written
 from neuralfinder.show.notebook import run_card
 from neuralfinder.show.page.document import offline_page
 from neuralfinder.show.page.story import told
+from neuralfinder.show.report import top
 from neuralfinder.training.files import write
 from neuralfinder.types import Line
 
@@ -76,8 +76,8 @@ class Run:
             >>> finder.run_.result["verdict"]
             'The network found is right about ...'
         """
-        found = [line for line in self._lines() if line.kind == Finished.kind]
-        return dict(found[-1].data) if found else None
+        finished = self.latest(Finished)
+        return dict(finished.outcome) if finished else None
 
     def events(self) -> Iterator[Event]:
         """The events of the record in order.
@@ -91,8 +91,22 @@ class Run:
         """
         return understood(self._lines())
 
+    def latest(self, kind: type[E]) -> E | None:
+        """The latest event of a kind, `None` where there is none.
+
+        Raises:
+            RunFolderError: it is spoilt.
+
+        Example:
+            >>> from neuralfinder.search.events import Stopped
+            >>> finder.run_.latest(Stopped).reason
+            'candidates'
+        """
+        lines = [line for line in self._lines() if line.kind == kind.kind]
+        return kind.of(lines[-1]) if lines else None
+
     def leaderboard(self, count: int = COUNT) -> Any:
-        """The best networks, with columns and figures as `neuralfinder top --format csv` has them.
+        """The best networks, with columns and figures as `neuralfinder top --format json` has them.
 
         Args:
             count: how many, 1 or more; all where there are fewer.
@@ -109,7 +123,7 @@ class Run:
             from pandas import DataFrame
         except ImportError:
             return rows
-        return DataFrame(rows, columns=[*TOP_COLUMNS, *LATER_COLUMNS])
+        return DataFrame(rows)
 
     def rows(self, count: int = COUNT) -> list[dict[str, Any]]:
         """The same as a list with a dictionary for each network, whether pandas is there or not.
@@ -122,9 +136,8 @@ class Run:
             [1, 2, 3]
         """
         with self._as_written():
-            events = list(self.events())
-            later = Later.of(events)
-            return [later.told(row) for row in leaderboard(read_archive(events).best(count))]
+            rows = from_json(top(self, count, "json"))  # type: ignore[arg-type]  # events are all that it asks for
+        return list(rows)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the page about the run as one file that needs nothing else, and say where it is.

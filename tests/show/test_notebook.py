@@ -91,7 +91,7 @@ def found(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
         X, y = bars()
-        return tiny(candidates=12, world_size=3).fit(X, np.array(["<b>a</b>", "b & c", "猫"])[y]), X
+        return tiny(candidates=12, world_size=3, experience="off").fit(X, np.array(["<b>a</b>", "b & c", "猫"])[y]), X
 
 
 def said_by(page):
@@ -186,7 +186,7 @@ def test_the_card_of_a_run_that_goes_on_says_how_far_it_is():
 
 def test_a_fit_shows_where_it_stands_and_ends_as_the_card(notebook, monkeypatch, capsys):
     monkeypatch.setattr("neuralfinder.job.run.measure", lambda *_: Rates(1e-3, 1e-4, 1e-9, 1e-9))
-    finder = tiny(candidates=12, world_size=3, verbose=1).fit(*bars())
+    finder = tiny(candidates=12, world_size=3, experience="off", verbose=1).fit(*bars())
     (updates,) = notebook.shown
     pages = [both["text/html"] for both in updates]
     assert pages[-1] == finder.run_._repr_html_()

@@ -100,7 +100,7 @@ class Run:
         Example:
             >>> from neuralfinder.search.events import Stopped
             >>> finder.run_.latest(Stopped).reason
-            'candidates'
+            'all candidates trained'
         """
         lines = [line for line in self._lines() if line.kind == kind.kind]
         return kind.of(lines[-1]) if lines else None

@@ -51,8 +51,9 @@ def card(
     return f'<div class="neuralfinder"><style>{STYLE}</style>{"".join(said)}{sides}</div>'
 
 
-def drawing(genome: Genome, width: int = 120, height: int = 160) -> str:
-    """One network as an SVG element of this many pixels, the first layer above."""
+def drawing(genome: Genome, width: int = 120, most: int = 160) -> str:
+    """One network as an SVG element, so many pixels wide and at most so many high, the first layer above."""
+    height = min(most, 26 * (1 + len(genome.genes)))
     said = f"The network {genome.key}: {len(genome.genes)} layers and its head, each a band as wide as it has filters"
     return svg(width, height, said, bands(genome, 0, 0, width, height, "currentColor"))
 
@@ -71,7 +72,7 @@ def bands(genome: Genome, left: float, top: float, width: float, height: float, 
     Each is a band as wide as it has filters, thin where it learns nothing; skips are arcs on the right.
     """
     layers: list[Gene | None] = [*genome.genes, None]
-    step = min(height / len(layers), height / 5)
+    step = min(height / len(layers), width / 5)
     above, right = top + (height - step * len(layers)) / 2, left + 0.86 * width
     for place, gene in enumerate(layers):
         share, thick = _size(gene)

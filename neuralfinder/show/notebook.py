@@ -171,7 +171,7 @@ def _cell(
         fill, ink, words = SCALE[step], "#ffffff" if step < len(SCALE) / 2 else "#000000", f"short score {score:.2%}"
     yield f"<g><title>{escape(printable(genome))}: {words}</title>"
     yield f'<rect x="{left:.1f}" y="{top:.1f}" width="{inside:.1f}" height="{inside:.1f}" fill="{fill}"'
-    yield f' stroke="currentColor" stroke-width="{2 if genome == winner else 0.3}"/>'
+    yield f' stroke="currentColor" stroke-width="{4 if genome == winner else 0.3}"/>'
     if side <= DRAWN:
         edge = 0.12 * wide
         yield from bands(parse(genome), left + edge, top + edge, wide - 2 * edge - 2, wide - 2 * edge - 2, ink)

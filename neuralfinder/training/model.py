@@ -296,11 +296,12 @@ class Model(Predictor):
 
     def _repr_html_(self) -> str:
         """The card that a notebook shows: what it is for, and how it is asked."""
-        names = some(map(repr, self.classes), most=CLASSES_SHOWN)
-        size = cost(self.genome, self.shape, len(self.classes))
-        what = "texts" if self.shape.vocabulary else f"pictures of {self.shape}"
+        shape, size = self.shape, cost(self.genome, self.shape, len(self.classes))
+        what = "texts" if shape.vocabulary else "pictures"
+        pixels = "" if shape.vocabulary else f" of {shape.width} x {shape.height} pixels, channels: {shape.channels}"
         facts = (
-            ("classes", names), ("network", self.genome.key),
+            ("takes", what + pixels), ("classes", some(map(repr, self.classes), most=CLASSES_SHOWN)),
+            ("network", self.genome.key),
             ("", f"{size.parameters:,} parameters, {size.macs / 1e6:,.1f} M multiply-adds a sample"),
             ("ask it", "model.predict(X), model.predict_proba(X)"),
         )  # fmt: skip

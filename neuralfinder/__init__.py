@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from neuralfinder.errors import InputError, NeuralFinderError
     from neuralfinder.estimator import NeuralFinder
     from neuralfinder.networks.genome import Genome, parse
+    from neuralfinder.show.run import Run
     from neuralfinder.training.model import Model
 
 __version__ = "0.1.0"
@@ -19,10 +20,11 @@ _HOMES = {
     "Model": "training.model",
     "NeuralFinder": "estimator",
     "NeuralFinderError": "errors",
+    "Run": "show.run",
     "parse": "networks.genome",
 }
 
-__all__ = ["Genome", "InputError", "Model", "NeuralFinder", "NeuralFinderError", "__version__", "parse"]
+__all__ = ["Genome", "InputError", "Model", "NeuralFinder", "NeuralFinderError", "Run", "__version__", "parse"]
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,15 @@ from neuralfinder.types import Allowed, Range
 
 
 class NeuralFinderError(Exception):
-    """Base of everything NeuralFinder raises on purpose."""
+    """Base of everything NeuralFinder raises on purpose.
+
+    Example:
+        >>> try:
+        ...     neuralfinder.Model.load("nowhere")
+        ... except neuralfinder.NeuralFinderError as error:
+        ...     print(error)
+        nowhere is no model; expected a folder with model.safetensors and preprocessing.json; name ...
+    """
 
 
 class InputError(NeuralFinderError, ValueError):
@@ -24,6 +32,11 @@ class InputError(NeuralFinderError, ValueError):
         given: what was found.
         expected: what would have been right, with ranges and shapes.
         mend: what to do about it.
+
+    Example:
+        >>> raise neuralfinder.InputError("minutes", given=-1, expected="a number more than 0", mend="change it")
+        Traceback (most recent call last):
+        neuralfinder.errors.InputError: minutes is -1; expected a number more than 0; change it
     """
 
     def __init__(self, what: str, *, given: object, expected: str, mend: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -22,14 +22,14 @@ from neuralfinder.errors import InputError
 from neuralfinder.job.callbacks import Callbacks
 from neuralfinder.job.settings import CAPS, DATA, RUN, Settings, once
 from neuralfinder.job.status import Status
-from neuralfinder.search.archive import Later, leaderboard, read_archive
-from neuralfinder.search.events import Event
-from neuralfinder.search.record import Record
+from neuralfinder.search.events import Begun, Event
+from neuralfinder.search.record import as_written
 from neuralfinder.show.card import write_card
-from neuralfinder.show.report import summary
-from neuralfinder.show.terminal import view
+from neuralfinder.show.notebook import cell_number, view
+from neuralfinder.show.run import Run
 
-LEADERBOARD = 15
+if TYPE_CHECKING:
+    from neuralfinder.training.model import Model
 
 
 class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no annotations
@@ -97,10 +97,18 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     Attributes:
         classes_: labels in the order of the columns of `predict_proba`.
-        leaderboard_: the 15 best networks as rows, as `neuralfinder top --format json` prints them.
-        result_: what the run found, as in `result.json`.
-        model_: the network with its preprocessing.
+        model_: the network with its preprocessing, a `Model`.
+        run_: the run: its folder, its record and its result, a `Run`.
+
+    Example:
+        >>> finder = NeuralFinder(candidates=2, epochs=1, finalists=1, final_epochs=8, verbose=0).fit(X, y)
+        >>> finder.predict(X).shape
+        (60,)
+        >>> finder.score(X, y) > 0.8
+        True
     """
+
+    _shown_in: int | None = None  # the notebook's cell that shows the card already
 
     def __init__(  # noqa: PLR0913 - a scikit-learn constructor lists its settings
         self,
@@ -189,6 +197,11 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Raises:
             InputError: data or settings that can't be right.
             NothingTrainedError: no network could be trained.
+
+        Example:
+            >>> quick = NeuralFinder(candidates=1, epochs=1, finalists=1, final_epochs=1, verbose=0)
+            >>> quick.fit(["to sea"] * 9 + ["in woods"] * 9, [0] * 9 + [1] * 9).predict("at sea").shape
+            (1,)
         """
         status = Status()
         settings, told = self._settings(), Callbacks(self.callbacks, status.say)
@@ -197,28 +210,131 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         with ExitStack() as stack:
             folder = as_path(self.run) if self.run else Path(stack.enter_context(tempfile.TemporaryDirectory()))
             status.say(f"NeuralFinder: {source}, seed {self.seed}, preset {self.preset}")
-            with view(status, quiet=not self.verbose):
+            with view(status, quiet=not self.verbose) as shown:
                 from neuralfinder.job.run import run
 
-                self.model_, self.result_ = run(source, settings, folder, status, told)
-            write_card(folder, folder / "model")
-            with Record(folder / "run.sqlite", readonly=True) as record:
-                later, best = Later.of(record.events()), read_archive(record.events()).best(LEADERBOARD)
-                self.leaderboard_ = [later.told(row) for row in leaderboard(best)]
-        self.classes_ = np.array(self.model_.classes)
+                model, _ = run(source, settings, folder, status, told)
+                write_card(folder, folder / "model")
+                found = Run.load(folder)
+                shown.found = found if self.run else replace(found, folder=None)
+        self._keep(model, shown.found)._shown_in = cell_number() if self.verbose else None
         for warning in (*self.result_["warnings"], *told.warnings):
             warnings.warn(warning, UserWarning, stacklevel=2)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels `(n,)` of pictures or texts, or of a single one, in any form that `Model.predict_proba` takes."""
+        """Labels `(n,)` of pictures or texts, as `Model.predict`.
+
+        Args:
+            X: n samples or a single one, in any form that `Model.predict_proba` takes.
+
+        Example:
+            >>> finder.predict(X[0])
+            array([0])
+        """
         check_is_fitted(self)
         return self.model_.predict(X)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Calibrated probabilities `(n, classes)`, columns in the order of `classes_`."""
+        """Calibrated probabilities `(n, classes)`, columns in the order of `classes_`, as `Model.predict_proba`.
+
+        Args:
+            X: as for `predict`.
+
+        Example:
+            >>> finder.predict_proba(X).shape
+            (60, 3)
+        """
         check_is_fitted(self)
         return self.model_.predict_proba(X)
+
+    @property
+    def result_(self) -> dict[str, Any]:
+        """What the run found, as in `result.json`.
+
+        Example:
+            >>> finder.result_["status"]
+            'done'
+        """
+        check_is_fitted(self)
+        return self.run_.result or {}
+
+    @property
+    def leaderboard_(self) -> Any:
+        """The 15 best networks as `Run.leaderboard` gives them: a data frame where pandas is installed.
+
+        Example:
+            >>> list(finder.leaderboard_)[:4]
+            ['rank', 'id', 'name', 'validation_accuracy']
+        """
+        check_is_fitted(self)
+        return self.run_.leaderboard()
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the page about the run as one file, as `Run.report`, and say where it is.
+
+        Example:
+            >>> finder.report("page.html").exists()
+            True
+        """
+        check_is_fitted(self)
+        return self.run_.report(path)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write all that was found as a run folder, for `load` and for the command line, and say where it is.
+
+        There are `run.sqlite`, `result.json` and `model/`, but no weights of other networks than the winner.
+
+        Args:
+            folder: made where it is missing; it may hold the same run already, and no other.
+
+        Raises:
+            RunFolderError: it holds another run.
+            MachineError: it cannot be written to.
+
+        Example:
+            >>> finder.save("runs/mine")
+            PosixPath('runs/mine')
+            >>> neuralfinder.NeuralFinder.load("runs/mine").score(X, y) == finder.score(X, y)
+            True
+        """
+        check_is_fitted(self)
+        folder = as_path(folder)
+        self.run_.save(folder)
+        try:
+            self.model_.export(folder / "model")
+        except InputError as error:  # a layer of a package, which has no source here; all else is written by then
+            warnings.warn(f"saved without the network as source: {error}", UserWarning, stacklevel=2)
+        write_card(folder, folder / "model")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """The estimator of a finished run, as `save`, `fit` with `run` or `neuralfinder search --run` left it.
+
+        Its settings are those of the run, but for `run`, `verbose` and `callbacks`: to fit it anew is another run.
+
+        Args:
+            folder: the run folder.
+
+        Raises:
+            InputError: no finished run there, or a spoilt one.
+
+        Example:
+            >>> neuralfinder.NeuralFinder.load("runs/bars").predict(X).tolist() == finder.predict(X).tolist()
+            True
+        """
+        from neuralfinder.training.model import Model
+
+        found, model = Run.load(folder), Model.load(folder)
+        with as_written(as_path(folder)):
+            began = [event for event in found.events() if isinstance(event, Begun)][-1]
+            options = began.settings["options"]
+            given = {**began.settings, **options, **began.address}
+        names = {setting.name for setting in (*RUN, *CAPS, *DATA) if setting.option}
+        own = {name: value for name, value in given.items() if name in names and value is not None}
+        rest = {name: value for name, value in options.items() if name not in names}
+        return cls(**own, options=rest or None)._keep(model, found)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Share of pictures, 0..1, whose label is answered; a label that training lacked is never answered.
@@ -230,6 +346,10 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
         Raises:
             InputError: unusable pictures or labels, or strings where training had numbers, or the reverse.
+
+        Example:
+            >>> finder.score(X[:10], y[:10])
+            1.0
         """
         answers = self.predict_proba(X).argmax(1)
         given, known = encode(y), self.model_.classes
@@ -245,12 +365,18 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         check_consistent_length(answers, truth, sample_weight)
         return float(np.average(answers == truth, weights=sample_weight))
 
+    def _keep(self, model: Model, found: Run) -> Self:
+        """Take what a run found as one's own."""
+        self.model_, self.run_ = model, found
+        self.classes_ = np.array(model.classes)
+        return self
+
     def _html_repr(self) -> str:
-        """What notebooks show: scikit-learn's diagram, and below it what was found."""
-        diagram = estimator_html_repr(self)
-        if not hasattr(self, "result_"):
-            return str(diagram)
-        return f"{diagram}<pre>{html.escape(chr(10).join(summary(self.result_)))}</pre>"
+        """What notebooks show: the card of what was found, where it does not stand there yet, and the settings."""
+        diagram = str(estimator_html_repr(self))
+        if not hasattr(self, "run_") or (self._shown_in is not None and self._shown_in == cell_number()):
+            return diagram
+        return self.run_._repr_html_() + diagram
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

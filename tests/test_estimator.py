@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import signal
 import time
@@ -49,7 +48,7 @@ def same_weights(first: NeuralFinder, second: NeuralFinder) -> bool:
 
 def same_run(first: NeuralFinder, second: NeuralFinder) -> bool:
     """But for what the test part says."""
-    boards = [[{**row, "test_accuracy": None} for row in finder.leaderboard_] for finder in (first, second)]
+    boards = [[{**row, "test_accuracy": None} for row in finder.run_.rows()] for finder in (first, second)]
     return boards[0] == boards[1] and same_weights(first, second)
 
 
@@ -68,7 +67,7 @@ def test_fit_learns_and_every_answer_agrees_with_the_others() -> None:
 
 def test_result_and_leaderboard_say_what_was_found() -> None:
     finder = tiny(candidates=4).fit(*bars())
-    result, board = finder.result_, finder.leaderboard_
+    result, board = finder.result_, finder.run_.rows()
     assert result["status"] == "done"
     assert result["candidates"]["trained"] == len(board) == 4
     assert [row["rank"] for row in board] == [1, 2, 3, 4]
@@ -195,7 +194,7 @@ def test_equal_seeds_give_equal_runs_and_others_do_not() -> None:
     first, again, other = (tiny(candidates=4, seed=seed).fit(X, y) for seed in (0, 0, 1))
     assert same_run(first, again)
     np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))
-    board = [[row["genome"] for row in finder.leaderboard_] for finder in (first, other)]
+    board = [[row["genome"] for row in finder.run_.rows()] for finder in (first, other)]
     assert board[0] != board[1]
     assert other.result_["seed"] == 1
 
@@ -264,18 +263,6 @@ def test_scale_of_floats_makes_no_difference(exponent: int) -> None:
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(scaled))
 
 
-def test_notebooks_show_what_was_found() -> None:
-    X, y = bars(60)
-    finder = tiny()
-    assert "<pre>verdict" not in finder._repr_html_()
-    finder.fit(X, y)
-    shown = finder._repr_html_()
-    assert f"<pre>verdict   {html.escape(finder.result_['verdict'])}" in shown
-    assert html.escape(finder.result_["genome"]) in shown
-    assert f"{finder.result_['test_accuracy']:.2%}" in shown
-    assert "<pre>verdict" in finder._repr_mimebundle_()["text/html"]
-
-
 def test_bool_pictures_are_pictures() -> None:
     X, y = bars(60)
     finder = tiny(final_epochs=8).fit(X > 100, y)
@@ -341,7 +328,7 @@ def test_presets_and_strategies(preset: str, strategy: str | None) -> None:
     finder = tiny(preset=preset, strategy=strategy, options={"max_parameters": 60_000, "max_macs": 10**7}).fit(X, y)
     assert finder.result_["preset"] == preset
     assert finder.result_["strategy"] == strategy or strategy is None
-    assert max(row["parameters"] for row in finder.leaderboard_) <= 60_000
+    assert max(row["parameters"] for row in finder.run_.rows()) <= 60_000
     assert finder.predict(X[:3]).shape == (3,)
 
 
@@ -444,7 +431,7 @@ def test_ctrl_c_once_ends_the_search_and_gives_the_best_so_far(monkeypatch: pyte
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", interrupting(1, at=4))
     finder = tiny(candidates=50).fit(X, y)
     assert finder.result_["interrupted"] is True
-    assert [row["id"] for row in sorted(finder.leaderboard_, key=lambda row: row["id"])] == [0, 1, 2]
+    assert sorted(row["id"] for row in finder.run_.rows()) == [0, 1, 2]
     assert finder.predict(X).shape == (60,)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

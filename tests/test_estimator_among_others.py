@@ -66,11 +66,11 @@ def test_a_fitted_estimator_is_copied_and_kept_in_any_way_and_answers_the_same_t
     for twin in (pickle.loads(as_bytes), dumped(finder), copy.deepcopy(finder)):  # noqa: S301 - our own bytes
         np.testing.assert_array_equal(twin.predict_proba(X), expected)
         assert list(twin.classes_) == ["a", "b", "猫"]
-        assert (twin.result_, twin.leaderboard_) == (finder.result_, finder.leaderboard_)
+        assert (twin.run_, twin.result_) == (finder.run_, finder.result_)
         assert twin.get_params() == finder.get_params()
     words = {str(argument) for step, argument, _ in pickletools.genops(as_bytes) if "UNICODE" in step.name}
     assert not [word for word in words if word.startswith("torch.")]
-    ours = {"neuralfinder.estimator", "neuralfinder.training.model"}
+    ours = {"neuralfinder.estimator", "neuralfinder.training.model", "neuralfinder.show.run"}
     assert {word for word in words if word.startswith("neuralfinder.")} == ours
 
 

@@ -80,7 +80,7 @@ def test_h01_both_shapes_give_the_same_answers_and_labels_stay_floats(shape: tup
     y = y / 4 - 0.25  # -0.25, 0.0 and 0.25 are labels as good as 0, 1 and 2
     small = {"max_parameters": 30_000}
     flat, deep = tiny(options=small).fit(X, y), tiny(options=small).fit(X[..., np.newaxis], y)
-    assert flat.leaderboard_ == deep.leaderboard_
+    assert flat.run_.rows() == deep.run_.rows()
     expected = flat.predict_proba(X)
     for finder in (flat, deep):
         for form in (X, X[..., np.newaxis], X[:, np.newaxis]):
@@ -109,7 +109,7 @@ def test_h03_every_form_of_two_classes_is_the_same_problem(
     hot = tiny(candidates=4, verbose=1).fit(X, np.eye(2)[y])
     assert "one-hot labels were read as the column indices 0 to 1" in capsys.readouterr().out
     named = tiny(candidates=4).fit(X, [names[label] for label in y])
-    assert named.leaderboard_ == hot.leaderboard_
+    assert named.run_.rows() == hot.run_.rows()
     for part in ("train", "validation", "test", "classes"):
         assert named.result_["data"][part] == hot.result_["data"][part]
     probabilities = named.predict_proba(X)
@@ -196,7 +196,7 @@ def test_h05_no_memory_for_final_training_leaves_what_the_search_found(monkeypat
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", trainer)
     X, y = pictures(60, 12)
     finder = tiny(candidates=3).fit(X, y)
-    assert finder.result_["genome"] == finder.leaderboard_[0]["genome"]
+    assert finder.result_["genome"] == finder.run_.rows()[0]["genome"]
     assert finder.result_["baselines"]["small network"]["epochs"] == 1  # as the search left it too
     assert finder.predict(X).shape == (60,)
 
@@ -269,7 +269,7 @@ X[np.arange(100), y] += 0.3
 finder = NeuralFinder(candidates=6, epochs=2, final_epochs=3, finalists=2, seed=seed, strategy=strategy).fit(X, y)
 weights = b"".join(tensor.numpy().tobytes() for tensor in finder.model_.network.state_dict().values())
 print(json.dumps({
-    "leaderboard": finder.leaderboard_, "genome": finder.result_["genome"], "seed": finder.result_["seed"],
+    "leaderboard": finder.run_.rows(), "genome": finder.result_["genome"], "seed": finder.result_["seed"],
     "weights": hashlib.sha256(weights).hexdigest(), "answers": finder.predict_proba(X).tolist(),
 }))
 """

@@ -42,6 +42,8 @@ HOMES = {
     "openvino": "",
     "mlflow": "",
     "transformers": "",
+    "pandas": "",
+    "IPython": "",
 }
 """Which rooms or modules may import what at the top of the file."""
 
@@ -54,7 +56,7 @@ INSIDE_FUNCTIONS = {
     "pyarrow": "data.tables show.predictions",
     "datasets": "data.sources.hub", "onnx": "training.export.onnx", "onnxscript": "training.export.onnx",
     "openvino": "training.export.openvino", "mlflow": "show.trackers",
-    "transformers": "job.backbone",
+    "transformers": "job.backbone", "pandas": "show.run", "IPython": "show.notebook",
 }  # fmt: skip
 """Who else may import it within a function."""
 
@@ -179,7 +181,7 @@ for module in sys.argv[2:]:
             "torch,ray,sklearn,scipy,rich,click,PIL",
             f"networks search.record search.archive search.loop show.report strategies {LIGHT}",
         ),
-        ("torch,ray,sklearn,scipy", "data testing show.terminal job.status cli"),
+        ("torch,ray,sklearn,scipy", "data testing show.terminal show.run job.status cli"),
     ],
 )
 def test_what_needs_no_torch_loads_without_it(blocked, modules):

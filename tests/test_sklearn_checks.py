@@ -266,7 +266,7 @@ def test_pickled_estimator_answers_the_same_and_stands_alone() -> None:
     twin = pickle.loads(pickle.dumps(finder))  # noqa: S301 - our own bytes
     np.testing.assert_array_equal(twin.predict_proba(X), finder.predict_proba(X))
     assert list(twin.classes_) == ["cat", "chien", "猫"]
-    assert twin.leaderboard_ == finder.leaderboard_
+    assert twin.run_ == finder.run_
 
 
 def test_read_only_pictures_are_neither_changed_nor_warned_about() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from neuralfinder.data.sources.hub import is_hub, library_samples
 from neuralfinder.data.sources.npz import read_arrays
 from neuralfinder.data.tables import NO_COLUMNS, SUFFIXES, Columns, path_in, read_table
 from neuralfinder.data.texts import as_texts, is_texts, text_in
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, some
 from neuralfinder.types import FITS, Shape
 
 AT_ONCE = 256
@@ -57,7 +58,8 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | No
     Args:
         given: for pictures, arrays as `as_pictures` takes them, or a path, or several; for texts, a str, or several; a
             `Path` is that of a file, a folder or a table as `blocks_at` reads it. Or a data set of either, as `fit`
-            takes them, with labels, which are not looked at, or without.
+            takes them, with labels, which are not looked at, or without. Of a data frame the column of texts or of
+            paths, found as in a table.
         shape: of what the network was trained on.
         fit: how files of pictures are brought to it, one of `FITS`.
         seen: what pictures were like in training.
@@ -66,6 +68,8 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | No
         InputError: pictures for a network for texts, or the reverse, of another shape or scale, or unreadable.
     """
     kind = kind_for(shape)
+    if is_frame(given):
+        given = _column_of(given, kind)
     if paths := _paths(given, kind):
         for block in blocks_at(paths, shape, fit=fit, seen=seen):
             for error in block.errors.values():
@@ -73,9 +77,38 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | No
             yield block.samples
     elif is_hub(given):
         yield _like(library_samples(given, kind, shape, fit), seen)
+    elif is_pairs(given):
+        samples = samples_of(given)
+        first = list(islice(samples, AT_ONCE))  # asked about even where it is empty
+        for some_of_them in chain([first], iter(lambda: list(islice(samples, AT_ONCE)), [])):
+            yield from inputs_of(some_of_them, shape, fit, seen)
     else:
-        own = samples_of(given) if is_pairs(given) else given
-        yield as_texts(own) if kind == TEXTS else _like(as_pictures(own, shape), seen)
+        yield as_texts(given) if kind == TEXTS else _like(as_pictures(given, shape), seen)
+
+
+def is_frame(given: object) -> bool:
+    """Whether this is a data frame, of pandas or of another library that has the same names for its parts."""
+    return hasattr(given, "columns") and hasattr(given, "dtypes")
+
+
+def _column_of(frame: Any, kind: Kind) -> Any:
+    """The column of samples; a frame of numbers alone is what its numbers are.
+
+    Raises:
+        InputError: no such column.
+    """
+    if kind == PICTURES and np.asarray(frame).dtype.kind in "buif":
+        return frame
+    columns = {str(name): name for name in frame.columns}
+    try:
+        return frame[columns[NO_COLUMNS.sample_of(list(columns), "X", kind)]]
+    except InputError:
+        what = "texts" if kind == TEXTS else "paths of pictures"
+        raise InputError(
+            "X", given=f"a data frame with columns {some(map(repr, columns), most=10) or 'none'}",
+            expected=f"one column of {what}, or one with a usual name such as {kind.name}",
+            mend="give the column alone, as in X['name']",
+        ) from None  # fmt: skip
 
 
 def _like(samples: Array, seen: Values | None, what: str = "X") -> Array:

@@ -49,13 +49,13 @@ def from_pairs(given: Any, test: Any = None) -> Dataset:
     return from_samples(X, y, X_test, y_test)
 
 
-def samples_of(given: Any) -> list[Any]:
+def samples_of(given: Any) -> Iterator[Any]:
     """The samples of a data set that gives these alone, or with labels, which are not looked at.
 
     Raises:
         InputError: no length and nothing to iterate over.
     """
-    return [_plain(item[0] if _is_pair(item) else item) for item in _items(given, "X")]
+    return (_plain(item[0] if _is_pair(item) else item) for item in _items(given, "X"))
 
 
 def _items(given: Any, what: str) -> Iterator[Any]:

@@ -3,6 +3,7 @@
     genome      the genes, and the genome with its short text, the identity of a network; `parse` reads it
     recipe_genes  what a genome's training has otherwise than the task's recipe
     forms       the genome as JSON, and as the tuples of 2017
+    drawing     a network drawn, and the card on which a notebook shows it
     cost        parameters, multiply-adds, shapes and predicted seconds of a genome
     rules       rules of thumb: families of networks by hand, from the width of the first layer
     portfolio   networks made by hand that a search begins with

@@ -334,6 +334,10 @@ class Genome:
         recipe: what its training has otherwise than the task's recipe, in the order of `recipe_genes.KINDS`.
         side: the longer side, in pixels, to which larger pictures are made smaller first; 0 for `USUAL_SIDE`.
         key: the short text: identity of the network and key of every cache. Equal genomes have equal keys.
+
+    Example:
+        >>> neuralfinder.Genome(neuralfinder.parse("C32.bn M > G").genes).key
+        'C32.bn M'
     """
 
     genes: tuple[Gene, ...]
@@ -366,22 +370,42 @@ class Genome:
         return len(self.genes)
 
     def seen(self, shape: Shape) -> Shape:
-        """What the network looks at, of samples of this shape."""
+        """What the network looks at, of samples of this shape.
+
+        Example:
+            >>> str(neuralfinder.parse("@32 C16 > G").seen(Shape(3, 224, 224)))
+            '3x32x32'
+        """
         return shape.at(self.side or USUAL_SIDE)
 
     @property
     def convolutions(self) -> int:
-        """Number of convolution genes."""
+        """Number of convolution genes.
+
+        Example:
+            >>> neuralfinder.parse("C32.bn C64.s2 M > G").convolutions
+            2
+        """
         return sum(isinstance(gene, Conv) for gene in self.genes)
 
     @property
     def pools(self) -> int:
-        """Number of pooling genes."""
+        """Number of pooling genes.
+
+        Example:
+            >>> neuralfinder.parse("C32.bn C64.s2 M > G").pools
+            1
+        """
         return sum(isinstance(gene, Pool) for gene in self.genes)
 
     @property
     def halvings(self) -> int:
-        """How often the map is halved: by pools and strides; a third counts as twice, as a quarter does."""
+        """How often the map is halved: by pools and strides; a third counts as twice, as a quarter does.
+
+        Example:
+            >>> neuralfinder.parse("C32.bn C64.s2 M > G").halvings
+            2
+        """
         return sum(halvings(gene) for gene in self.genes)
 
 
@@ -395,6 +419,11 @@ def parse(text: str) -> Genome:
 
     Raises:
         InputError: a word that is no side, gene, head or recipe gene, or too many or too large numbers of these.
+
+    Example:
+        >>> genome = neuralfinder.parse("C32.bn M C64.bn > G")
+        >>> len(genome), str(genome.head)
+        (3, 'G')
     """
     if len(text) > MOST_LETTERS or re.search(r"\d{10}", text):
         raise InputError(

@@ -8,7 +8,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,16 @@ class Record:
         with self._readable(), self._base:
             self._base.executemany("INSERT INTO events (time, kind, data) VALUES (?, ?, ?)", lines)
             return int(self._base.execute("SELECT max(number) FROM events").fetchone()[0] or 0)
+
+    def take(self, lines: Iterable[Line]) -> None:
+        """Write lines of another record as they are, their numbers and times too, into an empty one; all or none.
+
+        Raises:
+            MachineError: they cannot be written.
+        """
+        rows = [(line.number, line.time, line.kind, json.dumps(line.data, allow_nan=False)) for line in lines]
+        with self._readable(), self._base:
+            self._base.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
 
     def read(self, after: int = 0) -> Iterator[Line]:
         """The lines with a number above `after`, in order."""

@@ -10,6 +10,7 @@
     lineage     how a network came about
     predictions a model's answers as a table, CSV, JSON or Parquet
     terminal    a run while it goes on, on a terminal and in a file; listeners: standard output that nobody takes
+    run         a run as a value, for programs; notebook: what a notebook shows of it
     page        the page about a run, live and as one file
     gate        the way into a small server, for the page and for `serve`; connections: how long it waits for whom
     trackers    callbacks that tell TensorBoard and MLflow of a run

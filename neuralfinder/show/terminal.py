@@ -41,10 +41,14 @@ class View:
     Args:
         status: what to show.
         every: seconds between two looks.
+
+    Attributes:
+        found: the run when it is finished, to be shown at the end where there is room for it.
     """
 
     def __init__(self, status: Status, every: float) -> None:
         self.status, self._every = status, every
+        self.found: Any = None
         self._shown = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="view", daemon=True)

@@ -26,6 +26,7 @@ from neuralfinder.data.inputs import inputs_of
 from neuralfinder.data.tokens import EMBEDDING, Tokens
 from neuralfinder.errors import InputError, MachineError, check_allowed, some
 from neuralfinder.networks.cost import BYTES_EACH, Cost, cost, file_bytes, shapes
+from neuralfinder.networks.drawing import card, drawing
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.plain import check_regular, checked, from_json, printable
 from neuralfinder.training.bag import BAG
@@ -53,6 +54,9 @@ be trained here takes a hundredth at most."""
 DIVIDES = Range(float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max))
 """What a float32 can be divided by."""
 
+CLASSES_SHOWN = 20
+"""Classes that a card names, at most."""
+
 TEXTS_AT_ONCE = 1024
 """Texts that are answered at once: their lines take up to 100 MB."""
 
@@ -72,11 +76,21 @@ class Predictor:
     views: Views = PLAIN
 
     def answers(self, part: Part, bf16: bool = False) -> np.ndarray:
-        """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked."""
+        """Class indices `(n,)` of a part, computed where the part is, in bf16 if asked.
+
+        Example:
+            >>> model.answers(part).tolist()
+            [0, 1, 2]
+        """
         return np.asarray(self.logits(part, bf16).argmax(1))
 
     def logits(self, part: Part, bf16: bool = False) -> np.ndarray:
-        """Logits `(n, classes)` float32 of a part, computed where the part is, in bf16 if asked."""
+        """Logits `(n, classes)` float32 of a part, computed where the part is, in bf16 if asked.
+
+        Example:
+            >>> model.logits(part).shape
+            (3, 3)
+        """
         network = copy.deepcopy(self.network).to(part.labels.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
         return np.asarray(predict_logits(network, part, self.preparation, bf16, self.views).cpu().numpy())
@@ -84,7 +98,7 @@ class Predictor:
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Predictor):
-    """A network that was found, with all it needs to answer in the user's labels.
+    """A network that was found, with all it needs to answer in the user's labels. A notebook shows it as a card.
 
     Attributes:
         genome: its blueprint.
@@ -92,6 +106,13 @@ class Model(Predictor):
         classes: labels as the user gave them, in the order of the outputs.
         fit: how files of pictures are brought to the shape, one of `types.FITS`.
         temperature: what logits are divided by before they become probabilities, above 0: see `job.calibration`.
+
+    Example:
+        >>> model = neuralfinder.Model.load("runs/bars")
+        >>> model.predict(X[:3])
+        array([0, 1, 2])
+        >>> model.classes
+        (0, 1, 2)
     """
 
     genome: Genome
@@ -110,7 +131,25 @@ class Model(Predictor):
         classes: tuple[Any, ...],
         views: Views = PLAIN,
     ) -> Model:
-        """Build the network and give it its weights, and what it has beside them (`Bags.beside`)."""
+        """Build the network and give it its weights, and what it has beside them (`Bags.beside`).
+
+        Args:
+            genome: its blueprint.
+            state: tensors by the names that the network has for them.
+            shape: of the samples it takes.
+            preparation: what is done to samples first.
+            classes: labels in the order of the outputs.
+            views: what it looks at to answer.
+
+        Raises:
+            ValueError: tensors of another type than the network's.
+
+        Example:
+            >>> state = model.network.state_dict()
+            >>> twin = Model.of(model.genome, state, model.shape, model.preparation, ("a", "b", "c"))
+            >>> twin.predict(X[:3]).tolist()
+            ['a', 'b', 'c']
+        """
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
             network = build(genome, shape, len(classes), initialisation=None)
         # copied: weights that were read may lie in a mapped file that goes, and as no others of torch's do in memory,
@@ -129,7 +168,12 @@ class Model(Predictor):
 
     @property
     def seen(self) -> Values | None:
-        """What pictures were like in training; `None` for texts."""
+        """What pictures were like in training; `None` for texts.
+
+        Example:
+            >>> model.seen.dtype
+            'uint8'
+        """
         own = self.preparation
         return Values(own.mean, own.std, own.dtype) if isinstance(own, Scaling) else None
 
@@ -141,6 +185,10 @@ class Model(Predictor):
 
         Raises:
             InputError: as `predict_proba`.
+
+        Example:
+            >>> model.predict(X[:6]).tolist()
+            [0, 1, 2, 0, 1, 2]
         """
         answers = [self._logits(samples).argmax(1) for samples in inputs_of(X, self.shape, self.fit, self.seen)]
         return np.asarray(np.array(self.classes)[torch.cat(answers).numpy()])
@@ -152,17 +200,26 @@ class Model(Predictor):
             X: n samples or a single one. Pictures `(n, height, width)`, `(n, height, width, channels)` or
                 `(n, channels, height, width)`, values as in training, or paths of files, folders, tables or `.npz`
                 files; texts as str, or `Path`s of such; or a data set of torch or of the library `datasets`, whose
-                labels, if it has any, are not looked at.
+                labels, if it has any, are not looked at; or a data frame, of which the column of texts or paths counts.
 
         Raises:
             InputError: pictures for a network for texts, or the reverse, of another shape, or unreadable.
+
+        Example:
+            >>> model.predict_proba(X).sum(axis=1).round(3).tolist() == [1.0] * len(X)
+            True
         """
         return np.concatenate(
             [self.probabilities(samples) for samples in inputs_of(X, self.shape, self.fit, self.seen)]
         )
 
     def probabilities(self, samples: Array) -> np.ndarray:
-        """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)` or texts `(n,)`."""
+        """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)` or texts `(n,)`.
+
+        Example:
+            >>> model.probabilities(X[:, np.newaxis]).shape
+            (60, 3)
+        """
         return np.asarray(_finite((self._logits(samples) / self.temperature).softmax(1)).numpy())
 
     def _logits(self, samples: Array) -> Tensor:
@@ -184,6 +241,11 @@ class Model(Predictor):
 
         Raises:
             MachineError: they cannot be written there; each file is whole, or as it was before.
+
+        Example:
+            >>> model.save("bars-model")
+            >>> neuralfinder.Model.load("bars-model").genome == model.genome
+            True
         """
         folder = as_path(folder)
         try:
@@ -222,22 +284,53 @@ class Model(Predictor):
         return _model, (self._files(),)
 
     def export(self, folder: str | Path, to: Sequence[str] = ("code",)) -> list[Path]:
-        """Write the model into a folder, and forms of it that run without this package: see `export.forms.export`."""
+        """Write the model into a folder, and forms of it that run without this package: see `export.forms.export`.
+
+        Example:
+            >>> model.export("bars-alone")
+            [PosixPath('bars-alone/network.py')]
+        """
         from neuralfinder.training.export.forms import export  # which needs models
 
         return export(self, as_path(folder), to)
 
+    def _repr_html_(self) -> str:
+        """The card that a notebook shows: what it is for, and how it is asked."""
+        shape, size = self.shape, cost(self.genome, self.shape, len(self.classes))
+        what = "texts" if shape.vocabulary else "pictures"
+        pixels = "" if shape.vocabulary else f" of {shape.width} x {shape.height} pixels, channels: {shape.channels}"
+        facts = (
+            ("takes", what + pixels), ("classes", some(map(repr, self.classes), most=CLASSES_SHOWN)),
+            ("network", self.genome.key),
+            ("", f"{size.parameters:,} parameters, {size.macs / 1e6:,.1f} M multiply-adds a sample"),
+            ("ask it", "model.predict(X), model.predict_proba(X)"),
+        )  # fmt: skip
+        first = f"A model that tells {len(self.classes)} classes of {what} apart."
+        return card(first, (), facts, drawing(self.genome), "The network, from its first layer to its answer.")
+
     @staticmethod
     def is_in(folder: Path) -> bool:
-        """Whether a model lies in `model/` of this run folder, whole or not."""
+        """Whether a model lies in `model/` of this run folder, whole or not.
+
+        Example:
+            >>> Model.is_in(Path("runs/bars"))
+            True
+        """
         return all((folder / "model" / name).exists() for name in (WEIGHTS, PAPER))
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
-        """Read what `save` wrote; `folder` may also be a run folder with `model/` in it.
+        """Read what `save` wrote.
+
+        Args:
+            folder: with the files of a model, or a run folder with `model/` in it.
 
         Raises:
             InputError: no model there, a spoilt one, or one of a newer format.
+
+        Example:
+            >>> neuralfinder.Model.load("runs/bars").shape
+            Shape(channels=1, height=8, width=8, vocabulary=0)
         """
         folder = as_path(folder)
         if (folder / "model").is_dir():

@@ -77,7 +77,7 @@ def test_tensorboard_gets_a_real_run(board: TensorBoard) -> None:
     finder = NeuralFinder(candidates=2, epochs=1, finalists=1, final_epochs=2, verbose=0, callbacks=[board])
     finder.fit(*bars())
     curves = curves_in(board.folder / "run-0")
-    scores = {row["id"]: row["validation_accuracy"] for row in finder.leaderboard_}
+    scores = {row["id"]: row["validation_accuracy"] for row in finder.run_.rows()}
     assert dict(curves["search/validation_accuracy"]) == scores
     assert curves["result/test_accuracy"] == [(0, finder.result_["test_accuracy"])]
     assert "finish/last" in curves

@@ -14,6 +14,8 @@ from PIL import Image
 from setups import model_of
 
 from neuralfinder import InputError, Model, NeuralFinder
+from neuralfinder.data import source_of
+from neuralfinder.data.inputs import inputs_of
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
@@ -103,6 +105,7 @@ def forms_of_pictures(pictures, folder):
         "torch, counting on": Numbered(pictures),
         "torch, one after the other": Streamed(pictures),
         "part of one of torch's": torch.utils.data.Subset(Numbered(pictures), range(6)),
+        "torch, of paths": Numbered([str(file) for file in files]),
         "generator": (picture for picture in pictures),
     }
 
@@ -113,6 +116,43 @@ def test_pictures_in_every_form_get_the_same_answers(model, pictures, tmp_path):
     assert len(np.unique(expected)) > 6
     for name, form in forms_of_pictures(pictures, tmp_path).items():
         np.testing.assert_allclose(model.predict_proba(form), expected, atol=1e-6, err_msg=name)
+
+
+def test_a_data_set_is_read_in_blocks(model, pictures, monkeypatch):
+    expected = model.predict_proba(pictures)
+    monkeypatch.setattr("neuralfinder.data.inputs.AT_ONCE", 4)
+    data = Numbered(pictures)
+    blocks = inputs_of(data, model.shape)
+    assert len(next(blocks)) == 4
+    assert data.asked == 4
+    for some in (Numbered(pictures), Numbered(pictures[:4]), Numbered(pictures[:1])):
+        np.testing.assert_allclose(model.predict_proba(some), expected[: len(some)], atol=1e-6)
+    with pytest.raises(InputError, match="X is empty"):
+        model.predict(Numbered(pictures[:0]))
+
+
+def test_data_frames_of_paths_and_of_texts(model, reader, pictures, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    forms_of_pictures(pictures, tmp_path)
+    files = [str(tmp_path / f"{row}.png") for row in range(6)]
+    expected = model.predict_proba(pictures)
+    for frame in (pandas.DataFrame({"path": files, "label": 0, "n": range(6)}), pandas.DataFrame({"x": files})):
+        np.testing.assert_allclose(model.predict_proba(frame), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(pandas.Series(files)), expected, atol=1e-6)
+    expected = reader.predict_proba(TEXTS)
+    for frame in (pandas.DataFrame({"id": range(5), "text": TEXTS, "label": 1}), pandas.DataFrame({3: TEXTS})):
+        np.testing.assert_array_equal(reader.predict_proba(frame), expected)
+    whole = pandas.DataFrame({"text": TEXTS * 4, "label": ["sea", "wood", "sea", "wood", "sea"] * 4})
+    data = source_of(whole["text"], labels=whole["label"]).load()
+    assert (list(data.samples), data.classes) == (TEXTS * 4, ("sea", "wood"))
+    with pytest.raises(
+        InputError, match=r"columns 'a', 'b'; expected one column of texts.*; give the column alone, as in X"
+    ):
+        reader.predict(pandas.DataFrame({"a": TEXTS, "b": TEXTS}))
+    with pytest.raises(InputError, match="float in row 1; expected texts"):
+        reader.predict(pandas.DataFrame({"text": ["a", None]}))
+    with pytest.raises(InputError, match=r"X is of shape \(6, 20\); expected"):
+        model.predict(pandas.DataFrame(pictures.reshape(6, 20)))
 
 
 def test_pictures_of_the_library_datasets(model, pictures):

@@ -400,7 +400,7 @@ def test_predict_refuses_weights_of_another_network(digits_run, pets_run, tmp_pa
 def test_predict_refuses_a_newer_model(digits_run, tmp_path):
     run = copied(digits_run[0], tmp_path)
     paper = run / "model" / "preprocessing.json"
-    paper.write_text(paper.read_text().replace('"format": 4', '"format": 5'))
+    paper.write_text(paper.read_text().replace('"format": 5', '"format": 6'))
     call("predict", run, run / "x.png").refused("format 5; expected 4 or older", "update")
 
 

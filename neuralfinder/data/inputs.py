@@ -12,13 +12,14 @@ import numpy as np
 
 from neuralfinder.data.arrays import Values, as_pictures, check_values
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, text_of
+from neuralfinder.data.files import PICTURES, TABLES, TEXTS, Kind, as_path, is_hidden, text_of
+from neuralfinder.data.located import located
 from neuralfinder.data.pairs import is_pairs, samples_of
 from neuralfinder.data.pictures import no_warnings, read_picture
 from neuralfinder.data.reading import each, is_paths, workers_for
 from neuralfinder.data.sources.hub import is_hub, library_samples
 from neuralfinder.data.sources.npz import read_arrays
-from neuralfinder.data.tables import NO_COLUMNS, SUFFIXES, Columns, path_in, read_table
+from neuralfinder.data.tables import NO_COLUMNS, Columns, content_in, path_in, read_table
 from neuralfinder.data.texts import as_texts, is_texts, text_in
 from neuralfinder.errors import InputError
 from neuralfinder.types import FITS, Shape
@@ -51,7 +52,9 @@ _Sample = tuple[str, Callable[[], Any]]
 """The name of a sample, and what reads it: a picture or a text."""
 
 
-def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | None = None) -> Iterator[Array]:
+def inputs_of(
+    given: object, shape: Shape, fit: str = FITS[0], seen: Values | None = None, span: tuple[int, int] | None = None
+) -> Iterator[Array]:
     """The samples, pictures `(n, channels, height, width)` uint8 or float32 or texts `(n,)` of str; files in blocks.
 
     Args:
@@ -61,18 +64,19 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | No
         shape: of what the network was trained on.
         fit: how files of pictures are brought to it, one of `FITS`.
         seen: what pictures were like in training.
+        span: what files of 16-bit grey are scaled by, see `pictures.decode`.
 
     Raises:
         InputError: pictures for a network for texts, or the reverse, of another shape or scale, or unreadable.
     """
     kind = kind_for(shape)
     if paths := _paths(given, kind):
-        for block in blocks_at(paths, shape, fit=fit, seen=seen):
+        for block in blocks_at(paths, shape, fit=fit, seen=seen, span=span):
             for error in block.errors.values():
                 raise error
             yield block.samples
     elif is_hub(given):
-        yield _like(library_samples(given, kind, shape, fit), seen)
+        yield _like(library_samples(given, kind, shape, fit, span), seen)
     else:
         own = samples_of(given) if is_pairs(given) else given
         yield as_texts(own) if kind == TEXTS else _like(as_pictures(own, shape), seen)
@@ -91,6 +95,7 @@ def blocks_at(
     columns: Columns = NO_COLUMNS,
     fit: str = FITS[0],
     seen: Values | None = None,
+    span: tuple[int, int] | None = None,
 ) -> Iterator[Block]:
     """The samples at paths, in order, a block at a time; what cannot be read is an error in its place.
 
@@ -103,15 +108,17 @@ def blocks_at(
         columns: of tables.
         fit: how files of pictures are brought to the shape, one of `FITS`.
         seen: what pictures were like in training.
+        span: what files of 16-bit grey are scaled by, see `pictures.decode`.
 
     Raises:
         InputError: pictures on another scale than those of training.
     """
     most = max(1, min(AT_ONCE, BYTES_AT_ONCE // (shape.channels * shape.height * shape.width)))
+    of_file = _text_at if kind_for(shape) == TEXTS else partial(read_picture, shape=shape, fit=fit, span=span)
     expected, waiting = len(paths), list[_Sample]()
     for path in paths:
         try:
-            count, found = _samples_at(path, shape, columns, fit)
+            count, found = _samples_at(path, shape, columns, of_file)
         except InputError as error:
             count, found = 1, [(str(path), partial(_fail, error))]
         expected += count - 1
@@ -150,8 +157,10 @@ def _fail(error: InputError) -> Any:
     raise error
 
 
-def _samples_at(given: str | Path, shape: Shape, columns: Columns, fit: str) -> tuple[int, Iterable[_Sample]]:
-    """How many samples are at a path, and the samples.
+def _samples_at(
+    given: str | Path, shape: Shape, columns: Columns, of_file: Callable[[Any], Any]
+) -> tuple[int, Iterable[_Sample]]:
+    """How many samples are at a path, and the samples; `of_file` reads one file.
 
     Raises:
         InputError: nothing there, unreadable, or without samples.
@@ -166,9 +175,10 @@ def _samples_at(given: str | Path, shape: Shape, columns: Columns, fit: str) -> 
             expected=f"a {kind.name} file",
             mend="replace it or leave it out",
         ) from None
-    of_file = _text_at if kind == TEXTS else partial(read_picture, shape=shape, fit=fit)
-    if path.suffix.lower() in SUFFIXES and path.is_file():
+    if path.suffix.lower() in TABLES and path.is_file():
         cells = _column(path, columns, kind)
+        if kind == PICTURES:
+            cells = located(cells, path.parent, pictures=True) or cells
         return len(cells), (_in_table(path, row, cell, kind, of_file) for row, cell in enumerate(cells))
     if kind == PICTURES and path.suffix.lower() == ".npz" and path.is_file():
         pictures = as_pictures(read_arrays(path, ("X",), "a .npz file with X")["X"], shape)
@@ -177,11 +187,13 @@ def _samples_at(given: str | Path, shape: Shape, columns: Columns, fit: str) -> 
     return len(files), ((str(file), partial(of_file, file)) for file in files)
 
 
-def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[[Path], Any]) -> _Sample:
+def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[[Any], Any]) -> _Sample:
     """The text in a cell of a table, or the picture whose path it is."""
     name, what = f"{path}[{row}]", f"row {row} of {path.name}"
     if kind == TEXTS:
         return name, partial(text_in, cell, what)
+    if (content := content_in(cell)) is not None:
+        return name, partial(of_file, content)
     name = str(path.parent / cell) if isinstance(cell, str) else name
     return name, lambda: of_file(path_in(path.parent, cell, what))
 
@@ -226,9 +238,7 @@ def _files(path: Path, kind: Kind) -> list[Path]:
 
 def _is_seen(file: Path, folder: Path) -> bool:
     """As in training, hidden files and folders are passed over; what is no file is told when it is read."""
-    return not file.is_dir() and not any(
-        part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts
-    )
+    return not file.is_dir() and not any(map(is_hidden, file.relative_to(folder).parts))
 
 
 def _text_at(path: Path) -> str:

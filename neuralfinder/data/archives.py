@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from neuralfinder.data.files import content_type, no_file
+from neuralfinder.data.files import content_type, is_hidden, no_file
+from neuralfinder.data.mapped import KEPT, memory_bytes
 from neuralfinder.errors import OF_THE_MACHINE, InputError, MachineError
 
 EXPECTED = "a zip file of a folder of pictures or texts"
@@ -99,6 +101,29 @@ def unpack(path: Path, folder: Path) -> int:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return len(members)
+
+
+def contents(path: Path, suffixes: frozenset[str]) -> list[tuple[str, Callable[[], bytes]]]:
+    """The names of an archive's visible files with one of these suffixes, and what reads each.
+
+    Raises:
+        InputError: as `opened`; what reads a file does where it is spoilt, or takes more than `mapped.KEPT` of memory.
+    """
+    with opened(path) as (_, members):
+        seen = [member for member in members if not any(map(is_hidden, member.name.parts))]
+    archive = zipfile.ZipFile(path)  # closed when nothing is left that reads of it
+    wanted = (member for member in seen if member.name.suffix.lower() in suffixes)
+    return [(name, partial(_content, archive, member, name)) for member in wanted if (name := f"{path}/{member.name}")]
+
+
+def _content(archive: zipfile.ZipFile, member: Member, name: str) -> bytes:
+    size, most = member.entry.file_size, int(memory_bytes() * KEPT)
+    if size > most:
+        raise InputError(name, given=f"of {size:,} bytes", expected=f"at most {most:,}", mend="leave it out")
+    try:
+        return archive.read(member.entry)
+    except Exception as error:  # as in `opened`
+        raise InputError(name, given=f"unreadable ({error})", expected=EXPECTED, mend="make it again") from None
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> list[Member]:

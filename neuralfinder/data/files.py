@@ -26,10 +26,11 @@ FORMATS = {
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
     "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
-"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called, as far as it has
-them. Its other decoders are old, rare or start other programs."""
+"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called, as far as it has them;
+that of HEIF is the library pillow-heif's. Its other decoders are old, rare or start other programs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from neuralfinder.data.archives import contents
 from neuralfinder.data.arrays import Values, as_pictures, check_values
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.files import PICTURES, TABLES, TEXTS, Kind, as_path, is_hidden, text_of
+from neuralfinder.data.files import PICTURES, TABLES, TEXTS, Kind, as_path, is_hidden, suffixes, text_in_bytes, text_of
 from neuralfinder.data.located import located
 from neuralfinder.data.pairs import is_pairs, samples_of
 from neuralfinder.data.pictures import no_warnings, read_picture
@@ -158,7 +159,7 @@ def _fail(error: InputError) -> Any:
 
 
 def _samples_at(
-    given: str | Path, shape: Shape, columns: Columns, of_file: Callable[[Any], Any]
+    given: str | Path, shape: Shape, columns: Columns, of_file: Callable[..., Any]
 ) -> tuple[int, Iterable[_Sample]]:
     """How many samples are at a path, and the samples; `of_file` reads one file.
 
@@ -183,17 +184,32 @@ def _samples_at(
     if kind == PICTURES and path.suffix.lower() == ".npz" and path.is_file():
         pictures = as_pictures(read_arrays(path, ("X",), "a .npz file with X")["X"], shape)
         return len(pictures), ((f"{path}[{row}]", partial(pictures.__getitem__, row)) for row in range(len(pictures)))
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return _in_archive(path, kind, of_file)
     files = _files(path, kind)
     return len(files), ((str(file), partial(of_file, file)) for file in files)
 
 
-def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[[Any], Any]) -> _Sample:
+def _in_archive(path: Path, kind: Kind, of_file: Callable[..., Any]) -> tuple[int, Iterable[_Sample]]:
+    """The files of a zip file in order of name, each read when it is its turn."""
+    found = contents(path, kind.suffixes)
+    if not found:
+        given = f"a zip file without {kind.name}s"
+        raise InputError(str(path), given=given, expected=f"{kind.name} files in it", mend="name another")
+    return len(found), ((name, partial(_of_bytes, of_file, read, name)) for name, read in found)
+
+
+def _of_bytes(of_file: Callable[..., Any], read: Callable[[], bytes], name: str) -> Any:
+    return of_file(read(), name=name)
+
+
+def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[..., Any]) -> _Sample:
     """The text in a cell of a table, or the picture whose path it is."""
     name, what = f"{path}[{row}]", f"row {row} of {path.name}"
     if kind == TEXTS:
         return name, partial(text_in, cell, what)
     if (content := content_in(cell)) is not None:
-        return name, partial(of_file, content)
+        return name, partial(of_file, content, name=name)
     name = str(path.parent / cell) if isinstance(cell, str) else name
     return name, lambda: of_file(path_in(path.parent, cell, what))
 
@@ -230,9 +246,9 @@ def _files(path: Path, kind: Kind) -> list[Path]:
         return [path]
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in kind.suffixes and _is_seen(file, path))
     if not files:
-        raise InputError(
-            str(path), given=f"a folder without {kind.name}s", expected=f"{kind.name} files", mend="name another"
-        )
+        there = suffixes(file.name for file in path.rglob("*") if _is_seen(file, path))
+        given = f"a folder without {kind.name}s" + (f", but with files of other suffixes: {there}" if there else "")
+        raise InputError(str(path), given=given, expected=f"{kind.name} files", mend="name another")
     return files
 
 
@@ -241,11 +257,11 @@ def _is_seen(file: Path, folder: Path) -> bool:
     return not file.is_dir() and not any(map(is_hidden, file.relative_to(folder).parts))
 
 
-def _text_at(path: Path) -> str:
+def _text_at(file: Path | bytes, name: str = "") -> str:
     try:
-        return text_of(path)
+        return text_in_bytes(file) if isinstance(file, bytes) else text_of(file)
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            str(path), given=f"unreadable ({reason})", expected="a text in UTF-8", mend="save it as UTF-8"
+            name or str(file), given=f"unreadable ({reason})", expected="a text in UTF-8", mend="save it as UTF-8"
         ) from None

@@ -7,7 +7,7 @@ import functools
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,9 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What mends each value of the EXIF orientation."""
+
+HEIC = frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"])
+"""Kinds of HEIC that such files name in their first bytes."""
 
 FRAMES, TURNED = "with several frames (first one used)", "turned by EXIF"
 TRANSPARENT = "transparent (put on white, or what is as light on black)"
@@ -257,14 +260,24 @@ def _open(path: Encoded) -> Iterator[Image.Image]:
 
 @functools.cache
 def _decoders() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow has."""
+    """Those of `FORMATS` that this Pillow has, and that of pillow-heif where that is installed."""
     Image.init()
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _unidentified(path: Encoded) -> str:
-    size = len(path) if isinstance(path, bytes) else Path(path).stat().st_size
-    return "not a picture" if size else "an empty file"
+    if isinstance(path, bytes):
+        first = path[:12]
+    else:
+        with Path(path).open("rb") as file:
+            first = file.read(12)
+    if first[4:8] == b"ftyp" and first[8:] in HEIC and "HEIF" not in _decoders():
+        return "HEIC, which needs the library pillow-heif (the extra `heic`)"
+    return "not a picture" if first else "an empty file"
 
 
 def _format(picture: Image.Image) -> str:

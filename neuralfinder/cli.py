@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +44,17 @@ EXIT_INPUT, EXIT_NOTHING, EXIT_RECEIPT, EXIT_MACHINE, EXIT_INTERRUPTED = 2, 3, 4
 answers otherwise; the machine, after which the same command goes on; nothing, as the user asked to stop."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Program(click.Group):
+    """Writes out a home at the beginning of a path, also where shells do not: in quotes, or as in `--run=~/runs`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As those of any group."""
+        parts = [re.fullmatch(r"((?:--[\w-]+=)?)(.*)", given, re.DOTALL) for given in args]
+        # PTH111: as the shell does, it leaves a home alone that is nobody's
+        return super().parse_args(ctx, [part[1] + os.path.expanduser(part[2]) for part in parts if part])  # noqa: PTH111
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
 def cli() -> None:
     """Grow the best network for labelled pictures or texts in a two-dimensional world of artificial lives."""
@@ -208,10 +219,10 @@ def search(
 ) -> None:
     """Find the best network for DATA and train it.
 
-    DATA is a folder with one sub-folder of pictures, or of text files, per class (or with train/ and test/ parts made
-    of such), a table of texts or of paths of pictures (.csv, .tsv, .jsonl, .parquet), a .npz file with X and y, a name
-    from `list datasets`, or nothing for hand-written digits. The same command again resumes; a finished run answers at
-    once.
+    DATA is a folder with one sub-folder of pictures, or of text files, per class (or with train/, val/ and test/ parts
+    made of such), a zip file of one, a table of texts or of paths of pictures (.csv, .tsv, .jsonl, .parquet), a .npz
+    file with X and y, a name from `list datasets`, or nothing for hand-written digits. The same command again resumes;
+    a finished run answers at once.
     """
     settings = Settings.of(once(chosen, read_options(options)))
     _search(source, settings, folder or _default_folder(source, settings), quiet, as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -263,9 +264,7 @@ def _decoders() -> tuple[str, ...]:
     """Those of `FORMATS` that this Pillow has, and that of pillow-heif where that is installed."""
     Image.init()
     with suppress(ImportError):
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
+        importlib.import_module("pillow_heif").register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 

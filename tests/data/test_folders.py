@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from loading import fingerprint, load
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
-from neuralfinder.data import mapped, reading
+from neuralfinder.data import mapped, pictures, reading
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -411,10 +413,10 @@ def test_parts_below_classes_are_told(tmp_path):
 def test_what_is_there_in_the_place_of_pictures_is_told(tmp_path):
     for number in range(3):
         (tmp_path / "cat").mkdir(exist_ok=True)
-        (tmp_path / "cat" / f"{number}.heic").touch()
-    refuse(r"without any picture, but with files of other suffixes: .heic \(3\)", tmp_path)
+        (tmp_path / "cat" / f"{number}.dcm").touch()
+    refuse(r"without any picture, but with files of other suffixes: .dcm \(3\)", tmp_path)
     (tmp_path / "dog.svg").touch()
-    refuse(r".heic \(3\), .svg \(1\)", tmp_path)
+    refuse(r".dcm \(3\), .svg \(1\)", tmp_path)
 
 
 def test_names_composed_differently_are_one_class(tmp_path):
@@ -440,3 +442,27 @@ def test_avif_is_read_where_pillow_has_it(tmp_path):
     data = load(tmp_path / "set")
     assert len(data.labels) == 9
     assert not [note for note in data.notes if "unreadable" in note]
+
+
+def test_heic_is_read_where_its_library_is_and_else_named(tmp_path, monkeypatch):
+    class Opened(ImageFile.ImageFile):
+        format = "HEIF"
+
+        def _open(self):
+            self._size, self._mode = (8, 6), "RGB"
+            self.tile = [("raw", (0, 0, 8, 6), 12, "RGB")]
+
+    for number in range(8):
+        home = tmp_path / "set" / ("cat", "dog")[number % 2]
+        home.mkdir(parents=True, exist_ok=True)
+        (home / f"{number}.heic").write_bytes(b"\0\0\0\x0cftypheic" + bytes([number]) * 144)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    pictures._decoders.cache_clear()
+    refuse(r"cat/0.heic \(HEIC, which needs the library pillow-heif \(the extra `heic`\)\)", tmp_path / "set")
+    monkeypatch.setattr(Image, "OPEN", {**Image.OPEN})
+    monkeypatch.setattr(Image, "ID", [*Image.ID])
+    begins = partial(Image.register_open, "HEIF", Opened, lambda first: first[4:12] == b"ftypheic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=begins))
+    pictures._decoders.cache_clear()
+    assert load(tmp_path / "set").samples[:, 0, 0, 0].tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+    pictures._decoders.cache_clear()

@@ -130,19 +130,21 @@ def as_pictures(X: object, shape: Shape) -> Array:
     return _pixels(pictures, "X")[0]
 
 
-def check_values(pictures: Array, seen: Values, what: str = "X") -> None:
+def check_values(pictures: Array, seen: Values, what: str = "X", *, files: bool = False) -> None:
     """Raise `InputError` where pictures `(n, channels, height, width)` are on another scale than those of training.
 
-    Bytes beside bytes are as files have them, and always taken.
+    Bytes of files beside bytes are always taken; others that are 0 and 1 alone have lost what fractions they had.
     """
-    if pictures.dtype == np.uint8 and seen.dtype == "uint8":
+    both = pictures.dtype == np.uint8 and seen.dtype == "uint8"
+    if both and files:
         return
     values = pictures[:: -(-len(pictures) // LOOKED_AT)].astype(np.float64) if len(pictures) else np.zeros((1, 1, 1, 1))
     mean, std = (np.array(numbers)[:, np.newaxis, np.newaxis] for numbers in (seen.mean, seen.std))
     low, high = float(values.min()), float(values.max())
     far = len(pictures) and np.sqrt(np.mean(((values - mean) / std) ** 2)) > FAR
     reach = max(abs(low), abs(high)) / (np.abs(mean) + 2 * std).max()
-    small = pictures.dtype != np.uint8 and 0 < values.std() < SMALL * std.max() and reach < SMALL
+    may_be = pictures.dtype != np.uint8 or (both and high <= 1)
+    small = may_be and 0 < values.std() < SMALL * std.max() and reach < SMALL
     if far or small:
         listed = ", ".join(f"{one:.4g} +- {deviation:.4g}" for one, deviation in zip(seen.mean, seen.std, strict=True))
         raise InputError(

@@ -72,7 +72,9 @@ class Dataset:
 
     def part_of(self, row: int) -> str:
         """The part in which the sample came: `test`, `validation`, or an empty text."""
-        return "test" if self.given_test[row] else "validation" if self.held[row] else ""
+        if self.given_test[row]:
+            return "test"
+        return "validation" if self.given_validation is not None and self.given_validation[row] else ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -100,8 +102,9 @@ class Dataset:
         """The sample's file, or its row, counted from 0 in the training part and in each part that came."""
         if self.names:
             return self.names[row]
-        own = {"test": self.given_test, "validation": self.held, "": self.free}[self.part_of(row)]
-        return f"row {int(own[:row].sum())}"
+        given = {"test": self.given_test, "validation": self.given_validation}
+        before = {name: int(np.count_nonzero(rows[:row])) for name, rows in given.items() if rows is not None}
+        return f"row {before.get(self.part_of(row), row - sum(before.values()))}"
 
     def name_of(self, row: int) -> str:
         """The same, and whether it came in the test part."""

@@ -83,10 +83,10 @@ def inputs_of(
         yield as_texts(own) if kind == TEXTS else _like(as_pictures(own, shape), seen)
 
 
-def _like(samples: Array, seen: Values | None, what: str = "X") -> Array:
+def _like(samples: Array, seen: Values | None, what: str = "X", *, files: bool = False) -> Array:
     """Samples that are like those of training."""
     if seen:
-        check_values(samples, seen, what)
+        check_values(samples, seen, what, files=files)
     return samples
 
 
@@ -144,7 +144,7 @@ def _read(waiting: Sequence[_Sample], shape: Shape, expected: int, seen: Values 
     else:
         together = np.stack(samples) if samples else np.empty((0, shape.channels, shape.height, shape.width), np.uint8)
     names = [name for name, _ in waiting]
-    return Block(_like(together, seen, names[0]), names, errors, expected)
+    return Block(_like(together, seen, names[0], files=True), names, errors, expected)
 
 
 def _sample_or_error(sample: _Sample) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -330,18 +331,19 @@ def _in_8_bit(picture: Image.Image, span: tuple[int, int] | None) -> Image.Image
     return Image.fromarray(scaled(values, (low, high)))
 
 
-def _of_16_bit(picture: Image.Image) -> npt.NDArray[np.int64]:
-    values = np.asarray(picture).astype(np.int64)
+def _of_16_bit(picture: Image.Image) -> npt.NDArray[np.int32]:
+    values = np.asarray(picture).astype(np.int32)
     if values.min() < WHOLE[0] or values.max() > WHOLE[1]:
         raise UnreadableError("integer pixels beyond 16 bits; save it with 8 or 16 bits")
     return values
 
 
-def scaled(values: npt.NDArray[np.int64], span: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def scaled(values: npt.NDArray[np.integer[Any]], span: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Values of 16 bits as 0..255, rounded; those beyond the span are its ends."""
     low, high = span
-    levels = ((np.clip(values, low, high) - low) * 255 + (high - low) // 2) // (high - low)
-    return levels.astype(np.uint8)
+    above = np.clip(values, low, high).astype(np.int32) - low  # 255 times that is below 2^31
+    levels: npt.NDArray[np.uint8] = ((above * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)
+    return levels
 
 
 def counts_of_values(path: Encoded) -> npt.NDArray[np.int64]:

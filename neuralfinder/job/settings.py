@@ -337,8 +337,8 @@ DATA = (
         "part of the data", "data", unset="no groups but copies", option=True,
     ),
     Setting(
-        "label_from_name", TEXT, "how the names of files in a folder tell their class, such as {class}_* for "
-        "cat_12.jpg: {class} stands for the class, * for anything, # for a number", "data",
+        "label_from_name", TEXT, "how the names of files in a folder tell their class, such as `{class}_*` for "
+        "cat_12.jpg: `{class}` stands for the class, `*` for anything, `#` for a number", "data",
         unset="their folder's name", option=True,
     ),
 )  # fmt: skip

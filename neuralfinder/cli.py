@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import re
 import sys
 import textwrap
 import time
@@ -54,14 +55,20 @@ GROUPS = {
 """Commands by what they are for, in the order of the help."""
 
 
-class _Grouped(click.Group):
-    """Commands in groups."""
+class _Program(click.Group):
+    """Commands in groups; a home at the beginning of a path is written out, as most shells do."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A section for each."""
         for title, names in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(200)) for name in names])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As those of any group; shells leave a home as it is in quotes, or in `--run=~/runs`."""
+        parts = [re.fullmatch(r"((?:--[\w-]+=)?)(.*)", given, re.DOTALL) for given in args]
+        # PTH111: as the shell does, it leaves a home alone that is nobody's
+        return super().parse_args(ctx, [part[1] + os.path.expanduser(part[2]) for part in parts if part])  # noqa: PTH111
 
 
 def _examples(*lines: str) -> str:
@@ -70,7 +77,7 @@ def _examples(*lines: str) -> str:
 
 
 @click.group(
-    cls=_Grouped,
+    cls=_Program,
     epilog=_examples(
         "search                               hand-written digits, five minutes",
         "search photos/ --minutes 10 --run runs/photos",
@@ -274,10 +281,10 @@ def search(
 ) -> None:
     """Find the best network for DATA and train it.
 
-    DATA is a folder with one sub-folder of pictures, or of text files, per class (or with train/ and test/ parts made
-    of such), a table of texts or of paths of pictures (.csv, .tsv, .jsonl, .parquet), a .npz file with X and y, a name
-    from `list datasets`, or nothing for hand-written digits. The same command again resumes; a finished run answers at
-    once.
+    DATA is a folder with one sub-folder of pictures, or of text files, per class (or with train/, val/ and test/ parts
+    made of such), a zip file of one, a table of texts or of paths of pictures (.csv, .tsv, .jsonl, .parquet), a .npz
+    file with X and y, a name from `list datasets`, or nothing for hand-written digits. The same command again resumes;
+    a finished run answers at once.
     """
     settings = Settings.of(once(chosen, read_options(options)))
     _search(source, settings, folder or _default_folder(source, settings), quiet, as_json)

@@ -87,6 +87,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         group: column of a table with what samples belong together by, such as a person, or for a folder how many
             levels below the class folder such folders lie, 1 for class/person/picture.jpg; a group lies in one part of
             the data. Not given: no groups but copies.
+        label_from_name: how the names of files in a folder tell their class, such as `{class}_*` for cat_12.jpg:
+            `{class}` stands for the class, `*` for anything, `#` for a number. Not given: their folder's name.
         options: further settings of run, strategy and space by name, as `neuralfinder list settings` shows them.
         run: folder for the record and the model; the same fit with the same folder resumes. A temporary one when not
             given.
@@ -141,6 +143,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         image: str | None = None,
         target: str | None = None,
         group: str | None = None,
+        label_from_name: str | None = None,
         options: Mapping[str, Any] | None = None,
         run: str | Path | None = None,
         verbose: int = 1,
@@ -174,6 +177,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.image = image
         self.target = target
         self.group = group
+        self.label_from_name = label_from_name
         self.options = options
         self.run = run
         self.verbose = verbose

@@ -439,8 +439,18 @@ def test_predict_refuses_weights_of_another_network(digits_run, pets_run, tmp_pa
 def test_predict_refuses_a_newer_model(digits_run, tmp_path):
     run = copied(digits_run[0], tmp_path)
     paper = run / "model" / "preprocessing.json"
-    paper.write_text(paper.read_text().replace('"format": 4', '"format": 5'))
-    call("predict", run, run / "x.png").refused("format 5; expected 4 or older", "update")
+    paper.write_text(paper.read_text().replace('"format": 5', '"format": 6'))
+    call("predict", run, run / "x.png").refused("format 6; expected 5 or older", "update")
+
+
+def test_a_home_is_written_out_wherever_a_path_stands(digits_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(digits_run[0].parent))
+    name = digits_run[0].name
+    for place in (f"~/{name}", f"~/{name}/"):
+        assert call("top", place, "--format", "seed").out == call("top", digits_run[0], "--format", "seed").out
+    call("report", f"~/{name}", f"--out=~/{tmp_path.name}.html")
+    assert (digits_run[0].parent / f"{tmp_path.name}.html").exists()
+    call("top", "~nobody-of-that-name/run").refused("~nobody-of-that-name")
 
 
 # resuming and refusing

@@ -4,6 +4,9 @@
     folders, tables, delimited
                  which files or rows there are, and of which class; cells between separators
     files        what files of samples are called, and what is said of those that cannot be read
+    parts, named what names of folders tell of parts, and names of files of classes
+    located      where the pictures lie that tables and lists name
+    archives     zip files, of which nothing is believed
     pictures, reading, mapped
                  one picture file, many of them, and where these do not fit
     arrays, texts, pairs

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.findings import Finding, present
@@ -36,7 +37,14 @@ class Values(NamedTuple):
     dtype: str
 
 
-def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = None, y_test: object = None) -> Dataset:
+def from_arrays(
+    X: object,
+    y: object,
+    name: str = "arrays",
+    X_test: object = None,
+    y_test: object = None,
+    validation: tuple[object, object] | None = None,
+) -> Dataset:
     """A data set from arrays, or from anything `numpy.asarray` turns into arrays.
 
     The channels of 4-D pictures are the axis, second or last, of length 1 or 3; else that of length 2 or 4. Where both
@@ -50,6 +58,7 @@ def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = Non
         name: a name for people.
         X_test: pictures of a test part, shaped as `X`.
         y_test: their labels, with no class that `y` lacks.
+        validation: pictures and labels of a validation part, as those of the test part.
 
     Raises:
         InputError: shapes, types, lengths, values or classes that cannot be used.
@@ -57,12 +66,15 @@ def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = Non
     images, axis = _channels_first(_array(X, "X"), "X")
     encoded = encode(y)
     _check_lengths(images, encoded.indices, "X and y")
-    labels, given_test = encoded.indices, np.zeros(len(images), dtype=bool)
-    if X_test is not None or y_test is not None:
-        more, more_labels = _test_part(X_test, y_test, images, encoded.classes)
-        images, labels = np.concatenate([images, more]), np.concatenate([labels, more_labels])
-        given_test = np.arange(len(images)) >= len(given_test)
-    check_classes(labels, encoded.classes, given_test, "y")
+    labels, sizes, first = encoded.indices, [len(images)], images
+    for what, own in (("validation", validation or (None, None)), ("test", (X_test, y_test))):
+        if came := any(one is not None for one in own):
+            more, more_labels = _part(what, *own, first, encoded.classes)
+            images, labels = np.concatenate([images, more]), np.concatenate([labels, more_labels])
+        sizes.append(len(more) if came else 0)
+    given_test = np.arange(len(images)) >= sizes[0] + sizes[1]
+    held = (np.arange(len(images)) >= sizes[0]) & ~given_test
+    check_classes(labels, encoded.classes, given_test, "y", held)
     pixels, converted = _pixels(images, "X")
     shape = Shape(*pixels.shape[1:])
     findings = (
@@ -79,6 +91,7 @@ def from_arrays(X: object, y: object, name: str = "arrays", X_test: object = Non
         given_test=given_test,
         fingerprint=content_fingerprint(pixels, labels, given_test, encoded.classes),
         findings=present(findings),
+        given_validation=held if sizes[1] else None,
     )
 
 
@@ -117,19 +130,21 @@ def as_pictures(X: object, shape: Shape) -> Array:
     return _pixels(pictures, "X")[0]
 
 
-def check_values(pictures: Array, seen: Values, what: str = "X") -> None:
+def check_values(pictures: Array, seen: Values, what: str = "X", *, files: bool = False) -> None:
     """Raise `InputError` where pictures `(n, channels, height, width)` are on another scale than those of training.
 
-    Bytes beside bytes are as files have them, and always taken.
+    Bytes of files beside bytes are always taken; others that are 0 and 1 alone have lost what fractions they had.
     """
-    if pictures.dtype == np.uint8 and seen.dtype == "uint8":
+    both = pictures.dtype == np.uint8 and seen.dtype == "uint8"
+    if both and files:
         return
     values = pictures[:: -(-len(pictures) // LOOKED_AT)].astype(np.float64) if len(pictures) else np.zeros((1, 1, 1, 1))
     mean, std = (np.array(numbers)[:, np.newaxis, np.newaxis] for numbers in (seen.mean, seen.std))
     low, high = float(values.min()), float(values.max())
     far = len(pictures) and np.sqrt(np.mean(((values - mean) / std) ** 2)) > FAR
     reach = max(abs(low), abs(high)) / (np.abs(mean) + 2 * std).max()
-    small = pictures.dtype != np.uint8 and 0 < values.std() < SMALL * std.max() and reach < SMALL
+    may_be = pictures.dtype != np.uint8 or (both and high <= 1)
+    small = may_be and 0 < values.std() < SMALL * std.max() and reach < SMALL
     if far or small:
         listed = ", ".join(f"{one:.4g} +- {deviation:.4g}" for one, deviation in zip(seen.mean, seen.std, strict=True))
         raise InputError(
@@ -216,21 +231,27 @@ def _check_lengths(images: Array, labels: Array, what: str) -> None:
         )
 
 
-def _test_part(X_test: object, y_test: object, images: Array, classes: tuple[object, ...]) -> tuple[Array, Array]:
-    if X_test is None or y_test is None:
-        lacking = "X_test" if X_test is None else "y_test"
-        raise InputError(lacking, given="missing", expected="X_test and y_test, or neither", mend=f"give {lacking}")
-    more, _ = _channels_first(_array(X_test, "X_test"), "X_test")
+def _part(
+    part: str, X: object, y: object, images: Array, classes: tuple[object, ...]
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """A test or validation part beside the training part's pictures `(n, c, h, w)`."""
+    pictures, answers = f"X_{part}", f"y_{part}"
+    if X is None or y is None:
+        lacking = pictures if X is None else answers
+        raise InputError(
+            lacking, given="missing", expected=f"{pictures} and {answers}, or neither", mend=f"give {lacking}"
+        )
+    more, _ = _channels_first(_array(X, pictures), pictures)
     # Integers beside floats are nearly always two scales, 0..255 and 0..1, which would spoil the test unseen.
     if more.shape[1:] != images.shape[1:] or (more.dtype.kind == "f") != (images.dtype.kind == "f"):
         raise InputError(
-            "X_test",
+            pictures,
             given=f"{more.dtype} pictures of {Shape(*more.shape[1:])}",
             expected=f"{images.dtype} pictures of {Shape(*images.shape[1:])}, as in X",
             mend="prepare both parts in the same way",
         )
-    labels = encode_like(y_test, classes)
-    _check_lengths(more, labels, "X_test and y_test")
+    labels = encode_like(y, classes, answers)
+    _check_lengths(more, labels, f"{pictures} and {answers}")
     return more, labels
 
 

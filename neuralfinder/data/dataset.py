@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from neuralfinder.data.findings import Finding
@@ -39,6 +40,8 @@ class Dataset:
             given group; `None` before `doctor.examined` has looked.
         tokens: how texts became lines of numbers; `None` for pictures, and for texts before that.
         fit: how files of pictures were brought to one shape, one of `types.FITS`.
+        span: what files of pictures of 16-bit grey were scaled by, see `pictures.decode`; `None` where none was there.
+        given_validation: `(n,)` bool, the rows that came as a validation part; `None` when none came.
     """
 
     name: str
@@ -54,6 +57,24 @@ class Dataset:
     groups: npt.NDArray[Any] | None = None
     tokens: Tokens | None = None
     fit: str = FITS[0]
+    span: tuple[int, int] | None = None
+    given_validation: npt.NDArray[Any] | None = None
+
+    @property
+    def held(self) -> npt.NDArray[Any]:
+        """`(n,)` bool, the rows that came as a validation part."""
+        return np.zeros(len(self.labels), dtype=bool) if self.given_validation is None else self.given_validation
+
+    @property
+    def free(self) -> npt.NDArray[Any]:
+        """`(n,)` bool, the rows beside all parts that came: those for training, and for the parts that did not come."""
+        return np.asarray(~self.given_test & ~self.held)
+
+    def part_of(self, row: int) -> str:
+        """The part in which the sample came: `test`, `validation`, or an empty text."""
+        if self.given_test[row]:
+            return "test"
+        return "validation" if self.given_validation is not None and self.given_validation[row] else ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -78,11 +99,14 @@ class Dataset:
         return self.tokens.shape(plain) if self.tokens else plain
 
     def name_in_part(self, row: int) -> str:
-        """The sample's file, or its row, counted from 0 in the training and in the given test part."""
+        """The sample's file, or its row, counted from 0 in the training part and in each part that came."""
         if self.names:
             return self.names[row]
-        return f"row {row - int((~self.given_test).sum()) if self.given_test[row] else row}"
+        given = {"test": self.given_test, "validation": self.given_validation}
+        before = {name: int(np.count_nonzero(rows[:row])) for name, rows in given.items() if rows is not None}
+        return f"row {before.get(self.part_of(row), row - sum(before.values()))}"
 
     def name_of(self, row: int) -> str:
         """The same, and whether it came in the test part."""
-        return f"{self.name_in_part(row)}{' of the test part' if self.given_test[row] else ''}"
+        part = self.part_of(row)
+        return f"{self.name_in_part(row)}{f' of the {part} part' if part else ''}"

@@ -71,7 +71,10 @@ def table_text(path: Path) -> tuple[str, Finding | None]:
     """
     text, encoding = decoded(content_of(path, int(memory_bytes() * KEPT)))
     change = "Save it as UTF-8 if letters look wrong." if encoding == "cp1252" else ""
-    told = Finding("encoding", f"{path.name} was read as {encoding}", change=change)
+    odd = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
+    told = Finding(
+        "encoding", f"{path.name} was read as {encoding}{f', as in {odd[0][:40]!r}' if odd else ''}", change=change
+    )
     return text, None if encoding.startswith("utf-8") else told
 
 

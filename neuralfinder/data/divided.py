@@ -37,7 +37,9 @@ class Divided:
             InputError: as `split`.
         """
         raw = examined(data, together)
-        parts = split(raw.labels, raw.given_test, seed, groups=raw.groups, whole=raw.given_groups is not None)
+        whole = raw.given_groups is not None
+        held = raw.given_validation
+        parts = split(raw.labels, raw.given_test, seed, groups=raw.groups, whole=whole, given_validation=held)
         raw = with_parts(raw, parts)
         coded = tokenized(raw, parts.train)
         return cls(raw, coded, parts)

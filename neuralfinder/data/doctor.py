@@ -13,7 +13,8 @@ import numpy.typing as npt
 from neuralfinder.data.copies import Firsts, exact_copies, flat_pictures, joined, near_copies, same_group
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.findings import Finding, present
-from neuralfinder.data.splits import TEST, Split, least_of_a_class, usual_validation
+from neuralfinder.data.labels import least_of_a_class
+from neuralfinder.data.splits import TEST, Split, usual_validation
 
 UNEVEN = 10
 """How many times larger than the smallest the largest class is before that is said."""
@@ -41,7 +42,7 @@ def examined(data: Dataset, together: bool = True) -> Dataset:
     alone, given = np.arange(len(data.labels)), same_group(data)
     copies = exact if near is None else near
     groups = copies if data.given_groups is None else joined(copies, given)
-    enough = max(_different(data, groups).values()) >= least_of_a_class(data.given_test)
+    enough = max(_different(data, groups).values(), default=0) >= least_of_a_class(data.given_test, data.held)
     apart = "" if together and enough else "for too few would be left" if together else "as asked"
     groups = given if apart else groups
     findings = present(
@@ -50,7 +51,7 @@ def examined(data: Dataset, together: bool = True) -> Dataset:
             *([_untold(data)] if near is None else _copies(data, near, exact, "near copies", apart)),
             _contradictions(data, exact),
             *([_few(data, groups)] if data.given_groups is None else _groups(data, given, groups)),
-            _untested(data),
+            *_untested(data),
             _uneven(data),
             _alike_names(data),
             _sorted(data),
@@ -86,26 +87,30 @@ def report(data: Dataset) -> dict[str, Any]:
 
 
 def _copies(data: Dataset, firsts: Firsts, known: Firsts, what: str, apart: str) -> list[Finding | None]:
-    """Rows that are copies by `firsts` and not by `known`: within a part, and of given test samples in training.
+    """Rows that are copies by `firsts` and not by `known`: within a part, and of given samples in parts before theirs.
 
     `apart` is why copies may come apart, or empty.
     """
-    given_test = data.given_test
-    test_row = dict(zip(firsts[given_test].tolist(), np.flatnonzero(given_test).tolist(), strict=True))
-    tested, known_tested = np.isin(firsts, firsts[given_test]), np.isin(known, known[given_test])
-    across = np.flatnonzero(~given_test & tested & ~known_tested).tolist()
-    within = np.flatnonzero((firsts != known) & (given_test == given_test[firsts]) & (given_test | ~tested)).tolist()
-    pairs = tuple(f"{data.name_of(row)} = {data.name_of(int(firsts[row]))}" for row in within)
-    crossing = tuple(f"{data.name_of(row)} = {data.name_of(test_row[int(firsts[row])])}" for row in across)
-    side = f"may be on both sides of a split, {apart}" if apart else "stay on one side of every split"
-    fate = f"stay in training, {apart}" if apart else "are left out of training"
+    part = data.held + 2 * data.given_test  # 0, 1 and 2: the later one keeps its rows
+    found: list[Finding | None] = []
     change = "" if apart else TOGETHER_OFF
-    inner = f"{len(pairs)} {data.kind}s are {what} of others and {side}"
-    outer = f"{len(crossing)} {data.kind}s are {what} of given test {data.kind}s and {fate}"
-    return [
-        Finding(what, inner, pairs, change) if pairs else None,
-        Finding(f"{what} across parts", outer, crossing, change) if crossing else None,
-    ]
+    alone = np.ones(len(firsts), dtype=bool)  # without a copy in a later part
+    for place, name, before in ((2, "test", data.held.any()), (1, "validation", False)):
+        inside = part == place
+        row_of = dict(zip(firsts[inside].tolist(), np.flatnonzero(inside).tolist(), strict=True))
+        there, known_there = np.isin(firsts, firsts[inside]), np.isin(known, known[inside])
+        across = np.flatnonzero((part < place) & there & ~known_there & alone).tolist()
+        alone &= ~((part < place) & there)
+        crossing = tuple(f"{data.name_of(row)} = {data.name_of(row_of[int(firsts[row])])}" for row in across)
+        others = "training and validation" if before else "training"
+        fate = f"stay in {others}, {apart}" if apart else f"are left out of {others}"
+        text = f"{len(crossing)} {data.kind}s are {what} of given {name} {data.kind}s and {fate}"
+        found.append(Finding(f"{what} across parts", text, crossing, change) if crossing else None)
+    within = np.flatnonzero((firsts != known) & (part == part[firsts]) & alone).tolist()
+    pairs = tuple(f"{data.name_of(row)} = {data.name_of(int(firsts[row]))}" for row in within)
+    side = f"may be on both sides of a split, {apart}" if apart else "stay on one side of every split"
+    text = f"{len(pairs)} {data.kind}s are {what} of others and {side}"
+    return [Finding(what, text, pairs, change) if pairs else None, *found]
 
 
 OF_PARTS = "sizes of parts", "classes in parts"
@@ -114,7 +119,7 @@ OF_PARTS = "sizes of parts", "classes in parts"
 
 def _groups(data: Dataset, given: Firsts, groups: npt.NDArray[np.int64]) -> list[Finding | None]:
     """How many groups the user gave, those that copies join, and training samples of those in the test part."""
-    names, given_test = np.asarray(data.given_groups, dtype=object), data.given_test
+    names, came = np.asarray(data.given_groups, dtype=object), ~data.free
     sizes = Counter(name for name in names.tolist() if name is not None)
     largest, most = sizes.most_common(1)[0]
     of_group = dict(zip(given.tolist(), names.tolist(), strict=True))  # by first row
@@ -123,10 +128,10 @@ def _groups(data: Dataset, given: Firsts, groups: npt.NDArray[np.int64]) -> list
         if of_group[first] is not None:
             together[group].add(of_group[first])
     linked = tuple(" = ".join(sorted(each)) for each in together.values() if len(each) > 1)
-    out = np.flatnonzero(~given_test & np.isin(groups, groups[given_test]))
+    out = np.flatnonzero(~came & np.isin(groups, groups[came]))
     left_out = Counter(name for name in names[out].tolist() if name is not None)
     shared = tuple(f"{name} ({count})" for name, count in sorted(left_out.items()))
-    count = sum(left_out.values())
+    count, which = sum(left_out.values()), "validation or test" if data.held.any() else "test"
     return [
         Finding(
             "groups", f"The {data.kind}s are of {len(sizes)} groups, the largest {largest!r} with {most:,} of"
@@ -138,18 +143,20 @@ def _groups(data: Dataset, given: Firsts, groups: npt.NDArray[np.int64]) -> list
         ) if linked else None,
         Finding(
             "groups across parts", f"{count:,} training {data.kind}s are of {len(shared)} groups of which, or of whose"
-            f" copies, there are given test {data.kind}s, and are left out of training", shared,
-            "Take these groups out of the test part to train on them.",
+            f" copies, there are given {which} {data.kind}s, and are left out of training", shared,
+            f"Take these groups out of the {which} part to train on them.",
         ) if shared else None,
     ]  # fmt: skip
 
 
 def _sizes(data: Dataset, parts: Split) -> Finding | None:
     """Parts that are clearly larger or smaller than without groups."""
-    tested = bool(data.given_test.any())
+    drawn = _drawn(data)
     used = len(parts.train) + len(parts.validation) + len(parts.test)
     rest = used - len(parts.test)
-    wanted = {"validation": usual_validation(rest) * rest, **({} if tested else {"test": TEST * used})}
+    free = used if "validation" in drawn else used - len(parts.validation)
+    wanted = {"validation": usual_validation(rest) * rest, "test": TEST * free}
+    wanted = {part: wanted[part] for part in drawn}
     had = {"validation": len(parts.validation), "test": len(parts.test)}
     off = [part for part, size in wanted.items() if abs(had[part] - size) > max(1, OTHER_SIZE * size)]
     names = tuple(f"{part} {had[part]:,} in the place of {wanted[part]:,.0f}" for part in off)
@@ -161,7 +168,7 @@ def _sizes(data: Dataset, parts: Split) -> Finding | None:
 
 def _lacking(data: Dataset, parts: Split) -> Finding | None:
     """Classes that a part lacks, since they are in too few groups, or in groups that are needed elsewhere."""
-    drawn = {"validation": parts.validation, **({} if data.given_test.any() else {"test": parts.test})}
+    drawn = {part: getattr(parts, part) for part in _drawn(data)}
     used = np.concatenate([parts.train, *drawn.values()])
     names = []
     for index, label in enumerate(data.classes):
@@ -174,6 +181,12 @@ def _lacking(data: Dataset, parts: Split) -> Finding | None:
     text = f"{len(names)} classes are not in every part, since a group lies in one part as a whole"
     change = "Add samples of them in other groups, for nothing says how well these classes are learned there."
     return Finding("classes in parts", text, tuple(names), change) if names else None
+
+
+def _drawn(data: Dataset) -> tuple[str, ...]:
+    """The parts that did not come, and so are drawn."""
+    came = {"validation": data.held, "test": data.given_test}
+    return tuple(part for part, rows in came.items() if not rows.any())
 
 
 def _untold(data: Dataset) -> Finding:
@@ -192,33 +205,34 @@ def _labelled(data: Dataset, row: int) -> str:
 
 
 def _few(data: Dataset, groups: npt.NDArray[np.int64]) -> Finding | None:
-    least, counts = least_of_a_class(data.given_test), _different(data, groups)
+    least, counts = least_of_a_class(data.given_test, data.held), _different(data, groups)
     names = tuple(f"{label} ({counts[index]})" for index, label in enumerate(data.classes) if counts[index] < least)
-    parts = "the validation part" if least == 2 else "the validation or the test part"
-    text = f"{len(names)} classes have fewer than {least} different {data.kind}s, and none in {parts}"
+    parts = " or ".join(f"the {part}" for part in _drawn(data) or ("training",))
+    text = f"{len(names)} classes have fewer than {least} different {data.kind}s, and none in {parts} part"
     change = "Add some, for nothing says how well these classes are learned."
     return Finding("few", text, names, change) if names else None
 
 
 def _different(data: Dataset, groups: npt.NDArray[np.int64]) -> Counter[int]:
-    """How many different samples there are of each class beside a given test part."""
-    kept = ~data.given_test
+    """How many different samples there are of each class beside given parts."""
+    kept = data.free
     pairs = set(zip(data.labels[kept].tolist(), groups[kept].tolist(), strict=True))
     return Counter(label for label, _ in pairs)
 
 
-def _untested(data: Dataset) -> Finding | None:
-    """Classes that a given test part lacks, where that was not told when its files were found."""
-    if not data.given_test.any() or any(finding.kind == "untested class" for finding in data.findings):
-        return None
-    lacking = np.setdiff1d(np.arange(len(data.classes)), data.labels[data.given_test]).tolist()
-    names = tuple(repr(data.classes[index]) for index in lacking)
-    text = f"The test part has no {data.kind} of {len(names)} classes, of which its figures say nothing"
-    return Finding("untested class", text, names) if names else None
+def _untested(data: Dataset) -> list[Finding | None]:
+    """Classes that a given part lacks, where that was not told when its files were found."""
+    found: list[Finding | None] = []
+    for part, rows in (("validation", data.held), ("test", data.given_test)):
+        there = data.labels[rows] if rows.any() else data.labels
+        names = tuple(repr(label) for index, label in enumerate(data.classes) if index not in there)
+        text = f"The {part} part has no {data.kind} of {len(names)} classes, of which its figures say nothing"
+        found.append(Finding("untested class", text, names) if names else None)
+    return [] if any(finding.kind == "untested class" for finding in data.findings) else found
 
 
 def _uneven(data: Dataset) -> Finding | None:
-    counts = np.bincount(data.labels[~data.given_test], minlength=len(data.classes))
+    counts = np.bincount(data.labels[data.free], minlength=len(data.classes))
     most, least = int(counts.argmax()), int(counts.argmin())
     if counts[most] < UNEVEN * counts[least]:
         return None
@@ -248,7 +262,7 @@ def _bare_label(label: object) -> object:
 
 
 def _sorted(data: Dataset) -> Finding | None:
-    rest = data.labels[~data.given_test]
+    rest = data.labels[data.free]
     text = "The rows are in order of class; they are shuffled before they are split"
     in_files = any("/" in name for name in data.names[:1])
     return Finding("order", text) if not in_files and (np.diff(rest) >= 0).all() else None

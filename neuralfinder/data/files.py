@@ -26,10 +26,11 @@ FORMATS = {
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
     "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
-"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called, as far as it has
-them. Its other decoders are old, rare or start other programs."""
+"""Pillow's decoders that may see a file, whatever its suffix, and what their files are called, as far as it has them;
+that of HEIF is the library pillow-heif's. Its other decoders are old, rare or start other programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ NOT_FILES = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a link",
 }
 """What else may lie at a path; to open some of them waits for ever, and some never end."""
 
@@ -68,6 +70,16 @@ MARKS = {
 
 PICTURES = Kind("picture", frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes))
 TEXTS = Kind("text", frozenset([".txt"]))
+
+
+TABLES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"])
+"""Suffixes of tables of samples."""
+
+
+def suffixes(names: Iterable[str]) -> str:
+    """The suffixes that files have, with how often, the commonest first; empty where they have none."""
+    counts = Counter(Path(name).suffix.lower() for name in names)
+    return some(f"{suffix} ({count})" for suffix, count in counts.most_common() if suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,16 @@ def as_path(given: str | Path) -> Path:
         return Path(given)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is passed over, as what systems leave behind is."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def content_type(mode: int) -> str:
+    """What else than a file lies there, by its mode."""
+    return NOT_FILES.get(stat.S_IFMT(mode), "something else")
+
+
 def no_file(path: str | Path) -> str:
     """Why what is at a path cannot be read as a file, empty where it can.
 
@@ -109,7 +131,7 @@ def no_file(path: str | Path) -> str:
         OSError: nothing is there, or it may not be looked at.
     """
     mode = os.stat(path).st_mode  # noqa: PTH116 - half as long as by `Path`, for every picture
-    return "" if stat.S_ISREG(mode) else f"not a regular file but {NOT_FILES.get(stat.S_IFMT(mode), 'something else')}"
+    return "" if stat.S_ISREG(mode) else f"not a regular file but {content_type(mode)}"
 
 
 def content_of(path: Path, limit: int = TEXT_LIMIT) -> bytes:
@@ -134,7 +156,15 @@ def text_of(path: Path) -> str:
         OSError: as `content_of`.
         UnicodeError: in another encoding.
     """
-    content = content_of(path)
+    return text_in_bytes(content_of(path))
+
+
+def text_in_bytes(content: bytes) -> str:
+    """The text of a file with this content.
+
+    Raises:
+        UnicodeError: neither in UTF-8 nor in what its first bytes say.
+    """
     return io.TextIOWrapper(io.BytesIO(content), encoding_of(content) or "utf-8").read()
 
 

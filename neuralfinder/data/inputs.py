@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from neuralfinder.data.archives import contents
 from neuralfinder.data.arrays import Values, as_pictures, check_values
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, text_of
+from neuralfinder.data.files import PICTURES, TABLES, TEXTS, Kind, as_path, is_hidden, suffixes, text_in_bytes, text_of
+from neuralfinder.data.located import located
 from neuralfinder.data.pairs import is_pairs, samples_of
 from neuralfinder.data.pictures import no_warnings, read_picture
 from neuralfinder.data.reading import each, is_paths, workers_for
 from neuralfinder.data.sources.hub import is_hub, library_samples
 from neuralfinder.data.sources.npz import read_arrays
-from neuralfinder.data.tables import NO_COLUMNS, SUFFIXES, Columns, path_in, read_table
+from neuralfinder.data.tables import NO_COLUMNS, Columns, content_in, path_in, read_table
 from neuralfinder.data.texts import as_texts, is_texts, text_in
 from neuralfinder.errors import InputError, some
 from neuralfinder.types import FITS, Shape
@@ -52,7 +54,9 @@ _Sample = tuple[str, Callable[[], Any]]
 """The name of a sample, and what reads it: a picture or a text."""
 
 
-def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | None = None) -> Iterator[Array]:
+def inputs_of(
+    given: object, shape: Shape, fit: str = FITS[0], seen: Values | None = None, span: tuple[int, int] | None = None
+) -> Iterator[Array]:
     """The samples, pictures `(n, channels, height, width)` uint8 or float32 or texts `(n,)` of str; files in blocks.
 
     Args:
@@ -63,6 +67,7 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | No
         shape: of what the network was trained on.
         fit: how files of pictures are brought to it, one of `FITS`.
         seen: what pictures were like in training.
+        span: what files of 16-bit grey are scaled by, see `pictures.decode`.
 
     Raises:
         InputError: pictures for a network for texts, or the reverse, of another shape or scale, or unreadable.
@@ -71,17 +76,17 @@ def inputs_of(given: object, shape: Shape, fit: str = FITS[0], seen: Values | No
     if is_frame(given):
         given = _column_of(given, kind)
     if paths := _paths(given, kind):
-        for block in blocks_at(paths, shape, fit=fit, seen=seen):
+        for block in blocks_at(paths, shape, fit=fit, seen=seen, span=span):
             for error in block.errors.values():
                 raise error
             yield block.samples
     elif is_hub(given):
-        yield _like(library_samples(given, kind, shape, fit), seen)
+        yield _like(library_samples(given, kind, shape, fit, span), seen)
     elif is_pairs(given):
         samples = samples_of(given)
         first = list(islice(samples, AT_ONCE))  # asked about even where it is empty
         for some_of_them in chain([first], iter(lambda: list(islice(samples, AT_ONCE)), [])):
-            yield from inputs_of(some_of_them, shape, fit, seen)
+            yield from inputs_of(some_of_them, shape, fit, seen, span)
     else:
         yield as_texts(given) if kind == TEXTS else _like(as_pictures(given, shape), seen)
 
@@ -111,10 +116,10 @@ def _column_of(frame: Any, kind: Kind) -> Any:
         ) from None  # fmt: skip
 
 
-def _like(samples: Array, seen: Values | None, what: str = "X") -> Array:
+def _like(samples: Array, seen: Values | None, what: str = "X", *, files: bool = False) -> Array:
     """Samples that are like those of training."""
     if seen:
-        check_values(samples, seen, what)
+        check_values(samples, seen, what, files=files)
     return samples
 
 
@@ -124,6 +129,7 @@ def blocks_at(
     columns: Columns = NO_COLUMNS,
     fit: str = FITS[0],
     seen: Values | None = None,
+    span: tuple[int, int] | None = None,
 ) -> Iterator[Block]:
     """The samples at paths, in order, a block at a time; what cannot be read is an error in its place.
 
@@ -136,15 +142,17 @@ def blocks_at(
         columns: of tables.
         fit: how files of pictures are brought to the shape, one of `FITS`.
         seen: what pictures were like in training.
+        span: what files of 16-bit grey are scaled by, see `pictures.decode`.
 
     Raises:
         InputError: pictures on another scale than those of training.
     """
     most = max(1, min(AT_ONCE, BYTES_AT_ONCE // (shape.channels * shape.height * shape.width)))
+    of_file = _text_at if kind_for(shape) == TEXTS else partial(read_picture, shape=shape, fit=fit, span=span)
     expected, waiting = len(paths), list[_Sample]()
     for path in paths:
         try:
-            count, found = _samples_at(path, shape, columns, fit)
+            count, found = _samples_at(path, shape, columns, of_file)
         except InputError as error:
             count, found = 1, [(str(path), partial(_fail, error))]
         expected += count - 1
@@ -169,7 +177,7 @@ def _read(waiting: Sequence[_Sample], shape: Shape, expected: int, seen: Values 
     else:
         together = np.stack(samples) if samples else np.empty((0, shape.channels, shape.height, shape.width), np.uint8)
     names = [name for name, _ in waiting]
-    return Block(_like(together, seen, names[0]), names, errors, expected)
+    return Block(_like(together, seen, names[0], files=True), names, errors, expected)
 
 
 def _sample_or_error(sample: _Sample) -> Any:
@@ -183,8 +191,10 @@ def _fail(error: InputError) -> Any:
     raise error
 
 
-def _samples_at(given: str | Path, shape: Shape, columns: Columns, fit: str) -> tuple[int, Iterable[_Sample]]:
-    """How many samples are at a path, and the samples.
+def _samples_at(
+    given: str | Path, shape: Shape, columns: Columns, of_file: Callable[..., Any]
+) -> tuple[int, Iterable[_Sample]]:
+    """How many samples are at a path, and the samples; `of_file` reads one file.
 
     Raises:
         InputError: nothing there, unreadable, or without samples.
@@ -199,22 +209,40 @@ def _samples_at(given: str | Path, shape: Shape, columns: Columns, fit: str) -> 
             expected=f"a {kind.name} file",
             mend="replace it or leave it out",
         ) from None
-    of_file = _text_at if kind == TEXTS else partial(read_picture, shape=shape, fit=fit)
-    if path.suffix.lower() in SUFFIXES and path.is_file():
+    if path.suffix.lower() in TABLES and path.is_file():
         cells = _column(path, columns, kind)
+        if kind == PICTURES:
+            cells = located(cells, path.parent, pictures=True) or cells
         return len(cells), (_in_table(path, row, cell, kind, of_file) for row, cell in enumerate(cells))
     if kind == PICTURES and path.suffix.lower() == ".npz" and path.is_file():
         pictures = as_pictures(read_arrays(path, ("X",), "a .npz file with X")["X"], shape)
         return len(pictures), ((f"{path}[{row}]", partial(pictures.__getitem__, row)) for row in range(len(pictures)))
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return _in_archive(path, kind, of_file)
     files = _files(path, kind)
     return len(files), ((str(file), partial(of_file, file)) for file in files)
 
 
-def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[[Path], Any]) -> _Sample:
+def _in_archive(path: Path, kind: Kind, of_file: Callable[..., Any]) -> tuple[int, Iterable[_Sample]]:
+    """The files of a zip file in order of name, each read when it is its turn."""
+    found = contents(path, kind.suffixes)
+    if not found:
+        given = f"a zip file without {kind.name}s"
+        raise InputError(str(path), given=given, expected=f"{kind.name} files in it", mend="name another")
+    return len(found), ((name, partial(_of_bytes, of_file, read, name)) for name, read in found)
+
+
+def _of_bytes(of_file: Callable[..., Any], read: Callable[[], bytes], name: str) -> Any:
+    return of_file(read(), name=name)
+
+
+def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[..., Any]) -> _Sample:
     """The text in a cell of a table, or the picture whose path it is."""
     name, what = f"{path}[{row}]", f"row {row} of {path.name}"
     if kind == TEXTS:
         return name, partial(text_in, cell, what)
+    if (content := content_in(cell)) is not None:
+        return name, partial(of_file, content, name=name)
     name = str(path.parent / cell) if isinstance(cell, str) else name
     return name, lambda: of_file(path_in(path.parent, cell, what))
 
@@ -251,24 +279,22 @@ def _files(path: Path, kind: Kind) -> list[Path]:
         return [path]
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in kind.suffixes and _is_seen(file, path))
     if not files:
-        raise InputError(
-            str(path), given=f"a folder without {kind.name}s", expected=f"{kind.name} files", mend="name another"
-        )
+        there = suffixes(file.name for file in path.rglob("*") if _is_seen(file, path))
+        given = f"a folder without {kind.name}s" + (f", but with files of other suffixes: {there}" if there else "")
+        raise InputError(str(path), given=given, expected=f"{kind.name} files", mend="name another")
     return files
 
 
 def _is_seen(file: Path, folder: Path) -> bool:
     """As in training, hidden files and folders are passed over; what is no file is told when it is read."""
-    return not file.is_dir() and not any(
-        part[0] == "." or part == "__MACOSX" for part in file.relative_to(folder).parts
-    )
+    return not file.is_dir() and not any(map(is_hidden, file.relative_to(folder).parts))
 
 
-def _text_at(path: Path) -> str:
+def _text_at(file: Path | bytes, name: str = "") -> str:
     try:
-        return text_of(path)
+        return text_in_bytes(file) if isinstance(file, bytes) else text_of(file)
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            str(path), given=f"unreadable ({reason})", expected="a text in UTF-8", mend="save it as UTF-8"
+            name or str(file), given=f"unreadable ({reason})", expected="a text in UTF-8", mend="save it as UTF-8"
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,21 @@ from neuralfinder.data.findings import Finding
 from neuralfinder.errors import InputError, some
 
 LABELS = "one label per sample: str, int, float or bool `(n,)` or `(n, 1)`, or one-hot rows `(n, k)`"
+
+
+class Sizes(NamedTuple):
+    """How many samples the parts of data have that came in parts; all are of the training part where none did."""
+
+    train: int
+    validation: int
+    test: int
+
+    def of(self, places: npt.NDArray[np.int64]) -> Sizes:
+        """Those of parts of which only the samples at these places are left."""
+        ends = np.cumsum(self)
+        return Sizes(
+            *(int(((places >= end - size) & (places < end)).sum()) for end, size in zip(ends, self, strict=True))
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,39 +107,56 @@ def encode_like(y: object, classes: tuple[Any, ...], what: str = "y_test") -> np
     return np.asarray(table[other.indices])
 
 
-def encode_parts(
-    labels: list[Any], first: int, source: str, test: str
-) -> tuple[npt.NDArray[np.int64], tuple[Any, ...], npt.NDArray[np.bool_]]:
-    """Indices `(n,)`, classes, and `(n,)` whether each is of the test part, of labels whose `first` are not.
+class Labelled(NamedTuple):
+    """Fields of a `Dataset` that labels alone decide."""
+
+    labels: npt.NDArray[np.int64]
+    classes: tuple[Any, ...]
+    given_test: npt.NDArray[np.bool_]
+    given_validation: npt.NDArray[np.bool_] | None
+
+
+def encode_parts(labels: list[Any], sizes: Sizes, source: str, test: str) -> Labelled:
+    """What labels of several parts say, those of the training part first, those of the test part last.
 
     Args:
-        labels: of both parts.
-        first: how many are beside the test part.
-        source: where these come from, for messages.
+        labels: of all parts.
+        sizes: of the parts.
+        source: where those beside the test part come from, for messages.
         test: where the others come from, for messages.
 
     Raises:
         InputError: as `encode`, `encode_like` and `check_classes`.
     """
+    first = sizes.train + sizes.validation
     encoded = encode(labels[:first], source)
     indices = encoded.indices
     if first < len(labels):
         indices = np.concatenate([indices, encode_like(labels[first:], encoded.classes, test)])
-    given_test = np.arange(len(labels)) >= first
-    check_classes(indices, encoded.classes, given_test, source)
-    return indices, encoded.classes, given_test
+    rows = np.arange(len(labels))
+    given_test, held = rows >= first, (rows >= sizes.train) & (rows < first)
+    check_classes(indices, encoded.classes, given_test, source, held)
+    return Labelled(indices, encoded.classes, given_test, held if sizes.validation else None)
 
 
 def counted(data: Dataset) -> Finding:
     """How many samples there are of each class."""
     counts = np.bincount(data.labels, minlength=len(data.classes)).tolist()
     listed = some((f"{label} {count}" for label, count in zip(data.classes, counts, strict=True)), most=10)
-    tested = f", {int(data.given_test.sum()):,} of them in the given test part" if data.given_test.any() else ""
-    text = f"{len(data.labels):,} {data.kind}s of {len(data.classes)} classes{tested}: {listed}"
+    given = (("validation", int(data.held.sum())), ("test", int(data.given_test.sum())))
+    apart = " and ".join(f"{count:,} of them in the given {part} part" for part, count in given if count)
+    text = f"{len(data.labels):,} {data.kind}s of {len(data.classes)} classes{', ' if apart else ''}{apart}: {listed}"
     return Finding("samples", text)
 
 
-def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given_test: Array, what: str) -> None:
+def least_of_a_class(*given: Array) -> int:
+    """Samples of a class that it takes to have one in training and in each part that did not come; `(n,)` bool each."""
+    return 3 - sum(bool(part.any()) for part in given)
+
+
+def check_classes(
+    labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given_test: Array, what: str, held: Array | None = None
+) -> None:
     """Raise unless there are two classes or more, one of them with a sample for every part.
 
     Args:
@@ -132,12 +164,14 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
         classes: the labels themselves.
         given_test: `(n,)` bool, the rows of a test part that came with the data.
         what: the argument or folder the message is about.
+        held: `(n,)` bool, those of a validation part that came.
 
     Raises:
-        InputError: one class, one without a sample, all labels different, or no class with 3 samples (2 beside a test
-            part).
+        InputError: one class, one without a sample, all labels different, or no class with 3 samples (one fewer for
+            each part that came).
     """
-    rest = labels[~given_test]
+    held = np.zeros_like(given_test) if held is None else held
+    rest, least = labels[~given_test & ~held], least_of_a_class(given_test, held)
     if len(classes) < 2:
         raise InputError(
             what,
@@ -152,7 +186,6 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
             expected="classes that several samples share",
             mend="give class labels; continuous measurements and file names are not classes",
         )
-    least = 2 if given_test.any() else 3
     counts = np.bincount(rest, minlength=len(classes))
     if absent := [repr(label) for label, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(
@@ -166,7 +199,7 @@ def check_classes(labels: npt.NDArray[np.int64], classes: tuple[Any, ...], given
         raise InputError(
             what,
             given=f"too few samples: {most} of each class at most",
-            expected=f"at least {least} samples of one class, one for each part",
+            expected=f"at least {least} sample{'s' * (least > 1)} of one class, one for each part",
             mend="add samples",
         )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +39,9 @@ TURNS = {
 }
 """What mends each value of the EXIF orientation."""
 
+HEIC = frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"])
+"""Kinds of HEIC that such files name in their first bytes."""
+
 FRAMES, TURNED = "with several frames (first one used)", "turned by EXIF"
 TRANSPARENT = "transparent (put on white, or what is as light on black)"
 DEEP, DEEP_COLOUR, BILEVEL = "16-bit grey", "16-bit colour", "1-bit"
@@ -44,6 +49,11 @@ PALETTE, GREY, COLOUR = "palette", "8-bit grey", "colour"
 
 SMALL = 96 * 96
 """Pixels of a picture that people are shown as it is, to the last of them."""
+WHOLE = 0, 65535
+"""The range of 16 bits, which 8 bits have in 256 levels."""
+
+FEWEST_LEVELS = 16
+"""Levels of 16-bit pictures in 8 bits below which they are refused: cameras of 12 bits leave 17 of the whole range."""
 
 LIGHT = 240
 """Grey value from which all that is drawn on white is hardly seen."""
@@ -116,22 +126,27 @@ def read_header(path: Encoded) -> Header:
         return Header(height, width, picture.mode in GREY_MODES, tuple(kinds), _format(picture))
 
 
-def decode(path: Encoded, shape: Shape, fit: str = FITS[0]) -> npt.NDArray[np.uint8]:
+def decode(
+    path: Encoded, shape: Shape, fit: str = FITS[0], span: tuple[int, int] | None = None
+) -> npt.NDArray[np.uint8]:
     """Decode one picture file.
 
-    Upright by its EXIF orientation, 16-bit grey scaled to 8 bit, transparency put on white, or on black where white
-    would hide what is drawn, the first of several frames, then resized to the shape by a Lanczos filter.
+    Upright by its EXIF orientation, 16-bit grey scaled to 8 by the values of training, transparency put on white, or on
+    black where white would hide what is drawn, the first of several frames, then resized to the shape by a Lanczos
+    filter.
 
     Args:
         path: the file, or its content.
         shape: of the result, 1 or 3 channels.
         fit: one of `FITS`.
+        span: least and greatest value of the 16-bit grey pictures of training, which become 0 and 255; `WHOLE` where
+            there were pictures of 8 bits beside these, `None` where there were none of 16.
 
     Returns:
         `(channels, height, width)` uint8, 0..255.
 
     Raises:
-        UnreadableError: with the reason.
+        UnreadableError: with the reason; also where it is of another depth than those of training.
     """
     size = (shape.width, shape.height)
     with _open(path) as picture:
@@ -140,7 +155,7 @@ def decode(path: Encoded, shape: Shape, fit: str = FITS[0]) -> npt.NDArray[np.ui
             picture.draft(None, (2 * max(size), 2 * max(size)))
         picture.load()
         turn = _orientation(picture)
-        upright = _to_mode(picture, "L" if shape.channels == 1 else "RGB")
+        upright = _to_mode(_in_8_bit(picture, span), "L" if shape.channels == 1 else "RGB")
         if turn in TURNS:
             upright = upright.transpose(TURNS[turn])
         pixels = np.asarray(_resized(upright, size, fit))
@@ -167,13 +182,16 @@ def _padded(pixels: npt.NDArray[np.uint8], shape: Shape) -> npt.NDArray[np.uint8
     return np.pad(pixels, [*around, (0, 0)][: pixels.ndim], mode="edge")
 
 
-def read_pictures(paths: Sequence[Encoded], shape: Shape, fit: str = FITS[0]) -> npt.NDArray[np.uint8]:
+def read_pictures(
+    paths: Sequence[Encoded], shape: Shape, fit: str = FITS[0], span: tuple[int, int] | None = None
+) -> npt.NDArray[np.uint8]:
     """Picture files to predict on, converted as in training.
 
     Args:
         paths: n files, or their contents.
         shape: of the pictures the network was trained on, 1 or 3 channels.
         fit: one of `FITS`, as then.
+        span: as for `decode`.
 
     Returns:
         `(n, channels, height, width)` uint8, 0..255.
@@ -185,11 +203,13 @@ def read_pictures(paths: Sequence[Encoded], shape: Shape, fit: str = FITS[0]) ->
     pictures = np.empty((len(paths), shape.channels, shape.height, shape.width), dtype=np.uint8)
     with no_warnings():
         for row, path in enumerate(paths):
-            pictures[row] = read_picture(path, shape, fit, f"picture {row}" if isinstance(path, bytes) else "")
+            pictures[row] = read_picture(path, shape, fit, span, f"picture {row}" if isinstance(path, bytes) else "")
     return pictures
 
 
-def read_picture(path: Encoded, shape: Shape, fit: str = FITS[0], name: str = "") -> npt.NDArray[np.uint8]:
+def read_picture(
+    path: Encoded, shape: Shape, fit: str = FITS[0], span: tuple[int, int] | None = None, name: str = ""
+) -> npt.NDArray[np.uint8]:
     """One of them, `(channels, height, width)`, with its `name` for messages where it is not its path.
 
     Raises:
@@ -197,7 +217,7 @@ def read_picture(path: Encoded, shape: Shape, fit: str = FITS[0], name: str = ""
     """
     check_takes_files(shape)
     try:
-        return decode(path, shape, fit)
+        return decode(path, shape, fit, span)
     except UnreadableError as error:
         raise InputError(
             name or str(path),
@@ -244,14 +264,22 @@ def _open(path: Encoded) -> Iterator[Image.Image]:
 
 @functools.cache
 def _decoders() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow has."""
+    """Those of `FORMATS` that this Pillow has, and that of pillow-heif where that is installed."""
     Image.init()
+    with suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _unidentified(path: Encoded) -> str:
-    size = len(path) if isinstance(path, bytes) else Path(path).stat().st_size
-    return "not a picture" if size else "an empty file"
+    if isinstance(path, bytes):
+        first = path[:12]
+    else:
+        with Path(path).open("rb") as file:
+            first = file.read(12)
+    if first[4:8] == b"ftyp" and first[8:] in HEIC and "HEIF" not in _decoders():
+        return "HEIC, which needs the library pillow-heif (the extra `heic`)"
+    return "not a picture" if first else "an empty file"
 
 
 def _format(picture: Image.Image) -> str:
@@ -278,9 +306,7 @@ def _transparent(picture: Image.Image) -> bool:
 
 def _to_mode(picture: Image.Image, mode: str) -> Image.Image:
     """A loaded picture as `L` or `RGB`."""
-    if picture.mode.startswith("I"):
-        picture = _from_16_bit(picture)
-    elif _transparent(picture):
+    if _transparent(picture):
         coloured = picture.convert("RGBA")
         on_white, on_black = (
             Image.alpha_composite(Image.new("RGBA", coloured.size, ground), coloured).convert("RGB")
@@ -291,12 +317,46 @@ def _to_mode(picture: Image.Image, mode: str) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _from_16_bit(picture: Image.Image) -> Image.Image:
-    """0..65535 to 0..255, rounded. Pillow's own conversion cuts everything above 255 off."""
-    values = np.asarray(picture).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
+def _in_8_bit(picture: Image.Image, span: tuple[int, int] | None) -> Image.Image:
+    """16-bit grey as 8-bit grey. Pillow's own conversion cuts everything above 255 off."""
+    deep, (low, high) = picture.mode.startswith("I"), span or WHOLE
+    if not deep:
+        if (low, high) != WHOLE:
+            raise UnreadableError(f"8 bits where training had 16-bit grey of {low} to {high}; save it as then")
+        return picture
+    values = _of_16_bit(picture)
+    least, most = int(values.min()), int(values.max())
+    if span is None and 0 < most < FEWEST_LEVELS * 257:
+        raise UnreadableError(f"16-bit grey of {least} to {most} where training had 8 bits; save it as then")
+    if 2 * int(((values < low) | (values > high)).sum()) > values.size:
+        raise UnreadableError(f"16-bit grey of {least} to {most} where training had {low} to {high}; scale it as then")
+    return Image.fromarray(scaled(values, (low, high)))
+
+
+def _of_16_bit(picture: Image.Image) -> npt.NDArray[np.int32]:
+    values = np.asarray(picture).astype(np.int32)
+    if values.min() < WHOLE[0] or values.max() > WHOLE[1]:
         raise UnreadableError("integer pixels beyond 16 bits; save it with 8 or 16 bits")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    return values
+
+
+def scaled(values: npt.NDArray[np.integer[Any]], span: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Values of 16 bits as 0..255, rounded; those beyond the span are its ends."""
+    low, high = span
+    above = np.clip(values, low, high).astype(np.int32) - low  # 255 times that is below 2^31
+    levels: npt.NDArray[np.uint8] = ((above * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)
+    return levels
+
+
+def counts_of_values(path: Encoded) -> npt.NDArray[np.int64]:
+    """`(65536,)` how many pixels of a picture of 16-bit grey have each value.
+
+    Raises:
+        UnreadableError: with the reason.
+    """
+    with _open(path) as picture:
+        picture.load()
+        return np.bincount(_of_16_bit(picture).reshape(-1), minlength=WHOLE[1] + 1)
 
 
 def as_address(picture: npt.NDArray[np.generic], largest: int = 96) -> str:

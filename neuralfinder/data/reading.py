@@ -1,4 +1,4 @@
-"""Many picture files -> one data set: two passes, over headers and over pixels; each picture is decoded once."""
+"""Many picture files -> one data set: a pass over headers, one over pixels, and one between for values of 16 bits."""
 
 from __future__ import annotations
 
@@ -21,20 +21,25 @@ from neuralfinder.data.files import FORMATS, PICTURES, SampleFile, check_half_re
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
 from neuralfinder.data.groups import grouped
-from neuralfinder.data.labels import counted, encode_parts
+from neuralfinder.data.labels import Sizes, counted, encode_parts
+from neuralfinder.data.located import are_files, beside, first_of
 from neuralfinder.data.mapped import allocate, compact, fits
 from neuralfinder.data.pictures import (
     COLOUR,
     DEEP,
     DEEP_COLOUR,
+    FEWEST_LEVELS,
     GREY,
+    WHOLE,
     Header,
     UnreadableError,
+    counts_of_values,
     decode,
     no_warnings,
     read_header,
+    scaled,
 )
-from neuralfinder.data.tables import LOOKED_AT, Rows, kind_in, path_in
+from neuralfinder.data.tables import Rows, content_in, kind_in, path_in
 from neuralfinder.errors import InputError, check_allowed, check_range
 from neuralfinder.types import FITS, Shape
 
@@ -57,9 +62,12 @@ CLEARLY, OFTEN = 1.25, 0.1
 """How much longer or higher a stretched picture may become before that is clearly to be seen, and the share of such
 pictures from which it is worth to be said."""
 
-FEWEST_LEVELS, FEW_LEVELS = 16, 128
-"""Levels of 16-bit pictures in 8 bits below which they are refused, and below which it is said: half of the range is
-little to lose, and cameras of 12 bits leave 17 where nobody spread them."""
+FEW_LEVELS = 128
+"""Levels of 16-bit pictures in 8 bits below which it is said: half of the range is little to lose."""
+
+MOST_PIXELS = 0.99
+"""Share of pixels, those in the middle, of whose values `FEWEST_LEVELS` have to be left in 8 bits: a few hot pixels may
+be far from all others, and what is left of these is what networks see."""
 
 THREADS_FROM = 128 * 128
 """Mean pixels of a picture from which threads help; below, handing over the interpreter costs more than it gains."""
@@ -76,12 +84,13 @@ Reader = Callable[[Sequence[SampleFile], npt.NDArray[np.bool_]], "Loaded"]
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """`images` `(n, channels, height, width)` uint8, the places `(n,)` of their files in the list, findings and fit."""
+    """Images `(n, channels, height, width)` uint8, the places `(n,)` of their files, and what else a `Dataset` has."""
 
     images: Array
     places: npt.NDArray[np.int64]
     findings: tuple[Finding, ...]
     fit: str
+    span: tuple[int, int] | None
 
 
 class _Reporter:
@@ -111,7 +120,7 @@ def from_folder(name: str, found: Found, reader: Reader) -> Dataset:
     """
     files = found.files
     labels = [file.label for file in files]
-    data, _ = _dataset(name, files, labels, len(found.train.files), reader, str(found.train.root))
+    data, _ = _dataset(name, files, labels, found.sizes, reader, str(found.train.root))
     return replace(data, findings=(*data.findings, *found.remarks), fingerprint=found.fingerprint())
 
 
@@ -128,26 +137,27 @@ def from_rows(name: str, rows: Rows, homes: tuple[Path, Path], reader: Reader, s
     Raises:
         InputError: rows without a path, as `read_files`, or classes that cannot be used.
     """
+    first = rows.sizes.train + rows.sizes.validation
     files = [
-        in_table(cell, homes[place >= rows.first], str(label), row)
+        in_table(cell, homes[place >= first], str(label), row)
         for place, (cell, label, row) in enumerate(zip(rows.cells, rows.labels, rows.names, strict=True))
     ]
-    data, places = _dataset(name, files, rows.labels, rows.first, reader, source)
+    data, places = _dataset(name, files, rows.labels, rows.sizes, reader, source)
     data = replace(data, findings=(*data.findings, *rows.findings))
     return data if rows.groups is None else grouped(data, [rows.groups[place] for place in places])
 
 
 def is_paths(X: object) -> bool:
-    """Whether these are paths of pictures: `Path`s, or texts most of which have the suffix of such a file.
+    """Whether these are paths of pictures: `Path`s, texts most of which have the suffix of such a file, or its name.
 
     Raises:
         InputError: they are paths of texts, which are given themselves.
     """
     values = np.asarray(X, dtype=object) if hasattr(X, "__array__") else X
     listed = values.reshape(-1).tolist() if isinstance(values, np.ndarray) and values.size == len(values) else values
-    if not isinstance(listed, (list, tuple)) or not any(isinstance(one, (str, Path)) for one in listed[:LOOKED_AT]):
+    if not isinstance(listed, (list, tuple)) or not any(isinstance(one, (str, Path)) for one in first_of(listed)):
         return False
-    return kind_in(listed, "X") == PICTURES or all(isinstance(one, Path) for one in listed)
+    return kind_in(listed, "X") == PICTURES or all(isinstance(one, Path) for one in listed) or are_files(listed)
 
 
 def from_paths(X: Any, y: Any, name: str = "pictures", X_test: Any = None, y_test: Any = None) -> Dataset:
@@ -178,12 +188,13 @@ def from_paths(X: Any, y: Any, name: str = "pictures", X_test: Any = None, y_tes
                 what, given=f"of {len(more)} paths and {len(answers)} labels", expected="as many labels as paths",
                 mend="check that both come from the same rows",
             )  # fmt: skip
-        cells += [str(path) if isinstance(path, Path) else path for path in more]
+        plain = [str(path) if isinstance(path, Path) else path for path in more]
+        cells += [str(beside(Path(), path) or path) for path in plain] if are_files(plain) else plain
         labels += answers
         names += [f"row {row}" for row in range(len(more))]
     first = len(np.asarray(X, dtype=object))
     told = Finding("paths", f"X is paths of pictures, such as {cells[0]}", change="Give arrays, or texts, for others.")
-    rows = Rows(PICTURES, cells, labels, tuple(names), first, (told,))
+    rows = Rows(PICTURES, cells, labels, tuple(names), Sizes(first, 0, len(cells) - first), (told,))
     data = from_rows(name, rows, (Path(), Path()), read_files, "y")
     return replace(data, fingerprint=content_fingerprint(data.samples, data.labels, data.given_test, data.classes))
 
@@ -194,22 +205,26 @@ def in_table(cell: object, home: Path, label: str, row: str) -> SampleFile:
     Raises:
         InputError: it does neither.
     """
-    if isinstance(cell, dict) and isinstance(content := cell.get("bytes"), bytes):
-        return SampleFile("", f"{row} {cell.get('path') or ''}".strip(), label, len(content), content)
     path = cell.get("path") if isinstance(cell, dict) else cell
+    if (content := content_in(cell)) is not None:
+        name = path if isinstance(path, str) else ""
+        return SampleFile("", f"{row} {name}".strip(), label, len(content), content)
     return SampleFile(str(path_in(home, path, row)), str(path), label, 0)
 
 
 def _dataset(
-    name: str, files: list[SampleFile], labels: list[Any], first: int, reader: Reader, source: str
+    name: str, files: list[SampleFile], labels: list[Any], sizes: Sizes, reader: Reader, source: str
 ) -> tuple[Dataset, npt.NDArray[np.int64]]:
-    """Of files of which those after the `first` are the test part; and the places of those that could be read."""
-    loaded = reader(files, np.arange(len(files)) >= first)
-    kept = [labels[place] for place in loaded.places]
-    indices, classes, given_test = encode_parts(kept, int((loaded.places < first).sum()), source, "the test part")
-    names = tuple(files[place].relative for place in loaded.places)
-    sources = tuple(files[place].source for place in loaded.places)
-    data = Dataset(name, loaded.images, indices, classes, given_test, "", (), names, sources, fit=loaded.fit)
+    """Of files in parts of these sizes; and the places of those that could be read."""
+    loaded = reader(files, np.arange(len(files)) >= sizes.train + sizes.validation)
+    labelled = encode_parts(
+        [labels[place] for place in loaded.places], sizes.of(loaded.places), source, "the test part"
+    )
+    data = Dataset(
+        name, loaded.images, **labelled._asdict(), fingerprint="", fit=loaded.fit, span=loaded.span,
+        names=tuple(files[place].relative for place in loaded.places),
+        files=tuple(files[place].source for place in loaded.places),
+    )  # fmt: skip
     return replace(data, findings=(counted(data), *loaded.findings)), loaded.places
 
 
@@ -254,9 +269,11 @@ def read_files(
         check_half_readable(files, in_test, failures)
         seen = [header for place, header in headers.items() if not in_test[place]]
         shape = choose_shape(seen, image_size, len(headers))
+        deep = {place for place, header in headers.items() if DEEP in header.kinds and not in_test[place]}
+        span, spread = _span([files[place].source for place in deep], alone=len(deep) == len(seen))
         images, on_disk = allocate((len(headers), shape.channels, shape.height, shape.width), scratch)
         places = list(headers)
-        store = partial(_store, files=files, places=places, images=images, shape=shape, fit=fit)
+        store = partial(_store, files=files, places=places, images=images, shape=shape, fit=fit, span=span)
         for row, reason in enumerate(each(store, range(len(places)), _workers(headers.values()))):
             if reason:
                 failures[places[row]] = reason
@@ -268,7 +285,7 @@ def read_files(
     findings = (
         _shape([header for _, header in used], shape, image_size, shape != _median(seen, shape.channels), fit),
         _converted(used, shape),
-        _depth(images, kept, [header for _, header in used]),
+        spread or _depth(images, kept, [header for _, header in used]),
         _misnamed(used),
         left_out(files, failures),
         on_disk,
@@ -278,6 +295,7 @@ def read_files(
         places=np.array([places[row] for row in kept], dtype=np.int64),
         findings=present(findings),
         fit=fit,
+        span=span,
     )
 
 
@@ -313,10 +331,10 @@ def _header_or_reason(file: SampleFile) -> Header | str:
         return str(error)
 
 
-def _store(row: int, files: Sequence[SampleFile], places: list[int], images: Array, shape: Shape, fit: str) -> str:
-    """Decode into a row; the reason why not, or nothing."""
+def _store(row: int, files: Sequence[SampleFile], places: list[int], images: Array, **how: Any) -> str:
+    """Decode into a row, as `decode` is told; the reason why not, or nothing."""
     try:
-        images[row] = decode(files[places[row]].source, shape, fit)
+        images[row] = decode(files[places[row]].source, **how)
     except UnreadableError as error:
         return str(error)
     return ""
@@ -392,6 +410,51 @@ def _converted(used: Sequence[tuple[SampleFile, Header]], shape: Shape) -> Findi
     target = "grey" if shape.channels == 1 else "RGB"
     text = f"{len(names)} of {len(used)} pictures were converted to 8-bit {target}, of them {listed}"
     return Finding("converted", text, tuple(names))
+
+
+def _span(deep: Sequence[str | bytes], *, alone: bool) -> tuple[tuple[int, int] | None, Finding | None]:
+    """What pictures of 16-bit grey are scaled by, and what is to be said of it: their own range, where none is beside.
+
+    Args:
+        deep: those of the training part.
+        alone: whether it has no others.
+
+    Raises:
+        InputError: a few pixels are so far from all others that next to nothing is left of these.
+    """
+    if not deep or not alone:
+        return (WHOLE if deep else None), None
+    counts = np.zeros(WHOLE[1] + 1, dtype=np.int64)
+    for own in each(_counts, deep, workers=1):
+        counts += own
+    there = np.flatnonzero(counts)
+    if len(there) < 2:
+        return WHOLE, None
+    span = int(there[0]), int(there[-1])
+    if (span[1] - span[0]) // 257 >= FEW_LEVELS:
+        return WHOLE, None
+    below = np.cumsum(counts) / counts.sum()
+    edge = (1 - MOST_PIXELS) / 2
+    low, high = np.searchsorted(below, (edge, 1 - edge)).tolist()
+    middle = there[(low <= there) & (there <= high)]
+    levels = len(np.unique(scaled(middle, span)))
+    if levels < min(FEWEST_LEVELS, len(middle)):
+        raise InputError(
+            f"the range of {len(deep)} 16-bit pictures, {span[0]} to {span[1]},",
+            given=f"such that 8 bits keep {levels} of the {len(middle)} levels of {MOST_PIXELS:.0%} of their pixels, "
+            f"{low} to {high}", expected=f"values of which at least {FEWEST_LEVELS} levels are left",
+            mend=f"cut off what is beyond {low} and {high}, or save them in 8 bits, now and for prediction",
+        )  # fmt: skip
+    text = f"{len(deep)} pictures of 16-bit grey have values from {span[0]} to {span[1]}, which became 0 to 255"
+    return span, Finding("depth", f"{text}; so will those asked about, and what is beyond becomes these ends")
+
+
+def _counts(file: str | bytes) -> npt.NDArray[np.int64] | int:
+    """Of a file that cannot be read it is told when all are."""
+    try:
+        return counts_of_values(file)
+    except UnreadableError:
+        return 0
 
 
 def _depth(images: Array, kept: Sequence[int], headers: Sequence[Header]) -> Finding | None:

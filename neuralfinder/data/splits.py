@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.findings import Finding
+from neuralfinder.data.labels import least_of_a_class
 from neuralfinder.errors import InputError
 from neuralfinder.seeds import Seeds
 
@@ -51,11 +52,12 @@ def split(
     test: float = TEST,
     groups: npt.NDArray[Any] | None = None,
     whole: bool = False,
+    given_validation: npt.NDArray[Any] | None = None,
 ) -> Split:
     """Split rows into three parts, each with every class in its share.
 
     Depends on nothing but the arguments: labels that differ in name only are split alike. A class with a single row
-    beside the test part is in the training part alone, one with two misses the test part.
+    beside the parts that came is in the training part alone, one with two misses the test part.
 
     Args:
         labels: `(n,)` class indices, 0 or larger.
@@ -63,12 +65,13 @@ def split(
         seed: the run's seed.
         validation: share of the rows beside the test part, 0 < validation < 1; by default 0.1 of 10,000 rows and
             more, 0.2 of fewer.
-        test: share of all rows for the test part where none came, 0 < test < 1.
+        test: share of all rows beside a given validation part for the test part where none came, 0 < test < 1.
         groups: `(n,)` rows with equal numbers go to the same part, and count as one row of the class of the first;
-            where one is in a test part that came with the data, the others are left out. By default each row is its
-            own.
+            where one is in a part that came with the data, the others are left out. By default each row is its own.
         whole: whether groups count as what they are, by all their rows and classes: persons, say, and not copies of
             one picture. Shares and classes are then kept as far as whole groups allow.
+        given_validation: `(n,)` bool, the rows of a validation part that came with the data; if any, they are the
+            validation part, but for copies of given test rows.
 
     Raises:
         InputError: a share out of range, unequal lengths, no class with a row for each part, or groups that cannot be
@@ -78,23 +81,28 @@ def split(
     for what, share in (("validation", validation), ("test", test)):
         if share is not None and not 0 < share < 1:
             raise InputError(what, given=share, expected="a share between 0 and 1, both excluded", mend="change it")
-    first = np.arange(len(labels)) if groups is None else _first_of_group(np.asarray(groups), given_test)
-    _check_rows(labels, given_test, first, whole)
+    held = np.zeros_like(given_test) if given_validation is None else np.asarray(given_validation, dtype=bool)
+    given = given_test | held
+    first = np.arange(len(labels)) if groups is None else _first_of_group(np.asarray(groups), given_test, held)
+    _check_rows(labels, given_test, held, first, whole)
     test_rows = np.flatnonzero(given_test)
-    rest = np.flatnonzero((first == np.arange(len(labels))) & ~given_test)
+    validation_rows = np.flatnonzero(held & ~given_test[first])
+    rest = np.flatnonzero((first == np.arange(len(labels))) & ~given)
     seeds = Seeds(seed)
     if whole:
-        train, validation_rows, test_rows = _whole_groups(rest, test_rows, labels, first, validation, test, seeds)
+        came = validation_rows, test_rows
+        train, validation_rows, test_rows = _whole_groups(rest, came, labels, first, (validation, test), seeds)
     else:
+        train = rest
         if not len(test_rows):
-            rest, test_rows = _divide(rest, labels, test, seeds, "test", left=2)
-        train, validation_rows = _divide(
-            rest, labels, validation or usual_validation(len(rest)), seeds, "validation", left=1
-        )
+            train, test_rows = _divide(train, labels, test, seeds, "test", left=1 if len(validation_rows) else 2)
+        if not len(validation_rows):
+            share = validation or usual_validation(len(train))
+            train, validation_rows = _divide(train, labels, share, seeds, "validation", left=1)
     parts = {"train": train, "validation": validation_rows, "test": test_rows}
     return Split(
         **{
-            part: seeds.stream("split", "shuffle", part).permutation(_with_copies(rows, first, given_test))
+            part: seeds.stream("split", "shuffle", part).permutation(_with_copies(rows, first, given))
             for part, rows in parts.items()
         }
     )
@@ -105,23 +113,18 @@ def usual_validation(rows: int) -> float:
     return 0.1 if rows >= LARGE else 0.2
 
 
-def least_of_a_class(given_test: npt.NDArray[np.bool_]) -> int:
-    """Rows of a class that it takes to have one in each part."""
-    return 2 if given_test.any() else 3
-
-
-def _first_of_group(groups: Rows, given_test: npt.NDArray[np.bool_]) -> Rows:
-    """For each row the first of its group; one of the test part that came with the data where there is one."""
-    order = np.lexsort((np.arange(len(groups)), ~given_test, groups))
+def _first_of_group(groups: Rows, given_test: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_]) -> Rows:
+    """For each row the first of its group: one of the test part where there is one, or else of `held`."""
+    order = np.lexsort((np.arange(len(groups)), ~held, ~given_test, groups))
     _, starts, inverse = np.unique(groups[order], return_index=True, return_inverse=True)
     first = np.empty(len(groups), dtype=np.int64)
     first[order] = order[starts[inverse]]
     return first
 
 
-def _with_copies(rows: Rows, first: Rows, given_test: npt.NDArray[np.bool_]) -> Rows:
-    """These rows and the rest of their groups; those of a test part that came with the data have none."""
-    if given_test[rows].any():
+def _with_copies(rows: Rows, first: Rows, given: npt.NDArray[np.bool_]) -> Rows:
+    """These rows and the rest of their groups; those of parts that came with the data have none."""
+    if given[rows].any():
         return rows
     chosen = np.zeros(len(first), dtype=bool)
     chosen[rows] = True
@@ -130,7 +133,7 @@ def _with_copies(rows: Rows, first: Rows, given_test: npt.NDArray[np.bool_]) -> 
 
 
 def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
-    """At most `count` of the pictures beside the test part that came with the data, each class in its share.
+    """At most `count` of the pictures beside the parts that came with the data, each class in its share.
 
     Args:
         data: what to take from; comes back as it is when it has no more.
@@ -140,7 +143,7 @@ def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
     Raises:
         InputError: fewer than one of each class.
     """
-    rest = np.flatnonzero(~data.given_test)
+    rest = np.flatnonzero(data.free)
     if count >= len(rest):
         return data
     if count < len(data.classes):
@@ -148,8 +151,8 @@ def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
             "limit", given=count, expected=f"at least {len(data.classes)}, one {data.kind} a class", mend="raise it"
         )
     _, taken = _divide(rest, data.labels, count / len(rest), Seeds(seed), "limit", left=0)
-    rows = np.sort(np.concatenate([taken, np.flatnonzero(data.given_test)]))
-    text = f"{count:,} of {len(rest):,} {data.kind}s beside the test part are used, as asked"
+    rows = np.sort(np.concatenate([taken, np.flatnonzero(~data.free)]))
+    text = f"{count:,} of {len(rest):,} {data.kind}s beside the {_came(data.held)} are used, as asked"
     return dataclasses.replace(
         data,
         samples=data.samples[rows],
@@ -160,6 +163,7 @@ def limited(data: Dataset, count: int, seed: int = 0) -> Dataset:
         names=tuple(data.name_in_part(row) for row in rows),
         files=tuple(data.files[row] for row in rows) if data.files else (),
         given_groups=None if data.given_groups is None else data.given_groups[rows],
+        given_validation=None if data.given_validation is None else data.given_validation[rows],
         groups=None if data.groups is None else data.groups[rows],
     )
 
@@ -181,27 +185,33 @@ def half_of(data: Dataset, rows: Rows, seed: int) -> Rows:
     return rows[taken[groups]]
 
 
-def _check_rows(labels: Rows, given_test: npt.NDArray[np.bool_], first: Rows, whole: bool) -> None:
-    if not labels.shape == given_test.shape == first.shape or labels.ndim != 1:
+def _came(held: npt.NDArray[np.bool_]) -> str:
+    return "validation or test part" if held.any() else "test part"
+
+
+def _check_rows(
+    labels: Rows, given_test: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_], first: Rows, whole: bool
+) -> None:
+    if not labels.shape == given_test.shape == held.shape == first.shape or labels.ndim != 1:
         raise InputError(
             "labels, given_test and groups",
             given=f"of shapes {labels.shape}, {given_test.shape} and {first.shape}",
             expected="arrays of shape (n,)",
             mend="give one entry per picture to each",
         )
-    least = least_of_a_class(given_test)
+    least, given, came = least_of_a_class(given_test, held), given_test | held, _came(held)
     what, once = ("groups", "a group lies in one part") if whole else ("samples", "copies count once")
     if whole:  # each class of a group counts, and not that of its first row alone
         _, own = np.unique(np.stack([first, labels]), axis=1, return_index=True)
-        rest = labels[own[~given_test[first[own]]]]
+        rest = labels[own[~given[first[own]]]]
     else:
-        rest = labels[(first == np.arange(len(labels))) & ~given_test]
+        rest = labels[(first == np.arange(len(labels))) & ~given]
     most = int(np.bincount(rest).max()) if len(rest) else 0
     if most < least:
         raise InputError(
             "the data",
-            given=f"of {most} {what} of each class at most" if most else "no row beside the test part",
-            expected=f"at least {least} of one class beside a given test part; {once}",
+            given=f"of {most} {what} of each class at most" if most else f"no row beside the {came}",
+            expected=f"at least {least} of one class beside a given {came}; {once}",
             mend="add samples",
         )
 
@@ -236,7 +246,12 @@ def _divide(rows: Rows, labels: Rows, share: float, seeds: Seeds, part: str, lef
 
 
 def _whole_groups(
-    units: Rows, test_rows: Rows, labels: Rows, first: Rows, validation: float | None, test: float, seeds: Seeds
+    units: Rows,
+    came: tuple[Rows, Rows],
+    labels: Rows,
+    first: Rows,
+    shares: tuple[float | None, float],
+    seeds: Seeds,
 ) -> tuple[Rows, Rows, Rows]:
     """The three parts, by the first rows of groups, in which each class has its share as far as whole groups allow.
 
@@ -244,38 +259,41 @@ def _whole_groups(
     so that no part lacks one is a hard question in general (set splitting), so the best of a few draws is taken.
 
     Args:
-        units: `(m,)` first rows of the groups beside a test part that came with the data.
-        test_rows: `(t,)` those of that part, if any.
+        units: `(m,)` first rows of the groups beside parts that came with the data.
+        came: `(v,)` and `(t,)` the rows of a validation and of a test part that came, if any.
         labels: `(n,)` class indices of all rows.
         first: `(n,)` the first row of each one's group.
-        validation: share of the rows beside the test part; `None` for the usual one.
-        test: share of all rows for the test part where none came.
+        shares: of the rows beside the test part for validation, `None` for the usual one, and of all rows for the test
+            part, where none came.
         seeds: the run's seeds.
     """
-    held, given = _held(units, labels, first), bool(len(test_rows))
-    if lost := np.setdiff1d(
-        labels[~np.isin(np.arange(len(labels)), test_rows)], labels[np.isin(first, units)]
-    ).tolist():
+    held, (validation_rows, test_rows), (validation, test) = _held(units, labels, first), came, shares
+    chosen, given = bool(len(validation_rows)), bool(len(test_rows))
+    inside = np.isin(np.arange(len(labels)), np.concatenate(came))
+    if lost := np.setdiff1d(labels[~inside], labels[np.isin(first, units)]).tolist():
+        which = " or the ".join(name for name, there in (("validation", chosen), ("test", given)) if there)
         raise InputError(
-            "the groups", given=f"such that {len(lost)} classes have no training sample outside the groups of the test "
-            "part", expected="groups of every class beside those of the test part",
-            mend="take some groups out of the test part, or leave groups out",
+            "the groups", given=f"such that {len(lost)} classes have no training sample outside the groups of the "
+            f"{which} part", expected=f"groups of every class beside those of the {which} part",
+            mend=f"take some groups out of the {which} part, or leave groups out",
         )  # fmt: skip
+    nothing = np.zeros(len(units), dtype=bool), (0, 0.0)
     best, least = None, (math.inf, 0.0)
     for attempt in range(TRIES):
         rng = seeds.stream("split", "groups", attempt)
-        tested, off_test = (np.zeros(len(units), dtype=bool), (0, 0.0)) if given else _drawn(held, test, 2, rng)
+        tested, off_test = nothing if given else _drawn(held, test, 1 if chosen else 2, rng)
         rest = held[~tested]
         share = validation or usual_validation(int(rest.sum()))
-        among_rest, off_validation = _drawn(rest, share, 1, rng)
+        among_rest, off_validation = (nothing[0][~tested], nothing[1]) if chosen else _drawn(rest, share, 1, rng)
         validated = np.zeros(len(units), dtype=bool)
         validated[np.flatnonzero(~tested)[among_rest]] = True
-        empty = not validated.any() or not (given or tested.any())
+        empty = not (chosen or validated.any()) or not (given or tested.any())
         lacking = math.inf if empty else off_test[0] + off_validation[0]
         off = lacking, max(off_test[1], off_validation[1])
         if off < least:
             least = off
-            best = units[~tested & ~validated], units[validated], test_rows if given else units[tested]
+            drawn = validation_rows if chosen else units[validated], test_rows if given else units[tested]
+            best = units[~tested & ~validated], *drawn
         if least <= (0, NEAR):
             break
     if best is None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import difflib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from neuralfinder.data.delimited import NUMBERED, SEPARATORS, read_delimited, table_text
-from neuralfinder.data.files import PICTURES, TEXTS, Kind, no_file
+from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, no_file
 from neuralfinder.data.findings import Finding, present
+from neuralfinder.data.labels import Sizes
+from neuralfinder.data.located import first_of, located
+from neuralfinder.data.parts import ROLES, TEST, TRAIN, roles_of
 from neuralfinder.errors import InputError, lacking, some
-
-SUFFIXES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"])
 
 TEXT_NAMES = (
     "text", "sentence", "question", "review", "comment", "content", "document", "body", "message", "docstring", "title",
@@ -24,16 +26,36 @@ TEXT_NAMES = (
 
 IMAGE_NAMES = (
     "image", "picture", "photo", "img", "image_path", "filepath", "file_path", "path", "file_name", "filename", "file",
+    "image_name", "image_id", "img_id", "id_code", "image_bytes", "bytes",
 )  # fmt: skip
-"""The same for a column of paths of pictures."""
+"""The same for a column of pictures, of their paths, or of their names or ids."""
 
 TARGET_NAMES = ("label", "labels", "target", "class", "category", "sentiment", "fine_label", "y")
 
-LOOKED_AT = 100
-"""Cells that are looked at to tell paths from texts."""
+PART_NAMES = ("split", "set", "subset", "part", "partition", "fold")
 
 Table = dict[str, list[Any]]
 """Cells by column; `None` for one that is missing."""
+
+
+class Part(NamedTuple):
+    """Rows of a table that are a part of the data.
+
+    Attributes:
+        name: of the table.
+        table: its content.
+        rows: those of the part.
+        home: the folder from which paths are seen, where the table has one.
+    """
+
+    name: str
+    table: Table
+    rows: Sequence[int]
+    home: Path | None = None
+
+
+Parts = Mapping[str, Part]
+"""The parts that came, by what `parts` calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +168,11 @@ class Rows:
 
     Attributes:
         kind: of the samples.
-        cells: texts, paths of pictures, or `bytes` and `path` of pictures as the library `datasets` keeps them; `None`
+        cells: texts, paths or contents of pictures, or `bytes` and `path` as the library `datasets` keeps them; `None`
             for missing ones.
         labels: as given, none missing.
         names: `row 3`, counted from 0 in each table.
-        first: how many of them are of the first table.
+        sizes: of the parts, the training part first and the test part last.
         findings: the columns, and rows left out.
         groups: of each row, `None` for missing ones; `None` in all where no such column was named.
     """
@@ -159,7 +181,7 @@ class Rows:
     cells: list[Any]
     labels: list[Any]
     names: tuple[str, ...]
-    first: int
+    sizes: Sizes
     findings: tuple[Finding, ...]
     groups: list[Any] | None = None
 
@@ -170,13 +192,45 @@ def read_rows(path: Path, test: Path | None, columns: Columns) -> Rows:
     Raises:
         InputError: unreadable tables, or columns that are not there.
     """
-    read = [(file.name, *read_table(file, columns)) for file in filter(None, (path, test))]
-    rows = rows_of([(name, table) for name, table, _ in read], columns)
-    return replace(rows, findings=(*rows.findings, *(finding for _, _, found in read for finding in found)))
+    files = {TRAIN: path, **({TEST: test} if test else {})}
+    read = {role: read_table(file, columns) for role, file in files.items()}
+    whole = {
+        role: Part(files[role].name, table, range(len(next(iter(table.values())))), files[role].parent)
+        for role, (table, _) in read.items()
+    }
+    parts, findings = in_parts(whole, columns)
+    rows = rows_of(parts, columns)
+    return replace(rows, findings=(*rows.findings, *findings, *(each for _, found in read.values() for each in found)))
 
 
-def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
-    """The labelled rows of one or two named tables; rows without a label are left out and named.
+def in_parts(tables: Parts, columns: Columns) -> tuple[Parts, tuple[Finding, ...]]:
+    """A table whose column of parts says so divided into these; any others as they are.
+
+    Such a column is called as in `PART_NAMES`, and every cell of it is the name of a part, as `parts` knows them.
+
+    Args:
+        tables: the only one, or those of the training and the test part.
+        columns: what the user named.
+    """
+    only = tables[TRAIN]
+    column = _found(None, "", list(only.table), PART_NAMES, only.name)
+    told = [str(cell) for cell in only.table[column]] if column is not None else []
+    roles = roles_of(sorted(set(told)))
+    several = TRAIN in roles.values() and len(set(roles.values())) > 1 and len(roles) == len(set(told))
+    if column in columns.named or not several:
+        return tables, ()
+    listed = ", ".join(f"{cell} {told.count(cell)}" for cell in sorted(roles))
+    if len(tables) > 1:
+        text = f"Column {column!r} of {only.name} tells of parts ({listed}), and was not looked at beside a test part"
+        return tables, (Finding("parts", text, change="Leave --test out to have these parts."),)
+    text = f"Column {column!r} of {only.name} tells the parts: {listed}"
+    own = {role: [row for row, cell in enumerate(told) if roles[cell] == role] for role in ROLES}
+    parts = {role: only._replace(rows=rows) for role, rows in own.items() if rows}
+    return parts, (Finding("parts", text, change="Rename the column to have them drawn anew."),)
+
+
+def rows_of(parts: Parts, columns: Columns) -> Rows:
+    """The labelled rows of parts; rows without a label are left out and named.
 
     Raises:
         InputError: columns that are not there, or tables of different kinds.
@@ -185,23 +239,31 @@ def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
     labels: list[Any] = []
     groups: list[Any] = []
     names: list[str] = []
-    kind, first, findings = TEXTS, 0, []
-    for place, (what, table) in enumerate(parts):
+    sizes = dict.fromkeys(ROLES, 0)
+    kind, findings = TEXTS, []
+    for place, role in enumerate(role for role in ROLES if role in parts):
+        what, table, rows, home = parts[role]
         own, sample, target = columns.of(list(table), what)
         if own == TEXTS and columns.text is None:
             own = kind_in(table[sample], f"column {sample!r} of {what}")
-        kept = [row for row, label in enumerate(table[target]) if label is not None]
-        lost = tuple(f"row {row}" for row, label in enumerate(table[target]) if label is None)
+        kept = [row for row in rows if table[target][row] is not None]
+        lost = tuple(f"row {row}" for row in rows if table[target][row] is None)
+        sizes[role] = len(kept)
         if lost:
             text = f"{len(lost)} rows of {what} have no label and were left out"
             findings.append(Finding("no label", text, lost, "Label them to use them."))
         names += [f"row {row}" for row in kept]
-        cells += [table[sample][row] for row in kept]
+        own_cells = [table[sample][row] for row in kept]
+        if home is not None and (own == PICTURES or columns.text is None):
+            lying = located(own_cells, home, pictures=own == PICTURES)
+            findings += _told_located(own_cells, lying or own_cells)
+            own_cells, own = lying or own_cells, PICTURES if lying else own
+        cells += own_cells
         labels += [table[target][row] for row in kept]
         if group := columns.group_of(list(table), what):
             groups += [table[group][row] for row in kept]
         if place == 0:
-            kind, first = own, len(kept)
+            kind = own
             found = "Texts" if kind == TEXTS else "Pictures"
             option = "--text" if kind == TEXTS else "--image"
             text = f"{found} are in column {sample!r}, labels in {target!r}{f', groups in {group!r}' if group else ''}"
@@ -211,11 +273,17 @@ def rows_of(parts: Sequence[tuple[str, Table]], columns: Columns) -> Rows:
                 what, given=f"a table of {own.name}s", expected=f"one of {kind.name}s, as the data are",
                 mend="name the columns",
             )  # fmt: skip
-    return Rows(kind, cells, labels, tuple(names), first, tuple(findings), groups or None)
+    return Rows(kind, cells, labels, tuple(names), Sizes(*sizes.values()), tuple(findings), groups or None)
 
 
-def kind_in(cells: Iterable[object], what: str) -> Kind:
-    """What samples given as texts are: pictures, where most of the first have the suffix of such a file, or texts.
+def _told_located(cells: Sequence[Any], found: Sequence[Any]) -> list[Finding]:
+    pairs = ((cell, path) for cell, path in zip(cells, found, strict=True) if cell != path)
+    text = "Pictures were found by their names, {!r} as {}"
+    return [Finding("paths", text.format(*pair), change="--text NAME takes texts.") for pair in islice(pairs, 1)]
+
+
+def kind_in(cells: Sequence[object], what: str) -> Kind:
+    """What samples in cells are: pictures, where most of the first are files' contents or end as their names, or texts.
 
     Args:
         cells: the samples.
@@ -224,7 +292,10 @@ def kind_in(cells: Iterable[object], what: str) -> Kind:
     Raises:
         InputError: paths of text files, for texts are given themselves.
     """
-    first = [cell for cell in cells if isinstance(cell, (str, PurePath)) and str(cell)][:LOOKED_AT]
+    there = first_of(cells)
+    if 2 * sum(content_in(cell) is not None for cell in there) > len(there):
+        return PICTURES
+    first = [cell for cell in there if isinstance(cell, (str, PurePath))]
     suffixes = [PurePath(cell).suffix.lower() for cell in first]
     if 2 * sum(suffix in TEXTS.suffixes for suffix in suffixes) > len(first):
         raise InputError(
@@ -232,6 +303,12 @@ def kind_in(cells: Iterable[object], what: str) -> Kind:
             mend="put the texts in their place, or the files into one folder per class",
         )  # fmt: skip
     return PICTURES if 2 * sum(suffix in PICTURES.suffixes for suffix in suffixes) > len(first) else TEXTS
+
+
+def content_in(cell: object) -> bytes | None:
+    """The content of a file that a cell holds, alone or as the library `datasets` keeps it."""
+    inner = cell.get("bytes") if isinstance(cell, dict) else cell
+    return inner if isinstance(inner, bytes) else None
 
 
 def path_in(home: Path, cell: object, name: str) -> Path:
@@ -245,7 +322,7 @@ def path_in(home: Path, cell: object, name: str) -> Path:
             name, given="without a path" if cell is None else f"of type {type(cell).__name__}",
             expected="the path of a picture", mend="give it, or take the row away",
         )  # fmt: skip
-    return home / cell
+    return home / as_path(cell)
 
 
 def read_table(path: Path, columns: Columns = NO_COLUMNS) -> tuple[Table, tuple[Finding, ...]]:

@@ -15,7 +15,16 @@ from neuralfinder.data.files import check_half_readable, left_out, text_of
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.folders import Found
 from neuralfinder.data.groups import grouped
-from neuralfinder.data.labels import check_classes, counted, encode, encode_like, encode_parts, one_hot, rows_text
+from neuralfinder.data.labels import (
+    Labelled,
+    check_classes,
+    counted,
+    encode,
+    encode_like,
+    encode_parts,
+    one_hot,
+    rows_text,
+)
 from neuralfinder.data.tables import Rows
 from neuralfinder.errors import InputError
 
@@ -87,23 +96,23 @@ def from_texts(X: object, y: object, name: str = "texts", X_test: object = None,
     samples, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     given_test = np.arange(len(samples)) >= len(texts)
     check_classes(labels, encoded.classes, given_test, "y")
-    return dataset(name, samples, labels, encoded.classes, given_test, [one_hot(encoded)])
+    return dataset(name, samples, Labelled(labels, encoded.classes, given_test, None), [one_hot(encoded)])
 
 
 def dataset(
     name: str,
     texts: Array,
-    labels: Array,
-    classes: tuple[Any, ...],
-    given_test: Array,
+    labelled: Labelled,
     findings: Iterable[Finding | None] = (),
     names: tuple[str, ...] = (),
 ) -> Dataset:
     """The data set, with what there is to say of its texts alone."""
-    digest = hashlib.blake2b(f"texts {classes!r}".encode(errors="surrogatepass"), digest_size=16)
-    for text, label, tested in zip(texts, labels.tolist(), given_test.tolist(), strict=True):
+    digest = hashlib.blake2b(f"texts {labelled.classes!r}".encode(errors="surrogatepass"), digest_size=16)
+    for text, label, tested in zip(texts, labelled.labels.tolist(), labelled.given_test.tolist(), strict=True):
         digest.update(f"{len(text)} {label} {tested} {text}".encode(errors="surrogatepass"))
-    data = Dataset(name, texts, labels, classes, given_test, digest.hexdigest(), (), names)
+    if labelled.given_validation is not None:
+        digest.update(labelled.given_validation.tobytes())
+    data = Dataset(name, texts, **labelled._asdict(), fingerprint=digest.hexdigest(), names=names)
     missing = tuple(data.name_of(row) for row, text in enumerate(texts) if text == "")
     blank = tuple(data.name_of(row) for row, text in enumerate(texts) if text and not text.strip())
     own = [
@@ -122,8 +131,7 @@ def from_rows(name: str, rows: Rows, source: str, test: str) -> Dataset:
     """
     samples = np.empty(len(rows.cells), dtype=object)
     samples[:] = [text_in(cell, name) for cell, name in zip(rows.cells, rows.names, strict=True)]
-    indices, classes, given_test = encode_parts(rows.labels, rows.first, source, test)
-    whole = dataset(name, samples, indices, classes, given_test, rows.findings, rows.names)
+    whole = dataset(name, samples, encode_parts(rows.labels, rows.sizes, source, test), rows.findings, rows.names)
     return whole if rows.groups is None else grouped(whole, rows.groups)
 
 
@@ -149,7 +157,7 @@ def from_folder(name: str, found: Found) -> Dataset:
         InputError: more than half of a class unreadable, or classes that cannot be used.
     """
     files = found.files
-    in_test = np.arange(len(files)) >= len(found.train.files)
+    in_test = np.arange(len(files)) >= found.sizes.train + found.sizes.validation
     failures: dict[int, str] = {}
     texts: list[str] = []
     for place, file in enumerate(files):
@@ -160,11 +168,11 @@ def from_folder(name: str, found: Found) -> Dataset:
     check_half_readable(files, in_test, failures, "texts")
     kept = [place for place in range(len(files)) if place not in failures]
     labels = [files[place].label for place in kept]
-    first = int((~in_test[kept]).sum())
-    indices, classes, given_test = encode_parts(labels, first, str(found.train.root), "")
+    sizes = found.sizes.of(np.array(kept, dtype=np.int64))
+    labelled = encode_parts(labels, sizes, str(found.train.root), "the test part")
     samples = np.empty(len(texts), dtype=object)
     samples[:] = texts
     names = tuple(files[place].relative for place in kept)
     findings = [left_out(files, failures, "texts"), *found.remarks]
-    whole = dataset(name, samples, indices, classes, given_test, findings, names)
+    whole = dataset(name, samples, labelled, findings, names)
     return replace(whole, fingerprint=found.fingerprint())

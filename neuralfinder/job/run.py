@@ -21,6 +21,7 @@ import neuralfinder
 from neuralfinder.data import Divided, Source
 from neuralfinder.data.doctor import report
 from neuralfinder.data.samples import some_samples
+from neuralfinder.data.sources.zipped import UNPACKED
 from neuralfinder.errors import OF_THE_MACHINE, InputError, MachineError, RunFolderError, lacking
 from neuralfinder.job import mending, outcome
 from neuralfinder.job.answers import for_people
@@ -215,7 +216,7 @@ class _Run:
             )
             answered = Answered(**for_people(figures.pop("answers"), seen, parts.test))
             finish_seconds = time.monotonic() - started + self.finished_before
-            model = dataclasses.replace(model, fit=seen.fit)
+            model = dataclasses.replace(model, fit=seen.fit, span=seen.span)
             if before:
                 return self._end(mending.as_it_was(model, before), dict(before.outcome))
             self.record.write(answered)
@@ -418,9 +419,10 @@ class _Run:
 
 
 def _delete_samples(folder: Path) -> None:
-    """Delete the pictures that did not fit into memory, and those that several processes shared."""
+    """Delete the pictures that did not fit into memory, those that several processes shared, and unpacked files."""
     (folder / "images.npy").unlink(missing_ok=True)
-    shutil.rmtree(folder / SHARED, ignore_errors=True)
+    for name in (SHARED, UNPACKED):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _check_same_run(record: Record, source: Source, settings: Settings, folder: Path) -> None:

@@ -336,10 +336,15 @@ DATA = (
         "many levels below the class folder such folders lie, 1 for class/person/picture.jpg; a group lies in one "
         "part of the data", "data", unset="no groups but copies", option=True,
     ),
+    Setting(
+        "label_from_name", TEXT, "how the names of files in a folder tell their class, such as `{class}_*` for "
+        "cat_12.jpg: `{class}` stands for the class, `*` for anything, `#` for a number", "data",
+        unset="their folder's name", option=True,
+    ),
 )  # fmt: skip
 """Settings of how data are read."""
 
-OF_READING = ("image_size", "image_fit", "group")
+OF_READING = ("image_size", "image_fit", "group", "label_from_name")
 """Those of them that change what becomes of the same samples and labels."""
 
 OWN = (*RUN, *CAPS, *DATA)

@@ -39,7 +39,7 @@ def judgement(result: Mapping[str, Any], classes: Sequence[str], confusion: Sequ
         `verdict`, one sentence, and `cautions`, the sentences that one has to know beside it.
     """
     return {
-        "verdict": _sentence(result),
+        "verdict": _sentence(result, confusion),
         "cautions": [
             *_about_search(result), *_about_rivals(result), *_about_test(result, confusion),
             *_about_classes(result, classes, confusion),
@@ -95,10 +95,12 @@ def fitted_to(rival: Rival, result: Mapping[str, Any]) -> str:
     return f", fitted to {some:,} of {whole:,} samples" if some < whole else ""
 
 
-def _sentence(result: Mapping[str, Any]) -> str:
+def _sentence(result: Mapping[str, Any], confusion: Sequence[Sequence[int]]) -> str:
     """The network against the better of those that need no search."""
+    there = sum(any(row) for row in confusion)
+    some = f" of {there} of {len(confusion)} classes" if there < len(confusion) else ""
     one, own = f"network {'by hand' if is_by_hand(result) else 'found'}", f"{result['test_accuracy']:.2%}"
-    samples = f"{result['data']['test']:,} {_kind(result)}"
+    samples = f"{result['data']['test']:,} {_kind(result)}{some}"
     chance, linear = result["baselines"][MAJORITY], _measured(result, LINEAR)
     right = f"{one} is right about {own} of {samples} that it never saw"
     guess = f"always answering the commonest class ({chance['test_accuracy']:.2%})"

@@ -210,7 +210,9 @@ Sample = Array | str | UnreadableError
 """One picture `(channels, height, width)` uint8, or one text; or why there is none."""
 
 
-def samples_of(given: Sequence[object], shape: Shape, fit: str, pixels: int) -> list[Sample]:
+def samples_of(
+    given: Sequence[object], shape: Shape, fit: str, pixels: int, span: tuple[int, int] | None = None
+) -> list[Sample]:
     """Decode what was given, each by itself.
 
     Args:
@@ -218,6 +220,7 @@ def samples_of(given: Sequence[object], shape: Shape, fit: str, pixels: int) -> 
         shape: of what the network was trained on.
         fit: how pictures are brought to it, one of `types.FITS`.
         pixels: of all pictures together.
+        span: what 16-bit grey is scaled by, see `data.pictures.decode`.
 
     Returns:
         A sample, or why there is none, for each.
@@ -228,7 +231,7 @@ def samples_of(given: Sequence[object], shape: Shape, fit: str, pixels: int) -> 
             if shape.vocabulary:
                 samples.append(_text(one))
             else:
-                picture, taken = _picture(one, shape, fit, pixels)
+                picture, taken = _picture(one, pixels, shape=shape, fit=fit, span=span)
                 pixels -= taken
                 samples.append(picture)
         except UnreadableError as error:
@@ -247,12 +250,12 @@ def _text(given: object) -> str:
     return given
 
 
-def _picture(given: object, shape: Shape, fit: str, most: int) -> tuple[Array, int]:
-    """The picture, and how many pixels it had."""
+def _picture(given: object, most: int, **how: Any) -> tuple[Array, int]:
+    """The picture, as `decode` is told, and how many pixels it had, at most so many."""
     if not isinstance(given, bytes):
         raise UnreadableError("a text where a picture file was expected")
     header = read_header(given)
     pixels = header.height * header.width
     if pixels > most:
         raise UnreadableError(f"{pixels:,} pixels; of this request's there are {most:,} left")
-    return decode(given, shape, fit), pixels
+    return decode(given, **how), pixels

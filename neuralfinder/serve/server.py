@@ -118,7 +118,13 @@ class Service:
                 body.check_length(request.headers.get("content-length"))
                 given = await given_in(Request(request.scope, body.receive), self.kind, self.limits)
                 samples = await asyncio.get_running_loop().run_in_executor(
-                    self._decoders, samples_of, given, self.model.shape, self.model.fit, self.limits.pixels
+                    self._decoders,
+                    samples_of,
+                    given,
+                    self.model.shape,
+                    self.model.fit,
+                    self.limits.pixels,
+                    self.model.span,
                 )
                 return JSON(await self._answers(samples))
         except RefusedError as error:

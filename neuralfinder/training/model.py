@@ -23,6 +23,7 @@ from neuralfinder.data.arrays import Values
 from neuralfinder.data.dataset import Array
 from neuralfinder.data.files import as_path
 from neuralfinder.data.inputs import inputs_of
+from neuralfinder.data.pictures import WHOLE
 from neuralfinder.data.tokens import EMBEDDING, Tokens
 from neuralfinder.errors import InputError, MachineError, check_allowed, some
 from neuralfinder.networks.cost import BYTES_EACH, Cost, cost, file_bytes, shapes
@@ -37,9 +38,10 @@ from neuralfinder.training.inheritance import State
 from neuralfinder.training.train import PLAIN, predict_logits
 from neuralfinder.types import FITS, Range, Shape
 
-FORMAT = 4
+FORMAT = 5
 """Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says; in
-the second one texts had no pieces, and pictures were stretched; in the third one probabilities had no temperature."""
+the second one texts had no pieces, and pictures were stretched; in the third one probabilities had no temperature; in
+the fourth one 16-bit grey was scaled by all that 16 bits can hold."""
 
 WEIGHTS, PAPER, TOKENIZER = "model.safetensors", "preprocessing.json", "tokenizer.json"
 """Names of the files of a model."""
@@ -105,6 +107,7 @@ class Model(Predictor):
         shape: of the samples it takes.
         classes: labels as the user gave them, in the order of the outputs.
         fit: how files of pictures are brought to the shape, one of `types.FITS`.
+        span: what files of pictures of 16-bit grey are scaled by, see `data.pictures.decode`.
         temperature: what logits are divided by before they become probabilities, above 0: see `job.calibration`.
 
     Example:
@@ -119,6 +122,7 @@ class Model(Predictor):
     shape: Shape
     classes: tuple[Any, ...]
     fit: str = FITS[0]
+    span: tuple[int, int] | None = None
     temperature: float = 1.0
 
     @classmethod
@@ -190,7 +194,7 @@ class Model(Predictor):
             >>> model.predict(X[:6]).tolist()
             [0, 1, 2, 0, 1, 2]
         """
-        answers = [self._logits(samples).argmax(1) for samples in inputs_of(X, self.shape, self.fit, self.seen)]
+        answers = [self._logits(samples).argmax(1) for samples in self._samples(X)]
         return np.asarray(np.array(self.classes)[torch.cat(answers).numpy()])
 
     def predict_proba(self, X: object) -> np.ndarray:
@@ -209,9 +213,10 @@ class Model(Predictor):
             >>> model.predict_proba(X).sum(axis=1).round(3).tolist() == [1.0] * len(X)
             True
         """
-        return np.concatenate(
-            [self.probabilities(samples) for samples in inputs_of(X, self.shape, self.fit, self.seen)]
-        )
+        return np.concatenate([self.probabilities(samples) for samples in self._samples(X)])
+
+    def _samples(self, X: object) -> Iterator[Array]:
+        return inputs_of(X, self.shape, self.fit, self.seen, self.span)
 
     def probabilities(self, samples: Array) -> np.ndarray:
         """Probabilities `(n, classes)` float32 of pictures `(n, channels, height, width)` or texts `(n,)`.
@@ -274,7 +279,13 @@ class Model(Predictor):
             form |= {"pieces": self.preparation.pieces}
         else:
             scaling = self.preparation
-            form |= {"mean": scaling.mean, "std": scaling.std, "dtype": scaling.dtype, "fit": self.fit}
+            form |= {
+                "mean": scaling.mean,
+                "std": scaling.std,
+                "dtype": scaling.dtype,
+                "fit": self.fit,
+                "span": self.span,
+            }
         form |= {"sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}}
         # ASCII: the name of a class may come from a folder that is no UTF-8
         return {**files, PAPER: json.dumps(form, indent=1, allow_nan=False).encode()}
@@ -365,6 +376,7 @@ class Model(Predictor):
             size = _possible(genome, shape, len(classes))
             _check_views(views, shape)
             fit = checked(form.get("fit", FITS[0]), str, "fit")
+            span = _span(form.get("span", WHOLE))
             temperature = checked(form.get("temperature", 1.0), float, "temperature")
             check_allowed("fit", fit, FITS)
             if temperature not in DIVIDES:
@@ -389,7 +401,7 @@ class Model(Predictor):
             if odd := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
                 raise ValueError(f"numbers in {some(odd)} are not finite")
             model = cls.of(genome, state, shape, preparation, classes, views)
-            model = dataclasses.replace(model, fit=fit, temperature=temperature)
+            model = dataclasses.replace(model, fit=fit, span=span, temperature=temperature)
             model.probabilities(_blank(shape))
             return model
 
@@ -486,6 +498,16 @@ def _scaling(form: Mapping[str, Any], shape: Shape) -> Scaling:
     if not all(abs(number) <= DIVIDES.high for number in mean) or not all(number in DIVIDES for number in std):
         raise ValueError(f"means {mean} or deviations {std}, which pictures are not")
     return Scaling(mean, std, dtype=dtype)
+
+
+def _span(given: object) -> tuple[int, int] | None:
+    """What 16-bit grey is scaled by; all of the range in a format that does not say."""
+    if given is None:
+        return None
+    low, high = checked(given, tuple[int, int], "span")
+    if not WHOLE[0] <= low < high <= WHOLE[1]:
+        raise ValueError(f"span {low} to {high}, which 16 bits do not have")
+    return low, high
 
 
 def _blank(shape: Shape) -> Array:

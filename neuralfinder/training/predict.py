@@ -43,7 +43,7 @@ def predictions(
         `input` and `error`.
     """
     done = 0
-    for block in blocks_at(inputs, model.shape, columns, model.fit, model.seen):
+    for block in blocks_at(inputs, model.shape, columns, model.fit, model.seen, model.span):
         yield [*_rows(block, model, top, threshold)]
         done += len(block.names)
         if progress:

@@ -285,7 +285,7 @@ def test_values_on_another_scale_than_in_training_are_refused(pictures, seen):
     ("pictures", "seen"),
     [
         (PIXELS, BYTES),
-        (PIXELS // 200, BYTES),
+        (PIXELS // 100, BYTES),
         (PIXELS * np.uint8(0), BYTES),
         (PIXELS * np.uint8(0), SHARES),
         (PIXELS * np.float32(0), BYTES),
@@ -298,3 +298,10 @@ def test_values_on_another_scale_than_in_training_are_refused(pictures, seen):
 )
 def test_values_that_may_be_are_taken(pictures, seen):
     check_values(pictures, seen)
+
+
+def test_bytes_that_are_0_and_1_alone_are_refused_but_of_files():
+    with pytest.raises(InputError, match=r"X is of values from 0 to 1 \(uint8\); expected the scale of training"):
+        check_values(PIXELS // 200, BYTES)
+    check_values(PIXELS // 200, BYTES, files=True)
+    check_values(PIXELS // 200, Values((0.4,), (0.5,), "uint8"))

@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from loading import fingerprint, load
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
-from neuralfinder.data import mapped, reading
+from neuralfinder.data import mapped, pictures, reading
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -46,11 +48,11 @@ def test_a_folder_of_classes(tmp_path):
 def test_train_and_test_folders_equal_two_folders_given_apart(tmp_path):
     tree(tmp_path / "Train")
     tree(tmp_path / "test", count=2)
-    save(tmp_path / "val" / "cat" / "0.png")
+    save(tmp_path / "more" / "cat" / "0.png")
     data = load(tmp_path)
     assert data.given_test.tolist() == [False] * 8 + [True] * 4
     assert data.labels.tolist() == [0] * 4 + [1] * 4 + [0, 0, 1, 1]
-    check_note(data, "Folders beside Train and test were ignored: val.")
+    check_note(data, "Folders beside Train and test were ignored: more.")
     apart = load(tmp_path / "Train", test=tmp_path / "test")
     np.testing.assert_array_equal(apart.samples, data.samples)
     assert apart.given_test.tolist() == data.given_test.tolist()
@@ -312,7 +314,7 @@ def test_progress_rises_to_the_end_and_is_called_often(tmp_path, monkeypatch):
     tree(tmp_path, count=30)
     real = reading.decode
 
-    def slow(path, shape, fit):
+    def slow(path, shape, fit, span):
         time.sleep(0.01)
         return real(path, shape, fit)
 
@@ -349,21 +351,31 @@ def test_torch_is_not_imported_by_sources():
 
 
 @pytest.mark.parametrize(
-    ("train", "test"),
+    ("train", "other", "role"),
     [
-        ("train", "test"), ("Training", "Testing"), ("training_set", "test_set"), ("TRAIN", "val"), ("train", "valid"),
-        ("trainset", "dev"), ("1 train images", "2 validation images"), ("Train", "Evaluation"),
+        ("train", "test", "test"), ("Training", "Testing", "test"), ("training_set", "test_set", "test"),
+        ("seg_train", "seg_test", "test"), ("trainA", "testA", "test"), ("Train", "Evaluation", "test"),
+        ("TRAIN", "val", "validation"), ("train", "valid", "validation"), ("trainset", "dev", "validation"),
+        ("1 train images", "2 validation images", "validation"), ("cats train", "cats val", "validation"),
     ],
 )  # fmt: skip
-def test_parts_are_known_by_their_common_names(tmp_path, train, test):
+def test_parts_are_known_by_their_common_names(tmp_path, train, other, role):
     tree(tmp_path / train)
-    tree(tmp_path / test, count=2)
+    tree(tmp_path / other, count=2)
     (tmp_path / "docs").mkdir()
     data = load(tmp_path)
     assert data.classes == ("cat", "dog")
-    assert data.given_test.sum() == 4
-    check_note(data, f"Folders beside {train} and {test} were ignored: docs.")
-    assert any("is the test part, for no other has class folders" in note for note in data.notes) != ("est" in test)
+    assert (data.given_test if role == "test" else data.held).sum() == 4
+    assert data.free.tolist() == [True] * 8 + [False] * 4
+    check_note(data, f"Folders beside {train} and {other} were ignored: docs.")
+    assert any(f"{other} is the validation part" in note for note in data.notes) == (role == "validation")
+
+
+@pytest.mark.parametrize("names", [("trainA", "trainB", "testA", "testB"), ("train_day", "test_night")])
+def test_parts_of_unclear_names_are_refused(tmp_path, names):
+    for name in names:
+        tree(tmp_path / name)
+    refuse(r"a folder of parts \(test.*name the parts train and test", tmp_path)
 
 
 def test_of_several_parts_those_with_class_folders_count(tmp_path):
@@ -373,8 +385,9 @@ def test_of_several_parts_those_with_class_folders_count(tmp_path):
     refuse(r"\(test, train\), without class folders; .*give '.*/train' as the data", tmp_path)
     tree(tmp_path / "val", count=3)
     data = load(tmp_path)
-    assert data.given_test.sum() == 6
+    assert (data.held.sum(), data.given_test.sum()) == (6, 0)
     check_note(data, "Folders beside train and val were ignored: test.")
+    check_note(data, "a part of train becomes the test part, for none came. To be judged by val, give train as the")
 
 
 @pytest.mark.parametrize("names", [("train", "test"), ("Training", "Validation", "Testing"), ("train", "dev", "cat")])
@@ -386,7 +399,9 @@ def test_a_class_may_be_called_as_a_part(tmp_path):
     assert load(tree(tmp_path, ("bus", "car", "train"))).classes == ("bus", "car", "train")
     shutil.rmtree(tmp_path / "train")
     tree(tmp_path / "train", ("steam", "electric"))
-    assert load(tmp_path).classes == ("bus", "car", "train")
+    data = load(tmp_path)
+    assert data.classes == ("bus", "car", "train")
+    check_note(data, "train is called as a part is, and was taken as a class")
 
 
 def test_parts_below_classes_are_told(tmp_path):
@@ -398,10 +413,10 @@ def test_parts_below_classes_are_told(tmp_path):
 def test_what_is_there_in_the_place_of_pictures_is_told(tmp_path):
     for number in range(3):
         (tmp_path / "cat").mkdir(exist_ok=True)
-        (tmp_path / "cat" / f"{number}.heic").touch()
-    refuse(r"without any picture, but with files of other suffixes: .heic \(3\)", tmp_path)
+        (tmp_path / "cat" / f"{number}.dcm").touch()
+    refuse(r"without any picture, but with files of other suffixes: .dcm \(3\)", tmp_path)
     (tmp_path / "dog.svg").touch()
-    refuse(r".heic \(3\), .svg \(1\)", tmp_path)
+    refuse(r".dcm \(3\), .svg \(1\)", tmp_path)
 
 
 def test_names_composed_differently_are_one_class(tmp_path):
@@ -427,3 +442,27 @@ def test_avif_is_read_where_pillow_has_it(tmp_path):
     data = load(tmp_path / "set")
     assert len(data.labels) == 9
     assert not [note for note in data.notes if "unreadable" in note]
+
+
+def test_heic_is_read_where_its_library_is_and_else_named(tmp_path, monkeypatch):
+    class Opened(ImageFile.ImageFile):
+        format = "HEIF"
+
+        def _open(self):
+            self._size, self._mode = (8, 6), "RGB"
+            self.tile = [("raw", (0, 0, 8, 6), 12, "RGB")]
+
+    for number in range(8):
+        home = tmp_path / "set" / ("cat", "dog")[number % 2]
+        home.mkdir(parents=True, exist_ok=True)
+        (home / f"{number}.heic").write_bytes(b"\0\0\0\x0cftypheic" + bytes([number]) * 144)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    pictures._decoders.cache_clear()
+    refuse(r"cat/0.heic \(HEIC, which needs the library pillow-heif \(the extra `heic`\)\)", tmp_path / "set")
+    monkeypatch.setattr(Image, "OPEN", {**Image.OPEN})
+    monkeypatch.setattr(Image, "ID", [*Image.ID])
+    begins = partial(Image.register_open, "HEIF", Opened, lambda first: first[4:12] == b"ftypheic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=begins))
+    pictures._decoders.cache_clear()
+    assert load(tmp_path / "set").samples[:, 0, 0, 0].tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+    pictures._decoders.cache_clear()

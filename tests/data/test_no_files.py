@@ -220,7 +220,11 @@ def test_h26_arrays_are_known_by_their_usual_names(tmp_path):
     assert data.fingerprint == fingerprint(tmp_path / "plain.npz")
     assert "by their names: x_train as X, y_train as y, x_test as X_test." in " ".join(data.notes)
     np.savez(tmp_path / "medical.npz", train_images=X, train_labels=y[:, None], val_images=X, val_labels=y)
-    assert "2 arrays were ignored: val_images, val_labels" in " ".join(load(tmp_path / "medical.npz").notes)
+    medical = load(tmp_path / "medical.npz")
+    assert medical.held.tolist() == [False] * 12 + [True] * 12
+    assert "val_images as X_validation" in " ".join(medical.notes)
+    np.savez(tmp_path / "more.npz", X=X, y=y, masks=X, names=y)
+    assert "2 arrays were ignored: masks, names" in " ".join(load(tmp_path / "more.npz").notes)
     np.savez(tmp_path / "two.npz", images=X, labels=y)
     assert load(tmp_path / "two.npz").samples.shape == (12, 1, 8, 8)
     (block,) = blocks_at([tmp_path / "two.npz"], SHAPE)

@@ -12,8 +12,10 @@ from loading import broken, load
 from PIL import Image
 from scenes import scene
 
+from neuralfinder.data.inputs import blocks_at
 from neuralfinder.data.pictures import (
     TRANSPARENT,
+    WHOLE,
     Header,
     UnreadableError,
     decode,
@@ -342,24 +344,91 @@ def test_700_broken_pictures_are_read_or_told():
     assert 200 < told < 700
 
 
-@pytest.mark.parametrize("colour", [False, True])
-def test_h15_16_bits_that_are_hardly_used_are_told_or_refused(tmp_path, colour):
+def deep(root, low, high, colour=False, count=8, depth=16):
+    """Two classes of pictures of noise, of so many bits."""
     rng = np.random.default_rng(0)
+    for number in range(count):
+        home = root / "ab"[number % 2]
+        home.mkdir(parents=True, exist_ok=True)
+        values = rng.integers(low, high + 1, (8, 8, 3) if colour else (8, 8)).astype(np.uint16)
+        content = png_of_16_bits(values)
+        if depth == 8:
+            Image.fromarray(values.astype(np.uint8)).save(home / f"{number}.png")
+        else:
+            (home / f"{number}.png").write_bytes(content)
+    return root
 
-    def folder(name, most, count=8):
-        for number in range(count):
-            values = rng.integers(0, most + 1, (8, 8, 3) if colour else (8, 8)).astype(np.uint16)
-            home = tmp_path / name / "ab"[number % 2]
-            home.mkdir(parents=True, exist_ok=True)
-            (home / f"{number}.png").write_bytes(png_of_16_bits(values))
-        return tmp_path / name
 
+def test_h15_16_bit_colour_that_is_hardly_used_is_told_or_refused(tmp_path):
     with pytest.raises(InputError, match=r"the range of 8 16-bit pictures .* 8 bits keep [12] of their levels"):
-        load(folder("eight", 255))
-    twelve = " ".join(load(folder("twelve", 4095)).notes)
+        load(deep(tmp_path / "eight", 0, 255, colour=True))
+    twelve = " ".join(load(deep(tmp_path / "twelve", 0, 4095, colour=True)).notes)
     assert re.search(r"8 pictures of 16 bits use [67]% of that range: 1[67] levels of each are left", twelve)
-    assert ("16-bit colour 8" in twelve) == colour
-    assert "of that range" not in " ".join(load(folder("all", 65535)).notes)
+    assert "16-bit colour 8" in twelve
+    assert "of that range" not in " ".join(load(deep(tmp_path / "all", 0, 65535, colour=True)).notes)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 157), (0, 4095), (30_000, 30_157), (1000, 20_000)])
+def test_16_bit_grey_is_scaled_by_its_own_range(tmp_path, low, high):
+    data = load(deep(tmp_path / "set", low, high, count=40))
+    least, most = data.span
+    assert low <= least < most <= high
+    assert (data.samples.min(), data.samples.max()) == (0, 255)
+    assert len(np.unique(data.samples)) == min(256, len(np.unique(values_of(tmp_path / "set"))))
+    assert f"40 pictures of 16-bit grey have values from {least} to {most}, which became 0 to 255" in " ".join(
+        data.notes
+    )
+    (block,) = blocks_at([tmp_path / "set"], data.shape, span=data.span)
+    np.testing.assert_array_equal(block.samples, data.samples)
+
+
+def values_of(root):
+    return np.concatenate([np.asarray(Image.open(file)).reshape(-1) for file in root.rglob("*.png")])
+
+
+def test_the_range_is_that_of_all_but_the_test_part_and_wide_ones_are_the_whole(tmp_path):
+    deep(tmp_path / "train", 100, 500)
+    deep(tmp_path / "test", 50, 520)
+    data = load(tmp_path)
+    assert data.span == load(tmp_path / "train").span
+    assert (data.samples[data.given_test] == 0).mean() > (data.samples[data.free] == 0).mean()
+    assert load(deep(tmp_path / "wide", 0, 40_000)).span == WHOLE
+
+
+def test_a_few_values_far_from_all_others_are_refused(tmp_path):
+    folder = deep(tmp_path / "set", 0, 157)
+    hot = np.zeros((8, 8), dtype=np.uint16)
+    hot[3, 3] = 32_000
+    (folder / "a" / "0.png").write_bytes(png_of_16_bits(hot))
+    with pytest.raises(InputError, match=r"range of 8 16-bit pictures, 0 to 32000, .*cut off what is beyond 0 and 15"):
+        load(folder)
+
+
+def test_8_bits_beside_16_are_read_as_the_whole_range_has_them(tmp_path):
+    deep(tmp_path / "set", 0, 30_000)
+    Image.new("L", (8, 8), 100).save(tmp_path / "set" / "a" / "x.png")
+    data = load(tmp_path / "set")
+    assert data.span == WHOLE
+    assert data.samples.max() <= 30_000 // 257 + 1
+    assert (data.samples[data.names.index("a/x.png")] == 100).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "message"),
+    [
+        ((0, 157, 16), (0, 157, 8), "8 bits where training had 16-bit grey of 0 to 157; save it as then"),
+        ((0, 157, 16), (1000, 4095, 16), r"16-bit grey of 1\d{3} to \d{4} where training had 0 to 157"),
+        ((0, 157, 8), (0, 157, 16), r"16-bit grey of \d+ to 15\d where training had 8 bits; save it as then"),
+    ],
+)  # fmt: skip
+def test_pictures_of_another_depth_than_training_are_refused_one_by_one(tmp_path, given, asked, message):
+    data = load(deep(tmp_path / "set", *given[:2], count=40, depth=given[2]))
+    deep(tmp_path / "new", *asked[:2], depth=asked[2])
+    deep(tmp_path / "more", *given[:2], depth=given[2])
+    (block,) = blocks_at([tmp_path / "new", tmp_path / "more"], data.shape, span=data.span)
+    assert [*block.errors] == [*range(8)]
+    assert all(re.search(message, str(error)) for error in block.errors.values())
+    assert len(block.samples) == 8
 
 
 def png_of_16_bits(values):

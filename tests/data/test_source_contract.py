@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,6 +93,35 @@ class TestFolderOfTexts(SourceContract):
     def broken(self, folder):
         own = texts(folder / "set")
         return [lambda: source_of(own, image_size=8).load()]
+
+
+class TestZipOfPictures(SourceContract):
+    def make(self, folder, other=False):
+        return source_of(shutil.make_archive(str(folder / "set"), "zip", pictures(folder / "set", other)), image_size=8)
+
+    def broken(self, folder):
+        (folder / "a.zip").write_text("text")
+        whole = shutil.make_archive(str(folder / "set"), "zip", pictures(folder / "set"))
+        return [
+            lambda: source_of(folder / "a.zip").fingerprint(),
+            lambda: source_of(folder / "a.zip").load(),
+            lambda: source_of(whole, test=folder / "set"),
+            lambda: source_of(whole, text="review"),
+        ]
+
+
+class TestFolderOfNames(SourceContract):
+    def make(self, folder, other=False):
+        for file in sorted(pictures(folder / "set", other).rglob("*.png")):
+            file.rename(folder / "set" / f"{file.parent.name}_{file.name}")
+        return source_of(folder / "set", label_from_name="{class}_*")
+
+    def broken(self, folder):
+        own = pictures(folder / "set")
+        return [
+            lambda: source_of(own, label_from_name="cat_*"),
+            lambda: source_of(own, label_from_name="{class}_*").load(),
+        ]
 
 
 class TestTableOfTexts(SourceContract):

@@ -157,6 +157,19 @@ def test_classes_that_are_never_answered_never_recognised_and_never_asked():
     ]
 
 
+@pytest.mark.parametrize(
+    ("confusion", "told"),
+    [
+        ([[50, 0], [0, 0]], "50 pictures of 1 of 2 classes that"),
+        ([[40, 0, 0], [0, 9, 1], [0, 0, 0]], "of 2 of 3 classes"),
+        ([[40, 0], [1, 9]], "50 pictures that it never saw"),
+    ],
+)
+def test_figures_on_a_part_that_lacks_classes_say_so_in_the_verdict(confusion, told):
+    verdict, _ = judge(confusion, majority=(30, 0), linear=(20, 0))
+    assert told in verdict
+
+
 def test_of_many_classes_some_are_named():
     many = np.zeros((15, 15), int)
     many[:, 0] = 20

@@ -110,6 +110,7 @@ def test_classes(of_pictures, classes):
     [
         {"views": {"mirror": 1}}, {"views": {"mirror": "no"}}, {"views": []}, {"views": {"other": True}},
         {"views": {"pieces": True}}, {"temperature": True}, {"temperature": 1e-300}, {"temperature": "1"},
+        {"span": 1}, {"span": [0]}, {"span": [5, 5]}, {"span": [-1, 9]}, {"span": [0, 70_000]}, {"span": [True, 9]},
         {"temperature": []}, {"fit": ["pad"]}, {"fit": 1}, {"dtype": "object"}, {"format": None}, {"format": True},
         {"format": 1e1}, {"sha256": 1},
     ],

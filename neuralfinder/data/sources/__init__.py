@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from neuralfinder.data.files import PICTURES, existing, no_file
+from neuralfinder.data.files import PICTURES, TABLES, existing, no_file
 from neuralfinder.data.sources import npz
 from neuralfinder.data.sources.base import OnDisk, Source
 from neuralfinder.data.sources.bundled import Bundled
@@ -14,13 +14,13 @@ from neuralfinder.data.sources.folder import Folder
 from neuralfinder.data.sources.hub import Hub
 from neuralfinder.data.sources.in_memory import InMemory
 from neuralfinder.data.sources.table import Table
-from neuralfinder.data.tables import SUFFIXES
+from neuralfinder.data.sources.zipped import Zipped
 from neuralfinder.errors import InputError, unknown_name
 from neuralfinder.plugins import Registry
 
 SOURCES = Registry(
     "sources",
-    {source.kind: source for source in (Bundled, Hub, Folder, npz.Npz, Table, InMemory)},
+    {source.kind: source for source in (Bundled, Hub, Folder, Zipped, npz.Npz, Table, InMemory)},
     lambda found: isinstance(found, type) and issubclass(found, Source),
     "a class derived from data.Source",
 )
@@ -35,6 +35,7 @@ USES = {
     "image": "a column of a table only",
     "target": "a column of a table only",
     "group": "a column of a table, or a level of a folder, only; `groups` beside samples in memory",
+    "label_from_name": "a setting of folders only",
     "groups": "groups beside samples in memory only; `group` names a column or a level",
     "labels": "labels beside samples in memory only",
     "test_labels": "labels beside samples in memory only",
@@ -42,12 +43,16 @@ USES = {
 """What is expected where something is set that this kind of source has no use for."""
 
 
+PACKED = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zst")
+"""Suffixes of files that hold others."""
+
+
 def source_of(given: Any, **options: Any) -> Source:
     """The source that a user means.
 
     Args:
-        given: the name of a bundled data set, or of one of the Hub; the path of a folder, table or `.npz` file; or
-            samples in memory. A source is itself.
+        given: the name of a bundled data set, or of one of the Hub; the path of a folder, zip file, table or `.npz`
+            file; or samples in memory. A source is itself.
         **options: what is set beside it, fields of its class (`test`, `image_size`, `text`, ...); `None` is not set.
 
     Raises:
@@ -63,11 +68,13 @@ def source_of(given: Any, **options: Any) -> Source:
             _check_uses(source, chosen, others)
             return source(**{first: given, **chosen})
     path = existing(given, "data")
-    mends = {".npy": "write X and y into one file with numpy.savez", ".zip": "unpack it and give the folder"}
+    packed = "unpack it and give the folder, or make a zip file of it"
+    mends = {".npy": "write X and y into one file with numpy.savez", **dict.fromkeys(PACKED, packed)}
     raise InputError(
         "data", given=f"{str(path)!r}, {no_file(path) or 'a file'}",
-        expected=f"a folder with {PICTURES.layout}, a table ({', '.join(sorted(SUFFIXES))}), or {npz.EXPECTED}",
-        mend=mends.get(path.suffix.lower(), "give the folder that holds the pictures"),
+        expected=f"a folder with {PICTURES.layout}, a zip file of one, a table ({', '.join(sorted(TABLES))}), or "
+        f"{npz.EXPECTED}",
+        mend=mends.get(path.suffix.lower(), "save it so, or give the folder that holds the pictures"),
     )  # fmt: skip
 
 

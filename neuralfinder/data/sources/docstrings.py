@@ -14,7 +14,7 @@ import numpy as np
 
 from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.findings import Finding
-from neuralfinder.data.labels import encode
+from neuralfinder.data.labels import Labelled, encode
 from neuralfinder.data.texts import dataset
 
 LIBRARIES = {
@@ -53,7 +53,8 @@ def docstrings(name: str) -> Dataset:
     versions = ", ".join(f"{name} {version(name)}" for name, package in LIBRARIES.items() if package)
     text = f"The texts are first paragraphs of docstrings of installed libraries: Python's own, {versions}"
     origin = Finding("origin", text)
-    return dataset(name, samples, encoded.indices, encoded.classes, np.zeros(len(samples), dtype=bool), [origin])
+    none = np.zeros(len(samples), dtype=bool)
+    return dataset(name, samples, Labelled(encoded.indices, encoded.classes, none, None), [origin])
 
 
 def _home(package: str | None) -> Path:

@@ -11,6 +11,7 @@ from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.files import TEXTS
 from neuralfinder.data.folders import Found, find, kind_of
 from neuralfinder.data.groups import grouped
+from neuralfinder.data.named import Pattern
 from neuralfinder.data.sources.base import OnDisk, check_no_picture_settings
 from neuralfinder.errors import InputError
 
@@ -26,14 +27,17 @@ class Folder(OnDisk):
         image_fit: how pictures of other proportions are brought to one shape, one of `FITS`.
         group: how many levels below the class folder those folders lie whose files are one group, in one part of the
             data: of `class/person/a.jpg` at level 1 the group is `person`, in whichever class. None when not given.
+        label_from_name: how the names of files tell their class, see `named.Pattern`; that of their folder does where
+            not given. Levels then count from the folder of all.
 
     Raises:
-        InputError: a level that is no whole number of 1 or more.
+        InputError: a level that is no whole number of 1 or more, or a pattern that is none.
     """
 
     image_size: int | None = None
     image_fit: str | None = None
     group: int | str | None = None
+    label_from_name: str | None = None
 
     kind = "folder"
     what = "a folder"
@@ -43,6 +47,7 @@ class Folder(OnDisk):
         OnDisk.__post_init__(self)
         if self.group is not None:
             object.__setattr__(self, "group", _level(self.group))
+        self._pattern()
 
     @classmethod
     def is_such(cls, path: Path) -> bool:
@@ -56,7 +61,10 @@ class Folder(OnDisk):
     def load(self, scratch: Path | None = None, progress: reading.OnProgress | None = None) -> Dataset:
         """Find the files and read them."""
         data = self._loaded(scratch, progress)
-        return data if self.group is None else grouped(data, [_folder_at(name, int(self.group)) for name in data.names])
+        if self.group is None:
+            return data
+        below = "" if self.label_from_name is None else "/"
+        return grouped(data, [_folder_at(below + name, int(self.group)) for name in data.names])
 
     def _loaded(self, scratch: Path | None, progress: reading.OnProgress | None) -> Dataset:
         found = self._found()
@@ -69,7 +77,11 @@ class Folder(OnDisk):
         return reading.from_folder(self.path.name, found, reader)
 
     def _found(self) -> Found:
-        return find(self.path, self.test, kind_of(self.path))
+        pattern = self._pattern()
+        return find(self.path, self.test, kind_of(self.path, pattern), pattern)
+
+    def _pattern(self) -> Pattern | None:
+        return None if self.label_from_name is None else Pattern(self.label_from_name)
 
 
 def _level(given: int | str) -> int:

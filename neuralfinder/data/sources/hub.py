@@ -13,10 +13,11 @@ from neuralfinder.data import texts
 from neuralfinder.data.arrays import content_fingerprint
 from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.files import TEXTS, Kind
+from neuralfinder.data.parts import TRAIN, roles_of
 from neuralfinder.data.pictures import read_pictures
 from neuralfinder.data.reading import OnProgress, from_rows, in_table, read_files
 from neuralfinder.data.sources.base import Source, check_no_picture_settings
-from neuralfinder.data.tables import NO_COLUMNS, Columns, Table, rows_of
+from neuralfinder.data.tables import NO_COLUMNS, Columns, Part, Parts, Table, rows_of
 from neuralfinder.errors import InputError, lacking, some
 from neuralfinder.types import Shape
 
@@ -31,9 +32,6 @@ NAMED = {
     "mnist": ("ylecun/mnist", "70,000 hand-written digits of 28x28 pixels"),
 }
 """Short names, what the Hugging Face Hub calls them, and what they are; downloaded once."""
-
-TEST_PARTS = ("test", "validation")
-"""Splits that are the test part, the first that has labels."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +98,8 @@ def of_library(
 ) -> Dataset:
     """A data set from a `Dataset` or `DatasetDict` of the library `datasets`.
 
-    Its columns of pictures or texts and of labels are found as in tables; class labels are their names. A split `test`,
-    or else `validation`, is the test part.
+    Its columns of pictures or texts and of labels are found as in tables; class labels are their names. Splits that
+    are called as in `parts` are its parts.
 
     Args:
         given: the data.
@@ -155,30 +153,35 @@ def fetched(name: str) -> Any:
         ) from None  # fmt: skip
 
 
-def read(given: Any, columns: Columns) -> list[tuple[str, Table]]:
-    """The training part, and the test part where there is one with labels, as tables of samples and labels.
+def read(given: Any, columns: Columns) -> Parts:
+    """The training part, and others where there are such with labels, as tables of samples and labels.
 
     Raises:
         InputError: no training part, or columns that cannot be found.
     """
     if not isinstance(given, Mapping):
-        return [("the data set", _table(given, columns, "the data set"))]
-    train = "train" if "train" in given else next(iter(given)) if len(given) == 1 else None
-    if train is None:
+        return {TRAIN: _rows(given, columns, "the data set")}
+    names = [str(name) for name in given]
+    called = {role: name for name, role in roles_of(names).items()} if len(names) > 1 else {TRAIN: names[0]}
+    if TRAIN not in called:
         raise InputError(
             "the data set", given=f"of parts {some(given)}", expected="one that is called train",
             mend="give one of them alone",
         )  # fmt: skip
-    parts = [(train, _table(given[train], columns, train))]
-    for name in TEST_PARTS:
-        if name in given and name != train:
-            table = _table(given[name], columns, name)
-            if any(label is not None for label in list(table.values())[1]):
-                return [*parts, (name, table)]
-    return parts
+    parts = {role: _rows(given[name], columns, name) for role, name in called.items()}
+    return {role: part for role, part in parts.items() if role == TRAIN or _is_labelled(part.table)}
 
 
-def library_samples(given: Any, kind: Kind, shape: Shape, fit: str) -> Array:
+def _is_labelled(table: Table) -> bool:
+    return any(label is not None for label in list(table.values())[1])
+
+
+def _rows(part: Any, columns: Columns, what: str) -> Part:
+    table = _table(part, columns, what)
+    return Part(what, table, range(len(next(iter(table.values())))))
+
+
+def library_samples(given: Any, kind: Kind, shape: Shape, fit: str, span: tuple[int, int] | None = None) -> Array:
     """The samples of a `Dataset` of the library `datasets`, to predict on; labels need not be there.
 
     Args:
@@ -186,6 +189,7 @@ def library_samples(given: Any, kind: Kind, shape: Shape, fit: str) -> Array:
         kind: of the samples.
         shape: of the pictures.
         fit: one of `FITS`.
+        span: as for `pictures.decode`.
 
     Raises:
         InputError: several parts, no such column, or unreadable pictures.
@@ -199,7 +203,7 @@ def library_samples(given: Any, kind: Kind, shape: Shape, fit: str) -> Array:
     if kind == TEXTS:
         return texts.as_texts([texts.text_in(cell, f"row {row}") for row, cell in enumerate(cells)])
     files = [in_table(cell, Path(), "", f"row {row}").source for row, cell in enumerate(cells)]
-    return read_pictures(files, shape, fit)
+    return read_pictures(files, shape, fit, span)
 
 
 def _table(part: Any, columns: Columns, what: str) -> Table:

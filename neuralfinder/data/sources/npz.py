@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from neuralfinder.data.archives import ENCRYPTED
 from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Array, Dataset
 from neuralfinder.data.files import no_file
@@ -25,14 +26,16 @@ from neuralfinder.errors import InputError, some
 EXPECTED = "a .npz file with arrays X and y, and optionally X_test and y_test"
 
 NAMES = {
-    "X": ("x", "x_train", "images", "train_images", "data"),
-    "y": ("y", "y_train", "labels", "train_labels", "targets", "target"),
+    "X": ("x", "x_train", "images", "train_images", "data", "image"),
+    "y": ("y", "y_train", "labels", "train_labels", "targets", "target", "label"),
     "X_test": ("x_test", "test_images"),
     "y_test": ("y_test", "test_labels"),
+    "X_validation": ("x_val", "x_valid", "x_validation", "val_images", "valid_images", "validation_images"),
+    "y_validation": ("y_val", "y_valid", "y_validation", "val_labels", "valid_labels", "validation_labels"),
 }
 """What arrays are called in small letters, the likeliest first: as scikit-learn, Keras and MedMNIST do."""
 
-NEEDED, TEST_ARRAYS = ("X", "y"), ("X_test", "y_test")
+NEEDED, TEST_ARRAYS, VALIDATION = ("X", "y"), ("X_test", "y_test"), ("X_validation", "y_validation")
 
 KEPT = 1 / 2
 """Share of the machine's memory that the arrays of a file may take: they may be converted, and the old ones lie beside
@@ -41,13 +44,10 @@ the new ones meanwhile."""
 DENSEST = 1032
 """Bytes that one byte of a deflated file becomes at most: 258 of them for two bits."""
 
-ENCRYPTED = 1
-"""The bit of a zip entry's flags that says so."""
-
 
 @dataclass(frozen=True)
 class Npz(OnDisk):
-    """A `.npz` file with `X` and `y`, and optionally `X_test` and `y_test`, or with arrays called as in `NAMES`.
+    """A `.npz` file with `X` and `y`, and optionally a test and a validation part, or with arrays called as in `NAMES`.
 
     Attributes:
         path: the file.
@@ -71,7 +71,7 @@ class Npz(OnDisk):
 
     def load(self, scratch: Path | None = None, progress: OnProgress | None = None) -> Dataset:
         """Read the arrays; there is nothing to decode."""
-        arrays = read_arrays(self.path, NEEDED, EXPECTED, TEST_ARRAYS)
+        arrays = read_arrays(self.path, NEEDED, EXPECTED, (*TEST_ARRAYS, *VALIDATION))
         if self.test is not None:
             if arrays.keys() & set(TEST_ARRAYS):
                 raise InputError(
@@ -80,8 +80,8 @@ class Npz(OnDisk):
                 )  # fmt: skip
             more = read_arrays(self.test, NEEDED, EXPECTED)
             arrays |= {"X_test": more["X"], "y_test": more["y"]}
-        own = (arrays.get(name) for name in TEST_ARRAYS)
-        data = from_arrays(arrays["X"], arrays["y"], self.path.stem, *own)
+        (X_test, y_test), held = ([arrays.get(name) for name in names] for names in (TEST_ARRAYS, VALIDATION))
+        data = from_arrays(arrays["X"], arrays["y"], self.path.stem, X_test, y_test, (held[0], held[1]))
         findings = present([*data.findings, *_told(self.path)])
         return replace(data, fingerprint=self.fingerprint(), findings=findings)
 

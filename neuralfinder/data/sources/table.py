@@ -9,9 +9,9 @@ from pathlib import Path
 
 from neuralfinder.data import reading, texts
 from neuralfinder.data.dataset import Dataset
-from neuralfinder.data.files import TEXTS
+from neuralfinder.data.files import TABLES, TEXTS
 from neuralfinder.data.sources.base import OnDisk, check_no_picture_settings
-from neuralfinder.data.tables import SUFFIXES, Columns, Rows, read_rows
+from neuralfinder.data.tables import Columns, Rows, read_rows
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Table(OnDisk):
     @classmethod
     def is_such(cls, path: Path) -> bool:
         """A file with a suffix of tables."""
-        return path.suffix.lower() in SUFFIXES and not path.is_dir()
+        return path.suffix.lower() in TABLES and not path.is_dir()
 
     @property
     def columns(self) -> Columns:

@@ -149,7 +149,7 @@ class Shape(NamedTuple):
 READ_PICTURES = '''
 def read(paths: Sequence[Encoded]) -> np.ndarray:
     """Files of pictures, or what is in them, as in training: `(n, {shape})` of 0 to 255."""
-    return np.stack([decode(path, Shape({channels}, {height}, {width}), "{fit}") for path in paths])
+    return np.stack([decode(path, Shape({channels}, {height}, {width}), "{fit}", {span}) for path in paths])
 '''
 
 READ_TEXTS = '''
@@ -306,7 +306,7 @@ def _of_pictures(model: Model, scaling: Scaling) -> list[str]:
     ]
     if shape.channels in (1, 3):
         values = {"channels": shape.channels, "height": shape.height, "width": shape.width}
-        found.append(READ_PICTURES.format(shape=size, fit=model.fit, **values))
+        found.append(READ_PICTURES.format(shape=size, fit=model.fit, span=model.span, **values))
     return found
 
 

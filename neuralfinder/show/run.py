@@ -86,8 +86,8 @@ class Run:
             RunFolderError: one that is no event of a run, or spoilt.
 
         Example:
-            >>> [event.kind for event in finder.run_.events()][:3]
-            ['run', 'data', 'experience']
+            >>> [event.kind for event in finder.run_.events()][:2]
+            ['run', 'data']
         """
         return understood(self._lines())
 

@@ -73,8 +73,8 @@ class Run:
         """What the run found, as in `result.json`; `None` while it is not finished.
 
         Example:
-            >>> finder.run_.result["verdict"]
-            'The network found is right about ...'
+            >>> finder.run_.result["status"]
+            'done'
         """
         finished = self.latest(Finished)
         return dict(finished.outcome) if finished else None
@@ -86,8 +86,8 @@ class Run:
             RunFolderError: one that is no event of a run, or spoilt.
 
         Example:
-            >>> [event.kind for event in finder.run_.events()][:3]
-            ['run', 'data', 'experience']
+            >>> [event.kind for event in finder.run_.events()][:2]
+            ['run', 'data']
         """
         return understood(self._lines())
 

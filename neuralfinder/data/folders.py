@@ -110,22 +110,29 @@ def find(source: Path, test: Path | None = None, kind: Kind = PICTURES, pattern:
     train = found[TRAIN]
     labels = sorted({file.label for file in train.files})
     if len(labels) < 2:
-        inner = _folders(train.root / labels[0]) if pattern is None and (train.root / labels[0]).is_dir() else []
-        deeper = f"give {str(train.root / labels[0])!r} as the data if its sub-folders are the classes, or " * bool(
-            inner
-        )
-        raise InputError(
-            str(train.root),
-            given=f"a folder with one class only ({labels[0]!r})",
-            expected=f"{kind.layout}, at least 2 classes",
-            mend=f"{deeper}add a sub-folder of {kind.name}s of another class",
-        )
+        raise _one_class(train.root, labels[0], kind, deeper=pattern is None)
     if VALIDATION in folders:
         findings += (_validation(folders, TEST in found),)
     for role, part in found.items():
         findings += _compare(labels, part, kind, role)
     within = None if pattern else _parts_within(train.files) or _alike_within(train.files)
     return Found(kind, found, present([*findings, within]))
+
+
+def _one_class(root: Path, label: str, kind: Kind, *, deeper: bool) -> InputError:
+    inner = root / label
+    below = f"give {str(inner)!r} as the data if its sub-folders are the classes, or "
+    mend = _or_table(root) + (below if deeper and inner.is_dir() and _folders(inner) else "")
+    return InputError(
+        str(root), given=f"a folder with one class only ({label!r})", expected=f"{kind.layout}, at least 2 classes",
+        mend=f"{mend}add a sub-folder of {kind.name}s of another class",
+    )  # fmt: skip
+
+
+def _or_table(root: Path) -> str:
+    """The mend where tables lie beside the files, which may tell more of these."""
+    tables = [entry.path for entry in _entries(root) if Path(entry.name).suffix.lower() in TABLES and entry.is_file()]
+    return f"give the table {tables[0]!r} as the data, or " if tables else ""
 
 
 def _validation(folders: dict[str, Path], tested: bool) -> Finding:
@@ -301,14 +308,13 @@ def _empty(root: Path, kind: Kind, names: Sequence[str], own: int) -> InputError
     """What is wrong with a folder without class folders, with `own` files of the kind and others of these names."""
     there = suffixes(names)
     lacking = f"without any {kind.name}" + (f", but with files of other suffixes: {there}" if there else "")
-    tables = sorted(name for name in names if Path(name).suffix.lower() in TABLES and "/" not in name)
     mend = f"move the {kind.name}s into one sub-folder per class"
     mend += f", or tell how their names begin with their class, as in --label-from-name '{CLASS}_*'" if own else ""
     return InputError(
         str(root),
         given=f"a folder with {own} {kind.name}s but no class folders" if own else lacking,
         expected=kind.layout,
-        mend=f"give the table {str(root / tables[0])!r} as the data, or {mend}" if tables else mend,
+        mend=_or_table(root) + mend,
     )
 
 

@@ -70,7 +70,7 @@ def located(cells: Sequence[Any], home: Path, *, pictures: bool) -> list[Any] | 
         find = _by_name(home)
         if sum(find(cell) is None for cell in first) > (MISSING * len(first) if pictures else 0):
             return None
-    return [str(find(cell) or cell) if _is_name(cell) else cell for cell in cells]
+    return [str(path) if (path := find(cell) if _is_name(cell) else None) else cell for cell in cells]
 
 
 def _by_name(home: Path) -> Callable[[Any], Path | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -216,10 +217,12 @@ def in_parts(tables: Parts, columns: Columns) -> tuple[Parts, tuple[Finding, ...
     column = _found(None, "", list(only.table), PART_NAMES, only.name)
     told = [str(cell) for cell in only.table[column]] if column is not None else []
     roles = roles_of(sorted(set(told)))
-    several = TRAIN in roles.values() and len(set(roles.values())) > 1 and len(roles) == len(set(told))
-    if column in columns.named or not several:
+    if column in columns.named or TRAIN not in roles.values() or len(set(roles.values())) < 2:
         return tables, ()
-    listed = ", ".join(f"{cell} {told.count(cell)}" for cell in sorted(roles))
+    listed = ", ".join(f"{cell} {count}" for cell, count in sorted(Counter(told).items()))
+    if others := set(told) - roles.keys():
+        text = f"Column {column!r} of {only.name} tells of parts and of others, and was not looked at"
+        return tables, (Finding("parts", text, tuple(sorted(others)), "Take these rows away to have the parts."),)
     if len(tables) > 1:
         text = f"Column {column!r} of {only.name} tells of parts ({listed}), and was not looked at beside a test part"
         return tables, (Finding("parts", text, change="Leave --test out to have these parts."),)

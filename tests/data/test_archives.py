@@ -103,6 +103,15 @@ def test_predictions_are_of_its_files_in_order(tmp_path):
     np.testing.assert_array_equal(block.samples[0, 0], np.asarray(Image.open(folder / "cat" / "0.png")))
 
 
+def test_what_is_wrong_in_it_is_said_of_the_file_that_the_user_gave(tmp_path):
+    tree(tmp_path / "set" / "images")
+    shutil.rmtree(tmp_path / "set" / "images" / "dog")
+    (tmp_path / "set" / "labels.csv").write_text("id,label")
+    path = packed(tmp_path / "a.zip", tmp_path / "set")
+    with pytest.raises(InputError, match=r"/a.zip is .* one class only .*unpack it, and give the table '.*/a.zip/l"):
+        load(path, tmp_path / "scratch")
+
+
 def entry(name: str, **own: int) -> zipfile.ZipInfo:
     made = zipfile.ZipInfo(name)
     made.compress_type = zipfile.ZIP_DEFLATED

@@ -143,6 +143,7 @@ def test_a_column_may_tell_the_parts(tmp_path, column, cells, sizes):
     data = load(write_csv(tmp_path / "a.csv", table, ("text", "label", column)))
     assert (data.free.sum(), data.held.sum(), data.given_test.sum()) == sizes
     assert ("tells the parts" in " ".join(data.notes)) == (sizes[0] < 24)
+    assert ("parts and of others, and was not looked at: other." in " ".join(data.notes)) == ("other" in cells)
     for row, name in enumerate(data.names):  # rows moved together with their labels
         number = int(name.removeprefix("row "))
         assert data.samples[row] == table[number][0]

@@ -151,6 +151,15 @@ def test_source_is_whole_and_has_nothing_to_spare(name: str, tmp_path: Path) -> 
     assert "import neuralfinder" not in path.read_text(encoding="utf-8")
 
 
+def test_source_reads_16_bit_grey_by_the_range_of_training(tmp_path: Path) -> None:
+    model = dataclasses.replace(MODELS["grey"](), span=(0, 157))
+    export(model, tmp_path)
+    deep = encoded("PNG", Image.fromarray(np.random.default_rng(0).integers(0, 158, (28, 28)).astype(np.uint16)))
+    read = opened(tmp_path).read([deep])
+    np.testing.assert_array_equal(read, read_pictures([deep], model.shape, span=(0, 157)))
+    assert len(np.unique(read)) > 100
+
+
 def test_the_file_is_a_command(tmp_path: Path) -> None:
     model = MODELS["colour"]()
     export(model, tmp_path / "made")

@@ -327,6 +327,38 @@ def test_a_model_of_the_first_format_looks_at_pictures_as_large_as_they_are(tmp_
     np.testing.assert_array_equal(loaded.predict_proba(pictures), model.predict_proba(pictures))
 
 
+# the depth of its pictures
+
+
+@pytest.mark.parametrize("span", [(0, 157), (30_000, 30_157)])
+def test_the_range_of_16_bit_grey_is_kept(model, tmp_path, span):
+    low, high = span
+    shades = np.arange(20).reshape(5, 4) * (high - low) // 19
+    Image.fromarray((low + shades).astype(np.uint16)).save(tmp_path / "deep.png")
+    Image.fromarray(shades.astype(np.uint8)).save(tmp_path / "flat.png")
+    deep = dataclasses.replace(model, span=span)
+    deep.save(tmp_path / "model")
+    loaded = Model.load(tmp_path / "model")
+    assert loaded.span == span
+    scaled = (shades * 255 / (high - low)).round().astype(np.uint8)
+    np.testing.assert_array_equal(loaded.predict_proba(tmp_path / "deep.png"), model.predict_proba(scaled))
+    with pytest.raises(InputError, match=f"8 bits where training had 16-bit grey of {low} to {high}"):
+        loaded.predict(tmp_path / "flat.png")
+
+
+def test_a_model_of_the_fourth_format_has_all_of_the_range(model, tmp_path):
+    model.save(tmp_path)
+    paper = tmp_path / "preprocessing.json"
+    old = json.loads(paper.read_text())
+    del old["span"]
+    paper.write_text(json.dumps({**old, "format": 4}))
+    loaded = Model.load(tmp_path)
+    assert loaded.span == (0, 65_535)
+    Image.fromarray(np.full((5, 4), 25_700, dtype=np.uint16)).save(tmp_path / "x.png")
+    seen = np.full((5, 4), 100, dtype=np.uint8)
+    np.testing.assert_array_equal(loaded.predict_proba(tmp_path / "x.png"), model.predict_proba(seen))
+
+
 # the temperature of its probabilities
 
 

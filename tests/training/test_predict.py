@@ -14,7 +14,7 @@ from neuralfinder.types import Shape
 class Brightness:
     """Stands in for a model: the probability of `bright` is the mean pixel over 255."""
 
-    shape, fit, seen = Shape(1, 4, 4), "stretch", None
+    shape, fit, seen, span = Shape(1, 4, 4), "stretch", None, None
     classes = ("dark", "bright")
 
     def probabilities(self, pictures):
@@ -186,7 +186,7 @@ def test_bad_rows_of_a_table_are_rows_in_their_place(tmp_path):
 class Four:
     """Stands in for a model with four classes, which answers the same about all."""
 
-    shape, fit, seen, classes = Shape(1, 4, 4), "stretch", None, ("a", "b", 3, 4.5)
+    shape, fit, seen, span, classes = Shape(1, 4, 4), "stretch", None, None, ("a", "b", 3, 4.5)
 
     def probabilities(self, pictures):
         return np.tile([0.125, 0.5, 0.125, 0.25], (len(pictures), 1))

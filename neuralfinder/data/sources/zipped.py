@@ -13,6 +13,7 @@ from neuralfinder.data.dataset import Dataset
 from neuralfinder.data.files import is_hidden
 from neuralfinder.data.findings import Finding
 from neuralfinder.data.sources.folder import Folder
+from neuralfinder.errors import InputError
 
 UNPACKED = "unpacked"
 """Folder within that for large pictures, in which the files lie."""
@@ -43,11 +44,14 @@ class Zipped(Folder):
     def load(self, scratch: Path | None = None, progress: reading.OnProgress | None = None) -> Dataset:
         """Unpack the files, unless that is done, and read them as a folder's."""
         home = (scratch or Path(tempfile.mkdtemp(prefix="neuralfinder-"))) / UNPACKED / self.fingerprint()
-        inner = {
-            role: self._inner(path, home / role) for role, path in (("data", self.path), ("test", self.test)) if path
-        }
+        given = {"data": self.path, **({"test": self.test} if self.test else {})}
+        inner = {role: self._inner(path, home / role) for role, path in given.items()}
         own = {name: getattr(self, name) for name in ("image_size", "image_fit", "group", "label_from_name")}
-        data = Folder(inner["data"], inner.get("test"), **own).load(scratch, progress)
+        try:
+            data = Folder(inner["data"], inner.get("test"), **own).load(scratch, progress)
+        except InputError as error:
+            error.args = (_as_packed(str(error), {str(home / role): str(path) for role, path in given.items()}),)
+            raise
         lies = inner["data"].relative_to(home / "data").as_posix()
         where = "" if lies == "." else f"; those of the folder {lies} in it were taken"
         told = Finding("unpacked", f"{self.path.name} was unpacked for the time of reading and training{where}")
@@ -63,6 +67,13 @@ class Zipped(Folder):
             if alone is None or not (self.label_from_name or any(entry.is_dir() for entry in alone.iterdir())):
                 return home
             home = alone
+
+
+def _as_packed(text: str, names: dict[str, str]) -> str:
+    """What is said of unpacked folders, said of the files that they are of."""
+    for folder, path in names.items():
+        text = text.replace(folder, path)
+    return text.replace("give the table", "unpack it, and give the table")
 
 
 def _lines(path: Path, part: str) -> list[str]:

@@ -398,7 +398,7 @@ def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8517, show_default=True, help="0 takes a free one.")
 @click.option("--no-token", is_flag=True, help="Whoever is on this machine may read along.")
 def dashboard(folder: Path, port: int, no_token: bool) -> None:
-    """Serve the page about RUN on this machine, live while it searches; Ctrl-C ends it."""
+    """Serve the page about RUN on this machine, live while it searches; waits for a RUN to come; Ctrl-C ends it."""
     try:
         from neuralfinder.show.gate import new_token
         from neuralfinder.show.page.server import serve as serve_page

@@ -42,3 +42,8 @@ def in_the_way(page):
     }
     beyond = page.evaluate("document.documentElement.scrollWidth") - page.viewport_size["width"]
     return found | ({"width": beyond} if beyond > 0 else {})
+
+
+def text(page, selector):
+    """What is seen of an element."""
+    return page.inner_text(selector)

@@ -17,6 +17,7 @@
     changes      whether pictures may be mirrored, and shifted
     splits       which samples are for training, validation and test
     tokens       texts -> lines of token numbers, and of letters
+    samples      a few of them for people to look at
     divided      the data of one run: the parts, and every form that trainings take
 
 It gives a `Dataset` and its findings, and changes no label and no sample. Start with `sources`.

@@ -42,6 +42,9 @@ TRANSPARENT = "transparent (put on white, or what is as light on black)"
 DEEP, DEEP_COLOUR, BILEVEL = "16-bit grey", "16-bit colour", "1-bit"
 PALETTE, GREY, COLOUR = "palette", "8-bit grey", "colour"
 
+SMALL = 96 * 96
+"""Pixels of a picture that people are shown as it is, to the last of them."""
+
 LIGHT = 240
 """Grey value from which all that is drawn on white is hardly seen."""
 
@@ -297,8 +300,9 @@ def _from_16_bit(picture: Image.Image) -> Image.Image:
 
 
 def as_address(picture: npt.NDArray[np.generic], largest: int = 96) -> str:
-    """A picture `(channels, height, width)` as a `data:` address of a PNG, no side longer than `largest` pixels.
+    """A picture `(channels, height, width)` as a `data:` address, no side longer than `largest` pixels.
 
+    It is a PNG, or a JPEG where it has more than `SMALL` pixels, which a PNG would make ten times as long.
     Floats are scaled to their own range; of other than 1 or 3 channels the mean is shown.
     """
     values = picture if picture.shape[0] in (1, 3) else picture.mean(axis=0, keepdims=True)
@@ -309,5 +313,6 @@ def as_address(picture: npt.NDArray[np.generic], largest: int = 96) -> str:
     if max(image.size) > largest:
         image.thumbnail((largest, largest))
     file = io.BytesIO()
-    image.save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    form = "PNG" if image.width * image.height <= SMALL else "JPEG"
+    image.save(file, form, quality=80)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"

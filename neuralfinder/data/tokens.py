@@ -138,6 +138,20 @@ class Tokens:
         known, tokens = _tokenizer(self.text), lines[:, 0].flatten().tolist()
         return str(decoders.ByteLevel().decode([known.id_to_token(token) or "" for token in tokens if token])).strip()
 
+    def read_as(self, lines: Array) -> list[str]:
+        """The tokens of lines `(pieces, 2, width)`, each as its text; parts of a character as one."""
+        from tokenizers import decoders
+
+        known, letters = _tokenizer(self.text), decoders.ByteLevel()
+        texts, part = list[str](), list[str]()
+        for token in lines[:, 0].flatten().tolist():
+            part += [known.id_to_token(token) or ""] if token else []
+            text = str(letters.decode(part))
+            if part and not text.endswith("\N{REPLACEMENT CHARACTER}"):
+                texts.append(text)
+                part = []
+        return texts + [str(letters.decode(part))] * bool(part)
+
     def apply(self, lines: T) -> T:
         """Lines are what the network takes."""
         return lines

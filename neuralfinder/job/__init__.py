@@ -10,7 +10,7 @@
     figures     the one look at the test part; calibration: how far its probabilities can be trusted
     baselines   what the winner must beat; pretrained: a network that others trained, beside it; backbone: that network
     outcome     what `result.json` holds, and its writing; verdict: what it says in words
-    answers     what the winner takes for what, and its most confident mistakes
+    answers     what the winner takes for what, how sure it was, and some of what it had right and wrong
     handing_over  the winner in other forms, tried on samples of the run's data
     reopened    a finished run for more trainings of its winner; ablation: what each of its genes is worth; enough: what
                 it reaches with shares of the data

@@ -6,6 +6,7 @@ After Guo et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,22 +50,32 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     return math.exp(minimize_scalar(loss, bounds=(-end, end), method="bounded", options={"xatol": 1e-3}).x)
 
 
-def calibration_error(labels: np.ndarray, logits: np.ndarray, bins: int) -> float:
-    """Expected calibration error, 0..1: the mean gap of probability and accuracy over bins of equal width.
+def reliability(labels: np.ndarray, logits: np.ndarray, bins: int) -> list[tuple[int, float, float]]:
+    """What probabilities say and what comes true, in bins of equal width.
 
     Args:
         labels: `(n,)` class indices.
         logits: `(n, classes)`.
         bins: how many.
+
+    Returns:
+        For each bin the answers in it, the mean of their probabilities and the share that is right, both 0 for none.
     """
     shares = softmax(logits.astype(np.float64), axis=1)
-    gaps = (shares.argmax(1) == labels) - shares.max(1)
-    own = np.minimum((shares.max(1) * bins).astype(np.int64), bins - 1)
-    return float(np.abs(np.bincount(own, weights=gaps, minlength=bins)).sum() / len(labels))
+    sure, right = shares.max(1), shares.argmax(1) == labels
+    own = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    counts = np.bincount(own, minlength=bins)
+    means = (np.bincount(own, weights=each, minlength=bins) / np.maximum(counts, 1) for each in (sure, right))
+    return [*zip(counts.tolist(), *(mean.tolist() for mean in means), strict=True)]
+
+
+def calibration_error(rows: Sequence[tuple[int, float, float]]) -> float:
+    """Expected calibration error, 0..1, of the rows of `reliability`: the mean gap of probability and accuracy."""
+    return sum(count * abs(right - sure) for count, sure, right in rows) / sum(count for count, _, _ in rows)
 
 
 def calibration(labels: np.ndarray, logits: np.ndarray, temperature: float) -> dict[str, Any]:
-    """The temperature, and the calibration error without and with it on samples that it was not fitted to.
+    """The temperature, the calibration error without and with it on samples that it was not fitted to, and its rows.
 
     Args:
         labels: `(n,)` class indices of the test part.
@@ -72,9 +83,11 @@ def calibration(labels: np.ndarray, logits: np.ndarray, temperature: float) -> d
         temperature: from `fit_temperature`.
     """
     bins = max(1, min(BINS, len(labels) // A_BIN))
+    rows = reliability(labels, logits / temperature, bins)
     return {
         "temperature": temperature,
         "bins": bins,
-        "error_before": calibration_error(labels, logits, bins),
-        "error_after": calibration_error(labels, logits / temperature, bins),
+        "error_before": calibration_error(reliability(labels, logits, bins)),
+        "error_after": calibration_error(rows),
+        "reliability": [*map(list, rows)],
     }

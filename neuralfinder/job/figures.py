@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy.stats import binomtest
 
 from neuralfinder.errors import MachineError
 from neuralfinder.job.answers import told_apart
@@ -17,7 +16,7 @@ from neuralfinder.job.baselines import Linear, NGrams, majority
 from neuralfinder.job.calibration import calibration, fit_temperature, surprise
 from neuralfinder.job.pretrained import Probe
 from neuralfinder.job.trainer import Trained
-from neuralfinder.job.verdict import BY_HAND, LEVEL, LINEAR, MAJORITY, PRETRAINED
+from neuralfinder.job.verdict import BY_HAND, LINEAR, MAJORITY, PRETRAINED, interval
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part
 from neuralfinder.training.model import Model, Predictor
@@ -196,12 +195,11 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
 
 
 def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
-    """Accuracy on the test part with its 95 % interval (Wilson), and the mean of the classes' accuracies."""
+    """Accuracy on the test part with its 95 % interval, and the mean of the classes' accuracies."""
     right = int((answers == labels).sum())
-    interval = binomtest(right, len(labels)).proportion_ci(LEVEL, method="wilson")
     return {
         "test_accuracy": right / len(labels),
-        "test_interval": [float(interval.low), float(interval.high)],
+        "test_interval": [*interval(right, len(labels))],
         "test_balanced_accuracy": _balanced(labels, answers),
     }
 

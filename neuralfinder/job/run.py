@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 import neuralfinder
 from neuralfinder.data import Divided, Source
 from neuralfinder.data.doctor import report
+from neuralfinder.data.samples import some_samples
 from neuralfinder.errors import OF_THE_MACHINE, InputError, MachineError, RunFolderError, lacking
 from neuralfinder.job import mending, outcome
 from neuralfinder.job.answers import for_people
@@ -35,7 +36,7 @@ from neuralfinder.job.prepare import divided, make_setup, open_test
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.pretrained import Rival
 from neuralfinder.job.settings import OF_READING, Settings
-from neuralfinder.job.status import Status
+from neuralfinder.job.status import FILE, Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.job.verdict import judgement
 from neuralfinder.networks.chains import ChainSpace
@@ -136,10 +137,13 @@ def run(
                 status.say(f"{folder} is finished; this is what came of it")
                 status.enter("done")
                 return Model.load(folder), dict(finished.outcome)
+            status.file = folder / FILE
             return _Run(source, settings, folder, status, record).go()
     except OSError as error:
         raise MachineError.of(error, folder) from error
     finally:
+        status.file = None
+        (folder / FILE).unlink(missing_ok=True)
         lock.release()
 
 
@@ -176,7 +180,7 @@ class _Run:
             seen, parts = data.coded, data.split
             status.say(*seen.notes)
             if not self.record.latest(DataRead):
-                self.record.write(DataRead(report(seen)))
+                self.record.write(DataRead({**report(seen), "shown": some_samples(data)}))
             task = Task(len(parts.train), len(parts.validation), len(parts.test), seen.shape, len(seen.classes))
 
             status.enter("measuring")

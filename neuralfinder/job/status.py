@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from neuralfinder.plain import printable
+
+FILE = "status.json"
+"""Of a run folder, while a process works at the run: what other processes may know of its status."""
+
+KEEP_EVERY = 0.5
+"""Seconds between two writings of it."""
 
 
 @dataclass
@@ -20,6 +29,8 @@ class Status:
         budget_seconds: wall time allowed, `None` without a limit.
         phase: `starting`, `reading`, `measuring`, `searching`, `finishing` or `done`.
         done, total: progress within reading and finishing, in the phase's own unit.
+        training: the full training that goes on: its `name`, `genome`, `epoch` of `epochs` (fractions count), and last
+            validation `accuracy`, 0..1, `None` before the first; empty where there is none.
         best, best_genome: the best validation score so far and its network.
         counts: proposals by how they ended.
         aim, about: candidates aimed at, and whether the time rather than this number ends the search.
@@ -27,6 +38,7 @@ class Status:
         lines: whole lines to be shown, in order: data notes, plan, warnings.
         bests: the best score after each training so far.
         recent: what happened last, in words, the newest last.
+        file: where other processes may read of it; not written where this is `None`.
     """
 
     started: float = field(default_factory=time.monotonic)
@@ -34,6 +46,7 @@ class Status:
     phase: str = "starting"
     done: int = 0
     total: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
     best: float | None = None
     best_genome: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -43,6 +56,8 @@ class Status:
     lines: list[str] = field(default_factory=list)
     bests: list[float] = field(default_factory=list)
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=3))
+    file: Path | None = None
+    _kept: float = 0.0
 
     def say(self, *lines: str) -> None:
         """Add lines to be shown; what would move the cursor, as names of files may, is written out."""
@@ -50,11 +65,30 @@ class Status:
 
     def enter(self, phase: str, total: int = 0) -> None:
         """Begin a phase."""
-        self.phase, self.done, self.total = phase, 0, total
+        self.phase, self.done, self.total, self.training = phase, 0, total, {}
+        self._kept = 0.0
+        self.keep()
 
     def progress(self, done: int, total: int) -> None:
         """Note progress within the phase."""
         self.done, self.total = done, total
+        self.keep()
+
+    def train(self, name: str, genome: str, epoch: float, epochs: float, accuracy: float | None) -> None:
+        """Note how far a full training is; may come from its thread."""
+        self.training = {"name": name, "genome": genome, "epoch": epoch, "epochs": epochs, "accuracy": accuracy}
+
+    def keep(self) -> None:
+        """Write it down for other processes, where that is wanted and due; a disk that refuses it harms nobody."""
+        if self.file is None or time.monotonic() - self._kept < KEEP_EVERY:
+            return
+        self._kept = time.monotonic()
+        known = ("phase", "done", "total", "training", "elapsed", "left")
+        part = self.file.with_suffix(".part")
+        with suppress(OSError):
+            said = {"time": time.time(), **{name: getattr(self, name) for name in known}}
+            part.write_text(json.dumps(said), encoding="utf-8")
+            part.replace(self.file)
 
     @property
     def elapsed(self) -> float:

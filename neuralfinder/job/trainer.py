@@ -99,7 +99,8 @@ class Trainer:
         seed = self.seeds.number("final", name, genome.key)
         plan = Candidate(-1, genome, "final", (), seed, Fidelity.of(epochs), inherits=inherits)
         before = goes_on.name if goes_on else None
-        train = partial(evaluate, store=self.store, name=name, goes_on=before, falls=falls)
+        told = partial(self.status.train, name, genome.key)
+        train = partial(evaluate, store=self.store, name=name, goes_on=before, falls=falls, told=told)
         epochs, result = self._recorded(name, genome) or self._new(train, name, plan, setup, share)
         if result.score is None:
             self.status.say(f"{name} {genome.key} failed: {result.failure}: {result.detail}")
@@ -132,6 +133,7 @@ class Trainer:
         future = self.executor.submit(partial(train, setup=dataclasses.replace(setup, clock=clock)), candidate)
         while not future.done():
             wait([future], timeout=HEARTBEAT)
+            self.status.keep()
         result = outcome(candidate.id, future)
         weights = None if result.failure else self.store.fingerprint(name)
         epochs = candidate.fidelity.passes

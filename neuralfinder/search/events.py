@@ -47,7 +47,7 @@ class Event:
             RunFolderError: the line lacks what the kind has, or has what it lacks.
         """
         try:
-            values = checked_fields(line.data, _kinds(cls))  # type: ignore[arg-type]  # a class is hashable
+            values = checked_fields(line.data, _kinds(cls), _later(cls))  # type: ignore[arg-type]  # they are hashable
             values |= {name: read(values[name]) for (kind, name), (_, read) in _READERS.items() if kind is cls}
             return cls(**values, number=line.number, time=line.time)
         except ValueError as error:
@@ -186,12 +186,18 @@ class FullyTrained(Event):
 
 @dataclass(frozen=True, slots=True)
 class Answered(Event):
-    """The winner answered about the test part: `confusion` has a row for each true class, see `job.answers`."""
+    """The winner answered about the test part: `confusion` has a row for each true class, see `job.answers`.
+
+    Records of older versions have the first three alone.
+    """
 
     kind = "answers"
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     mistakes: tuple[Values, ...]
+    others: tuple[tuple[str, int, int, float], ...] = ()
+    rightly: tuple[Values, ...] = ()
+    sure: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +346,12 @@ def _kinds(cls: Any) -> dict[str, Any]:
     """The types of a kind's own fields, as they are written."""
     hints = get_type_hints(cls)
     return {name: _READERS[cls, name][0] if (cls, name) in _READERS else hints[name] for name in _fields(cls)}
+
+
+@functools.cache
+def _later(cls: Any) -> list[str]:
+    """Fields that records of older versions lack: those with a default."""
+    return [each.name for each in dataclasses.fields(cls) if each.default is not dataclasses.MISSING]
 
 
 def _plain(value: Any) -> Any:

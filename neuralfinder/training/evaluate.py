@@ -15,7 +15,7 @@ from neuralfinder.training.build import build
 from neuralfinder.training.clock import PASSES_ALONE, PASSES_TOGETHER
 from neuralfinder.training.inheritance import inherit
 from neuralfinder.training.memory import check_memory
-from neuralfinder.training.train import Diverged, Setup, Training, forward_seconds, train
+from neuralfinder.training.train import Diverged, Setup, Told, Training, forward_seconds, train
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import OUT_OF_MEMORY, Candidate, Result
 
@@ -37,6 +37,7 @@ def evaluate(
     goes_on: str | None = None,
     *,
     falls: bool = True,
+    told: Told | None = None,
 ) -> Result:
     """Build, train and measure one candidate; its weights go to the store under `name`, or else its id.
 
@@ -47,6 +48,7 @@ def evaluate(
         name: of the weights.
         goes_on: name of the training of the same genome that this one goes on from.
         falls: whether this is the last training of the network, see `train`.
+        told: is told how far it is, see `train`.
 
     Raises:
         Cancelled: the clock's flag was set; nothing is known about the candidate then.
@@ -69,7 +71,9 @@ def evaluate(
             own = setup.of(candidate.genome)
             own = dataclasses.replace(own, recipe=own.recipe.times(candidate.rate))
             trunk = store.trunk(goes_on) if goes_on else None
-            training = train(network, own, candidate.fidelity, candidate.seed, candidate.bars, trunk, falls=falls)
+            training = train(
+                network, own, candidate.fidelity, candidate.seed, candidate.bars, trunk, falls=falls, told=told
+            )
             milliseconds = tuple(
                 round(1000 * forward_seconds(network, own, samples, passes), 4)
                 for samples, passes in ((1, PASSES_ALONE), (setup.batch_size, PASSES_TOGETHER))

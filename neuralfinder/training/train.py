@@ -127,6 +127,10 @@ class Setup:
         return steps_of_epoch(len(self.train), share, self.batch_size)
 
 
+Told = Callable[[float, float, float | None], object]
+"""Is told epochs done, epochs planned, and the last validation accuracy, 0..1, `None` before the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """What training left.
@@ -161,6 +165,7 @@ def train(
     trunk: Trunk | None = None,
     *,
     falls: bool = True,
+    told: Told | None = None,
 ) -> Training:
     """Train `network` in place and measure it on the validation part.
 
@@ -179,6 +184,7 @@ def train(
         bars: accuracy below which training is stopped at each of `RUNGS`; empty looks at no rung.
         trunk: of a training of the same network and recipe, to go on from; `network` may have any weights then.
         falls: whether a rate that can be constant falls at the end: the last training of a network.
+        told: is told how far it is, once an epoch.
 
     Raises:
         Diverged: the loss became NaN or infinite before anything was measured.
@@ -197,7 +203,7 @@ def train(
     if bag := bag_of(network):
         bag.take({name: own.to(setup.device) for name, own in setup.bags.of(bag.bits, setup).state.items()})
     average = Average(network, trunk.mean if trunk else None) if setup.recipe.goes_on else None
-    judge = _Judge(setup, network, steps, fidelity.epochs, bars)
+    judge = _Judge(setup, network, steps, fidelity.epochs, bars, told)
     loss_sum = torch.zeros((), device=setup.device)
     in_all = pace.planned if setup.in_all is None else setup.in_all * setup.steps()
     grows = round(setup.recipe.small * in_all) - before  # here the pictures become large
@@ -291,12 +297,14 @@ def _loss(network: nn.Module, setup: Setup, pictures: Tensor, labels: Tensor) ->
 class _Judge:
     """Keeps the curve, the score and the weights that go with it, and says when to stop."""
 
-    def __init__(self, setup: Setup, network: nn.Module, steps: int, epochs: int, bars: Sequence[float]) -> None:
+    def __init__(
+        self, setup: Setup, network: nn.Module, steps: int, epochs: int, bars: Sequence[float], told: Told | None
+    ) -> None:
         self.curve: list[float] = []
         self.rungs: list[float] = []
         self.score: float | None = 0.0
         self.state, self.ended, self.half = dict[str, Tensor](), "", False
-        self._setup, self._steps, self._epochs = setup, steps, epochs
+        self._setup, self._steps, self._epochs, self._told = setup, steps, epochs, told
         self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
         self._chance = _majority_share(setup.validation.labels, setup.classes)
         self._since_best = 0
@@ -320,6 +328,8 @@ class _Judge:
         views = HALF if half else PLAIN
         if pace.over or (whole and _is_measured(epoch, self._epochs, self._setup.recipe.measures)):
             self._measure(network, views)
+        if self._told and whole:
+            self._told(pace.done / self._steps, pace.planned / self._steps, self.curve[-1] if self.curve else None)
         while self._is_on_rung(pace) and not pace.over and not self.ended:
             self._climb(network, self._bars.pop(0)[1], views)
         if whole and not self.ended:

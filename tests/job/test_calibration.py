@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from neuralfinder.job.calibration import BINS, calibration, calibration_error, fit_temperature, surprise
+from neuralfinder.job.calibration import (
+    BINS,
+    calibration,
+    calibration_error,
+    fit_temperature,
+    reliability,
+    surprise,
+)
 
 
 def answered(n, sureness=1.0, classes=5, seed=0):
@@ -64,13 +71,27 @@ def test_the_calibration_error_by_hand():
     shares = np.array([[0.3, 0.28, 0.22, 0.2]] * 2 + [[0.8, 0.1, 0.05, 0.05]] * 3)
     labels = np.array([0, 1, 0, 1, 1])
     expected = (2 * abs(0.5 - 0.3) + 3 * abs(1 / 3 - 0.8)) / 5
-    assert calibration_error(labels, np.log(shares), 2) == pytest.approx(expected)
-    assert calibration_error(labels, np.log(shares), 1) == pytest.approx(abs(2 / 5 - (2 * 0.3 + 3 * 0.8) / 5))
+    assert calibration_error(reliability(labels, np.log(shares), 2)) == pytest.approx(expected)
+    whole = abs(2 / 5 - (2 * 0.3 + 3 * 0.8) / 5)
+    assert calibration_error(reliability(labels, np.log(shares), 1)) == pytest.approx(whole)
 
 
 def test_full_certainty_is_in_the_last_bin():
-    assert calibration_error(np.array([0, 1]), np.array([[2000.0, 0.0], [2000.0, 0.0]]), 15) == pytest.approx(0.5)
+    rows = reliability(np.array([0, 1]), np.array([[2000.0, 0.0], [2000.0, 0.0]]), 15)
+    assert rows == [*[(0, 0.0, 0.0)] * 14, (2, 1.0, 0.5)]
+    assert calibration_error(rows) == pytest.approx(0.5)
 
 
 def test_few_answers_have_few_bins():
     assert [calibration(*answered(n), 1.0)["bins"] for n in (1, 40, 299, 300, 5000)] == [1, 2, 14, 15, 15]
+
+
+@given(n=st.integers(1, 60), bins=st.integers(1, 15), seed=st.integers(0, 99))
+def test_rows_of_bins_are_all_answers_and_lie_where_they_belong(n, bins, seed):
+    labels, logits = answered(n, seed=seed)
+    rows = reliability(labels, logits, bins)
+    assert sum(count for count, _, _ in rows) == n
+    right = (logits.argmax(1) == labels).sum()
+    assert sum(count * share for count, _, share in rows) == pytest.approx(right)
+    for place, (count, sure, _) in enumerate(rows):
+        assert not count or place / bins - 1e-9 <= sure <= (place + 1) / bins + 1e-9

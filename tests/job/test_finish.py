@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
-from neuralfinder.job.calibration import calibration_error, fit_temperature
+from neuralfinder.job.calibration import calibration_error, fit_temperature, reliability
 from neuralfinder.job.factories import make_space
 from neuralfinder.job.figures import Samples
 from neuralfinder.job.finish import finish
@@ -404,10 +404,9 @@ def test_the_last_training_learns_from_all_data_where_the_recipe_says_so(bench: 
     test = part(TEST_ROWS)
     told, labels, logits = figures["calibration"], test.labels.numpy(), model.logits(test)
     assert told["temperature"] == model.temperature
-    assert told["error_before"] == pytest.approx(calibration_error(labels, logits, told["bins"]), abs=1e-4)
-    assert told["error_after"] == pytest.approx(
-        calibration_error(labels, logits / model.temperature, told["bins"]), abs=1e-4
-    )
+    for error, used in (("error_before", logits), ("error_after", logits / model.temperature)):
+        expected = calibration_error(reliability(labels, used, told["bins"]))
+        assert told[error] == pytest.approx(expected, abs=1e-4)
     shares = model.probabilities(test.pictures.numpy())
     assert figures["answers"]["mistakes"]
     for mistake in figures["answers"]["mistakes"]:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from neuralfinder.job.figures import compared, judged
-from neuralfinder.job.verdict import is_noise, judgement, not_yet
+from neuralfinder.job.verdict import interval, is_noise, judgement, not_yet
 
 FOUND, BY_HAND = "C64.bn > G", "C32.bn > G"
 
@@ -234,3 +235,9 @@ def test_what_only_one_of_two_answers_rightly_is_the_difference_of_their_accurac
 def test_a_pretrained_network_that_is_not_behind_is_told_of(pretrained, said):
     _, cautions = judge(GOOD, majority=(95, 5), linear=(30, 10), by_hand=(20, 2), pretrained=pretrained)
     assert any(said in line for line in cautions) if said else cautions == []
+
+
+@given(st.integers(1, 5000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
+def test_the_interval_is_that_of_wilson(counts):
+    expected = binomtest(*counts).proportion_ci(0.95, method="wilson")
+    assert interval(*counts) == pytest.approx((expected.low, expected.high), abs=1e-12)

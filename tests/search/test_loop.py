@@ -431,6 +431,7 @@ def test_events_of_another_version_are_refused(record):
         Stopped("interrupted", 2),
         FullyTrained("final-0", "C16", 1.5, "f", Result(-1, None, "diverged")),
         Answered(("a", "b"), ((1, 0), (0, 1)), ({"name": "x"},)),
+        Answered(("a",), ((1,),), (), (("x", 0, 0, 0.5),), ({"name": "y"},), ((500, 1, 1),)),
         Finished({"status": "done"}),
         Ablated((Removal(None, "", "C16", 0.5), Removal(0, "C16", "", None, "no time left"))),
     ],
@@ -441,6 +442,11 @@ def test_every_event_is_read_as_it_was_written(record, event):
     assert list(record.events()) == [event, event]
     last = record.latest(type(event))
     assert (last, last.number) == (event, 2)
+
+
+def test_what_older_versions_did_not_write_has_its_default(record):
+    record.append("answers", [{"classes": ["a"], "confusion": [[1]], "mistakes": []}])
+    assert list(record.events()) == [Answered(("a",), ((1,),), ())]
 
 
 def test_the_names_of_kinds_stand_in_one_place():

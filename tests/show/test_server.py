@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
+from synthetic import made_events
 
 from neuralfinder.cli import cli
+from neuralfinder.job.status import FILE
 from neuralfinder.search.record import Record
 from neuralfinder.show.gate import new_token
 from neuralfinder.show.page.document import live_page, script
@@ -93,6 +95,37 @@ def test_news_come_as_they_happen_and_nothing_is_written(finished, tmp_path):
     assert not second["whole"]
     assert "run" in first
     assert "run" not in second
+
+
+def test_who_comes_before_the_run_is_told_to_wait_and_then_what_it_does(tmp_path):
+    folder = tmp_path / "later"
+
+    async def connected():
+        return False
+
+    async def listen():
+        stream = _news(folder / "run.sqlite", SimpleNamespace(is_disconnected=connected))
+        yield await anext(stream)
+        folder.mkdir()
+        with Record(folder / "run.sqlite") as record:
+            begun = next(made_events(1))
+            record.append(begun.kind, [begun.data])
+        (folder / FILE).write_text('{"phase": "reading",\n "done": 3}')
+        yield await anext(stream)
+        yield await anext(stream)
+        (folder / FILE).write_text("half a f")
+        yield await anext(stream)
+        await stream.aclose()
+
+    async def heard():
+        return [event async for event in listen()]
+
+    waiting, reading, story, nothing = asyncio.run(heard())
+    assert waiting.startswith("event: doing\n")
+    assert json.loads(waiting.split("data: ")[1]) == {"phase": "waiting", "folder": str(folder)}
+    assert json.loads(reading.split("data: ")[1]) == {"phase": "reading", "done": 3}
+    assert json.loads(story.split("data: ")[1])["run"]["data"] == "made"
+    assert json.loads(nothing.split("data: ")[1]) is None
 
 
 def test_a_folder_without_a_record_is_refused(tmp_path):

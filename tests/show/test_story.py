@@ -15,7 +15,7 @@ from neuralfinder.job.past_runs import in_time
 from neuralfinder.job.plan import Plan
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.experience import Experience
-from neuralfinder.search.archive import read_trainings
+from neuralfinder.search.archive import read_archive, read_trainings
 from neuralfinder.search.early_stopping import EarlyStopping
 from neuralfinder.search.events import KINDS, Asked, understood
 from neuralfinder.search.loop import Progress, replay
@@ -45,6 +45,9 @@ def test_the_story_has_every_candidate_with_its_result(finished):
     assert story["finished"]["genome"] in keys.values()
     assert np.sum(story["answers"]["confusion"]) == story["finished"]["data"]["test"]
     assert story["answers"]["mistakes"][0]["picture"].startswith("data:image/png;base64,")
+    assert story["standing"][0]["accuracy"] == story["finished"]["test_accuracy"]
+    assert sum(row["count"] for row in story["reliability"]) == story["finished"]["data"]["test"]
+    assert sum(right for _, _, right in story["answers"]["sure"]) == np.trace(story["answers"]["confusion"])
 
 
 def test_the_film_ends_with_the_world_after_the_last_whole_round(finished):
@@ -126,6 +129,31 @@ def test_what_comes_later_does_not_stretch_the_time(finished):
     story = told([early, *events, late])
     assert story["now"] == told(events)["now"]
     assert story["ablation"] == {"rows": []}
+
+
+def test_the_stations_of_the_run_are_told_in_seconds_since_its_beginning(finished):
+    _, events = finished
+    story = told(events)
+    [began] = [event.time for event in events if event.kind == "run"]
+    assert story["began"] == began
+    for kind in ("data", "plan", "stop", "finished"):
+        [when] = [event.time for event in events if event.kind == kind]
+        assert story["stages"][kind] == pytest.approx(when - began, abs=0.01)
+    names = [event.data["name"] for event in events if event.kind == "final"]
+    assert [final["in_race"] for final in story["finals"]] == [name != "last" for name in names]
+
+
+def test_of_a_selection_the_best_are_told_with_all_their_lives(monkeypatch):
+    monkeypatch.setattr(stories, "MOST_LIVES", 200)
+    monkeypatch.setattr(stories, "BEST_TOLD", 50)
+    events = list(made_events(2000))
+    story = told(events)
+    keys = {number: key for number, key, _ in story["genomes"]}
+    scores = defaultdict(list)
+    for life in story["lives"]:
+        scores[keys[life["genome"]]].append(life["score"])
+    for entry in read_archive(understood(events)).best(50):
+        assert sorted(scores[entry.genome.key]) == sorted(result.score for result in entry.results)
 
 
 def test_a_winner_that_the_search_did_not_train_is_told(finished):

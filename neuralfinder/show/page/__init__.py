@@ -1,9 +1,10 @@
 """The page about a run: live from a small server, or as one file.
 
     story       a record -> the plain values that the page draws
-    document    puts frame (`page.html`), looks (`page.css`) and script together: one file, or what the server sends
-    scripts     the script in parts, each using those before it: story, drawing, charts, networks, choice, life, world,
-                winner, family, search, data, page
+    standing    how good the winner is, beside what it was compared with
+    document    puts frame (`page.html`), looks (`page.css`, `world.css`) and script together: one file, or what the
+                server sends
+    scripts     the script in parts, each using those before it: see `SCRIPTS` in `document`
     server      the live page: read-only, on the loopback address
     figures     the main plots as files for papers
 

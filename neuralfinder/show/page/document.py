@@ -18,14 +18,15 @@ LIVE_POLICY = (
 
 
 SCRIPTS = (
-    "story", "drawing", "charts", "networks", "choice", "life", "world", "winner", "family", "search", "data", "page",
+    "story", "drawing", "charts", "tables", "dots", "networks", "choice", "now", "life", "world", "motion", "film",
+    "samples", "verdict", "mistakes", "classes", "winner", "family", "leaderboard", "compare", "search", "data", "page",
 )  # fmt: skip
 """Parts of the script, in the order in which they are read: each uses those before it and none after it."""
 
 
 def style() -> str:
     """How the page looks."""
-    return _text("page.css")
+    return "".join(_text(f"{name}.css") for name in ("page", "world"))
 
 
 def script() -> str:

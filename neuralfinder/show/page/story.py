@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 from typing import Any
@@ -26,10 +27,14 @@ from neuralfinder.search.events import (
     Stopped,
 )
 from neuralfinder.show.lineage import account, line_of
-from neuralfinder.types import Candidate, Result, Shape
+from neuralfinder.show.page.standing import reliability, standing
+from neuralfinder.types import Candidate, Result, Shape, score_of
 
 MOST_LIVES = 6_000
 """Lives beyond which a page gets a selection: browsers draw so many at once."""
+
+BEST_TOLD = 1_000
+"""Best networks of which every life is told in any case, so that their ranks are those of the whole record."""
 
 MOST_SCENES = 2_000
 """Changes of the world beyond which neighbouring ones are told as one."""
@@ -49,13 +54,15 @@ class Story:
       `ended` in seconds since the beginning, `inherits`, what `Result` has, and, where foresight chose it, the shares
       of the networks before it that it was `expected` to beat and, once trained, has `beaten`.
     * `scenes`: changes of the world in order: `time`, `round`, `main`, `outcome`, `cells` as `[row, column, genome]`.
-    * `finals`: full trainings.
+    * `finals`: full trainings, and whether each was `in_race`.
     * `run`, `data`, `plan`, `stop`, `answers`, `finished`, `ablation`: the last event of the kind.
     * `account`: how the winner came about, in sentences.
+    * `standing`, `reliability`: how good the winner is, and how far its probabilities come true, see `standing.py`.
     * `impossible`: counts of proposals that were never trained, by reason.
     * `left_out`: how many lives are not told, of how many.
     * `totals`: candidates `trained` and `failed`, and the `seconds` of both, those not told included.
     * `now`: seconds from the beginning to the last event of the run itself.
+    * `began`: the beginning, in seconds since the epoch; `stages`: when each of `SINGLE` came, in seconds after it.
     """
 
     def __init__(self) -> None:
@@ -71,6 +78,7 @@ class Story:
         self._scenes: list[dict[str, Any]] = []
         self._finals: list[dict[str, Any]] = []
         self._single: dict[str, Any] = {}
+        self._stages: dict[str, float] = {}
         self._expected: dict[str, float] = {}
         self._worths: list[float] = []  # of the first training of each genome, sorted
         self._ranked: set[int] = set()
@@ -85,6 +93,7 @@ class Story:
             self._now = round(event.time - self._began, 2)
         if isinstance(event, SINGLE):
             self._single[event.kind] = event.plain()
+            self._stages[event.kind] = round(event.time - self._began, 2)
         match event:
             case Planned(plan):
                 self._shape = Shape(**plan["task"]["shape"])
@@ -99,7 +108,7 @@ class Story:
                 self._events.append(event)
                 self._answer(result)
             case FullyTrained(name, genome, epochs):
-                kept = {"name": name, "genome": genome, "epochs": epochs}
+                kept = {"name": name, "genome": genome, "epochs": epochs, "in_race": event.in_race}
                 self._finals.append({**kept, **_short(event.result), "ended": self._now})
 
     def news(self) -> dict[str, Any]:
@@ -113,11 +122,14 @@ class Story:
         news |= {"lives": [self._lives[id_] for id_ in lives]} if lives else {}
         news |= {"scenes": scenes} if scenes else {}
         news |= self._single
+        if self._single:
+            news |= {"began": self._began, "stages": dict(self._stages)}
         if self._finals:
             news["finals"], self._finals = self._finals, []
         if "finished" in self._single:
-            line = line_of(self._single["finished"]["genome"], read_trainings(self._events))
-            news["account"] = account(line)
+            result = self._single["finished"]
+            news["account"] = account(line_of(result["genome"], read_trainings(self._events)))
+            news |= {"standing": standing(result), "reliability": reliability(result)}
         self._single = {}
         if self._impossible:
             news["impossible"] = self._impossible
@@ -173,22 +185,31 @@ class Story:
         return self._numbers[key]
 
     def _selected(self, changed: list[int], scenes: list[dict[str, Any]]) -> list[int]:
-        """All of them, or the improvements, the winner, those that are seen in the world, and others evenly."""
+        """All of them, or the best, the improvements, the winner, those seen in the world, and others evenly."""
         if len(changed) <= MOST_LIVES:
             return changed
         winner = self._numbers.get(self._single.get("finished", {}).get("genome"))
         seen = {number for scene in scenes for *_, number in scene["cells"]}
         best, kept = -1.0, set[int]()
+        foremost = self._foremost()
         for id_ in changed:
             life = self._lives[id_]
             score = life.get("score")
-            if (score is not None and score > best) or life["genome"] == winner:
+            if (score is not None and score > best) or life["genome"] == winner or life["genome"] in foremost:
                 best = max(best, score or 0.0)
                 kept.add(id_)
             elif life["genome"] in seen and len(kept) < MOST_LIVES // 2:
                 kept.add(id_)
         step = math.ceil(len(changed) / max(1, MOST_LIVES - len(kept)))
         return [id_ for place, id_ in enumerate(changed) if id_ in kept or place % step == 0]
+
+    def _foremost(self) -> set[int]:
+        """The genomes with the best scores."""
+        found = defaultdict[int, list[float | None]](list)
+        for life in self._lives.values():
+            found[life["genome"]].append(life.get("score"))
+        scores = {number: score for number, some in found.items() if (score := score_of(some)) is not None}
+        return {*sorted(scores, key=lambda number: -scores[number])[:BEST_TOLD]}
 
     def _with_genomes(self, news: dict[str, Any]) -> dict[str, Any]:
         """The news with the genomes that they speak of and no others, numbered as the page knows them."""

@@ -2,6 +2,7 @@
 
 let chosen = null; // number of a genome
 let over = null; // number of the genome under the mouse
+let descentShown = false; // whether the line of descent of the chosen life, or else of the best, is lit
 const whenChosen = []; // each a function that draws what depends on `chosen`
 
 // A life, or with null whoever is the best.

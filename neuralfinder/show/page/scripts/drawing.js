@@ -28,14 +28,15 @@ function redraw(node, draw) {
   const all = (selector) => [...node.querySelectorAll(selector)];
   const open = all("details").map((each) => each.open);
   const places = all(".scroll, .tree").map((each) => [each.scrollLeft, each.scrollTop]);
-  const focused = all("button, summary, [tabindex]").indexOf(document.activeElement);
+  const can = "button, input, summary, [tabindex]", { id } = document.activeElement;
+  const focused = all(can).indexOf(document.activeElement);
   draw();
   all("details").forEach((each, place) => { each.open = open[place] ?? false; });
   all(".scroll, .tree").forEach((each, place) => { [each.scrollLeft, each.scrollTop] = places[place] ?? [0, 0]; });
-  if (focused >= 0) all("button, summary, [tabindex]")[focused]?.focus({ preventScroll: true });
+  if (focused >= 0) (id ? $(id) : all(can)[focused])?.focus({ preventScroll: true });
 }
 
-const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)} %`);
+const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)}%`);
 const points = (x) => `${x >= 0 ? "+" : "−"}${Math.abs(100 * x).toFixed(2)} points`;
 const whole = (x) => (x === undefined || x === null ? NONE : Math.round(x).toLocaleString("en"));
 const short = (x) => (x >= 9.995e8 ? `${(x / 1e9).toPrecision(3)} G` : x >= 9.995e5 ? `${(x / 1e6).toPrecision(3)} M`

@@ -31,7 +31,7 @@ function ancestorsOf(number) {
 
 function treeOf(nodes) {
   const levels = Math.max(...[...nodes.values()].map((node) => node.level)) + 1;
-  const W = 190, H = 64;
+  const W = 236, H = 64, line = new Set(descentShown ? lineOf(chosen ?? leader()) : []);
   const rows = Array(levels).fill(0);
   for (const node of nodes.values()) { node.row = rows[node.level]; rows[node.level] += 1; }
   const x = (node) => (levels - 1 - node.level) * (W + 40) + 4, y = (node) => node.row * (H + 12) + 4;
@@ -40,26 +40,26 @@ function treeOf(nodes) {
     for (const parent of node.parents) {
       const from = nodes.get(parent);
       const [x1, y1, x2, y2] = [x(from) + W, y(from) + H / 2, x(node), y(node) + H / 2];
-      drawing.append(s("path", { class: "edge", d: `M${x1},${y1} C${x1 + 30},${y1} ${x2 - 30},${y2} ${x2},${y2}` }));
+      drawing.append(s("path", { class: line.has(child) && line.has(parent) ? "edge lit" : "edge", d: `M${x1},${y1} C${x1 + 30},${y1} ${x2 - 30},${y2} ${x2},${y2}` }));
     }
     const life = firstLife(child) ?? { parents: [] };
     const score = scoreOf(child);
     const parents = life.parents.map(scoreOf).filter((each) => each !== undefined);
     const gain = parents.length && score !== undefined ? score - Math.max(...parents) : undefined;
     const pick = () => choose(child);
-    drawing.append(s("g", { class: "node", tabindex: 0, role: "button", transform: `translate(${x(node)} ${y(node)})`, onclick: pick,
+    drawing.append(s("g", { class: line.has(child) ? "node lit" : "node", tabindex: 0, role: "button", transform: `translate(${x(node)} ${y(node)})`, onclick: pick,
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { pick(); event.preventDefault(); } },
       "aria-label": `${keyOf(child)}, ${percent(score)}${gain === undefined ? "" : `, ${points(gain)}`}` },
-      s("rect", { width: W, height: H, rx: 6 }), s("text", { x: 8, y: 18 }, cut(keyOf(child), 26), s("title", {}, keyOf(child))),
-      s("text", { x: 8, y: 36 }, `${percent(score)}  ${life.operator ?? ""}`),
-      s("text", { x: 8, y: 54, class: "axis-text" }, `${!life.parents.length ? "founder" : gain === undefined ? "" : points(gain)}${life.inherits?.length ? ", weights inherited" : ""}`)));
+      s("rect", { width: W, height: H, rx: 6 }), s("g", { transform: "translate(6 8)" }, portrait(child, 48)), s("text", { x: 60, y: 18 }, cut(keyOf(child), 25), s("title", {}, keyOf(child))),
+      s("text", { x: 60, y: 36 }, `${percent(score)}  ${life.operator ?? ""}`),
+      s("text", { x: 60, y: 54, class: "axis-text" }, `${!life.parents.length ? "founder" : gain === undefined ? "" : points(gain)}${life.inherits?.length ? ", weights inherited" : ""}`)));
   }
   return drawing;
 }
 
 function putFamily(body) {
   const number = chosen ?? leader();
-  if (number === undefined) { put(body, h("p", { class: "quiet" }, "Nothing was trained yet.")); return; }
+  if (number === undefined) { put(body, soon()); return; }
   const account = story.single.account;
   put(body,
     h("p", { class: "quiet" }, `Ancestors of ${keyOf(number)}. Scores are short scores: validation accuracy after a short training. The gain is the score minus that of the better parent. Choose a life in the world, or here.`),

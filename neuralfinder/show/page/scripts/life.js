@@ -10,7 +10,7 @@ whenChosen.push(showLife);
 function putLife(place) {
   const number = over ?? chosen ?? leader();
   if (number === undefined || !story.genomes.has(number)) {
-    put(place, h("p", { class: "quiet" }, "Nothing was trained yet."));
+    put(place, soon());
     return;
   }
   const life = firstLife(number) ?? {};
@@ -24,8 +24,8 @@ function putLife(place) {
       : life.why === "behind" ? "stopped early, behind the others" : "trained";
   put(place,
     chosen === null ? null : h("button", { type: "button", onclick: () => choose(null) }, "Back to the best"),
-    h("h3", { tabindex: -1 }, number === leader() ? (done ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
-    h("p", { class: "genome" }, keyOf(number)),
+    h("div", { class: "title" }, portrait(number, 72), h("div", {}, h("h3", { tabindex: -1 }, number === leader() ? (done ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
+      h("p", { class: "genome" }, keyOf(number)))),
     facts([
       ["test accuracy", done && h("strong", {}, percent(done.test_accuracy))],
       ["validation", done && percent(done.validation_accuracy)],

@@ -1,29 +1,87 @@
-// A network as a drawing: small, in a cell of the world, and large, to be read.
+// A network as a drawing: small, as a creature in a cell of the world, and large, to be read.
+
+// What a layer is like -> its hue, in degrees of OKLCH: networks of like layers have like hues.
+const KINDS = [
+  { name: "skips", hue: 35, has: ([, , , skips]) => skips.length > 0 },
+  { name: "separable or in groups", hue: 85, has: ([, , text]) => /\.sep|\.g\d/.test(text) },
+  { name: "normalised", hue: 155, has: ([, , text]) => /\.bn/.test(text) },
+  { name: "kernels that are not 3 x 3", hue: 315, has: ([, , text]) => /\.k\d/.test(text) },
+  { name: "plain", hue: 255, has: () => true },
+];
+
+// The mean direction of the hues of its layers: the more they differ, the paler.
+function look(number) {
+  const genome = story.genomes.get(number);
+  if (!genome) return { hue: 0, chroma: 0 };
+  if (!genome.look) {
+    const hues = genome.layers.filter(([kind]) => ["conv", "layer", "identity"].includes(kind)).map((layer) => KINDS.find((kind) => kind.has(layer)).hue * Math.PI / 180);
+    const [x, y] = [Math.cos, Math.sin].map((of) => hues.reduce((sum, hue) => sum + of(hue), 0) / Math.max(hues.length, 1));
+    genome.look = { hue: (Math.atan2(y, x) * 180 / Math.PI + 360) % 360, chroma: hues.length ? 0.04 + 0.1 * Math.hypot(x, y) : 0 };
+  }
+  return genome.look;
+}
+
+// Lightness says how good: even in grey, and for the colour-blind.
+const DARKEST = 0.36, LIGHTEST = 0.88;
+const lightness = (share) => DARKEST + (LIGHTEST - DARKEST) * Math.min(Math.max(share, 0), 1);
+const tint = (light, { hue, chroma }) => `oklch(${light.toFixed(3)} ${chroma.toFixed(3)} ${hue.toFixed(0)})`;
+const inkAt = (light) => (light > 0.6 ? "#10131a" : "#ffffff");
 
 const band = (layer) => (layer[1] ? Math.min(1, 0.15 + 0.85 * Math.log2(1 + layer[1]) / Math.log2(1 + widest)) : 0.1);
 
-// A network in a cell: a band for each layer, as wide as it has filters, thin lines for pools, arcs for skips.
-function bands(number, x, y, width, height, ink) {
-  const layers = story.genomes.get(number)?.layers ?? [];
-  const step = Math.min(height / Math.max(layers.length, 1), height / 5);
-  const top = y + (height - step * layers.length) / 2;
-  return layers.flatMap(([kind, filters, , skips], place) => {
-    const wide = width * 0.86 * (["pool", "side", "dropout", "identity"].includes(kind) ? 0.5 : band([kind, filters]));
-    const tall = kind === "conv" || kind === "head" ? step * 0.72 : Math.max(1.5, step * 0.18);
-    const middle = top + (place + 0.5) * step;
-    const bar = s("rect", {
-      x: x + (width * 0.86 - wide) / 2, y: middle - tall / 2, width: wide, height: tall, rx: kind === "head" ? tall / 2 : 1,
-      fill: ink, "fill-opacity": kind === "conv" ? 0.8 : kind === "head" ? 0.55 : 0.6,
-    });
-    const arcs = skips.map((back) => {
-      const from = top + (place - back + 0.5) * step;
-      const right = x + width * 0.86;
-      return s("path", { d: `M${right},${from} C${x + width},${from} ${x + width},${middle} ${right},${middle}`, fill: "none", stroke: ink, "stroke-width": 1.5 });
-    });
-    return [bar, ...arcs];
+// Half the width of the body at each layer: as wide as it has filters, with a waist where maps become smaller.
+function girths(layers, most) {
+  const wide = layers.map((layer) => (layer[0] === "conv" || (layer[0] === "head" && layer[1]) ? most * band(layer) : null));
+  return layers.map(([kind], place) => {
+    if (wide[place] !== null) return wide[place];
+    const before = wide.slice(0, place).findLast((each) => each !== null) ?? most * 0.3;
+    const after = wide.slice(place).find((each) => each !== null) ?? before;
+    return kind === "pool" ? 0.5 * Math.min(before, after) : kind === "head" ? Math.min(before, most * 0.4) : (before + after) / 2;
   });
 }
 
+// A network as a creature in a square of `size`: from the top a rib for each layer within a body, loops for skips, at the end the head.
+function creature(number, size, ink) {
+  const layers = story.genomes.get(number)?.layers ?? [];
+  if (!layers.length) return [];
+  const middle = size / 2, most = size * 0.36, step = Math.min(size * 0.84 / layers.length, size * 0.17);
+  const top = (size - step * layers.length) / 2;
+  const y = (place) => top + (place + 0.5) * step;
+  const half = girths(layers, most);
+  const last = layers.length - 1;
+  const sideways = (sign, places) => places.map((place, at) => {
+    const x = middle + sign * half[place];
+    if (!at) return "";
+    const between = (y(places[at - 1]) + y(place)) / 2;
+    return `C${(middle + sign * half[places[at - 1]]).toFixed(1)},${between.toFixed(1)} ${x.toFixed(1)},${between.toFixed(1)} ${x.toFixed(1)},${y(place).toFixed(1)}`;
+  }).join("");
+  const down = layers.map((_, place) => place);
+  const body = `M${middle - half[0]},${y(0)}Q${middle - half[0]},${y(0) - step / 2} ${middle},${y(0) - step / 2}T${middle + half[0]},${y(0)}${sideways(1, down)}`
+    + `Q${middle + half[last]},${y(last) + step / 2} ${middle},${y(last) + step / 2}T${middle - half[last]},${y(last)}${sideways(-1, down.reverse())}Z`;
+  const parts = [s("path", { d: body, fill: ink, "fill-opacity": 0.16, stroke: ink, "stroke-opacity": 0.5, "stroke-width": size / 80 })];
+  layers.forEach(([kind, , text, skips], place) => {
+    if (kind === "head") {
+      parts.push(s("ellipse", { cx: middle, cy: y(place), rx: Math.max(half[place] * 0.7, step * 0.3), ry: step * 0.34, fill: ink }));
+      return;
+    }
+    const thick = kind === "conv" ? Math.min(step * 0.62, size * 0.075) : Math.max(size / 90, step * 0.12);
+    const wide = 2 * half[place] * (kind === "conv" ? 0.84 : 1);
+    parts.push(s("rect", { x: middle - wide / 2, y: y(place) - thick / 2, width: wide, height: thick, rx: thick / 2, fill: ink, "fill-opacity": /\.bn/.test(text) || kind !== "conv" ? 0.9 : 0.5 }));
+    skips.forEach((back, each) => {
+      const sign = (place + each) % 2 ? -1 : 1, from = y(Math.max(place - back, -0.5)), far = middle + sign * size * 0.47;
+      const [x1, x2] = [half[Math.max(place - back, 0)], half[place]].map((wide2) => middle + sign * wide2);
+      parts.push(s("path", { d: `M${x1},${from}C${far},${from} ${far},${y(place)} ${x2},${y(place)}`, fill: "none", stroke: ink, "stroke-width": size / 50, "stroke-opacity": 0.85 }));
+    });
+  });
+  return parts;
+}
+
+// The same beside its text, where it is spoken of.
+function portrait(number, size = 40) {
+  const light = lightness(scoreShare(number) ?? 0);
+  return s("svg", { class: "portrait", viewBox: "0 0 96 96", width: size, height: size, "aria-hidden": "true" },
+    s("rect", { width: 96, height: 96, rx: 14, fill: tint(light, look(number)) }), creature(number, 96, inkAt(light)));
+}
 // The network to read: a box for each layer, shapes on the edges, arcs for skips.
 function architecture(number) {
   const genome = story.genomes.get(number);

@@ -2,9 +2,6 @@
 
 const REST_EVERY = 2000; // milliseconds
 
-let lost = false; // whether the server is out of reach
-const told = $("story"); // the whole story, in a file of its own
-
 function drawHead() {
   const { run, finished: done, stop, plan } = story.single;
   $("name").textContent = run ? `${run.data.split(/[\\/]/).pop()}, seed ${run.settings.seed}` : "";
@@ -12,12 +9,8 @@ function drawHead() {
   const number = leader();
   const { trained, failed } = story.totals;
   const state = done ? "finished" : told ? "not finished" : lost ? "connection lost" : stop ? "finishing" : plan ? "searching" : "beginning";
-  const rows = [["state", state], ["test", done ? percent(done.test_accuracy) : undefined],
-    [done ? "short score" : "best short score", number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(story.now)]];
+  const rows = [["state", state], ["best short score", done ? undefined : number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(clockNow())]];
   put($("headline"), ...rows.filter((row) => row[1] !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
-  const said = done?.verdict ? [h("p", {}, h("strong", {}, done.verdict)), done.cautions.length ? h("ul", {}, done.cautions.map((each) => h("li", {}, each))) : null] : [];
-  put($("verdict"), said);
-  $("verdict").hidden = !said.length; // runs of older versions have none
   $("world-lead").textContent = hasWorld()
     ? "Every cell is home to one network. Children that are better displace their parents, and their mutants the worst neighbours."
     : [null, undefined, "artificial-life"].includes(run?.settings.strategy)
@@ -29,9 +22,11 @@ function drawHead() {
 
 let heavy = 0; // the timer of what is drawn after the world
 
-function drawAll() {
+function drawAll(moving = false) {
   drawHead();
-  show(cursor);
+  drawNow();
+  drawVerdict();
+  show(cursor, moving);
   showLife();
   document.body.dataset.moments = String(moments.length);
   if (!heavy) heavy = setTimeout(drawPanels, document.body.dataset.ready ? REST_EVERY : 0);
@@ -52,21 +47,24 @@ $("theme").addEventListener("click", (event) => {
 });
 
 function receive(news) {
-  const atEnd = cursor >= moments.length - 1;
+  const atEnd = cursor >= moments.length - 1 && !playing;
   take(news);
   goOn(atEnd);
 }
 
 function listen() {
+  setInterval(() => { if (!story.single.finished) { drawHead(); drawNow(); } }, 1000);
   const source = new EventSource("news");
   let waiting = false;
-  source.addEventListener("error", () => { lost = true; drawHead(); });
+  source.addEventListener("error", () => { lost = true; drawHead(); drawNow(); });
+  source.addEventListener("doing", (event) => { lost = false; heard = Date.now(); doing = JSON.parse(event.data); drawNow(); });
   source.addEventListener("message", (event) => {
     lost = false;
+    heard = Date.now();
     receive(JSON.parse(event.data));
     if (waiting) return;
     waiting = true; // at most a few times a second, however fast news come
-    setTimeout(() => { waiting = false; drawAll(); }, 250);
+    setTimeout(() => { waiting = false; drawAll(true); }, 250);
   });
 }
 
@@ -74,5 +72,10 @@ if (told) {
   receive(JSON.parse(told.textContent));
   drawAll();
 } else {
+  drawHead();
+  drawNow();
+  show(0);
+  showLife();
+  for (const draw of panels) draw();
   listen();
 }

@@ -1,4 +1,4 @@
-// The panel of the search at a glance: progress, sizes, foresight, operators, diversity, where the time went.
+// The panel of the search: best against time, where the time went, plan against reality, sizes, foresight, operators, diversity.
 
 const MOST_DOTS = 1500;
 
@@ -32,23 +32,29 @@ function thinned(pairs) {
 }
 
 // How a training is written on a dot, and what a click on it does.
-const dotTitle = (life) => `${keyOf(life.genome)} ${percent(life.score)}`;
+const dotTitle = (life) => `${life.operator}-${life.id + 1}: ${keyOf(life.genome)}, short score ${percent(life.score)}`;
 const dotPick = (life) => () => { choose(life.genome); $("life").scrollIntoView({ block: "nearest" }); };
 
 function putSearch(body) {
   const lives = endedLives();
   const good = lives.filter((life) => life.score !== undefined);
   const ended = lives.filter((life) => !life.failure); // some were stopped early and have no score
-  const range = [scoreRange()[0] - 0.02, good.reduce((most, life) => Math.max(most, life.score), 0) + 0.005];
+  const full = story.finals.filter((each) => each.in_race && each.score !== undefined);
+  const [low, high] = [scoreRange()[0] - 0.02, [...good, ...full].reduce((most, each) => Math.max(most, each.score), 0) + 0.005];
+  const range = [low, good.reduce((most, life) => Math.max(most, life.score), 0) + 0.005];
   const some = thinned(good.map((life, place) => [life, place + 1]));
   const few = some.length < good.length ? ` ${whole(some.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
-  const progress = (at, xTitle, xText, end) => chart({
-    title: `Best and median short score against ${xTitle}`, xTitle, xText, y: range, note: `Line: best so far; dashed: median so far; dots: trainings.${few}`,
-    series: progressSeries(some, at, end),
+  const progress = (what, at, xTitle, xText, end, later) => chart({
+    title: `Best against ${what}`, xTitle, xText, y: later.length ? [low, high] : range, yTitle: "validation accuracy (%)",
+    note: `A short training ranks networks; in a full training some of the best are trained on, and are judged on the same samples.${few}`,
+    series: [...progressSeries(some, at, end), ...(later.length ? [{ kind: "dots", name: "full training", class: "full", points: later }] : [])],
   });
+  const fulls = full.map((each) => [each.ended, each.score, numbers.has(each.genome) ? dotPick({ genome: numbers.get(each.genome) }) : undefined, `${each.name}: ${each.genome}, full training ${percent(each.score)}`]);
   put(body, ...[
-    progress(([life]) => life.ended, "time", clock, story.now), progress(([, place]) => place, "trainings", whole, good.length),
-    sizes(good, some, range), foresight(ended), operators(ended), diversity(), timeSpent(), planTable(), failures(lives),
+    lives.length ? null : soon(),
+    progress("time", ([life]) => life.ended, "time since the start (min:s)", clock, story.now, fulls), timeSpent(), planTable(),
+    progress("number of trainings", ([, place]) => place, "short trainings (count)", whole, good.length, []),
+    sizes(good, some, range), foresight(ended), operators(ended), diversity(), failures(lives),
     story.leftOut ? h("p", { class: "quiet" }, `${whole(story.leftOut[0])} of ${whole(story.leftOut[1])} lives are left out here, so that the page stays quick; the record has all.`) : null,
   ].filter(Boolean));
 }
@@ -56,16 +62,16 @@ function putSearch(body) {
 function progressSeries(some, at, end) {
   const pairs = some.map((one) => [at(one), one[0].score]);
   const close = (line) => (line.length ? [...line, [end, line[line.length - 1][1]]] : line);
-  return [{ kind: "dots", name: "training", points: some.map((one) => [at(one), one[0].score, dotPick(one[0]), dotTitle(one[0])]) },
-    { kind: "step", name: "median", class: "median", points: close(runningMedian(pairs)) },
-    { kind: "step", name: "best", class: "best", points: close(runningBest(pairs)) }];
+  return [{ kind: "dots", name: "short training", points: some.map((one) => [at(one), one[0].score, dotPick(one[0]), dotTitle(one[0])]) },
+    { kind: "step", name: "median so far", class: "median", points: close(runningMedian(pairs)) },
+    { kind: "step", name: "best so far", class: "best", points: close(runningBest(pairs)) }];
 }
 
 function sizes(good, some, range) {
   if (!good.length) return null;
   const bySize = [...good].sort((a, b) => a.parameters - b.parameters || b.score - a.score);
   const front = runningBest(bySize.map((life) => [Math.log10(life.parameters), life.score]));
-  return chart({ title: "Short score against size", xTitle: "parameters", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
+  return chart({ title: "Short score against size", xTitle: "parameters (count, on a scale of powers)", yTitle: "short score (%)", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
     series: [{ kind: "dots", name: "training", points: some.map(([life]) => [Math.log10(life.parameters), life.score, dotPick(life), dotTitle(life)]) },
       { kind: "step", name: "front", points: front }] });
 }
@@ -73,7 +79,7 @@ function sizes(good, some, range) {
 function foresight(ended) {
   const foreseen = thinned(ended.filter((life) => life.beaten !== undefined).map((life) => [life]));
   if (foreseen.length <= 2) return null;
-  return chart({ title: "Foresight: networks before it that each was expected to beat, and has beaten", xTitle: "expected", xText: (v) => percent(v, 0), yTitle: "real", diagonal: true,
+  return chart({ title: "Foresight: networks before it that each was expected to beat, and has beaten", xTitle: "expected to be beaten (%)", xText: (v) => percent(v, 0), yText: (v) => percent(v, 0), yTitle: "beaten (%)", diagonal: true,
     note: "On the dotted line what was expected came.", series: [{ kind: "dots", name: "training", points: foreseen.map(([life]) => [life.expected, life.beaten, dotPick(life), dotTitle(life)]) }] });
 }
 
@@ -105,30 +111,40 @@ function diversity() {
     for (const [row, column, number] of scene.cells) cells.set(`${row},${column}`, number);
     pairs.push([scene.time, new Set(cells.values()).size / cells.size]);
   }
-  return chart({ title: "Diversity of the world", xTitle: "time", xText: clock, yText: (v) => percent(v, 0), y: [0, 1],
+  return chart({ title: "Diversity of the world", xTitle: "time since the start (min:s)", xText: clock, yText: (v) => percent(v, 0), y: [0, 1], yTitle: "distinct networks (%)",
     note: "Share of the living networks that are distinct.", series: [{ kind: "step", name: "distinct", points: pairs }] });
 }
 
+// Seconds of each station of the run, as far as it has come; breaks between parts of a run do not count.
+function stations() {
+  const { stages, single: { finished: done, plan, stop } } = story;
+  const now = clockNow();
+  if (!plan) return [["reading", stages.data ?? now], ["measuring", stages.data ? now - stages.data : 0]];
+  const searching = done ? done.seconds.search : (stages.stop ?? now) - stages.plan;
+  const finishing = done ? done.seconds.finish : stop ? now - stages.stop : 0;
+  const before = done ? done.seconds.total - searching - finishing : stages.plan;
+  const reading = Math.min(stages.data ?? 0, before);
+  return [["reading", reading], ["starting, measuring, planning", before - reading], ["searching", searching], ["finishing", finishing]];
+}
+
 function timeSpent() {
-  const training = story.totals.seconds;
+  if (!story.single.run) return null;
+  const rows = stations().filter(([, value]) => value > 0);
   const full = story.finals.reduce((sum, each) => sum + (each.seconds ?? 0), 0);
-  const done = story.single.finished;
-  const rows = [["training candidates", training], ["full trainings", full]];
-  if (done) {
-    rows.push(["rest of the search", Math.max(0, done.seconds.search - training)], ["rest of the finish", Math.max(0, done.seconds.finish - full)],
-      ["reading and measuring", Math.max(0, done.seconds.total - done.seconds.search - done.seconds.finish)]);
-  }
-  return bars("What the time was spent on", rows.filter((row) => row[1] > 0), (row) => seconds(row[1]));
+  const said = story.totals.seconds ? `Short trainings took ${seconds(story.totals.seconds)} of the search${full ? `, full trainings ${seconds(full)} of the finish` : ""}; the rest is choosing, comparing and writing down.` : undefined;
+  return stack("Where the time went", rows, (row) => seconds(row[1]), said);
 }
 
 function planTable() {
   const { plan, finished: done } = story.single;
   if (!plan) return null;
-  const rows = [["candidates", `${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)}`, whole(story.totals.trained + story.totals.failed)],
+  const count = story.totals.trained + story.totals.failed;
+  const rows = [["candidates (count)", `${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)}`, whole(count)],
+    ["seconds a candidate", plan.search.seconds ? seconds(plan.search.seconds / Math.max(1, plan.search.candidates)) : NONE, count ? seconds(story.totals.seconds / count) : NONE],
     ["seconds of search", plan.search.seconds ? seconds(plan.search.seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
-    ["seconds of training", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
-    ["finalists", whole(plan.finish.finalists), whole(new Set(story.finals.map((each) => /^final-\d+/.exec(each.name)?.[0]).filter(Boolean)).size)],
-    ["seconds in all", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(story.now)]];
+    ["seconds of training in the search, as forecast", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
+    ["finalists (count)", whole(plan.finish.finalists), whole(new Set(story.finals.map((each) => /^final-\d+/.exec(each.name)?.[0]).filter(Boolean)).size)],
+    ["seconds in all", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(clockNow())]];
   return h("figure", {}, h("figcaption", {}, "The plan against what came"), table(["", "planned", "came"], rows));
 }
 

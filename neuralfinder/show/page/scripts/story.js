@@ -1,6 +1,6 @@
 // What is known of the run: takes in what story.py tells, and answers what follows from it. Draws nothing.
 
-const story = { genomes: new Map(), lives: new Map(), scenes: [], finals: [], impossible: {}, now: 0, single: {}, leftOut: null, totals: { trained: 0, failed: 0, seconds: 0 } };
+const story = { genomes: new Map(), lives: new Map(), scenes: [], finals: [], impossible: {}, now: 0, began: 0, stages: {}, single: {}, leftOut: null, totals: { trained: 0, failed: 0, seconds: 0 } };
 const byGenome = new Map(); // number -> {sum, count, lives}
 const numbers = new Map(); // key -> number
 let moments = []; // {time, life} for every end of a training, {time, scene} for every change of the world, in order
@@ -36,13 +36,14 @@ function take(news) {
   if (hasWorld() !== settled) rewrites += 1; // a world takes the place of the wall
   grow(came);
   story.finals.push(...(news.finals ?? []));
-  for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account"]) {
+  for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account", "standing", "reliability"]) {
     if (name in news) story.single[name] = news[name];
   }
   story.totals = news.totals;
   if (news.impossible) story.impossible = news.impossible;
   if (news.left_out) story.leftOut = news.left_out;
   story.now = news.now;
+  if (news.began) Object.assign(story, { began: news.began, stages: news.stages });
 }
 
 function count(life, before) {
@@ -94,4 +95,23 @@ function findRange() {
   const low = scores[Math.floor(0.1 * (scores.length - 1))];
   const high = scores[scores.length - 1];
   return high > low ? [low, high] : [low - 0.01, high];
+}
+
+// Where a network's short score lies on the scale of the world, 0 to 1; undefined where it has none.
+function scoreShare(number) {
+  const score = scoreOf(number), [low, high] = scoreRange();
+  return score === undefined ? undefined : Math.min(Math.max((score - low) / (high - low), 0), 1);
+}
+
+// From a founder to this network, each time through the better parent: numbers, the founder first; empty where the search did not make it.
+function lineOf(number) {
+  const line = [];
+  for (let here = number; here !== undefined && firstLife(here);) {
+    line.push(here);
+    const { id, parents } = firstLife(here);
+    const older = [...new Set(parents)].filter((parent) => firstLife(parent)?.id < id);
+    const worth = (parent) => scoreOf(parent) ?? -1;
+    here = older.sort((a, b) => worth(b) - worth(a) || firstLife(a).id - firstLife(b).id)[0];
+  }
+  return line.reverse();
 }

@@ -1,4 +1,4 @@
-// The panel of the winner: its network, how it does on the test part, what each gene is worth, what it gets wrong.
+// The panel of the network found: its layers, what it costs, how it learned, what each gene is worth.
 
 function putWinner(body) {
   const done = story.single.finished;
@@ -11,33 +11,16 @@ function putWinner(body) {
     put(body, h("div", { class: "winner" }, parts));
     return;
   }
-  const [low, high] = done.test_interval;
-  const epochs = (each) => {
-    const count = Number(each.epochs.toPrecision(3));
-    return `${count} epoch${count === 1 ? "" : "s"}`;
-  };
-  const rivals = [["the winner", done.test_accuracy], ...Object.entries(done.baselines).filter(([, each]) => each?.test_accuracy !== undefined)
-    .map(([name, each]) => [name, each.test_accuracy])];
-  const terms = Object.entries(done.baselines).filter(([, each]) => each?.epochs !== undefined).map(([name, each]) => {
-    const [part, where] = each.test_accuracy === undefined ? ["validation_accuracy", " on the validation part"] : ["test_accuracy", ""];
-    const said = `The ${name} has ${percent(each[part])}${where} after ${epochs(each)}`;
-    if (each.genome === done.genome) return `${said}; it is the winner: ${done.candidates.trained ? "none that was found was better" : "no other was trained"}.`;
-    return each.winner_then ? `${said}; the winner had ${percent(each.winner_then[part])} after as many seconds.` : `${said}.`;
-  });
+  const count = Number(done.epochs.toPrecision(3));
+  const milliseconds = firstLife(number)?.milliseconds;
   parts.push(h("div", {},
     facts([
-      ["test accuracy", h("strong", {}, `${percent(done.test_accuracy)} (95 % interval ${percent(low)} to ${percent(high)})`)],
-      ["balanced", percent(done.test_balanced_accuracy)], ["validation", percent(done.validation_accuracy)],
       ["parameters", whole(done.parameters)], ["size", `${(4 * done.parameters / 1e6).toPrecision(3)} MB`],
-      ["multiply-adds", `${short(done.macs)} a sample`],
-      ["one sample", firstLife(number)?.milliseconds && `${firstLife(number).milliseconds[0]} ms on ${done.device}`],
-      ["trained", `${epochs(done)}${done.refit ? ", the last of them on training and validation part" : ""}`],
+      ["multiply-adds", `${short(done.macs)} a sample`], ["one sample", milliseconds && `${milliseconds[0]} ms on ${done.device}`],
+      ["trained", `${count} epoch${count === 1 ? "" : "s"}${done.refit ? ", the last of them on training and validation part" : ""}`],
     ]),
-    bars("Test accuracy beside plainer means", rivals, (row) => percent(row[1]), terms.join(" ")),
-    curve(done.refit ? "Learning curve until the last training" : "Learning curve", done.curve), ablation(story.single.ablation)));
-  const answers = story.single.answers;
-  put(body, h("div", { class: "winner" }, parts),
-    answers && [h("div", { class: "winner" }, confusion(answers)), mistakes(answers)]);
+    curve(done.refit ? "Learning curve until the last training" : "Learning curve", done.curve)), ablation(story.single.ablation));
+  put(body, h("div", { class: "winner" }, parts));
 }
 
 function ablation(removals) {
@@ -50,29 +33,6 @@ function ablation(removals) {
     h("p", { class: "quiet" }, `Trained again as candidates were, the winner has ${percent(all.score)}; without a gene:`),
     table(["gene", "without it", "change", ""], others.map((row) => [`${row.place} ${row.gene}`, percent(row.score),
       row.change === null ? row.why : points(row.change), row.change !== null && Math.abs(row.change) <= row.noise ? "within the noise" : ""]), [0, 3]));
-}
-
-function confusion({ classes, confusion: counts }) {
-  const totals = counts.map((row) => row.reduce((a, b) => a + b, 0));
-  const right = h("div", {}, h("h3", {}, "Each class"), table(["class", "test samples", "answered rightly"],
-    classes.map((name, i) => [String(name), whole(totals[i]), totals[i] ? percent(counts[i][i] / totals[i], 1) : NONE])));
-  if (classes.length > 30) return right;
-  const cells = counts.map((row, i) => h("tr", {}, h("th", { scope: "row", class: "text" }, String(classes[i])), row.map((count, j) => {
-    const rgb = colour(totals[i] ? count / totals[i] : 0);
-    const cell = h("td", { class: "share", title: `${classes[i]} answered as ${classes[j]}: ${count}` }, count ? String(count) : "");
-    cell.style.backgroundColor = css(rgb);
-    cell.style.color = inkOn(rgb);
-    return cell;
-  })));
-  return [h("div", {}, h("h3", {}, "What was taken for what"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Confusion matrix" },
-    h("table", {}, h("thead", {}, h("tr", {}, h("th", { class: "text", scope: "col" }, "true \\ answer"), classes.map((name) => h("th", { scope: "col" }, cut(String(name), 14))))), h("tbody", {}, cells)))), right];
-}
-
-function mistakes({ mistakes: rows }) {
-  if (!rows.length) return h("div", {}, h("h3", {}, "Mistakes"), h("p", {}, "None on the test part."));
-  return h("div", {}, h("h3", {}, "The most confident mistakes"), h("ul", { class: "mistakes" }, rows.map((row) => h("li", {},
-    row.picture ? h("img", { src: row.picture, alt: row.name, width: 96, height: 96 }) : h("blockquote", {}, row.text),
-    h("div", {}, `${row.label} taken for ${row.answer}, ${percent(row.confidence, 0)} sure`), h("div", { class: "quiet" }, row.name)))));
 }
 
 panel("winner-body", putWinner);

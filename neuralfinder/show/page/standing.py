@@ -1,0 +1,57 @@
+"""How good the winner is, as the page draws it: accuracies with their intervals, beside what they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from neuralfinder.job.verdict import called, interval, is_by_hand
+from neuralfinder.show.report import rivals
+
+
+def standing(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The winner first, then each rival, the better before the worse, those that were not run last.
+
+    Args:
+        result: what `result.json` holds.
+
+    Returns:
+        Rows of `title` and `terms`, in words; where it was measured, `accuracy` and `interval`, 0..1, and the `part` of
+        the data that it was measured on, `test` or `validation`.
+    """
+    own = {"accuracy": result["test_accuracy"], "interval": result["test_interval"], "part": "test"}
+    others = sorted(_rivals(result), key=lambda row: -row.get("accuracy", -1.0))
+    return [{"title": f"this network{', made by hand' * is_by_hand(result)}", "terms": "", **own}, *others]
+
+
+def _rivals(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for (name, figures), (said, _) in zip(result["baselines"].items(), rivals(result), strict=True):
+        terms = said.removeprefix(name).lstrip(" ,:")
+        measured = _measured(figures or {}, result["data"])
+        yield {"title": called(name, result), "terms": terms if figures else "not run", **measured}
+
+
+def _measured(figures: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    for part in ("test", "validation"):
+        accuracy = figures.get(f"{part}_accuracy")
+        if accuracy is not None and "why" not in figures:
+            return {"accuracy": accuracy, "interval": interval(round(accuracy * data[part]), data[part]), "part": part}
+    return {}
+
+
+def reliability(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Bins of the winner's probabilities that have answers, the least sure first; none in runs of older versions.
+
+    Returns:
+        Rows of the bin's edges `from` and `to`, its `count` of answers, the mean of their probabilities, `said`, and
+        the share that is right, `came`, with its `interval`, all of them 0..1.
+    """
+    rows = result.get("calibration", {}).get("reliability", [])
+    return [
+        {
+            "from": place / len(rows), "to": (place + 1) / len(rows), "count": count, "said": said, "came": came,
+            "interval": interval(round(count * came), count),
+        }
+        for place, (count, said, came) in enumerate(rows)
+        if count
+    ]  # fmt: skip

@@ -175,6 +175,23 @@ def test_a_row_leads_to_the_cell_and_to_the_family(browser, report):
         assert f"Ancestors of {key}" in text(page, "#family-body")
 
 
+def test_lightness_says_how_good_a_network_is_and_hue_how_it_is_built(browser, many):
+    """All networks here have as many layers: they differ in filters alone."""
+    with opened(browser, many[0].as_uri()) as page:
+        told = labels(page, ".cell")
+        fills = page.locator(".cell .skin").evaluate_all("all => all.map(each => each.getAttribute('fill'))")
+    looks = []
+    for label, fill in zip(told, fills, strict=True):
+        score = float(re.search(r"short score ([\d.]+)%", label).group(1))
+        light, chroma, hue = map(float, re.match(r"oklch\((.*)\)", fill).group(1).split())
+        looks.append((score, light, int(re.search(r"C(\d+)", label).group(1)), chroma if hue == 90 else -chroma))
+        assert hue in (90, 270)
+    for by, then in ((0, 1), (2, 3)):
+        ordered = [look[then] for look in sorted(looks, key=lambda look: look[by])]
+        assert ordered == sorted(ordered)
+        assert ordered[0] < ordered[-1]
+
+
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_births_and_displacements_are_seen_to_happen(browser, many, motion):
     with opened(browser, many[0].as_uri(), reduced_motion=motion) as page:

@@ -7,7 +7,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +30,7 @@ from neuralfinder.errors import (
     lacking,
 )
 from neuralfinder.job.settings import CAPS, DATA, RUN, Setting, Settings, default_of, once, read_options, table
-from neuralfinder.plain import as_json, printable
+from neuralfinder.plain import as_json, counted, printable
 from neuralfinder.show.listeners import open_streams, say
 
 if TYPE_CHECKING:
@@ -43,7 +45,40 @@ EXIT_INPUT, EXIT_NOTHING, EXIT_RECEIPT, EXIT_MACHINE, EXIT_INTERRUPTED = 2, 3, 4
 answers otherwise; the machine, after which the same command goes on; nothing, as the user asked to stop."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+GROUPS = {
+    "Search": ("search", "check", "resume", "compare"),
+    "Look at a run": ("runs", "top", "show", "report", "dashboard"),
+    "Use what was found": ("predict", "serve", "export"),
+    "What there is": ("list",),
+}
+"""Commands by what they are for, in the order of the help."""
+
+
+class _Grouped(click.Group):
+    """Commands in groups."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A section for each."""
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(200)) for name in names])
+
+
+def _examples(*lines: str) -> str:
+    """The end of a command's help."""
+    return "\n".join(["\b", "Examples:", *(f"  neuralfinder {line}" for line in lines)])
+
+
+@click.group(
+    cls=_Grouped,
+    epilog=_examples(
+        "search                               hand-written digits, five minutes",
+        "search photos/ --minutes 10 --run runs/photos",
+        "show runs/photos",
+        "predict runs/photos new.jpg",
+    ),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__)
 def cli() -> None:
     """Grow the best network for labelled pictures or texts in a two-dimensional world of artificial lives."""
@@ -71,9 +106,29 @@ def main() -> None:
         _fail(InputError(str(what), given=f"not usable ({why})", expected="a usable path", mend=mend), EXIT_INPUT)
 
 
-def _say(*lines: object, err: bool = False) -> None:
-    """The only way to the terminal for what commands say, a line each."""
-    say(sys.stderr if err else sys.stdout, *map(printable, lines))
+def _say(*lines: object, err: bool = False, wrap: bool = False) -> None:
+    """The only way to the terminal for what commands say, a line each; with `wrap` broken between words there."""
+    stream, texts = sys.stderr if err else sys.stdout, [*map(printable, lines)]
+    if wrap and stream.isatty():
+        texts = [part for text in texts for part in _wrapped(text, INDENT)]
+    say(stream, *texts)
+
+
+INDENT = 10
+"""Columns before what is said in lines such as `test      98.33%`."""
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """A line as lines of the terminal's width, the further ones indented; no word is broken."""
+    head, body = text[:indent], text[indent:]
+    if not head.endswith(" ") or body.startswith(" "):  # no title in a column of its own
+        body = text.lstrip()
+        head = text[: len(text) - len(body)]
+    width = max(shutil.get_terminal_size().columns, 2 * indent)
+    lines = textwrap.wrap(
+        body, width, initial_indent=head, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [text]
 
 
 def _fail(error: NeuralFinderError, code: int) -> None:
@@ -118,6 +173,18 @@ class _ByTopic(click.Command):
             if rows:
                 with formatter.section(topic):
                     formatter.write_dl(rows)
+
+
+def _runs_here(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The runs that lie here or some levels below; folders where none begins so."""
+    found = [path.parent.as_posix() for depth in ("*", "*/*", "*/*/*") for path in Path().glob(f"{depth}/run.sqlite")]
+    runs = [CompletionItem(name) for name in sorted(found) if name.startswith(incomplete)]
+    return runs or [CompletionItem(incomplete, type="dir")]
+
+
+def _run_folder(metavar: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The argument of commands that are about a run."""
+    return click.argument("folder", metavar=metavar, type=click.Path(path_type=Path), shell_complete=_runs_here)
 
 
 def _strategies() -> Iterable[str]:
@@ -179,15 +246,14 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
     return test(_options(DATA)(gathered))
 
 
-EXAMPLES = """\b
-Examples:
-  neuralfinder search photos/ --minutes 10 --run runs/photos
-  neuralfinder search reviews.csv --text review --target stars --minutes 5
-  neuralfinder search photos/ --max-parameters 100000 --set early_stop=off
-"""
-
-
-@cli.command(cls=_ByTopic, epilog=EXAMPLES)
+@cli.command(
+    cls=_ByTopic,
+    epilog=_examples(
+        "search photos/ --minutes 10 --run runs/photos",
+        "search reviews.csv --text review --target stars --minutes 5",
+        "search photos/ --max-parameters 100000 --set early_stop=off",
+    ),
+)
 @click.argument("data", required=False)
 @_options(setting for setting in (*RUN, *CAPS) if setting.option)
 @_data_options
@@ -217,7 +283,7 @@ def search(
     _search(source, settings, folder or _default_folder(source, settings), quiet, as_json)
 
 
-@cli.command()
+@cli.command(cls=_ByTopic, epilog=_examples("check photos/", "check reviews.csv --text review --format json"))
 @click.argument("data", required=False)
 @_data_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -233,10 +299,16 @@ def check(source: Source, form: str) -> None:
     if form == "json":
         _say(*as_json(report(data), indent=1).split("\n"))
     else:
-        _say(data.name, *(f"- {note}" for note in data.notes))
+        _say(data.name, *(f"- {note}" for note in data.notes), wrap=True)
 
 
-@cli.command()
+@cli.command(
+    cls=_ByTopic,
+    epilog=_examples(
+        "compare photos/ --methods artificial-life,random,resnet-20 --minutes 5 --seeds 3",
+        'compare photos/ --methods "artificial-life,C32.bn M C64.bn > G"',
+    ),
+)
 @click.argument("data")
 @click.option("--methods", required=True, metavar="A,B,...", help="From `list methods`; genomes too.")
 @click.option(
@@ -280,8 +352,8 @@ def compare(
     _say(*text.split("\n"))
 
 
-@cli.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@cli.command(epilog=_examples("resume runs/photos"))
+@_run_folder("RUN")
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 def resume(folder: Path, quiet: bool) -> None:
     """Go on with RUN where it was stopped, with the settings it was begun with."""
@@ -290,47 +362,111 @@ def resume(folder: Path, quiet: bool) -> None:
     _search(source, settings, folder, quiet)
 
 
-@cli.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--count", type=click.IntRange(1), default=15, show_default=True, help="How many.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv", "seed"]), default="table", show_default=True
+@cli.command(epilog=_examples("runs", "runs elsewhere/ --format json"))
+@click.argument("folder", metavar="[FOLDER]", type=click.Path(path_type=Path), default=Path("runs"))
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def runs(folder: Path, form: str) -> None:
+    """The runs in FOLDER, or in `runs`: on what, since when, and what came of them; the newest first."""
+    from neuralfinder.show import runs as found
+
+    if not folder.is_dir():
+        raise InputError(str(folder), given="not there", expected="a folder with runs in it", mend="name another")
+    _say(*(as_json(found.rows(folder), indent=1) if form == "json" else found.table(folder)).split("\n"))
+
+
+@cli.command(
+    epilog=_examples("top runs/photos", "top runs/photos --all", "top runs/photos --count 100 --format csv > top.csv")
 )
+@_run_folder("RUN")
+@click.option("--count", type=click.IntRange(1), default=15, show_default=True, help="How many.")
+@click.option("--all", "everything", is_flag=True, help="Those without a score too: failed, stopped early, and why.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "seed"]), default="table", show_default=True,
+    help="`seed` prints the tuples of 2017.",
+)  # fmt: skip
 @click.option("--pareto", is_flag=True, help="Only those that no other beats in score, parameters and milliseconds.")
-def top(folder: Path, count: int, form: str, pareto: bool) -> None:
-    """The best networks of RUN; `--format seed` prints the tuples of 2017."""
+def top(folder: Path, count: int, everything: bool, form: str, pareto: bool) -> None:
+    """The best networks of RUN: scores, costs, parents, and what failed and why."""
     from neuralfinder.show import report
 
     with _record(folder) as record, _as_written(folder):
-        text = report.top(record, count, form, pareto)
+        text = report.top(record, count, form, pareto, everything)
     _say(*text.split("\n"))
 
 
-@cli.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("id_", metavar="[ID]", type=int, required=False)
+@cli.command(
+    epilog=_examples(
+        "show runs/photos",
+        "show runs/photos mutate-12                        one network of `top`",
+        "show runs/photos mutate-12 init-3                 two of them side by side",
+        "show runs/photos --confusions --mistakes wrong.csv",
+    )
+)
+@_run_folder("RUN")
+@click.argument("networks", metavar="[NETWORK]...", nargs=-1)
+@click.option("--confusions", is_flag=True, help="What was taken for what on the test part, all of it.")
+@click.option(
+    "--mistakes", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what was answered wrongly on the test part as a CSV file: name, label, answer, probability.",
+)  # fmt: skip
+@click.option("--details", is_flag=True, help="How well the search itself did: its operators, its foresight.")
 @click.option("--ablate", is_flag=True, help="Train the winner again without each of its genes.")
 @click.option("--enough", is_flag=True, help="Train the winner on shares of the data: what would twice as many bring?")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="For each.")
-def show(folder: Path, id_: int | None, ablate: bool, enough: bool, minutes: float) -> None:
-    """What RUN found, or structure, curve, cost and family of its candidate ID.
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True,
+    help="For each of --ablate and --enough.",
+)  # fmt: skip
+def show(
+    folder: Path,
+    networks: Sequence[str],
+    confusions: bool,
+    mistakes: Path | None,
+    details: bool,
+    ablate: bool,
+    enough: bool,
+    minutes: float,
+) -> None:
+    """What RUN found; or a NETWORK of it, by its id or its name in `top`: structure, curve, cost, family.
+
+    Several networks are shown side by side.
 
     What `--ablate` and `--enough` find is kept in the record, unless they had time for less than before: the one is on
     the page from then on, the other among what this command shows.
     """
     from neuralfinder.show import report
+    from neuralfinder.show.side_by_side import side_by_side
 
     with _record(folder) as record:
         with _as_written(folder):
-            lines = report.show_run(record) if id_ is None else report.show_candidate(record, id_)
+            if len(networks) > 1:
+                _say(*side_by_side(record, networks))
+                lines = []
+            else:
+                lines = report.show_candidate(record, *networks) if networks else report.show_run(record, details)
+            if confusions or mistakes:
+                lines += _answers(record, confusions, mistakes)
         if ablate:
             lines += _ablation(record, folder, 60 * minutes)
         if enough:
             lines += _learning_curve(record, folder, 60 * minutes)
-        elif id_ is None:
+        elif not networks:
             with _as_written(folder):
                 lines += report.show_curve(record)
-    _say(*lines)
+    _say(*lines, wrap=True)
+
+
+def _answers(record: Record, confusions: bool, out: Path | None) -> list[str]:
+    """What the winner had wrong on the test part: in lines, and as a file."""
+    from neuralfinder.show import mistakes
+    from neuralfinder.show.report import as_csv
+
+    found = mistakes.answered(record)
+    lines = mistakes.confusion_lines(found) if confusions else []
+    if out:
+        rows = mistakes.mistakes(found)
+        out.write_text(as_csv(mistakes.COLUMNS, rows) + "\n", encoding="utf-8", errors="backslashreplace")
+        lines.append(f"mistakes  {counted(len(rows), 'row')} in {out}")
+    return lines
 
 
 def _ablation(record: Record, folder: Path, seconds: float) -> list[str]:
@@ -372,8 +508,8 @@ def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
         return source_at(began.address), Settings(**began.settings)
 
 
-@cli.command("report")
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@cli.command("report", epilog=_examples("report runs/photos", "report runs/photos --out page.html --figures plots/"))
+@_run_folder("RUN")
 @click.option("--out", type=click.Path(path_type=Path), help="The file. [RUN/report.html]")
 @click.option(
     "--figures", metavar="DIR", type=click.Path(path_type=Path), help="Write the main plots as SVG and PNG too."
@@ -393,8 +529,8 @@ def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
     _say(out, *files)
 
 
-@cli.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@cli.command(epilog=_examples("dashboard runs/photos", "dashboard runs/photos --port 0"))
+@_run_folder("RUN")
 @click.option("--port", type=click.IntRange(0, 65535), default=8517, show_default=True, help="0 takes a free one.")
 @click.option("--no-token", is_flag=True, help="Whoever is on this machine may read along.")
 def dashboard(folder: Path, port: int, no_token: bool) -> None:
@@ -407,8 +543,8 @@ def dashboard(folder: Path, port: int, no_token: bool) -> None:
     serve_page(folder, port, "" if no_token else new_token(), _say)
 
 
-@cli.command()
-@click.argument("folder", metavar="MODEL_OR_RUN", type=click.Path(path_type=Path))
+@cli.command(epilog=_examples("serve runs/photos", "serve runs/photos/model --host 0.0.0.0 --port 8080"))
+@_run_folder("MODEL_OR_RUN")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for other machines, on a trusted network."
 )
@@ -434,8 +570,14 @@ def serve(folder: Path, host: str, port: int, no_token: bool, token: str | None)
 PREDICTIONS = ("table", "csv", "json", "jsonl", "parquet")
 
 
-@cli.command()
-@click.argument("folder", metavar="MODEL_OR_RUN", type=click.Path(path_type=Path))
+@cli.command(
+    epilog=_examples(
+        "predict runs/photos new.jpg more/",
+        "predict runs/photos more/ --threshold 0.9 --out answers.csv",
+        "predict runs/reviews new.csv --text review --top 3 --format json",
+    )
+)
+@_run_folder("MODEL_OR_RUN")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(PREDICTIONS), help="[what --out ends in, else table]")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [standard output]")
@@ -495,8 +637,8 @@ def _with_listed(inputs: Sequence[Path]) -> list[Path]:
     return [path for one in inputs for path in (listed if one == dash else [one])]
 
 
-@cli.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@cli.command(epilog=_examples("export runs/photos", "export runs/photos --to code,onnx --out cats/ --quantize int8"))
+@_run_folder("RUN")
 @click.option(
     "--to", "forms", default="code", show_default=True, metavar="A,B,...", help="Forms: code, onnx, pt2, openvino."
 )
@@ -537,12 +679,19 @@ def export(folder: Path, forms: str, out: Path | None, quantize: str | None, no_
 LISTS = ("strategies", "references", "methods", "presets", "recipes", "genes", "datasets", "settings")
 
 
-@cli.command("list")
+@cli.command("list", epilog=_examples("list settings", "list genes"))
 @click.argument("what", type=click.Choice(LISTS))
 def list_(what: str) -> None:
-    """Names that other commands take."""
+    """Names that other commands take, and what they mean."""
     from neuralfinder.show import report
 
+    if sys.stdout.isatty():
+        for name, *others, meaning in _listed(what):
+            owner, values, default = others or ("", "", "")
+            _say(f"{name}  ({owner})" if owner else name, *_wrapped(f"    {meaning}", 4))
+            if owner:
+                _say(*_wrapped(f"    {values}; if not given: {default}", 4))
+        return
     columns = ("name", "owner", "values", "default", "meaning") if what == "settings" else ("name", "meaning")
     _say(*report.as_table(columns, [[*row] for row in _listed(what)], left=range(len(columns))).split("\n"))
 
@@ -612,7 +761,7 @@ def _search(source: Source, settings: Settings, folder: Path, quiet: bool, as_js
     if not as_json:
         with _as_written(folder):
             lines = summary(result)
-        _say(*lines, f"files     {folder}/model, {folder}/result.json")
+        _say(*lines, f"files     {folder}/model, {folder}/result.json", wrap=True)
 
 
 def _leave() -> None:

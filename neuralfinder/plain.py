@@ -90,6 +90,11 @@ def printable(text: object) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    """So many of something, as in `1 network` and `1,200 networks`; `nouns` where an s at the end does not do."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
 def cell(value: Any) -> Any:
     """Of a CSV file: no formula for a spreadsheet, but behind an apostrophe; numbers stay numbers.
 

@@ -301,7 +301,7 @@ def test_h11_fresh_processes_agree(strategy: str) -> None:
 
 PROGRESS = re.compile(
     r"^ *(?P<elapsed>\d+) s  (?P<phase>\w+)(  \d+ of \d+)?  (?P<done>\d+)( of (about )?\d+)? done, \d+ failed, "
-    r"\d+ cached(  best (?P<best>\d+\.\d\d)% in short training)?  (?P<left>\d+) s left$"
+    r"\d+ proposed again(  best (?P<best>\d+\.\d\d)% in short training)?  (?P<left>\d+) s left$"
 )
 
 

@@ -30,7 +30,7 @@ HOMES = {
     "rich": "show.terminal",
     "filelock": "job.run",
     "starlette": "show.gate show.page.server serve",
-    "uvicorn": "show.gate",
+    "uvicorn": "show.gate show.connections",
     "python_multipart": "serve.reading",
     "ray": "search.ray_executor",
     "PIL": "data.pairs data.pictures",

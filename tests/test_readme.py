@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-PAGES = ("architecture", "exporting", "extending", "scaling", "serving")
+PAGES = ("architecture", "exporting", "extending", "how-to", "scaling", "security", "serving")
 
 
 def blocks(language: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from neuralfinder.errors import InputError
+from neuralfinder.plain import counted
 from neuralfinder.search.events import Event
 
 
@@ -46,7 +47,7 @@ class Callbacks:
     def warnings(self) -> list[str]:
         """A line for each that failed so far: its name, how often, and how the first time."""
         return [
-            f"callback {_name(self._callables[place])} failed {count} times, first with {self._first[place]}"
+            f"callback {_name(self._callables[place])} failed {counted(count, 'time')}, first with {self._first[place]}"
             for place, count in sorted(self._failed.items())
         ]
 

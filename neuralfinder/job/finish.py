@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +18,11 @@ from neuralfinder.job.pretrained import Probe, Rival
 from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, best_first, last_training, race
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
+from neuralfinder.plain import counted
 from neuralfinder.search.archive import Archive, Entry
+from neuralfinder.search.events import Evaluated, FullyTrained
 from neuralfinder.search.executors import compute
+from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Scaling
 from neuralfinder.training.clock import Clock
@@ -59,7 +63,7 @@ def finish(
     plan, status, executor = forecast.plan, trainer.status, trainer.executor
     leaders = forecast.leaders(archive)
     if slow := len(archive) - len(forecast.leaders(archive, len(archive))):
-        status.say(f"{slow} networks took more than {_limit(forecast)} ms a sample and cannot win")
+        status.say(f"{counted(slow, 'network')} took more than {_limit(forecast)} ms a sample and cannot win")
     status.enter("finishing", 1)
     training = dataclasses.replace(setup, clock=forecast.clock_of_trainings(setup.clock))
     whole = compute(executor, training.whole)
@@ -72,7 +76,7 @@ def finish(
     entrants = _entrants(trainer.store, forecast, leaders, archive, by_hand)
     if setup.recipe.goes_on:
         standing, forecast = race(trainer, forecast, training, entrants)
-        first, winner = _within_limits(standing, forecast)
+        first, winner = _within_limits(standing, forecast, trainer.record)
         looking, views = forecast.last_looks(winner.genome)
         clock = setup.clock.until(setup.clock.deadline - looking - plan.looks.rival)
         last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
@@ -86,7 +90,7 @@ def finish(
             last = None
     else:
         standing = _train_each(trainer, forecast, training, entrants, inherit)
-        first, winner = _within_limits(standing, forecast)
+        first, winner = _within_limits(standing, forecast, trainer.record)
         last, views, looking = None, setup.recipe.views, plan.looks.seconds - plan.looks.rival
     probe = compute(executor, _probe, rival, forecast, setup, looking, trainer) if rival else None
     linear = compute(executor, _linear, known, setup.clock, trainer.seeds)
@@ -95,8 +99,8 @@ def finish(
     decided = Decided(winner, last, by_hand.trained, first.beside(by_hand), linear, retrained, whole, probe)
     if probe:  # has its time for the test part, whatever the others' looks take
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - probe.seconds))
+    status.enter("finishing")
     model, figures = compute(executor, measure, decided, trainer.store, setup, samples, views)
-    status.progress(1, 1)
     return model, figures
 
 
@@ -105,11 +109,25 @@ def _limit(forecast: Forecast) -> str:
     return f"{1000 * forecast.space.max_forward_seconds:g}"
 
 
-def _within_limits(standing: Sequence[Entrant], forecast: Forecast) -> tuple[Entrant, Trained]:
+def _why_none(record: Record) -> str:
+    """Why nothing could be trained, the commonest reason first, each with what was said of it first."""
+    answers = [event.result for event in record.events() if isinstance(event, Evaluated | FullyTrained)]
+    kinds, details = Counter(result.failure for result in answers), dict[str | None, str]()
+    for result in answers:
+        details.setdefault(result.failure, result.detail)
+    return "; ".join(
+        f"{count} x {kind}{f' ({details[kind]})' if details[kind] else ''}"
+        for kind, count in kinds.most_common()
+        if kind
+    )
+
+
+def _within_limits(standing: Sequence[Entrant], forecast: Forecast, record: Record) -> tuple[Entrant, Trained]:
     """The best that keeps the limit of milliseconds, as it was measured last, and its training."""
     trained = [(entrant, entrant.trained) for entrant in standing if entrant.trained]
     if not trained:
-        raise NothingTrainedError("no network could be trained; `neuralfinder show RUN` lists the reasons")
+        why = _why_none(record) or "no reason was recorded"
+        raise NothingTrainedError(f"no network could be trained: {why}; `neuralfinder top RUN --all` lists them")
     if fitting := [pair for pair in trained if not forecast.is_slow(pair[1].milliseconds)]:
         return fitting[0]
     fastest = min((each for _, each in trained), key=lambda each: each.milliseconds)
@@ -186,7 +204,7 @@ def _retrain(trainer: Trainer, count: int, winner: Trained, whole: Setup) -> lis
     ]
     uncut = [trained for trained in again if trained.ended != "deadline"]
     if cut := len(again) - len(uncut):
-        trainer.status.say(f"{cut} of {count} retrainings were cut short by the clock and are not counted")
+        trainer.status.say(f"{cut} of {counted(count, 'retraining')}: cut short by the clock and not counted")
     return uncut
 
 

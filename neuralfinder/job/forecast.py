@@ -390,6 +390,11 @@ class Forecast:
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
         return full / winners_share(self.plan.finish.finalists + 1) + again * full
 
+    def whole_finish(self, archive: Archive) -> float:
+        """Seconds until the end, as far as one can tell: the finish of what leads now, and the last looks."""
+        leader = next(iter(self.leaders(archive, 1)), None)
+        return self.finish(leader.genome if leader else self.by_hand) + self.plan.looks.seconds
+
     def last_looks(self, genome: Genome) -> tuple[float, bool]:
         """Seconds of the last looks should this network win, and whether there is time for several views."""
         plan, rates = self.plan, self.plan.speed.rates

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from neuralfinder.networks.cost import Rates
-from neuralfinder.plain import checked
+from neuralfinder.plain import checked, counted
 from neuralfinder.types import Fidelity, Shape
 
 if TYPE_CHECKING:
@@ -178,26 +178,27 @@ def plan_lines(plan: Plan, with_world: bool = True) -> list[str]:
     kind = "texts" if task.shape.vocabulary else "pictures"
     epochs, share = search.fidelity.epochs, search.fidelity.share
     part = "all of" if share == 1 else f"{share:.0%} of"
-    aim = f"{'' if search.fixed else 'about '}{search.candidates} candidate{'s' * (search.candidates != 1)}"
+    aim = f"{'' if search.fixed else 'about '}{counted(search.candidates, 'candidate')}"
     limit = f"; about {_time(search.seconds)}" if search.seconds else ""
     limit += ", more where small networks lead" if plan.work and not search.fixed else ""
     lines = [
         f"data      {task.train:,} training, {task.validation:,} validation, {task.test:,} test {kind} "
         f"of {task.shape}, {task.classes} classes",
-        f"search    {aim}, {epochs} epoch{'s' * (epochs != 1)} each over {part} the training "
+        f"search    {aim}, {counted(epochs, 'epoch')} each over {part} the training "
         f"part, batches of {plan.training.batch_size}{limit}",
     ]
     if with_world:
         side, rounds = plan.world.side, plan.world.rounds
-        lasting = "evolution" if rounds is None else f"at most {rounds} rounds of evolution"
+        lasting = "evolution" if rounds is None else f"at most {counted(rounds, 'round')} of evolution"
         lines.append(f"world     {side} x {side} cells, {lasting}")
     if not math.isinf(search.max_step_seconds):
         epoch = search.max_step_seconds * max(1, task.train // plan.training.batch_size)
         lines.append(f"limit     networks up to {_time(epoch)} of training an epoch")
     within = f" within {_time(finish.seconds)}" if finish.seconds else ""
+    best = "network" if finish.finalists == 1 else f"{finish.finalists} networks"
     more = "" if finish.fixed else ", or more where there is time,"
     lines.append(
-        f"finish    the best {finish.finalists}{more} trained for up to {finish.epochs} epochs{within}, baselines too; "
+        f"finish    the best {best}{more} trained for up to {counted(finish.epochs, 'epoch')}{within}, baselines too; "
         "then the one look at the test part"
     )
     if plan.looks.rival:

@@ -78,6 +78,7 @@ def race(
         cap = 1 - LAST_SHARE if alone else 1.0  # of the clock: what is slower than planned leaves the last its share
         epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else first * 2 ** (number + 1))
         for place, entrant in enumerate(running):
+            trainer.status.progress(done - count + place, trainings)
             running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs, cap))
         trainer.status.progress(done, trainings)
         running = best_first(forecast, running)

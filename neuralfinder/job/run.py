@@ -157,7 +157,7 @@ class _Run:
         self.seeds = Seeds(settings.seed)
         self.store = WeightStore(folder.absolute() / "weights")
         self.last: tuple[Candidate, Result] | None = None
-        self.interrupts = Interrupts(partial(status.say, INTERRUPTED))
+        self.interrupts = Interrupts(self._answer_interrupt)
         spent = {
             kind: sum(event.result.seconds for event in record.events() if isinstance(event, kind))
             for kind in (Evaluated, FullyTrained)
@@ -201,9 +201,12 @@ class _Run:
             stop = self.record.latest(Stopped)
             interrupted = self.interrupts.first.is_set() or (stop and stop.reason) == "interrupted"
             clock = clock_of_finish(Clock(setup.clock.deadline, self.interrupts.second), started)
+            known = forecast.after(progress, stop.slots if stop else slots, interrupted)
+            if interrupted:
+                self._say_when_done(min(known.whole_finish(progress.archive), clock.left()))
             model, figures = finish(
                 Trainer(executor, self.store, self.record, self.seeds, status),
-                forecast.after(progress, stop.slots if stop else slots, interrupted),
+                known,
                 dataclasses.replace(setup, recipe=forecast.final, clock=clock),
                 Samples(seen.classes, len(parts.test), partial(open_test, data, device)),
                 progress.archive,
@@ -232,6 +235,17 @@ class _Run:
         )
         result = {**judgement(result, answered.classes, answered.confusion), **result}
         return self._end(model, result)
+
+    def _answer_interrupt(self) -> None:
+        self.status.say(INTERRUPTED)
+        if self.status.phase == "finishing" and self.status.left is not None:
+            self.status.say(f"done in at most {self.status.left:.0f} s")
+
+    def _say_when_done(self, seconds: float) -> None:
+        """Where the user is waiting for the end."""
+        if math.isfinite(seconds):
+            self.status.ends = time.monotonic() + seconds
+            self.status.say(f"done in about {seconds:.0f} s")
 
     def _end(self, model: Model, result: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
         """Write what a run leaves; it is finished when the record says so, which comes last."""

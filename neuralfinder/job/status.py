@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ class Status:
         phase: `starting`, `reading`, `measuring`, `searching`, `finishing` or `done`.
         done, total: progress within reading and finishing, in the phase's own unit.
         training: the full training that goes on: its `name`, `genome`, `epoch` of `epochs` (fractions count), and last
-            validation `accuracy`, 0..1, `None` before the first; empty where there is none.
+            validation `accuracy`, 0..1, at first that of the training it goes on from, `None` where there was none;
+            empty where nothing is trained fully.
         best, best_genome: the best validation score so far and its network.
         counts: proposals by how they ended.
         aim, about: candidates aimed at, and whether the time rather than this number ends the search.
@@ -38,6 +40,7 @@ class Status:
         lines: whole lines to be shown, in order: data notes, plan, warnings.
         bests: the best score after each training so far.
         recent: what happened last, in words, the newest last.
+        ends: when it is expected to end, in seconds of `time.monotonic`, where that is before the budget does.
         file: where other processes may read of it; not written where this is `None`.
     """
 
@@ -56,6 +59,7 @@ class Status:
     lines: list[str] = field(default_factory=list)
     bests: list[float] = field(default_factory=list)
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=3))
+    ends: float = math.inf
     file: Path | None = None
     _kept: float = 0.0
 
@@ -97,5 +101,7 @@ class Status:
 
     @property
     def left(self) -> float | None:
-        """Seconds of the budget that are left, 0 or more; `None` without a budget."""
-        return None if self.budget_seconds is None else max(0.0, self.budget_seconds - self.elapsed)
+        """Seconds until the end that is expected, or of the budget, 0 or more; `None` where neither is known."""
+        budget = math.inf if self.budget_seconds is None else self.budget_seconds - self.elapsed
+        left = min(budget, self.ends - time.monotonic())
+        return None if left == math.inf else max(0.0, left)

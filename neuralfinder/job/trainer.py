@@ -99,8 +99,13 @@ class Trainer:
         seed = self.seeds.number("final", name, genome.key)
         plan = Candidate(-1, genome, "final", (), seed, Fidelity.of(epochs), inherits=inherits)
         before = goes_on.name if goes_on else None
-        told = partial(self.status.train, name, genome.key)
+        reached = goes_on.score if goes_on else None
+
+        def told(epoch: float, epochs: float, accuracy: float | None) -> None:
+            self.status.train(name, genome.key, epoch, epochs, reached if accuracy is None else accuracy)
+
         train = partial(evaluate, store=self.store, name=name, goes_on=before, falls=falls, told=told)
+        told(0.0, epochs, None)
         epochs, result = self._recorded(name, genome) or self._new(train, name, plan, setup, share)
         if result.score is None:
             self.status.say(f"{name} {genome.key} failed: {result.failure}: {result.detail}")

@@ -124,7 +124,9 @@ def _about_search(result: Mapping[str, Any]) -> Iterator[str]:
     counts, seconds = result["candidates"], result["seconds"]
     if counts["trained"]:
         if is_by_hand(result):
-            yield f"Of {counts['trained']:,} networks that were trained none was better than the one by hand."
+            many = counts["trained"] > 1
+            found = f"Of {counts['trained']:,} networks that were trained none" if many else "The one network trained"
+            yield f"{found} was {'' if many else 'no '}better than the one by hand."
     elif counts["failed"]:
         yield f"No network of the search could be trained, {counts['failed']:,} failed: `show` tells why."
     elif result["interrupted"]:

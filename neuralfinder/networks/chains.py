@@ -62,6 +62,7 @@ from neuralfinder.networks.recipe_genes import (
 )
 from neuralfinder.networks.recipe_genes import KINDS as RECIPE_KINDS
 from neuralfinder.networks.space import SMALL_STEPS, Space
+from neuralfinder.plain import counted
 from neuralfinder.types import Allowed, Range, Shape
 
 ALPHABETS: dict[str, tuple[int, ...]] = {
@@ -307,9 +308,9 @@ class ChainSpace(Space):
     def _excesses(self, genome: Genome) -> Iterator[str]:
         """What the network has more of than the caps allow, in words: the cheapest to find out first."""
         if genome.convolutions > self.max_convolutions:
-            yield f"{genome.convolutions} convolutions; at most {self.max_convolutions}"
+            yield f"{counted(genome.convolutions, 'convolution')}; at most {self.max_convolutions}"
         if len(genome) > self.max_genes:
-            yield f"{len(genome)} genes; at most {self.max_genes}"
+            yield f"{counted(len(genome), 'gene')}; at most {self.max_genes}"
         needs = self.cost(genome)
         if needs.parameters > self.max_parameters:
             words = self.shape.vocabulary * self.shape.channels

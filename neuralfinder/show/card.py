@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.errors import RunFolderError
+from neuralfinder.plain import counted
 from neuralfinder.search.events import Answered, DataRead, Finished, FullyTrained
 from neuralfinder.search.record import Record
 from neuralfinder.show.report import rivals
@@ -151,8 +152,8 @@ def _made(result: Mapping[str, Any]) -> list[str]:
     counts, seconds = result["candidates"], result["seconds"]
     again = " Its last training was on the training part and on what it was chosen by." if result["refit"] else ""
     return [
-        f"NeuralFinder trained {counts['trained']:,} networks in {seconds['search']:,.0f} seconds, chose by the "
-        f"validation part and trained the winner for {result['epochs']:.3g} passes over the data.{again} Seed "
+        f"NeuralFinder trained {counted(counts['trained'], 'network')} in {seconds['search']:,.0f} seconds, chose by "
+        f"the validation part and trained the winner for {result['epochs']:.3g} passes over the data.{again} Seed "
         f"{result['seed']}, preset {result['preset']}, strategy {result['strategy']}.",
         "",
         f"The network in a line, where `C16` is a convolution of 16 filters and `M` a pool: `{result['genome']}`",

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neuralfinder.errors import InputError
+from neuralfinder.show.connections import IDLE_SECONDS, Connection
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -98,7 +99,11 @@ class Guard:
         headers = Headers(scope=scope)
         offered, otherwise = self.methods
         if scope["method"] not in offered:
-            return self.refuse(otherwise, 405)
+            refusal = self.refuse(otherwise, 405)
+            refusal.headers["Allow"] = ", ".join(offered)
+            return refusal
+        if not scope["path"].startswith("/"):
+            return self.refuse("not asked for as a path that begins with /", 400)
         host, origin = headers.get("host", ""), headers.get("origin")
         if self.hosts is not None and host not in self.hosts:
             return self.refuse("not known by this name", 421)
@@ -148,7 +153,10 @@ def run(
     names = ("127.0.0.1", "localhost", "[::1]") if is_loopback(host) else None
     app = make(names and [f"{name}:{port}" for name in names])
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/{token + '/' if token else ''}")
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=grace)
+    config = uvicorn.Config(
+        app, http=Connection, ws="none", proxy_headers=False, server_header=False, log_level="error",
+        timeout_keep_alive=IDLE_SECONDS, timeout_graceful_shutdown=grace,
+    )  # fmt: skip
     with own, suppress(KeyboardInterrupt):  # raised again by uvicorn after its end
         uvicorn.Server(config).run(sockets=[own])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from neuralfinder.plain import counted
 from neuralfinder.search.events import Extrapolated
 
 Floats = npt.NDArray[np.float64]
@@ -64,7 +65,7 @@ def curve_lines(found: Extrapolated) -> list[str]:
     lines = [f"enough?   the winner trained anew on shares of the training part, {found.steps:,} steps on each"]
     for share in found.shares:
         reached = share.why if share.score is None else f"{share.score:.2%} +- {_noise(share.score, found):.2%}"
-        lines.append(f"  {share.samples:,} samples: {reached}")
+        lines.append(f"  {counted(share.samples, 'sample')}: {reached}")
     return [*lines, f"  twice the data: {_verdict(found)}"]
 
 

@@ -14,7 +14,7 @@ from neuralfinder.job.verdict import fitted_to, is_by_hand
 from neuralfinder.networks.cost import cost, shapes
 from neuralfinder.networks.forms import to_seed
 from neuralfinder.networks.genome import Genome
-from neuralfinder.plain import as_json, cell, printable
+from neuralfinder.plain import as_json, cell, counted, printable
 from neuralfinder.search.archive import (
     LATER_COLUMNS,
     TOP_COLUMNS,
@@ -30,14 +30,17 @@ from neuralfinder.search.archive import (
 )
 from neuralfinder.search.events import Asked, Begun, Evaluated, Event, Extrapolated, Finished, FullyTrained, Planned
 from neuralfinder.search.record import Record
+from neuralfinder.show.fates import COLUMNS, Fates, name_of
 from neuralfinder.show.learning_curve import curve_lines
+from neuralfinder.show.words import about_genomes, about_names
 from neuralfinder.types import Candidate, Result, Shape, worth_of
 
 
-def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
+def top(record: Record, count: int, form: str, pareto: bool = False, everything: bool = False) -> str:
     """The leaderboard of a record, or its Pareto front, as `table`, `json`, `csv` or `seed`, the tuples of 2017.
 
-    The winner stands in the table in any case, at its end where it is not among so many.
+    The winner stands in the table in any case, at its end where it is not among so many. With `everything`, those
+    without a score come after the others: failed, stopped early, still in training.
     """
     archive = read_archive(record.events())
     if form == "seed":
@@ -45,18 +48,31 @@ def top(record: Record, count: int, form: str, pareto: bool = False) -> str:
         return "\n".join(str(_seed(entry)) for entry in entries)
     every = pareto_front(archive) if pareto else leaderboard(archive.best(len(archive)))
     later = Later.of(record.events())
-    rows = [later.told(row) for row in every[:count]]
-    columns = (*TOP_COLUMNS, *(("milliseconds",) if pareto else ()), *LATER_COLUMNS)
+    fates = Fates.of(read_trainings(record.events()))
+    rows = [fates.told(later.told(row)) for row in every[:count]]
+    columns = (*TOP_COLUMNS, *(("milliseconds",) if pareto else ()), *LATER_COLUMNS, *COLUMNS)
+    others = fates.without_score(columns) if everything else []
     if form == "json":
-        return as_json(rows, indent=1)
+        return as_json(rows + others, indent=1)
     if form == "csv":
-        return as_csv(columns, rows)
-    rows += [told for row in every[count:] if (told := later.told(row))["winner"]]
-    titles = ("rank", "name", *SCORES, "parameters", "multiply-adds", *(("ms",) if pareto else ()), "genome")
-    table = [_line(row, pareto) for row in rows]
+        return as_csv(columns, [{**row, "parents": " ".join(map(str, row["parents"]))} for row in rows + others])
+    rows += [fates.told(told) for row in every[count:] if (told := later.told(row))["winner"]]
+    named = [{**row, "parents": fates.named(row["parents"])} for row in rows]
+    costs = ("parameters", "multiply-adds", *(("ms",) if pareto else ()))
+    titles = ("rank", "name", *SCORES, *costs, "s", "parents", "genome")
+    table = [_line(row, pareto) for row in named]
     if (finished := record.latest(Finished)) and not any(row["winner"] for row in rows):
         table.append(_winner(finished.outcome, pareto))
-    return as_table(titles, table, left=(1, len(titles) - 1))
+    lines = [as_table(titles, table, left=(1, len(titles) - 2, len(titles) - 1))]
+    if others:
+        cells = [[row["name"], row["status"], f"{row['seconds']:.1f}", row["genome"], row["reason"]] for row in others]
+        lines += ["", as_table(("name", "status", "s", "genome", "reason"), cells, left=(0, 1, 3, 4))]
+    else:
+        lines += fates.counted()
+    known = [*rows, *others]
+    return "\n".join(
+        [*lines, *about_names(row["name"] for row in known), *about_genomes(row["genome"] for row in known)]
+    )
 
 
 MARK = ", winner"
@@ -72,7 +88,8 @@ def _line(row: Mapping[str, Any], pareto: bool) -> list[str]:
     return [
         str(row["rank"]), row["name"] + row["winner"] * MARK, *map(_percent, scores),
         f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f} M",
-        *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []), row["genome"],
+        *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []), f"{row['seconds']:.1f}", row["parents"],
+        row["genome"],
     ]  # fmt: skip
 
 
@@ -82,7 +99,7 @@ def _winner(result: Mapping[str, Any], pareto: bool) -> list[str]:
     scores = (None, result["validation_accuracy"], result[TEST])
     return [
         "", name, *map(_percent, scores), f"{result['parameters']:,}", f"{result['macs'] / 1e6:,.1f} M",
-        *([""] if pareto else []), result["genome"],
+        *([""] if pareto else []), "", "", result["genome"],
     ]  # fmt: skip
 
 
@@ -143,14 +160,15 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         mean = sum(again) / len(again)
         spread = (sum((x - mean) ** 2 for x in again) / max(1, len(again) - 1)) ** 0.5
         lines.append(
-            f"again     {mean:.2%} +- {spread:.2%} test, {len(again)} trainings on training and validation part"
+            f"again     {mean:.2%} +- {spread:.2%} test, {counted(len(again), 'training')} on training and validation "
+            "part"
         )
     lines.append(
-        f"work      {counts['trained']} candidates trained ({counts['stopped']} stopped early), "
-        f"{counts['failed']} failed, {counts['cached']} cached, "
+        f"work      {counted(counts['trained'], 'candidate')} trained ({counts['stopped']} stopped early), "
+        f"{counts['failed']} failed, {counts['cached']} proposed again, "
         f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s for finishing"
     )
-    return lines
+    return lines + [f"words     {line}" for line in about_genomes([result["genome"]])]
 
 
 def rivals(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -171,7 +189,7 @@ def _ran(figures: Mapping[str, Any] | None) -> bool:
 def _terms(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """On what terms a rival was measured, where these are not the winner's: as little as it can be read alone."""
     named = f" {rival['name']}" if "name" in rival else ""
-    cut = f", {rival['cut']:,} texts cut to its length" if rival.get("cut") else ""
+    cut = f", {counted(rival['cut'], 'text')} cut to its length" if rival.get("cut") else ""
     return named + (f": {rival['why']}" if "why" in rival else _how_measured(rival, result)) + cut
 
 
@@ -230,8 +248,8 @@ def beginning(record: Record) -> Begun:
     return event
 
 
-def show_run(record: Record) -> list[str]:
-    """What a run is about and where it stands."""
+def show_run(record: Record, details: bool = False) -> list[str]:
+    """What a run is about and where it stands; with details how well the search itself did."""
     began, events = beginning(record), list(record.events())
     trainings = read_trainings(events)
     failures = Counter(result.failure for _, result in trainings if result and result.failure)
@@ -247,10 +265,19 @@ def show_run(record: Record) -> list[str]:
     if finished := record.latest(Finished):
         lines += summary(finished.outcome)
     else:
-        lines.append(f"state     not finished: {sum(r is not None for _, r in trainings)} candidates trained so far")
+        trained = counted(sum(result is not None for _, result in trainings), "candidate")
+        lines.append(f"state     not finished: {trained} trained so far")
     for reason, count in (failures + impossible).most_common():
-        lines.append(f"failed    {count} x {reason}")
-    return lines + _operators(trainings) + _calibration(events, trainings)
+        lines.append(f"failed    {count} x {reason}{_example(reason, trainings)}")
+    return lines + (_operators(trainings) + _calibration(events, trainings) if details else [])
+
+
+def _example(reason: str, trainings: Trainings) -> str:
+    """The first candidate that failed so, and what is known of it."""
+    for candidate, result in trainings:
+        if result and result.failure == reason:
+            return f", first {name_of(candidate)}" + (f": {result.detail}" if result.detail else "")
+    return ""
 
 
 def show_curve(record: Record) -> list[str]:
@@ -291,25 +318,38 @@ def _worths(trainings: Trainings) -> dict[str, float]:
     return {key: worth_of(results) for key, results in by_genome(trainings).items()}
 
 
-def show_candidate(record: Record, id_: int) -> list[str]:
-    """Structure, curve, cost and family of one candidate.
+def training_of(trainings: Trainings, name: str | int) -> tuple[Candidate, Result | None]:
+    """The candidate of this id, or of this name as `top` has it, and its result.
+
+    Raises:
+        InputError: no such candidate.
+    """
+    for candidate, result in trainings:
+        if str(name) in (str(candidate.id), name_of(candidate)):
+            return candidate, result
+    known = f"0 to {len(trainings) - 1}" if trainings else "none yet"
+    raise InputError(
+        "candidate", given=name, expected=f"an id of this run ({known}), or a name such as init-1",
+        mend="see `neuralfinder top RUN --all`",
+    )  # fmt: skip
+
+
+def show_candidate(record: Record, name: str | int) -> list[str]:
+    """Structure, curve, cost and family of one candidate, by its id or name.
 
     Raises:
         InputError: no such candidate.
     """
     trainings = read_trainings(record.events())
-    found = next(((c, r) for c, r in trainings if c.id == id_), None)
-    if found is None:
-        known = f"0 to {len(trainings) - 1}" if trainings else "none yet"
-        raise InputError("candidate", given=id_, expected=f"an id of this run ({known})", mend="see `neuralfinder top`")
-    candidate, result = found
+    candidate, result = training_of(trainings, name)
     plan = record.latest(Planned)
     lines = [f"candidate {candidate.id}, {candidate.operator}", f"genome    {candidate.genome.key}"]
     lines += _fate(candidate, result)
     if plan:
         task = plan.plan["task"]
         lines += structure(candidate.genome, Shape(**task["shape"]), task["classes"])
-    return lines + _family(candidate, trainings)
+    lines += _family(candidate, trainings)
+    return lines + [f"words     {line}" for line in about_genomes([candidate.genome.key])]
 
 
 def structure(genome: Genome, shape: Shape, classes: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, TextIO
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from neuralfinder.errors import RunFolderError
@@ -119,8 +120,11 @@ class LiveView(View):
 
     def __init__(self, status: Status, console: Console) -> None:
         super().__init__(status, every=0.25)
-        self._heard = True
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._heard, self._console = True, console
+        self._live, self._size = self._fresh(), console.size
+
+    def _fresh(self) -> Live:
+        return Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> View:
         self._while_heard(self._live.start)
@@ -134,8 +138,20 @@ class LiveView(View):
 
     def draw(self, lines: list[str]) -> None:
         """Print new lines above the picture and renew it."""
-        self._while_heard(*(partial(self._live.console.print, Text(line)) for line in lines))
-        self._while_heard(lambda: self._live.update(picture(self.status), refresh=True))
+        if self._console.size != self._size:
+            self._size = self._console.size
+            self._while_heard(self._begin_anew)
+        self._while_heard(*(partial(self._console.print, Text(line)) for line in lines))
+        self._while_heard(lambda: self._live.update(picture(self.status, self._size.width), refresh=True))
+
+    def _begin_anew(self) -> None:
+        """Where the size has changed, nobody knows on how many lines the picture stands now: all is drawn again."""
+        self._live.stop()
+        self._console.clear()
+        for line in self.status.lines[: self._shown][-self._size.height :]:
+            self._console.print(Text(line))
+        self._live = self._fresh()
+        self._live.start()
 
     def _while_heard(self, *steps: Callable[[], object]) -> None:
         """The run goes on where the terminal was closed; rich would end the program where a pipe breaks."""
@@ -162,21 +178,51 @@ def view(status: Status, quiet: bool = False, record: Path | None = None) -> Vie
 def progress_line(status: Status) -> str:
     """One line: time, phase, candidates, best, time left."""
     words = [f"{status.elapsed:6.0f} s", status.phase]
-    if status.phase in ("reading", "finishing") and status.total:
-        words.append(f"{status.done:,} of {status.total:,}")
-    if status.counts:
+    if status.phase in ("reading", "finishing") and status.total > 1:
+        words.append(_progress(status))
+    if status.training:
+        words.append(_training(status))
+    elif status.counts:
         words.append(_counts(status))
-    if status.best is not None:
+    if status.best is not None and not status.training:
         words.append(f"best {status.best:.2%} in short training")
     if status.left is not None:
         words.append(f"{status.left:.0f} s left")
     return "  ".join(words)
 
 
-def picture(status: Status) -> Group:
-    """The live picture: the world as coloured cells beside the figures."""
-    figures = Table.grid(padding=(0, 2))
-    rows = [("phase", _phase(status)), ("time", _time(status))]
+ROOMY = 50
+"""Columns that figures need beside the world; where there are fewer, they stand below it."""
+
+NARROW = 36
+"""Columns below which words would be broken; figures are cut there, a line each."""
+
+
+def picture(status: Status, width: int = 80) -> Group:
+    """The live picture: the world as coloured cells, and the figures beside or below it.
+
+    Args:
+        status: what to show.
+        width: columns of the terminal.
+    """
+    beside = Table.grid(Column(no_wrap=True), Column(), padding=(0, 2))
+    cells = world(status.view)
+    room = width - max(map(len, cells.plain.split("\n"))) - 3
+    for name, value in [("phase", phase(status)), *figures(status)]:
+        one = name == "last" or width < NARROW
+        beside.add_row(Text(name, style="dim"), Text(printable(value), overflow="ellipsis", no_wrap=one))
+    if not cells or room < ROOMY:
+        return Group(Text(), *([cells] if cells else []), beside)
+    both = Table.grid(padding=(0, 3))
+    both.add_row(cells, beside)
+    return Group(Text(), both)
+
+
+def figures(status: Status) -> list[tuple[str, str]]:
+    """Where a run stands, but for its phase: names and values; an empty name goes on with the one before."""
+    rows = [("time", _time(status))]
+    if status.training:
+        rows.append(("training", _training(status)))
     if status.counts:
         rows.append(("candidates", _counts(status)))
     if status.view.get("round"):
@@ -186,13 +232,7 @@ def picture(status: Status) -> Group:
         rows += [("best", f"{status.best:.2%} on validation in short training"), ("", status.best_genome)]
     if len(status.bests) > 1:
         rows.append(("so far", sparkline(status.bests)))
-    rows += [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
-    for name, value in rows:
-        figures.add_row(Text(name, style="dim"), Text(printable(value), overflow="ellipsis", no_wrap=name == "last"))
-    both = Table.grid(padding=(0, 3))
-    cells = world(status.view)
-    both.add_row(*([cells] if cells else []), figures)
-    return Group(Text(), both)
+    return rows + [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
 
 
 @contextmanager
@@ -231,10 +271,22 @@ def world(seen: Mapping[str, Any]) -> Text:
     return text
 
 
-def _phase(status: Status) -> str:
-    if status.total:
-        return f"{status.phase} {status.done:,} of {status.total:,}"
-    return status.phase
+def phase(status: Status) -> str:
+    """What a run is at, and how far."""
+    return f"{status.phase} {_progress(status)}" if status.total > 1 else status.phase
+
+
+def _progress(status: Status) -> str:
+    of = f"{status.done:,} of {status.total:,}"
+    return f"{of} trainings done" if status.phase == "finishing" else of
+
+
+def _training(status: Status) -> str:
+    """How far the full training is that goes on: the epoch it is in, and the accuracy so far."""
+    epoch, epochs, accuracy = (status.training[name] for name in ("epoch", "epochs", "accuracy"))
+    last = max(1, math.ceil(epochs))
+    reached = "" if accuracy is None else f", {accuracy:.2%} on validation"
+    return f"epoch {min(last, math.floor(epoch) + 1)} of {last}{reached}"
 
 
 def _time(status: Status) -> str:
@@ -247,4 +299,4 @@ def _counts(status: Status) -> str:
     done = counts["trained"] + counts["failed"]
     aim = f"about {status.aim}" if status.about else f"{status.aim}"
     words = f"{done} of {aim} done" if done <= status.aim else f"{done} done"  # `about` may be too few
-    return f"{words}, {counts['failed']} failed, {counts['cached']} cached"
+    return f"{words}, {counts['failed']} failed, {counts['cached']} proposed again"

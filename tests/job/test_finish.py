@@ -286,7 +286,7 @@ def test_when_nothing_can_be_trained_it_says_so(bench: Bench, monkeypatch: pytes
         raise MemoryError
 
     monkeypatch.setattr("neuralfinder.training.evaluate.train", fail)
-    with pytest.raises(NothingTrainedError, match=r"no network could be trained; .* lists the reasons"):
+    with pytest.raises(NothingTrainedError, match=r"no network could be trained: .* lists them"):
         bench.finish(Archive())
 
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -485,6 +486,7 @@ def test_an_interrupt_while_searching_finishes_with_the_best_so_far(tmp_path, mo
     assert result["status"] == "done"
     assert 3 <= result["candidates"]["trained"] <= 5
     assert any(line.startswith("interrupted: finishing with the best so far") for line in status.lines)
+    assert any(re.fullmatch(r"done in about \d+ s", line) for line in status.lines)
     with Record(tmp_path / "run" / "run.sqlite", readonly=True) as record:
         assert record.last("stop").data == {"reason": "interrupted", "slots": 1}
 

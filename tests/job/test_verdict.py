@@ -141,6 +141,9 @@ def test_a_winner_by_hand_of_a_search():
     verdict, cautions = judge(GOOD, (95, 5), (30, 10), by_hand=(0, 0), genome=BY_HAND)
     assert verdict.startswith("The network by hand")
     assert cautions == ["Of 12 networks that were trained none was better than the one by hand."]
+    one = {"trained": 1, "failed": 0}
+    _, cautions = judge(GOOD, (95, 5), (30, 10), by_hand=(0, 0), genome=BY_HAND, candidates=one)
+    assert cautions == ["The one network trained was no better than the one by hand."]
 
 
 def test_classes_that_are_never_answered_never_recognised_and_never_asked():

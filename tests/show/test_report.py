@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +28,7 @@ from neuralfinder.show.report import (
     summary,
     top,
 )
+from neuralfinder.show.side_by_side import side_by_side
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
 FIGURES = {
@@ -95,9 +97,44 @@ def test_top_in_the_form_of_2017_can_be_read_back(record):
 
 def test_top_as_a_table(record):
     assert top(record, 1, "table").splitlines() == [
-        "rank  name     short score  full training  test  parameters  multiply-adds  genome",
-        "   1  cross-3       90.00%                              100          0.0 M  C16 C32 M > G",
+        "rank  name     short score  full training  test  parameters  multiply-adds    s  parents         genome",
+        f"   1  cross-3       90.00%{' ' * 30}100          0.0 M  1.5  init-1, init-2  C16 C32 M > G",
+        "without a score: 1 failed (1 x diverged), 1 in training; --all lists them",
+        "in names, cross has two parents",
+        "in genomes, C128 a convolution with 128 filters; M halves the map by its maxima; > what answers; "
+        "all: neuralfinder list genes",
     ]
+
+
+def test_top_lists_those_without_a_score_where_all_are_asked_for(record):
+    lines = top(record, 9, "table", everything=True).splitlines()
+    place = lines.index("")
+    assert lines[place + 1].split() == ["name", "status", "s", "genome", "reason"]
+    assert lines[place + 2].split("  ")[-1].strip() == "diverged: the loss is nan in epoch 1"
+    assert lines[place + 3].split() == ["init-6", "in", "training", "0.0", "C128", "M", ">", "G"]
+    assert not [line for line in lines if line.startswith("without a score")]
+    rows = json.loads(top(record, 9, "json", everything=True))
+    assert [(row["name"], row["parents"], row["status"], row["seconds"]) for row in rows] == [
+        ("cross-3", [0, 1], "trained", 1.5),
+        ("init-2", [], "trained", 1.5),
+        ("init-1", [], "trained", 3.0),
+        ("mutate-4", [2], "failed", 1.5),
+        ("init-6", [], "in training", 0.0),
+    ]
+    assert all(row.keys() == rows[0].keys() for row in rows)
+    assert len(top(record, 9, "csv", everything=True).splitlines()) == 1 + len(rows)
+
+
+def test_networks_side_by_side(record):
+    lines = side_by_side(record, ["2", "mutate-4"])
+    assert [line.split() for line in lines[-4:]] == [["layers", "C16", "C64"], ["C32", "M"], ["M", "G"], ["G"]]
+    cells = {line[:13].strip(): re.split(r" {2,}", line[13:].strip()) for line in lines}
+    assert cells["status"] == ["trained", "failed"]
+    assert cells["short score"] == ["90.00%"]
+    assert cells["parents"] == ["init-1, init-2", "cross-3"]
+    assert cells["reason"] == ["diverged: the loss is nan in epoch 1"]
+    with pytest.raises(InputError, match="candidate is nobody-9; .*a name such as init-1"):
+        side_by_side(record, ["2", "nobody-9"])
 
 
 def raced(record, name, genome, score):
@@ -121,16 +158,15 @@ def test_top_tells_short_scores_full_trainings_and_the_winners_test_apart(record
     ]
     assert all(row["validation_accuracy"] == row["short_score"] for row in rows)
     assert set(top(record, 1, "csv").splitlines()[0].split(",")) == rows[0].keys()
-    assert top(record, 1, "table").splitlines()[1:] == [
-        "   1  cross-3              90.00%                                100          0.0 M  C16 C32 M > G",
-        "   3  init-1, winner       85.00%         95.00%  90.00%         100          0.0 M  C16 M > G",
-    ]
+    first, winner = top(record, 1, "table").splitlines()[1:3]
+    assert first.startswith("   1  cross-3              90.00%                                100 ")
+    assert winner.startswith("   3  init-1, winner       85.00%         95.00%  90.00%         100 ")
 
 
 def test_top_has_a_winner_that_the_search_did_not_train(record):
     record.append("finished", [{**FIGURES, "baselines": {"small network": {"genome": "C32 > G"}}}])
-    line = top(record, 1, "table").splitlines()[-1]
-    assert line.split("  ")[-1] == "C32 > G"
+    line = top(record, 1, "table").splitlines()[2]
+    assert line.endswith("  C32 > G")
     assert line.split()[:5] == ["by", "hand,", "winner", "95.00%", "90.00%"]
 
 
@@ -151,7 +187,7 @@ def test_show_a_candidate_with_family_and_its_mean_scores(record):
         "score     90.00% on validation after a short training, 1.5 s",
         "curve     50.0% 90.0%",
     ]
-    assert lines[-3:] == [
+    assert lines[-4:-1] == [
         "parent    C16 M > G (85.00%)",
         "parent    C32 M > G (90.00%)",
         "child     3 C64 M > G, mutate",
@@ -161,7 +197,7 @@ def test_show_a_candidate_with_family_and_its_mean_scores(record):
 def test_show_a_failure_and_one_in_training(record):
     assert show_candidate(record, 3)[2] == "failed    diverged: the loss is nan in epoch 1"
     assert show_candidate(record, 5)[2] == "state     in training when the record ends"
-    with pytest.raises(InputError, match=r"candidate is 6; expected an id of this run \(0 to 5\); see"):
+    with pytest.raises(InputError, match=r"is 6; expected an id of this run \(0 to 5\), or a name such as init-1; see"):
         show_candidate(record, 6)
 
 
@@ -198,9 +234,8 @@ def test_show_a_run_that_goes_on(record):
         "data      toys",
         "settings  seed 0, preset fast",
         "state     not finished: 5 candidates trained so far",
-        "failed    1 x diverged",
+        "failed    1 x diverged, first mutate-4: the loss is nan in epoch 1",
         "failed    1 x infeasible:cap",
-        "operator  cross: 0 of 1 better than their parents",
     ]
 
 
@@ -208,9 +243,8 @@ def test_show_a_finished_run(record):
     record.append("finished", [FIGURES])
     assert show_run(record)[2:] == [
         *summary(FIGURES),
-        "failed    1 x diverged",
+        "failed    1 x diverged, first mutate-4: the loss is nan in epoch 1",
         "failed    1 x infeasible:cap",
-        "operator  cross: 0 of 1 better than their parents",
     ]
 
 
@@ -229,7 +263,8 @@ def test_operators_and_foresight_are_shown_against_what_came(tmp_path):
             note = {"kind": "foresight", "genome": candidate.genome.key, "mean": expected, "spread": 1.0}
             record.append("asked", [{"n": 1, "candidates": [candidate_row(candidate)], "notes": [note] if id_ else []}])
             record.append("result", [dataclasses.asdict(Result(id_, score))])
-        lines = show_run(record)
+        assert not [line for line in show_run(record) if line.startswith(("operator", "foresight"))]
+        lines = show_run(record, details=True)
     assert lines[-3:-1] == [
         "operator  mutate: 3 of 4 better than their parents",
         "operator  cross: 0 of 2 better than their parents",
@@ -245,8 +280,9 @@ def test_the_summary_of_a_run():
         "test      90.00% (95 % interval 85.00% to 94.00%), balanced 89.00%; validation 95.00%",
         "  against  10.00%  majority class",
         "  against not run  logistic regression",
-        "work      5 candidates trained (2 stopped early), 2 failed, 1 cached, 1 not possible; "
+        "work      5 candidates trained (2 stopped early), 2 failed, 1 proposed again, 1 not possible; "
         "15 s in all, 5 s for finishing",
+        "words     in genomes, C128 a convolution with 128 filters; > what answers; all: neuralfinder list genes",
     ]
 
 
@@ -332,7 +368,7 @@ def test_what_was_stopped_early_is_shown_without_a_score(record):
     assert shown[2] == "stopped   at 55.0% after 50% of its training; others had 60.0% or more there"
     assert not [line for line in shown if line.startswith("score")]
     assert "C16 C16 > G" not in top(record, 99, "table")
-    assert "operator  copy: 0 of 1 better than their parents" in show_run(record)
+    assert "operator  copy: 0 of 1 better than their parents" in show_run(record, details=True)
 
 
 def test_a_score_of_small_pictures_says_so(record):

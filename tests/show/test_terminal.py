@@ -44,19 +44,19 @@ def searching(monkeypatch):
 
 def drawn(status, width=100):
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    console.print(picture(status))
+    console.print(picture(status, width))
     return console.file.getvalue()
 
 
 def test_the_line_of_a_search_says_where_it_stands(searching):
     assert progress_line(searching) == (
-        "    62 s  searching  9 of about 40 done, 2 failed, 3 cached  best 98.77% in short training  58 s left"
+        "    62 s  searching  9 of about 40 done, 2 failed, 3 proposed again  best 98.77% in short training  58 s left"
     )
 
 
 def test_the_line_of_a_fixed_number_of_candidates_without_budget(searching):
     searching.about, searching.budget_seconds = False, None
-    assert progress_line(searching).endswith("9 of 40 done, 2 failed, 3 cached  best 98.77% in short training")
+    assert progress_line(searching).endswith("9 of 40 done, 2 failed, 3 proposed again  best 98.77% in short training")
 
 
 def test_rounds_are_counted_with_and_without_a_last_one(searching):
@@ -68,7 +68,7 @@ def test_rounds_are_counted_with_and_without_a_last_one(searching):
 
 def test_more_candidates_than_aimed_at_are_no_part_of_fewer(searching):
     searching.aim = 8
-    assert "  9 done, 2 failed, 3 cached  " in progress_line(searching)
+    assert "  9 done, 2 failed, 3 proposed again  " in progress_line(searching)
 
 
 def test_the_line_of_reading_counts_pictures(monkeypatch):
@@ -108,7 +108,7 @@ def test_the_picture_has_the_world_beside_the_figures(searching):
         "",
         "████   phase       searching",
         "· ██   time        62 s, 58 s left",
-        "       candidates  9 of about 40 done, 2 failed, 3 cached",
+        "       candidates  9 of about 40 done, 2 failed, 3 proposed again",
         "       round       3 of at most 40",
         "       best        98.77% on validation in short training",
         "                   C32.bn M C64.bn > G",
@@ -126,7 +126,47 @@ def test_the_picture_without_a_world_starts_at_the_margin(monkeypatch):
 @pytest.mark.parametrize("width", [20, 40, 60, 80])
 def test_the_picture_fits_a_narrow_terminal(searching, width):
     searching.best_genome = " ".join(["C128.bn"] * 20)
-    assert max(map(len, drawn(searching, width).splitlines())) <= width
+    lines = drawn(searching, width).splitlines()
+    assert max(map(len, lines)) <= width
+    whole = " ".join(drawn(searching, 1000).split())
+    for word in " ".join(lines).split():
+        assert word in whole.split() or word.endswith("…")
+
+
+def test_where_there_is_little_room_the_world_stands_above_the_figures(searching):
+    lines = [line.rstrip() for line in drawn(searching, 40).splitlines()]
+    assert lines[1:5] == ["████", "· ██", "", "phase       searching"]
+
+
+@pytest.fixture
+def finishing(searching):
+    searching.enter("finishing", 7)
+    searching.progress(2, 7)
+    return searching
+
+
+@pytest.mark.parametrize(
+    ("epoch", "epochs", "accuracy", "words"),
+    [
+        (0.0, 12.0, None, "epoch 1 of 12"),
+        (3.0, 12.0, 0.9741, "epoch 4 of 12, 97.41% on validation"),
+        (12.0, 12.0, 0.98, "epoch 12 of 12, 98.00% on validation"),
+        (0.2, 0.4, None, "epoch 1 of 1"),
+    ],
+)
+def test_finishing_says_how_far_it_is(finishing, epoch, epochs, accuracy, words):
+    finishing.train("final-0-1", "C32 > G", epoch, epochs, accuracy)
+    assert progress_line(finishing) == f"    62 s  finishing  2 of 7 trainings done  {words}  58 s left"
+    shown = drawn(finishing)
+    assert "phase       finishing 2 of 7 trainings done" in shown
+    assert f"training    {words}\n" in re.sub(" +\n", "\n", shown)
+
+
+def test_after_an_interrupt_the_time_left_is_that_of_the_end_expected(finishing):
+    finishing.ends = 1062.0 + 23
+    assert progress_line(finishing).endswith("  23 s left")
+    finishing.ends = 1062.0 + 999
+    assert progress_line(finishing).endswith("  58 s left")
 
 
 def test_a_plain_view_writes_whole_lines(monkeypatch):
@@ -209,6 +249,20 @@ def test_a_live_view_leaves_its_lines_and_takes_its_picture_away():
     # the last thing done is: cursor shown again, picture erased line by line
     assert "\x1b[?25h" in written
     assert re.search(r"(\x1b\[1A\x1b\[2K)+$", written)
+
+
+def test_after_a_change_of_size_all_is_drawn_again():
+    console = Console(file=io.StringIO(), width=80, height=20, force_terminal=True)
+    status = Status()
+    with LiveView(status, console):
+        status.say("a line")
+        time.sleep(0.6)
+        console.width = 50
+        time.sleep(0.6)
+    _, _, after = console.file.getvalue().partition("\x1b[2J")
+    assert after.startswith("\x1b[H")
+    assert after.count("a line") == 1
+    assert "phase" in after
 
 
 def test_the_view_fits_the_output(capsys, monkeypatch):

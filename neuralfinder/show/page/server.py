@@ -13,13 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from neuralfinder.errors import RunFolderError
 from neuralfinder.job.status import FILE
 from neuralfinder.plain import as_json
 from neuralfinder.search.record import Record, as_written
-from neuralfinder.show.gate import Guard, Hosts, run
+from neuralfinder.show.gate import Guard, Hosts, refuse_in_text, run
 from neuralfinder.show.page.document import LIVE_POLICY, live_page, script, style
 from neuralfinder.show.page.story import Story
 
@@ -32,6 +32,27 @@ BEGINNING = 5.0
 ALIVE_EVERY = 15.0
 """Seconds of silence after which a comment tells browser and server that the other is there."""
 
+MOST_STREAMS = 16
+"""Pages that are told what is new at a time: each has the whole story in this process's memory, and looks itself."""
+
+
+class Stream(StreamingResponse):
+    """What is new, as it happens, for one of those who listen."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, news: AsyncIterator[str], listeners: set[Stream]) -> None:
+        super().__init__(news)
+        self._listeners = listeners
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be counted meanwhile."""
+        self._listeners.add(self)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._listeners.discard(self)
+
 
 def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
     """The page about the run in `folder`.
@@ -41,7 +62,7 @@ def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
         token: the first part of every path; empty for none.
         hosts: names that are answered.
     """
-    record = folder / "run.sqlite"
+    record, listeners = folder / "run.sqlite", set[Stream]()
 
     def page(_: Request) -> Response:
         return HTMLResponse(live_page())
@@ -52,8 +73,12 @@ def application(folder: Path, token: str, hosts: Hosts) -> ASGIApp:
     def does(_: Request) -> Response:
         return Response(script(), media_type="text/javascript")
 
-    def news(request: Request) -> Response:
-        return StreamingResponse(_news(record, request), media_type="text/event-stream")
+    async def news(request: Request) -> Response:
+        if request.method == "HEAD":  # a stream would never end
+            return Response(media_type=Stream.media_type)
+        if len(listeners) >= MOST_STREAMS:
+            return refuse_in_text("too many pages are open; close one", 503)
+        return Stream(_news(record, request), listeners)
 
     root = f"/{token}" if token else ""
     routes = [

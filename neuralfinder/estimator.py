@@ -204,7 +204,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             write_card(folder, folder / "model")
             with Record(folder / "run.sqlite", readonly=True) as record:
                 later, best = Later.of(record.events()), read_archive(record.events()).best(LEADERBOARD)
-                self.leaderboard_ = [later.told(row) for row in leaderboard(best)]
+                self.leaderboard_ = [later.told(row) for row in leaderboard(best, later.metric)]
         self.classes_ = np.array(self.model_.classes)
         for warning in (*self.result_["warnings"], *told.warnings):
             warnings.warn(warning, UserWarning, stacklevel=2)

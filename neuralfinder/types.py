@@ -81,6 +81,9 @@ FITS = ("stretch", "pad", "crop")
 """How pictures of other proportions are brought to one shape: stretched, as a whole with their edges drawn out, or
 their middle."""
 
+METRICS = ("accuracy", "balanced-accuracy", "macro-f1", "log-loss", "roc-auc")
+"""By what networks are chosen, see `training.metrics`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:

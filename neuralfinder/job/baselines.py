@@ -15,6 +15,7 @@ from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.networks.portfolio import bag_bits
 from neuralfinder.training.bag import Bag, answers_of
 from neuralfinder.training.batches import Part, Scaling
+from neuralfinder.training.metrics import TINY
 from neuralfinder.training.train import Setup
 
 LINEAR_RATE = 3e9
@@ -33,15 +34,20 @@ class Linear:
     scaling: Scaling
     samples: int
 
-    def predict(self, part: Part) -> np.ndarray:
-        """Class indices `(n,)`."""
-        rows = [flat @ self.coefficients.T + self.intercepts for flat in _flat(part, self.scaling)]
-        return np.asarray(np.concatenate(rows).argmax(1))
+    def logits(self, part: Part) -> np.ndarray:
+        """Logits `(n, classes)`."""
+        return np.concatenate([flat @ self.coefficients.T + self.intercepts for flat in _flat(part, self.scaling)])
 
 
 def majority(labels: np.ndarray, classes: int) -> int:
     """Index of the commonest class."""
     return int(np.bincount(labels, minlength=classes).argmax())
+
+
+def prior(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Logits `(classes,)` of who knows the classes' shares alone, and always answers the commonest one."""
+    shares = np.bincount(labels, minlength=classes) / len(labels)
+    return np.asarray(np.log(np.maximum(shares, TINY)))
 
 
 def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: np.random.Generator) -> Linear | None:
@@ -68,10 +74,10 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
         filled += len(some)
     model = logistic_regression(flat, labels, 0.01)
     coefficients, intercepts = model.coef_, model.intercept_
-    if classes == 2:  # scikit-learn keeps one row for two classes
+    if classes == 2:  # scikit-learn keeps one row for two classes, the difference of their logits
         coefficients, intercepts = (
-            np.concatenate([-coefficients, coefficients]),
-            np.concatenate([-intercepts, intercepts]),
+            np.concatenate([-coefficients, coefficients]) / 2,
+            np.concatenate([-intercepts, intercepts]) / 2,
         )
     return Linear(coefficients, intercepts, scaling, len(rows))
 
@@ -106,9 +112,9 @@ class NGrams:
         bag.take(setup.bags.of(bits, setup).state)
         return cls(bag, int(bag.texts))
 
-    def predict(self, part: Part) -> np.ndarray:
-        """Class indices `(n,)`."""
-        return np.asarray(answers_of(self.bag, part).argmax(1))
+    def logits(self, part: Part) -> np.ndarray:
+        """Logits `(n, classes)`."""
+        return np.asarray(answers_of(self.bag, part).cpu())
 
 
 def _flat(part: Part, scaling: Scaling) -> Iterator[np.ndarray]:

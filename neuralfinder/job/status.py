@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neuralfinder.plain import printable
+from neuralfinder.training.metrics import ACCURACY, Metric
 
 
 @dataclass
@@ -20,7 +21,7 @@ class Status:
         budget_seconds: wall time allowed, `None` without a limit.
         phase: `starting`, `reading`, `measuring`, `searching`, `finishing` or `done`.
         done, total: progress within reading and finishing, in the phase's own unit.
-        best, best_genome: the best validation score so far and its network.
+        best, best_genome: the best validation score so far and its network; metric: what it is a score of.
         counts: proposals by how they ended.
         aim, about: candidates aimed at, and whether the time rather than this number ends the search.
         view: the strategy's view: round, rounds, world.
@@ -36,6 +37,7 @@ class Status:
     total: int = 0
     best: float | None = None
     best_genome: str = ""
+    metric: Metric = ACCURACY
     counts: Mapping[str, int] = field(default_factory=dict)
     aim: int = 0
     about: bool = False

@@ -23,6 +23,7 @@ from neuralfinder.job.status import Status
 from neuralfinder.plain import as_json, printable
 from neuralfinder.search.record import Record
 from neuralfinder.show.listeners import mute, say
+from neuralfinder.training.metrics import ACCURACY
 
 LINE_EVERY = 5.0
 """Seconds between progress lines in a file."""
@@ -167,10 +168,16 @@ def progress_line(status: Status) -> str:
     if status.counts:
         words.append(_counts(status))
     if status.best is not None:
-        words.append(f"best {status.best:.2%} in short training")
+        words.append(f"best {_best(status)} in short training")
     if status.left is not None:
         words.append(f"{status.left:.0f} s left")
     return "  ".join(words)
+
+
+def _best(status: Status) -> str:
+    """The best score, with its name where it is no accuracy."""
+    name = "" if status.metric == ACCURACY else f"{status.metric.title} "
+    return name + status.metric.words(status.best or 0.0)
 
 
 def picture(status: Status) -> Group:
@@ -183,7 +190,7 @@ def picture(status: Status) -> Group:
         most = f" of at most {status.view['rounds']}" if status.view["rounds"] else ""
         rows.append(("round", f"{status.view['round']}{most}"))
     if status.best is not None:
-        rows += [("best", f"{status.best:.2%} on validation in short training"), ("", status.best_genome)]
+        rows += [("best", f"{_best(status)} on validation in short training"), ("", status.best_genome)]
     if len(status.bests) > 1:
         rows.append(("so far", sparkline(status.bests)))
     rows += [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]

@@ -50,10 +50,13 @@ def prior(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.asarray(np.log(np.maximum(shares, TINY)))
 
 
-def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: np.random.Generator) -> Linear | None:
+def fit_linear(
+    part: Part, classes: int, scaling: Scaling, seconds: float, rng: np.random.Generator, *, balanced: bool = False
+) -> Linear | None:
     """Fit logistic regression, to as many pictures as `seconds` and memory allow; `None` when these are not worth it.
 
-    It looks at pictures of the usual side. It stops after 50 iterations whether converged or not.
+    It looks at pictures of the usual side. It stops after 50 iterations whether converged or not. Where it is
+    `balanced`, all classes count alike.
     """
     part, scaling = part.at(USUAL_SIDE), scaling.at(USUAL_SIDE)
     pixels = part.shape.channels * part.shape.height * part.shape.width
@@ -72,7 +75,7 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     for some in _flat(chosen, scaling):
         flat[filled : filled + len(some)] = some
         filled += len(some)
-    model = logistic_regression(flat, labels, 0.01)
+    model = logistic_regression(flat, labels, 0.01, balanced=balanced)
     coefficients, intercepts = model.coef_, model.intercept_
     if classes == 2:  # scikit-learn keeps one row for two classes, the difference of their logits
         coefficients, intercepts = (
@@ -82,17 +85,18 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     return Linear(coefficients, intercepts, scaling, len(rows))
 
 
-def logistic_regression(rows: np.ndarray, labels: np.ndarray, strength: float) -> Any:
+def logistic_regression(rows: np.ndarray, labels: np.ndarray, strength: float, *, balanced: bool = False) -> Any:
     """scikit-learn's, fitted to rows `(n, features)`; it stops after 50 iterations whether converged or not.
 
-    `strength` is its `C`, the inverse of how much it is regularised.
+    `strength` is its `C`, the inverse of how much it is regularised; `balanced` lets all classes count alike.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few samples each
-        model = LogisticRegression(C=strength, max_iter=LINEAR_ITERATIONS)
+        weights = "balanced" if balanced else None
+        model = LogisticRegression(C=strength, max_iter=LINEAR_ITERATIONS, class_weight=weights)
         with threadpool_limits(1, "blas"):  # threads that wait for each other are five times slower beside other work
             return model.fit(rows, labels)
 

@@ -110,29 +110,39 @@ def measure(
     took = (time.monotonic() - began) / (1 if model.views in (PLAIN, HALF) else MOST_VIEWS)
     guess = np.broadcast_to(prior(setup.train.labels.cpu().numpy(), len(classes)), logits.shape)
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
-    against = partial(beside, metric, labels, logits)
+    by = model.temperature if metric.probable else 1.0  # probabilities are judged as the model gives them
+    took *= 1 + len(judging) / len(labels) if metric.probable else 1.0
+    against = partial(beside, metric, labels, logits / by)
+
+    def look(model: Model) -> dict[str, Any]:
+        found = model.logits(test, setup.bf16)
+        if metric.probable:
+            found = found / fit_temperature(judging, model.logits(setup.validation, setup.bf16))
+        return against(found)
+
     probed = _probed(decided.probe, against)  # first, in the time kept for it
     figures = {
         "validation_accuracy": ACCURACY.score(judging, known),
         **judged(labels, logits.argmax(1)),
-        **judged_by(metric, measured, labels, logits),
+        **judged_by(metric, measured, labels, logits / by),
         "calibration": calibration(labels, logits, model.temperature),
         "answers": told_apart(labels, logits / model.temperature),
         "parameters": size.parameters,
         "macs": size.macs,
         "genome": winner.genome.key,
         "epochs": (last or winner).epochs,
-        "curve": list((winner if refit else last or winner).curve),
+        "curve": [*map(metric.told, (winner if refit else last or winner).curve)],
         "views": dataclasses.asdict(model.views),
         "baselines": {
             MAJORITY: against(guess),
             LINEAR: linear and {**against(linear.logits(test)), "samples": linear.samples},
-            BY_HAND: _by_hand(decided, load, setup, partial(_looked_at, against, test, setup.bf16), took),
+            BY_HAND: _by_hand(decided, load, setup, look, took),
             **probed,
         },
         "refit": refit,
         "retrained": [
-            metric.told(metric.score(labels, load(each, whole).logits(test, setup.bf16))) for each in decided.retrained
+            metric.told(metric.score(labels, load(each, whole).logits(test, setup.bf16) / by))
+            for each in decided.retrained
         ],
     }
     return model, figures
@@ -146,31 +156,27 @@ def _probed(probe: Probe | None, against: Against) -> dict[str, Any]:
     return {PRETRAINED: figures if logits is None else {**figures, **against(logits)}}
 
 
-def _looked_at(against: Against, test: Part, bf16: bool, model: Model) -> dict[str, Any]:
-    return against(model.logits(test, bf16))
-
-
 def _by_hand(
     decided: Decided,
     load: Callable[[Trained], Model],
     setup: Setup,
-    looked_at: Callable[[Model], dict[str, Any]],
-    look: float,
+    look: Callable[[Model], dict[str, Any]],
+    seconds: float,
 ) -> dict[str, Any] | None:
     """Figures of the network by hand, and of the winner when it had been trained for as long.
 
-    Those on the test part, with one view each, only where the clock leaves time for them: a look at the winner takes
+    Those on the test part, with one view each, only where the clock leaves time for them: a `look` at the winner takes
     so many seconds. `None` where there is no network by hand.
     """
     by_hand, beside = decided.by_hand, decided.beside
     if by_hand is None:
         return None
-    looks = (max(1.0, by_hand.macs / max(1, decided.winner.macs)) + (beside is not None)) * look
+    looks = (max(1.0, by_hand.macs / max(1, decided.winner.macs)) + (beside is not None)) * seconds
     known = looks <= setup.clock.left()
 
     def of(trained: Trained) -> dict[str, Any]:
         reached = {setup.metric.key("validation"): setup.metric.told(trained.score)}
-        return {"epochs": trained.epochs, **reached, **(looked_at(load(trained)) if known else {})}
+        return {"epochs": trained.epochs, **reached, **(look(load(trained)) if known else {})}
 
     figures: dict[str, Any] = {"genome": by_hand.genome.key, **of(by_hand)}
     return {**figures, "winner_then": of(beside)} if beside else figures

@@ -195,7 +195,8 @@ def _probe(rival: Rival, forecast: Forecast, setup: Setup, looking: float, train
     """The pre-trained network with what was fitted to it in the time that the plan keeps, `looking` left to others."""
     plan, clock = forecast.plan, setup.clock
     seconds = math.inf if plan.budget_seconds is None else min(plan.looks.rival, clock.left() - looking)
-    probe = rival.fit(seconds, clock, setup.recipe.refit, trainer.seeds.stream("pretrained"), setup.metric)
+    rng, balanced = trainer.seeds.stream("pretrained"), setup.weights is not None
+    probe = rival.fit(seconds, clock, setup.recipe.refit, rng, setup.metric, balanced)
     if why := probe.figures.get("why"):
         trainer.status.say(f"pre-trained {rival.backbone.name} is left out: {why}")
     return probe
@@ -205,4 +206,5 @@ def _linear(setup: Setup, clock: Clock, seeds: Seeds) -> Linear | NGrams | None:
     """A plain model that has learned from what the winner has."""
     if not isinstance(setup.preparation, Scaling):
         return NGrams.of(setup)
-    return fit_linear(setup.train, setup.classes, setup.preparation, linear_seconds(clock), seeds.stream("linear"))
+    rng, balanced = seeds.stream("linear"), setup.weights is not None
+    return fit_linear(setup.train, setup.classes, setup.preparation, linear_seconds(clock), rng, balanced=balanced)

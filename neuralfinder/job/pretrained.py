@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,13 @@ class Rival:
         return min(SHARE * left, need)
 
     def fit(
-        self, seconds: float, clock: Clock, refit: bool, rng: np.random.Generator, metric: Metric = ACCURACY
+        self,
+        seconds: float,
+        clock: Clock,
+        refit: bool,
+        rng: np.random.Generator,
+        metric: Metric = ACCURACY,
+        balanced: bool = False,
     ) -> Probe:
         """Fit logistic regression to what the network makes of training and validation part.
 
@@ -86,8 +93,9 @@ class Rival:
             refit: whether the winner has learned from the validation part too, after it was chosen by that.
             rng: draws samples.
             metric: chooses how strongly it is regularised.
+            balanced: whether all classes count alike.
         """
-        classes = len(self.data.raw.classes)
+        fitted_to = partial(_Fitted.of, classes=(classes := len(self.data.raw.classes)), balanced=balanced)
         began, parts, labels = time.monotonic(), self.data.split, self.data.raw.labels
         seconds = min(seconds, clock.left())
         known, look = len(parts.train) + len(parts.validation), MARGIN * self.each * len(parts.test)
@@ -104,13 +112,13 @@ class Rival:
         train, validation = train[: len(learned)], validation[: len(judging)]
         if len(train) < min(len(parts.train), FEWEST * classes) or not len(validation):
             return self._left_out(f"it was slower than it had been: {len(train):,} samples in {seconds:.1f} s")
-        found = [_Fitted.of(learned, labels[train], classes, strength) for strength in STRENGTHS]
+        found = [fitted_to(learned, labels[train], strength) for strength in STRENGTHS]
         scores = [metric.score(labels[validation], fitted.logits(judging)) for fitted in found]
         best = int(np.argmax(scores))  # of equals the stronger
         fitted, samples = found[best], len(train)
         if refit:
             rows, samples = np.concatenate([train, validation]), len(train) + len(validation)
-            fitted = _Fitted.of(np.concatenate([learned, judging]), labels[rows], classes, STRENGTHS[best])
+            fitted = fitted_to(np.concatenate([learned, judging]), labels[rows], STRENGTHS[best])
         reached = {metric.key("validation"): metric.told(scores[best])}
         figures = {"samples": samples, "strength": STRENGTHS[best], **reached}
         return Probe(self, fitted, {"name": self.backbone.name, **figures}, clock, look)
@@ -170,10 +178,11 @@ class _Fitted:
     model: Any
 
     @classmethod
-    def of(cls, features: Array, labels: Array, classes: int, strength: float) -> _Fitted:
+    def of(cls, features: Array, labels: Array, strength: float, *, classes: int, balanced: bool) -> _Fitted:
         mean, std = features.mean(0), features.std(0)
         std = np.where(std > 1e-6 * np.abs(mean).max(initial=1e-30), std, 1.0)
-        return cls(mean, std, classes, logistic_regression((features - mean) / std, labels, strength))
+        model = logistic_regression((features - mean) / std, labels, strength, balanced=balanced)
+        return cls(mean, std, classes, model)
 
     def logits(self, features: Array) -> Array:
         """`(n, classes)`; least for a class of which it has seen none."""

@@ -26,6 +26,7 @@ from neuralfinder.search.events import (
     Stopped,
 )
 from neuralfinder.show.lineage import account, line_of
+from neuralfinder.training.metrics import ACCURACY, metric_of
 from neuralfinder.types import Candidate, Result, Shape
 
 MOST_LIVES = 6_000
@@ -36,6 +37,9 @@ MOST_SCENES = 2_000
 
 SINGLE = (Begun, DataRead, Planned, Stopped, Answered, Finished, Ablated)
 """Kinds of event of which the last one counts."""
+
+OF_METRIC = ("name", "title", "meaning", "percent", "loss")
+"""What the page knows of a metric."""
 
 
 class Story:
@@ -51,6 +55,8 @@ class Story:
     * `scenes`: changes of the world in order: `time`, `round`, `main`, `outcome`, `cells` as `[row, column, genome]`.
     * `finals`: full trainings.
     * `run`, `data`, `plan`, `stop`, `answers`, `finished`, `ablation`: the last event of the kind.
+    * `metric`: `name`, `title` and `meaning` of what scores are of, and whether it is told in `percent` or as a `loss`, the
+      negative logarithm of the score; where it is not accuracy.
     * `account`: how the winner came about, in sentences.
     * `impossible`: counts of proposals that were never trained, by reason.
     * `left_out`: how many lives are not told, of how many.
@@ -85,6 +91,8 @@ class Story:
             self._now = round(event.time - self._began, 2)
         if isinstance(event, SINGLE):
             self._single[event.kind] = event.plain()
+        if isinstance(event, Begun) and (metric := metric_of(event.settings)) != ACCURACY:
+            self._single["metric"] = {name: getattr(metric, name) for name in OF_METRIC}
         match event:
             case Planned(plan):
                 self._shape = Shape(**plan["task"]["shape"])

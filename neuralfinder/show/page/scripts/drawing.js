@@ -36,6 +36,13 @@ function redraw(node, draw) {
 }
 
 const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)} %`);
+// A score as it is known: of accuracies in per cent, else as the figure of the run's metric.
+const scored = (x, digits = 2) => {
+  const metric = story.single.metric;
+  if (!metric || metric.percent || x === undefined || x === null) return percent(x, digits);
+  return (metric.loss ? -Math.log(x) : x).toFixed(3);
+};
+const ofMetric = () => story.single.metric?.title ?? "accuracy";
 const points = (x) => `${x >= 0 ? "+" : "−"}${Math.abs(100 * x).toFixed(2)} points`;
 const whole = (x) => (x === undefined || x === null ? NONE : Math.round(x).toLocaleString("en"));
 const short = (x) => (x >= 9.995e8 ? `${(x / 1e9).toPrecision(3)} G` : x >= 9.995e5 ? `${(x / 1e6).toPrecision(3)} M`

@@ -49,9 +49,9 @@ function treeOf(nodes) {
     const pick = () => choose(child);
     drawing.append(s("g", { class: "node", tabindex: 0, role: "button", transform: `translate(${x(node)} ${y(node)})`, onclick: pick,
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { pick(); event.preventDefault(); } },
-      "aria-label": `${keyOf(child)}, ${percent(score)}${gain === undefined ? "" : `, ${points(gain)}`}` },
+      "aria-label": `${keyOf(child)}, ${scored(score)}${gain === undefined ? "" : `, ${points(gain)}`}` },
       s("rect", { width: W, height: H, rx: 6 }), s("text", { x: 8, y: 18 }, cut(keyOf(child), 26), s("title", {}, keyOf(child))),
-      s("text", { x: 8, y: 36 }, `${percent(score)}  ${life.operator ?? ""}`),
+      s("text", { x: 8, y: 36 }, `${scored(score)}  ${life.operator ?? ""}`),
       s("text", { x: 8, y: 54, class: "axis-text" }, `${!life.parents.length ? "founder" : gain === undefined ? "" : points(gain)}${life.inherits?.length ? ", weights inherited" : ""}`)));
   }
   return drawing;
@@ -62,7 +62,7 @@ function putFamily(body) {
   if (number === undefined) { put(body, h("p", { class: "quiet" }, "Nothing was trained yet.")); return; }
   const account = story.single.account;
   put(body,
-    h("p", { class: "quiet" }, `Ancestors of ${keyOf(number)}. Scores are short scores: validation accuracy after a short training. The gain is the score minus that of the better parent. Choose a life in the world, or here.`),
+    h("p", { class: "quiet" }, `Ancestors of ${keyOf(number)}. Scores are short scores: validation ${ofMetric()} after a short training. The gain is the score minus that of the better parent. Choose a life in the world, or here.`),
     h("div", { class: "tree", tabindex: 0, role: "region", "aria-label": "Family tree" }, treeOf(ancestorsOf(number))),
     account?.length ? [h("h3", {}, "How the winner came about"), h("ol", {}, account.map((line) => h("li", {}, line)))] : null);
 }

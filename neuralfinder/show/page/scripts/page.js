@@ -13,7 +13,7 @@ function drawHead() {
   const { trained, failed } = story.totals;
   const state = done ? "finished" : told ? "not finished" : lost ? "connection lost" : stop ? "finishing" : plan ? "searching" : "beginning";
   const rows = [["state", state], ["test", done ? percent(done.test_accuracy) : undefined],
-    [done ? "short score" : "best short score", number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(story.now)]];
+    [done ? "short score" : "best short score", number === undefined ? NONE : scored(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(story.now)]];
   put($("headline"), ...rows.filter((row) => row[1] !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   const said = done?.verdict ? [h("p", {}, h("strong", {}, done.verdict)), done.cautions.length ? h("ul", {}, done.cautions.map((each) => h("li", {}, each))) : null] : [];
   put($("verdict"), said);

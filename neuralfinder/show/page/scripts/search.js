@@ -32,7 +32,7 @@ function thinned(pairs) {
 }
 
 // How a training is written on a dot, and what a click on it does.
-const dotTitle = (life) => `${keyOf(life.genome)} ${percent(life.score)}`;
+const dotTitle = (life) => `${keyOf(life.genome)} ${scored(life.score)}`;
 const dotPick = (life) => () => { choose(life.genome); $("life").scrollIntoView({ block: "nearest" }); };
 
 function putSearch(body) {
@@ -43,7 +43,7 @@ function putSearch(body) {
   const some = thinned(good.map((life, place) => [life, place + 1]));
   const few = some.length < good.length ? ` ${whole(some.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
   const progress = (at, xTitle, xText, end) => chart({
-    title: `Best and median short score against ${xTitle}`, xTitle, xText, y: range, note: `Line: best so far; dashed: median so far; dots: trainings.${few}`,
+    title: `Best and median short score against ${xTitle}`, xTitle, xText, y: range, yText: (v) => scored(v, 1), note: `Line: best so far; dashed: median so far; dots: trainings.${few}`,
     series: progressSeries(some, at, end),
   });
   put(body, ...[
@@ -65,7 +65,7 @@ function sizes(good, some, range) {
   if (!good.length) return null;
   const bySize = [...good].sort((a, b) => a.parameters - b.parameters || b.score - a.score);
   const front = runningBest(bySize.map((life) => [Math.log10(life.parameters), life.score]));
-  return chart({ title: "Short score against size", xTitle: "parameters", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
+  return chart({ title: "Short score against size", xTitle: "parameters", xText: (v) => short(10 ** v), y: range, yText: (v) => scored(v, 1), note: "Line: what no smaller network beats (Pareto front).",
     series: [{ kind: "dots", name: "training", points: some.map(([life]) => [Math.log10(life.parameters), life.score, dotPick(life), dotTitle(life)]) },
       { kind: "step", name: "front", points: front }] });
 }

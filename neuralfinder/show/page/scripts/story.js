@@ -36,7 +36,7 @@ function take(news) {
   if (hasWorld() !== settled) rewrites += 1; // a world takes the place of the wall
   grow(came);
   story.finals.push(...(news.finals ?? []));
-  for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account"]) {
+  for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account", "metric"]) {
     if (name in news) story.single[name] = news[name];
   }
   story.totals = news.totals;

@@ -6,34 +6,39 @@ function putWinner(body) {
   if (number === undefined) { put(body, h("p", { class: "quiet" }, "Nothing was trained yet.")); return; }
   const parts = [h("div", {}, h("p", { class: "genome" }, keyOf(number)), architecture(number))];
   if (!done) {
-    parts.push(h("div", {}, facts([["short score", percent(scoreOf(number))]]),
-      h("p", { class: "quiet" }, "A short score is the validation accuracy after a short training, and no accuracy to expect: the winner is trained fully and measured on the test part at the end.")));
+    parts.push(h("div", {}, facts([["short score", scored(scoreOf(number))]]),
+      h("p", { class: "quiet" }, `A short score is the validation ${ofMetric()} after a short training, and no ${ofMetric()} to expect: the winner is trained fully and measured on the test part at the end.`)));
     put(body, h("div", { class: "winner" }, parts));
     return;
   }
-  const [low, high] = done.test_interval;
+  const { metric } = story.single;
+  const key = (metric?.name ?? "accuracy").replaceAll("-", "_");
+  const told = (x) => (!metric || metric.percent || x === undefined ? percent(x) : x.toFixed(3));
+  const long = (x) => (metric?.loss ? Math.exp(-x) : x); // of a bar
+  const [low, high] = done[metric ? `test_${key}_interval` : "test_interval"];
   const epochs = (each) => {
     const count = Number(each.epochs.toPrecision(3));
     return `${count} epoch${count === 1 ? "" : "s"}`;
   };
-  const rivals = [["the winner", done.test_accuracy], ...Object.entries(done.baselines).filter(([, each]) => each?.test_accuracy !== undefined)
-    .map(([name, each]) => [name, each.test_accuracy])];
+  const rivals = [["the winner", done], ...Object.entries(done.baselines).filter(([, each]) => each?.[`test_${key}`] !== undefined)]
+    .map(([name, each]) => [name, long(each[`test_${key}`]), told(each[`test_${key}`])]);
   const terms = Object.entries(done.baselines).filter(([, each]) => each?.epochs !== undefined).map(([name, each]) => {
-    const [part, where] = each.test_accuracy === undefined ? ["validation_accuracy", " on the validation part"] : ["test_accuracy", ""];
-    const said = `The ${name} has ${percent(each[part])}${where} after ${epochs(each)}`;
+    const [part, where] = each[`test_${key}`] === undefined ? [`validation_${key}`, " on the validation part"] : [`test_${key}`, ""];
+    const said = `The ${name} has ${told(each[part])}${where} after ${epochs(each)}`;
     if (each.genome === done.genome) return `${said}; it is the winner: ${done.candidates.trained ? "none that was found was better" : "no other was trained"}.`;
-    return each.winner_then ? `${said}; the winner had ${percent(each.winner_then[part])} after as many seconds.` : `${said}.`;
+    return each.winner_then ? `${said}; the winner had ${told(each.winner_then[part])} after as many seconds.` : `${said}.`;
   });
   parts.push(h("div", {},
     facts([
-      ["test accuracy", h("strong", {}, `${percent(done.test_accuracy)} (95 % interval ${percent(low)} to ${percent(high)})`)],
-      ["balanced", percent(done.test_balanced_accuracy)], ["validation", percent(done.validation_accuracy)],
+      [`test ${ofMetric()}`, h("strong", {}, `${told(done[`test_${key}`])} (95 % interval ${told(low)} to ${told(high)})`)],
+      ...(metric ? [["accuracy", percent(done.test_accuracy)]] : []),
+      ["balanced", percent(done.test_balanced_accuracy)], ["validation", told(done[`validation_${key}`])],
       ["parameters", whole(done.parameters)], ["size", `${(4 * done.parameters / 1e6).toPrecision(3)} MB`],
       ["multiply-adds", `${short(done.macs)} a sample`],
       ["one sample", firstLife(number)?.milliseconds && `${firstLife(number).milliseconds[0]} ms on ${done.device}`],
       ["trained", `${epochs(done)}${done.refit ? ", the last of them on training and validation part" : ""}`],
     ]),
-    bars("Test accuracy beside plainer means", rivals, (row) => percent(row[1]), terms.join(" ")),
+    bars(`Test ${ofMetric()} beside plainer means`, rivals, (row) => row[2], terms.join(" ")),
     curve(done.refit ? "Learning curve until the last training" : "Learning curve", done.curve), ablation(story.single.ablation)));
   const answers = story.single.answers;
   put(body, h("div", { class: "winner" }, parts),

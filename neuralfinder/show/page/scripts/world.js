@@ -109,7 +109,7 @@ function drawGrid(fresh) {
         s("rect", { class: "frame", width: 96, height: 96, rx: 6 }), s("rect", { class: "flash", width: 96, height: 96, rx: 6 }));
       const [row, column] = spot.split(",").map(Number);
       entry.cell.setAttribute("aria-label", `Row ${row + 1}, column ${column + 1}: ${number === undefined ? "nobody yet"
-        : `${keyOf(number)}, ${score === undefined ? "no score" : percent(score)}`}`);
+        : `${keyOf(number)}, ${score === undefined ? "no score" : scored(score)}`}`);
       entry.looks = looks;
     }
     entry.cell.setAttribute("aria-selected", String(number !== undefined && number === chosen));
@@ -121,7 +121,7 @@ function drawGrid(fresh) {
 function drawLegend(low, high) {
   const strip = s("svg", { viewBox: "0 0 120 12", role: "presentation" },
     Array.from({ length: 24 }, (_, place) => s("rect", { x: place * 5, width: 5.5, height: 12, fill: css(colour(place / 23)) })));
-  put($("legend"), h("span", {}, `${percent(low, 1)} `, strip, ` ${percent(high, 1)} short score`),
+  put($("legend"), h("span", {}, `${scored(low, 1)} `, strip, ` ${scored(high, 1)} short score`),
     h("span", {}, "a band is a layer, as wide as it has filters; thin lines are pools; arcs are skips"));
 }
 
@@ -138,7 +138,7 @@ function momentWords({ life, scene }) {
   const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
   const gain = parents.length && Number.isFinite(life.score) ? `, ${points(life.score - Math.max(...parents))} against its better parent` : "";
   const early = life.why === "behind" ? ", stopped early" : "";
-  return `${life.operator}: ${life.score === undefined ? NONE : `short score ${percent(life.score)}`}${gain}${early}`;
+  return `${life.operator}: ${life.score === undefined ? NONE : `short score ${scored(life.score)}`}${gain}${early}`;
 }
 
 function drawEvents() {

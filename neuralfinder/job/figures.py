@@ -131,7 +131,7 @@ def measure(
         "macs": size.macs,
         "genome": winner.genome.key,
         "epochs": (last or winner).epochs,
-        "curve": [*map(metric.told, (winner if refit else last or winner).curve)],
+        "curve": list((winner if refit else last or winner).curve),
         "views": dataclasses.asdict(model.views),
         "baselines": {
             MAJORITY: against(guess),

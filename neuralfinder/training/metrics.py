@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neuralfinder.seeds import Seeds
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -24,11 +22,7 @@ TINY = 2.0**-52
 """Least probability that a class is taken to have been given: scikit-learn's of `log_loss`."""
 
 NORMAL = 1.959964
-"""Standard errors either way of an interval of 95 %."""
-
-EXCHANGES, AT_ONCE = 2000, 4_000_000
-"""Random exchanges by which two who answered are told apart: a p-value of 0.05 is known to 0.005 then. And how many
-numbers they take in memory at once."""
+"""Standard errors either way in an interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +89,14 @@ class Metric:
     def interval(self, labels: np.ndarray, logits: np.ndarray) -> tuple[float, float]:
         """The 95 % interval of the score: Wilson's, with as many samples as have its standard error.
 
-        They are no more than `samples`: a few that happen to be all right or all wrong have no spread of their own.
+        Where classes count alike they are no more than `samples`: a few that happen to be all right or all wrong have
+        no spread of their own.
         """
         score, samples = self.score(labels, logits), self.samples(labels)
-        slope = score if self.loss else 1.0
-        spread = slope**2 * _within(labels, self.parts(labels, logits))
-        if spread > 0:
-            samples = max(1.0, min(samples, score * (1 - score) / spread))
+        spread = (score if self.loss else 1.0) ** 2 * _within(labels, self.parts(labels, logits))
+        if spread > TINY:
+            enough = max(1.0, score * (1 - score) / spread)
+            samples = min(samples, enough) if self.by_class else enough
         middle = (score + NORMAL**2 / (2 * samples)) / (1 + NORMAL**2 / samples)
         half = NORMAL * math.sqrt(score * (1 - score) / samples + NORMAL**2 / (4 * samples**2))
         half /= 1 + NORMAL**2 / samples
@@ -110,25 +105,23 @@ class Metric:
     def p_value(self, labels: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
         """How often two as good as each other would differ by as much, or more, as these two did on the same samples.
 
-        Fisher's randomisation of matched pairs, of which McNemar's test is the case of accuracy: who of the two
-        answered is exchanged at random, sample by sample. By fixed random numbers, so that it is the same every time.
+        If both are as good, who of the two gave which answer is a matter of chance, sample by sample: the sum of the
+        differences has the mean 0 and the sum of their squares as variance. For accuracy that is McNemar's test (1947).
+        Student's distribution, of as many degrees of freedom as there are samples that weigh, is careful with few.
 
         Args:
             labels: `(n,)` class indices.
             one: logits `(n, classes)`.
             other: those of the other.
         """
+        from scipy.special import stdtr
+
         differences = self.parts(labels, one) - self.parts(labels, other)
-        differences = differences[differences != 0]
-        if not len(differences):
+        squares = differences**2
+        if not squares.any():
             return 1.0
-        rng, found, total = Seeds(0).stream("exchanges"), 0, differences.sum()
-        least = abs(total) - 1e-9 * abs(differences).sum()  # sums in another order are equal but for rounding
-        rows = max(1, AT_ONCE // len(differences))
-        for first in range(0, EXCHANGES, rows):
-            exchanged = rng.integers(0, 2, (min(rows, EXCHANGES - first), len(differences))) @ differences
-            found += int((abs(total - 2 * exchanged) >= least).sum())
-        return (found + 1) / (EXCHANGES + 1)
+        degrees = squares.sum() ** 2 / (squares**2).sum()
+        return 2 * float(stdtr(degrees, -abs(differences.sum()) / math.sqrt(squares.sum())))
 
     def _linked(self, total: float) -> float:
         value = math.exp(total) if self.loss else total

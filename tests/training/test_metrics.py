@@ -116,27 +116,29 @@ def test_for_accuracy_it_is_the_test_of_mcnemar(wins, losses):
     labels = np.zeros(100, int)
     one, other = np.tile([1.0, 0.0], (100, 1)), np.tile([1.0, 0.0], (100, 1))
     other[:wins] = one[wins : wins + losses] = [0.0, 1.0]
-    expected = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
-    assert ACCURACY.p_value(labels, one, other) == pytest.approx(expected, abs=0.03)
+    exact = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
+    found = ACCURACY.p_value(labels, one, other)
+    assert found == pytest.approx(exact, rel=0.5)
+    assert (found < 0.05) == (exact < 0.05)
     assert ACCURACY.p_value(labels, other, one) == ACCURACY.p_value(labels, one, other)
 
 
 @pytest.mark.parametrize("name", ["balanced-accuracy", "macro-f1"])
 def test_all_three_samples_of_a_rare_class_say_little(name):
-    """However much they weigh: three of three is no more than chance may do in a quarter of the cases."""
+    """However much they weigh: three of three is no more than chance does in a quarter of the cases."""
     labels = np.array([0] * 97 + [1] * 3)
     right, blind = np.eye(2)[labels], np.tile([1.0, 0.0], (100, 1))
     metric = METRICS[name]
     assert metric.score(labels, right) == 1
-    assert metric.interval(labels, right)[0] < 0.8
+    assert 0.7 < metric.interval(labels, right)[0] < 0.8
     assert metric.samples(labels) < 12
-    assert metric.p_value(labels, right, blind) > 0.2
+    assert metric.p_value(labels, right, blind) > 0.15
 
 
 def test_logits_that_are_no_numbers_are_worth_nothing():
-    labels = np.array([0, 1, 1])
-    for name in ("log-loss", "roc-auc"):
-        assert METRICS[name].score(labels, np.full((3, 2), np.nan)) == 0.0
+    logits = np.full((3, 2), np.nan)
+    assert METRICS["log-loss"].score(np.array([0, 1, 1]), logits) == 0.0
+    assert METRICS["roc-auc"].score(np.array([0, 1, 1]), logits) <= 0.5
     assert METRICS["log-loss"].told(0.0) < 40
 
 

@@ -55,8 +55,8 @@ class Story:
     * `scenes`: changes of the world in order: `time`, `round`, `main`, `outcome`, `cells` as `[row, column, genome]`.
     * `finals`: full trainings.
     * `run`, `data`, `plan`, `stop`, `answers`, `finished`, `ablation`: the last event of the kind.
-    * `metric`: `name`, `title` and `meaning` of what scores are of, and whether it is told in `percent` or as a `loss`, the
-      negative logarithm of the score; where it is not accuracy.
+    * `metric`: `name`, `title` and `meaning` of what scores are of, where that is not accuracy, and whether it is told
+      in `percent` or as a `loss`, the negative logarithm of the score.
     * `account`: how the winner came about, in sentences.
     * `impossible`: counts of proposals that were never trained, by reason.
     * `left_out`: how many lives are not told, of how many.
@@ -87,12 +87,11 @@ class Story:
         """Take in the next event."""
         if isinstance(event, Begun):  # there may be several: the last one is what came of it
             self._began = event.time
+            self._single |= _metric(event)
         if not isinstance(event, LATER):
             self._now = round(event.time - self._began, 2)
         if isinstance(event, SINGLE):
             self._single[event.kind] = event.plain()
-        if isinstance(event, Begun) and (metric := metric_of(event.settings)) != ACCURACY:
-            self._single["metric"] = {name: getattr(metric, name) for name in OF_METRIC}
         match event:
             case Planned(plan):
                 self._shape = Shape(**plan["task"]["shape"])
@@ -248,6 +247,12 @@ def _layer(gene: Gene) -> list[Any]:
             return ["layer", 0, str(gene), []]
         case _:
             return ["choice", 0, str(gene), []]
+
+
+def _metric(event: Begun) -> dict[str, Any]:
+    """What scores are of, where that is not accuracy."""
+    metric = metric_of(event.settings)
+    return {} if metric == ACCURACY else {"metric": {name: getattr(metric, name) for name in OF_METRIC}}
 
 
 def _short(result: Result) -> dict[str, Any]:

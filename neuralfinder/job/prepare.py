@@ -47,7 +47,7 @@ def make_setup(data: Divided, settings: Settings, device: torch.device, status: 
     weights = class_weights(train.labels, len(coded.classes)) if settings.weighted else None
     if settings.weighted and "class_weights" not in settings.options:
         status.say(
-            "all classes count alike in training, as the metric has it; --set class_weights=off lets samples count"
+            "all classes count alike in training, however few samples they have; --set class_weights=off ends that"
         )
     return Setup(
         train, validation, len(coded.classes), preparation, recipe, batch_size, harmless.mirror, bf16, weights,

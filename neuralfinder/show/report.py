@@ -120,23 +120,14 @@ def aligned(rows: Iterable[Sequence[str]], widths: Sequence[int], left: Sequence
 
 def summary(result: Mapping[str, Any]) -> list[str]:
     """The outcome of a finished run as lines for people, the verdict first; runs of older versions have none."""
-    low, high = result["test_interval"]
     counts, seconds, metric = result["candidates"], result["seconds"], metric_of(result)
     said = [result["verdict"], *result["cautions"]] if "verdict" in result else []
     lines = [f"{'' if place else 'verdict':10}{sentence}" for place, sentence in enumerate(said)]
     lines += [
         f"{'by hand' if is_by_hand(result) else 'found':10}{result['genome']}",
         f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a sample",
-        f"test      {result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
-        f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
+        *_reached(result, metric),
     ]
-    if metric != ACCURACY:
-        test, validation = metric.key("test"), metric.key("validation")
-        ends = " to ".join(map(metric.text, result[f"{test}_interval"]))
-        lines.append(
-            f"          {metric.title} {metric.text(result[test])} (95 % interval {ends}); validation "
-            f"{metric.text(result[validation])}"
-        )
     lines += [f"  against {reached:>7}  {name}" for name, reached in rivals(result)]
     if sure := result.get("calibration"):  # runs of older versions have none
         lines.append(
@@ -158,6 +149,24 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         f"{counts['infeasible']} not possible; {seconds['total']:.0f} s in all, {seconds['finish']:.0f} s for finishing"
     )
     return lines
+
+
+def _reached(result: Mapping[str, Any], metric: Metric) -> list[str]:
+    """What the winner has on the test part: by the metric first, and by accuracy in any case."""
+    low, high = result["test_interval"]
+    right = (
+        f"{result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
+        f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}"
+    )
+    if metric == ACCURACY:
+        return [f"test      {right}"]
+    test, validation = metric.key("test"), metric.key("validation")
+    ends = " to ".join(map(metric.text, result[f"{test}_interval"]))
+    return [
+        f"test      {metric.title} {metric.text(result[test])} (95 % interval {ends}); validation "
+        f"{metric.text(result[validation])}",
+        f"          accuracy {right}",
+    ]
 
 
 def rivals(result: Mapping[str, Any]) -> list[tuple[str, str]]:

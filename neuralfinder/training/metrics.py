@@ -69,7 +69,7 @@ class Metric:
 
     def text(self, told: float) -> str:
         """A figure for people to read."""
-        return f"{told:.2%}" if self.percent else f"{told:.3f}"
+        return f"{told:.2%}" if self.percent else f"{told:.4f}"
 
     def words(self, score: float) -> str:
         """A score for people to read."""

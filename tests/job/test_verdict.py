@@ -222,8 +222,8 @@ def judge_by(name, own, majority, linear, interval=(0.7, 0.85), confusion=GOOD):
 def test_the_verdict_by_macro_f1_says_what_that_is():
     verdict, cautions = judge_by("macro-f1", 0.81, (0.33, 0.001), (0.7, 0.01))
     assert verdict == (
-        "The network found has a macro F1 of 0.810 on 200 pictures that it never saw, better than logistic regression "
-        "on pixels (0.700) by more than noise."
+        "The network found has a macro F1 of 0.8100 on 200 pictures that it never saw, better than logistic regression "
+        "on pixels (0.7000) by more than noise."
     )
     assert cautions[0].startswith("Macro F1 falls both where samples of a class are missed")
     assert len(cautions) == 1
@@ -231,14 +231,14 @@ def test_the_verdict_by_macro_f1_says_what_that_is():
 
 def test_of_log_loss_less_is_better():
     chance = (0.69, 0.001)
-    assert "log-loss of 0.420 on 200" in judge_by("log-loss", 0.42, chance, (0.6, 0.01), (0.35, 0.5))[0]
+    assert "log-loss of 0.4200 on 200" in judge_by("log-loss", 0.42, chance, (0.6, 0.01), (0.35, 0.5))[0]
     assert judge_by("log-loss", 0.42, chance, (0.3, 0.01), (0.35, 0.5))[0] == (
-        "Logistic regression on pixels is better than the network found (log-loss 0.300 against 0.420 on 200 pictures "
-        "that neither ever saw): use that, or give more minutes."
+        "Logistic regression on pixels is better than the network found (log-loss 0.3000 against 0.4200 on 200 "
+        "pictures that neither ever saw): use that, or give more minutes."
     )
     assert judge_by("log-loss", 0.8, chance, (0.9, 0.5), (0.7, 0.9))[0] == (
-        "Do not use it: the network found has a log-loss of 0.800 on 200 pictures that it never saw, worse than "
-        "knowing the classes' shares alone (0.690); give more minutes or more samples."
+        "Do not use it: the network found has a log-loss of 0.8000 on 200 pictures that it never saw, worse than "
+        "knowing the classes' shares alone (0.6900); give more minutes or more samples."
     )
 
 
@@ -254,14 +254,14 @@ def test_a_wide_interval_and_a_dead_class_by_another_metric():
     _, cautions = judge_by("roc-auc", 0.8, (0.5, 0.001), (0.6, 0.01), (0.55, 0.95), [[190, 0], [10, 0]])
     assert cautions[1:] == [
         "The test part is too small to tell: of pictures like its 200 the network may have a ROC AUC of anything from "
-        "0.550 to 0.950.",
+        "0.5500 to 0.9500.",
         "Class 'b' is never answered (10 of 200 test pictures): do not use it where that matters.",
     ]
 
 
 def test_a_search_by_another_metric_that_goes_on_has_none_yet():
     told = not_yet(np.exp(-0.42), METRICS["log-loss"])["verdict"]
-    assert "has a log-loss of 0.420 on the validation part after a short training, which is no log-loss to" in told
+    assert "has a log-loss of 0.4200 on the validation part after a short training, which is no log-loss to" in told
 
 
 # noise

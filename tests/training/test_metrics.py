@@ -76,9 +76,9 @@ def test_names_and_figures():
     for metric in METRICS.values():
         assert metric.score_of(metric.told(0.3)) == pytest.approx(0.3)
         assert metric.meaning.startswith(metric.title[0].upper() + metric.title[1:])
-    assert METRICS["log-loss"].words(np.exp(-0.42)) == "0.420"
+    assert METRICS["log-loss"].words(np.exp(-0.42)) == "0.4200"
     assert METRICS["balanced-accuracy"].words(0.5) == "50.00%"
-    assert METRICS["macro-f1"].words(0.81) == "0.810"
+    assert METRICS["macro-f1"].words(0.81) == "0.8100"
 
 
 def drawn(rng, count, shift=1.0, classes=(0.95, 0.05)):

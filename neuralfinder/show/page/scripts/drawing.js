@@ -40,7 +40,7 @@ const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(1
 const scored = (x, digits = 2) => {
   const metric = story.single.metric;
   if (!metric || metric.percent || x === undefined || x === null) return percent(x, digits);
-  return (metric.loss ? -Math.log(x) : x).toFixed(3);
+  return (metric.loss ? -Math.log(x) : x).toFixed(4);
 };
 const ofMetric = () => story.single.metric?.title ?? "accuracy";
 const points = (x) => `${x >= 0 ? "+" : "−"}${Math.abs(100 * x).toFixed(2)} points`;

@@ -13,7 +13,7 @@ function putWinner(body) {
   }
   const { metric } = story.single;
   const key = (metric?.name ?? "accuracy").replaceAll("-", "_");
-  const told = (x) => (!metric || metric.percent || x === undefined ? percent(x) : x.toFixed(3));
+  const told = (x) => (!metric || metric.percent || x === undefined ? percent(x) : x.toFixed(4));
   const long = (x) => (metric?.loss ? Math.exp(-x) : x); // of a bar
   const [low, high] = done[metric ? `test_${key}_interval` : "test_interval"];
   const epochs = (each) => {

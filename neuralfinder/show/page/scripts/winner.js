@@ -13,7 +13,7 @@ function putWinner(body) {
   }
   const { metric } = story.single;
   const key = (metric?.name ?? "accuracy").replaceAll("-", "_");
-  const told = (x) => (!metric || metric.percent || x === undefined ? percent(x) : x.toFixed(4));
+  const reached = (x) => (!metric || metric.percent || x === undefined ? percent(x) : x.toFixed(4));
   const long = (x) => (metric?.loss ? Math.exp(-x) : x); // of a bar
   const [low, high] = done[metric ? `test_${key}_interval` : "test_interval"];
   const epochs = (each) => {
@@ -21,18 +21,18 @@ function putWinner(body) {
     return `${count} epoch${count === 1 ? "" : "s"}`;
   };
   const rivals = [["the winner", done], ...Object.entries(done.baselines).filter(([, each]) => each?.[`test_${key}`] !== undefined)]
-    .map(([name, each]) => [name, long(each[`test_${key}`]), told(each[`test_${key}`])]);
+    .map(([name, each]) => [name, long(each[`test_${key}`]), reached(each[`test_${key}`])]);
   const terms = Object.entries(done.baselines).filter(([, each]) => each?.epochs !== undefined).map(([name, each]) => {
     const [part, where] = each[`test_${key}`] === undefined ? [`validation_${key}`, " on the validation part"] : [`test_${key}`, ""];
-    const said = `The ${name} has ${told(each[part])}${where} after ${epochs(each)}`;
+    const said = `The ${name} has ${reached(each[part])}${where} after ${epochs(each)}`;
     if (each.genome === done.genome) return `${said}; it is the winner: ${done.candidates.trained ? "none that was found was better" : "no other was trained"}.`;
-    return each.winner_then ? `${said}; the winner had ${told(each.winner_then[part])} after as many seconds.` : `${said}.`;
+    return each.winner_then ? `${said}; the winner had ${reached(each.winner_then[part])} after as many seconds.` : `${said}.`;
   });
   parts.push(h("div", {},
     facts([
-      [`test ${ofMetric()}`, h("strong", {}, `${told(done[`test_${key}`])} (95 % interval ${told(low)} to ${told(high)})`)],
+      [`test ${ofMetric()}`, h("strong", {}, `${reached(done[`test_${key}`])} (95 % interval ${reached(low)} to ${reached(high)})`)],
       ...(metric ? [["accuracy", percent(done.test_accuracy)]] : []),
-      ["balanced", percent(done.test_balanced_accuracy)], ["validation", told(done[`validation_${key}`])],
+      ["balanced", percent(done.test_balanced_accuracy)], ["validation", reached(done[`validation_${key}`])],
       ["parameters", whole(done.parameters)], ["size", `${(4 * done.parameters / 1e6).toPrecision(3)} MB`],
       ["multiply-adds", `${short(done.macs)} a sample`],
       ["one sample", firstLife(number)?.milliseconds && `${firstLife(number).milliseconds[0]} ms on ${done.device}`],

@@ -44,6 +44,10 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             minutes; no limit beside `candidates`, or where the preset is as published.
         candidates: networks to train before the search ends; a whole number between 1 and 10,000,000. Not given: as
             many as there is time for.
+        metric: by what networks are chosen: `accuracy`, the share of right answers; `balanced-accuracy`, its mean over
+            the classes, and all of them count alike in training too; `macro-f1`, where answering a class too often
+            costs as well; `log-loss`, how far probabilities are from the truth; `roc-auc`, how well they rank samples;
+            accuracy, balanced-accuracy, macro-f1, log-loss, roc-auc. Not given: accuracy.
         preset: name of a bundle of settings, see `list presets`. Not given: fast.
         strategy: name of what proposes networks, see `list strategies`. Not given: the preset's world,
             `artificial-life`.
@@ -107,6 +111,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         minutes: float | None = None,
         candidates: int | None = None,
         *,
+        metric: str = "accuracy",
         preset: str = "fast",
         strategy: str | None = None,
         seed: int = 0,
@@ -140,6 +145,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     ) -> None:
         self.minutes = minutes
         self.candidates = candidates
+        self.metric = metric
         self.preset = preset
         self.strategy = strategy
         self.seed = seed
@@ -204,7 +210,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             write_card(folder, folder / "model")
             with Record(folder / "run.sqlite", readonly=True) as record:
                 later, best = Later.of(record.events()), read_archive(record.events()).best(LEADERBOARD)
-                self.leaderboard_ = [later.told(row) for row in leaderboard(best)]
+                self.leaderboard_ = [later.told(row) for row in leaderboard(best, later.metric)]
         self.classes_ = np.array(self.model_.classes)
         for warning in (*self.result_["warnings"], *told.warnings):
             warnings.warn(warning, UserWarning, stacklevel=2)
@@ -221,7 +227,9 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return self.model_.predict_proba(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Share of pictures, 0..1, whose label is answered; a label that training lacked is never answered.
+        """Accuracy, whatever the metric of the search: the share of pictures, 0..1, whose label is answered.
+
+        A label that training lacked is never answered.
 
         Args:
             X: pictures, n of them.

@@ -38,7 +38,7 @@ def test_the_first_screen_is_the_verdict_and_the_figure_beside_its_rivals(browse
         assert figure["y"] + figure["height"] < 900
         rows = page.locator("#verdict .dots li")
         assert [row.split("\n")[-1] for row in rows.all_inner_texts()] == [
-            f"{row['accuracy']:.2%}" if "accuracy" in row else NONE for row in story["standing"]
+            f"{row['score']:.2%}" if "score" in row else NONE for row in story["standing"]
         ]
         track = page.locator("#verdict .dots .under .track").bounding_box()
         scale = page.locator("#verdict .label").all()
@@ -47,13 +47,13 @@ def test_the_first_screen_is_the_verdict_and_the_figure_beside_its_rivals(browse
         assert track["x"] - 1 <= left < right <= track["x"] + track["width"] + 1
         for row, told in zip(rows.all(), story["standing"], strict=True):
             spot, whisker = row.locator(".spot"), row.locator(".whisker")
-            if "accuracy" not in told:
+            if "score" not in told:
                 assert spot.count() == whisker.count() == 0
                 continue
             box, line = spot.bounding_box(), whisker.bounding_box()
             places = (box["x"] + box["width"] / 2, line["x"], line["x"] + line["width"])
             shares = [low + (place - left) / (right - left) * (high - low) for place in places]
-            assert shares == pytest.approx([told["accuracy"], *told["interval"]], abs=0.006)
+            assert shares == pytest.approx([told["score"], *told["interval"]], abs=0.006)
 
 
 def test_some_right_and_some_wrong_answers_are_shown(browser, report):

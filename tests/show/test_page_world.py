@@ -340,7 +340,13 @@ def test_finishing_tells_epoch_accuracy_and_time_left_and_ends_with_the_result(b
     _, events = finished
     end = until(events, "finished")
     result = events[end].data
-    training = {"name": "final-0-0", "genome": result["genome"], "epoch": 3.0, "epochs": 9.0, "accuracy": 0.875}
+    training = {
+        "name": "final-0-0",
+        "genome": result["genome"],
+        "epoch": 3.0,
+        "epochs": 9.0,
+        "validation_accuracy": 0.875,
+    }
     said = {"time": time.time(), "phase": "finishing", "training": training, "elapsed": 30.0, "left": 50.0}
     (tmp_path / FILE).write_text(json.dumps(said))
     with served(tmp_path, events[:end]) as (address, record), opened(browser, address) as page:

@@ -131,8 +131,8 @@ function bars(title, rows, text, note) { // rows: [name, value, of?]
   return h("figure", { class: "chart" }, h("figcaption", {}, title), drawing, note ? h("p", { class: "quiet" }, note) : null);
 }
 
-// Accuracy on the validation part at each look; a single look is no curve.
+// The score on the validation part at each look; a single look is no curve.
 const curve = (title, looks) => (looks?.length > 1 ? chart({
-  title, xTitle: "measurement", y: [Math.max(0, Math.min(...looks) - 0.01), Math.min(1, Math.max(...looks) + 0.01)],
+  title, xTitle: "measurement", yText: (v) => scored(v, 1), y: [Math.max(0, Math.min(...looks) - 0.01), Math.min(1, Math.max(...looks) + 0.01)],
   series: [{ kind: "line", name: "validation", points: looks.map((score, place) => [place + 1, score]) }],
 }) : null);

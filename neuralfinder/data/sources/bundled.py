@@ -51,7 +51,7 @@ class Bundled(Source):
     def names(cls) -> Mapping[str, str]:
         """The names and their meanings."""
         return {
-            CLOCKS: "4,800 drawn clocks of 40x40 pixels: which hour do they show?",
+            CLOCKS: "3,600 drawn clocks of 40x40 pixels: which hour do they show?",
             DIGITS: "1,797 hand-written digits of 8x8 pixels that come with scikit-learn",
             DOCSTRINGS: "texts: which installed library does a docstring come from?",
         }

@@ -65,7 +65,7 @@ def clock(hours: float, rng: np.random.Generator) -> np.ndarray:
     slope = np.linspace(-1, 1, SIDE)
     light = 1 + down * slope[:, None] + right * slope
     noisy = kept * light[..., None] + rng.normal(0, rng.uniform(0, 20), kept.shape)
-    return noisy.round().clip(0, 255).astype(np.uint8)
+    return np.asarray(noisy.round().clip(0, 255), dtype=np.uint8)
 
 
 def _colours(rng: np.random.Generator) -> list[tuple[int, int, int]]:

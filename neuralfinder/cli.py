@@ -175,10 +175,15 @@ class _ByTopic(click.Command):
                     formatter.write_dl(rows)
 
 
+def _runs() -> Iterable[str]:
+    """The runs that lie here or some levels below."""
+    depths = ("*", "*/*", "*/*/*")
+    return sorted(path.parent.as_posix() for depth in depths for path in Path().glob(f"{depth}/run.sqlite"))
+
+
 def _runs_here(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The runs that lie here or some levels below; folders where none begins so."""
-    found = [path.parent.as_posix() for depth in ("*", "*/*", "*/*/*") for path in Path().glob(f"{depth}/run.sqlite")]
-    runs = [CompletionItem(name) for name in sorted(found) if name.startswith(incomplete)]
+    """The runs that begin so; folders where there are none."""
+    runs = [CompletionItem(name) for name in _runs() if name.startswith(incomplete)]
     return runs or [CompletionItem(incomplete, type="dir")]
 
 
@@ -203,7 +208,7 @@ def _settings() -> Iterable[str]:
     return [f"{row.name}=" for row in table()]
 
 
-NAMES = {"strategy": _strategies, "preset": _presets}
+NAMES = {"strategy": _strategies, "preset": _presets, "start_from": _runs}
 """What settings may be completed to."""
 
 

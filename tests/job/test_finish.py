@@ -298,7 +298,7 @@ def fake_trainings(
     """Trainings that end with given scores, weights and all; `taken` gets their names and the time left to each."""
 
     def train(
-        candidate: Candidate, setup: Setup, store: WeightStore, name: str, goes_on: str | None, falls: bool
+        candidate: Candidate, setup: Setup, store: WeightStore, name: str, goes_on: str | None, falls: bool, **_: object
     ) -> Result:
         assert goes_on is None or store.trunk_path(goes_on).exists()
         assert falls == (name == "last")

@@ -82,7 +82,7 @@ def serve(folder: Path, port: int, token: str, say: Callable[[str], None]) -> No
 
 async def _news(path: Path, request: Request) -> AsyncIterator[str]:
     """The whole story as an event, then what is new as it happens; as events of another kind what the run is doing."""
-    story, number, silent, did = Story(), 0, 0.0, ""
+    story, number, silent, did = Story(), 0, 0.0, "null"
     while not await request.is_disconnected():
         last, news = await run_in_threadpool(_tell, story, path, number)
         if (doing := _doing(path)) != did:

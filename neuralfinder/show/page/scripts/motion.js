@@ -44,23 +44,23 @@ function drawDescent() {
   for (const old of drawn.above.querySelectorAll(".descent")) old.remove();
   const line = descentShown ? lineOf(chosen ?? leader()) : [];
   const steps = line.map((number, place) => [shown.homes.get(number), place + 1]).filter(([spot]) => spot);
-  const group = s("g", { class: "descent" });
+  const group = s("g", { class: "descent" }), size = Math.min(1, 0.25 + drawn.side / 12); // marks of small worlds are small, too
   steps.slice(1).forEach(([to], place) => {
     const [from] = steps[place];
     if (from === to) return;
     const [[x1, y1], [x2, y2]] = [centre(from), centre(to)];
     const far = Math.hypot(x2 - x1, y2 - y1), bend = Math.min(40, far / 5);
     const [mx, my] = [(x1 + x2) / 2 - (y2 - y1) / far * bend, (y1 + y2) / 2 + (x2 - x1) / far * bend];
-    const short = 1 - 34 / Math.hypot(x2 - mx, y2 - my); // ends before the middle of the cell
-    const [ex, ey] = [mx + (x2 - mx) * short, my + (y2 - my) * short];
+    const near = 1 - 30 / Math.hypot(x2 - mx, y2 - my); // ends before the middle of the cell
+    const [ex, ey] = [mx + (x2 - mx) * near, my + (y2 - my) * near];
     const angle = Math.atan2(y2 - my, x2 - mx) * 180 / Math.PI;
-    group.append(s("path", { class: "way", d: `M${x1},${y1}Q${mx},${my} ${ex},${ey}` }), s("path", { class: "tip", d: "M16,0L-8,-11L-8,11Z", transform: `translate(${ex} ${ey}) rotate(${angle})` }));
+    group.append(s("path", { class: "way", d: `M${x1},${y1}Q${mx},${my} ${ex},${ey}` }), s("path", { class: "tip", d: "M16,0L-8,-11L-8,11Z", transform: `translate(${ex} ${ey}) rotate(${angle}) scale(${size})` }));
   });
   const taken = new Map();
   for (const [spot, place] of steps) taken.set(spot, [...(taken.get(spot) ?? []), place]);
   for (const [spot, places] of taken) {
     const [x, y] = corner(spot), words = places.join(", "), wide = 14 + 13 * words.length;
-    group.append(s("g", { transform: `translate(${x + 4} ${y + 4})` }, s("rect", { class: "badge", width: wide, height: 28, rx: 14 }), s("text", { class: "badge-text", x: wide / 2, y: 20, "text-anchor": "middle" }, words)));
+    group.append(s("g", { transform: `translate(${x + 4} ${y + 4}) scale(${size})` }, s("rect", { class: "badge", width: wide, height: 28, rx: 14 }), s("text", { class: "badge-text", x: wide / 2, y: 20, "text-anchor": "middle" }, words)));
   }
   drawn.above.append(group);
   const button = $("descent"), searched = lineOf(chosen ?? leader()).length;

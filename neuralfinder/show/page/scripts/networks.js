@@ -1,31 +1,35 @@
 // A network as a drawing: small, as a creature in a cell of the world, and large, to be read.
 
-// What a layer is like -> its hue, in degrees of OKLCH: networks of like layers have like hues.
-const KINDS = [
-  { name: "skips", hue: 35, has: ([, , , skips]) => skips.length > 0 },
-  { name: "separable or in groups", hue: 85, has: ([, , text]) => /\.sep|\.g\d/.test(text) },
-  { name: "normalised", hue: 155, has: ([, , text]) => /\.bn/.test(text) },
-  { name: "kernels that are not 3 x 3", hue: 315, has: ([, , text]) => /\.k\d/.test(text) },
-  { name: "plain", hue: 255, has: () => true },
-];
+// What gives a network its hue: how many layers it has, and how many filters they have on average.
+function traits(genome) {
+  const wide = genome.layers.filter(([, filters]) => filters).map(([, filters]) => Math.log2(1 + filters));
+  return [genome.layers.length, wide.reduce((sum, each) => sum + each, 0) / Math.max(wide.length, 1)];
+}
 
-// The mean direction of the hues of its layers: the more they differ, the paler.
+// Where a value lies among those of all networks, from -1 to 1, moved away from the middle, where all is grey.
+function aside(value, sorted) {
+  const below = sorted.findIndex((each) => each >= value), upTo = sorted.findLastIndex((each) => each <= value);
+  const place = (below + upTo + 1) / sorted.length - 1;
+  return Math.sign(place) * Math.sqrt(Math.abs(place));
+}
+
+// The hue and chroma in OKLCH of [layers, filters], each from -1 to 1: near values are near colours.
+const VIVID = 0.115;
+const hueOf = ([deep, wide]) => ({ hue: (Math.atan2(wide, deep) * 180 / Math.PI + 360) % 360, chroma: VIVID * Math.min(1.3, Math.hypot(deep, wide)) });
+
 function look(number) {
   const genome = story.genomes.get(number);
   if (!genome) return { hue: 0, chroma: 0 };
-  if (!genome.look) {
-    const hues = genome.layers.filter(([kind]) => ["conv", "layer", "identity"].includes(kind)).map((layer) => KINDS.find((kind) => kind.has(layer)).hue * Math.PI / 180);
-    const [x, y] = [Math.cos, Math.sin].map((of) => hues.reduce((sum, hue) => sum + of(hue), 0) / Math.max(hues.length, 1));
-    genome.look = { hue: (Math.atan2(y, x) * 180 / Math.PI + 360) % 360, chroma: hues.length ? 0.04 + 0.1 * Math.hypot(x, y) : 0 };
-  }
-  return genome.look;
+  genome.traits ??= traits(genome);
+  found.traits ??= [0, 1].map((which) => [...story.genomes.values()].map((each) => (each.traits ??= traits(each))[which]).sort((a, b) => a - b));
+  return hueOf(genome.traits.map((value, which) => aside(value, found.traits[which])));
 }
 
 // Lightness says how good: even in grey, and for the colour-blind.
 const DARKEST = 0.36, LIGHTEST = 0.88;
 const lightness = (share) => DARKEST + (LIGHTEST - DARKEST) * Math.min(Math.max(share, 0), 1);
 const tint = (light, { hue, chroma }) => `oklch(${light.toFixed(3)} ${chroma.toFixed(3)} ${hue.toFixed(0)})`;
-const inkAt = (light) => (light > 0.6 ? "#10131a" : "#ffffff");
+const inkAt = (light, { hue }) => (light > 0.6 ? tint(0.25, { hue, chroma: 0.06 }) : tint(0.97, { hue, chroma: 0.02 }));
 
 const band = (layer) => (layer[1] ? Math.min(1, 0.15 + 0.85 * Math.log2(1 + layer[1]) / Math.log2(1 + widest)) : 0.1);
 
@@ -58,7 +62,7 @@ function creature(number, size, ink) {
   const down = layers.map((_, place) => place);
   const body = `M${middle - half[0]},${y(0)}Q${middle - half[0]},${y(0) - step / 2} ${middle},${y(0) - step / 2}T${middle + half[0]},${y(0)}${sideways(1, down)}`
     + `Q${middle + half[last]},${y(last) + step / 2} ${middle},${y(last) + step / 2}T${middle - half[last]},${y(last)}${sideways(-1, down.reverse())}Z`;
-  const parts = [s("path", { d: body, fill: ink, "fill-opacity": 0.16, stroke: ink, "stroke-opacity": 0.5, "stroke-width": size / 80 })];
+  const parts = [s("path", { d: body, fill: "#fff", "fill-opacity": 0.28, stroke: ink, "stroke-opacity": 0.5, "stroke-width": size / 80 })];
   layers.forEach(([kind, , text, skips], place) => {
     if (kind === "head") {
       parts.push(s("ellipse", { cx: middle, cy: y(place), rx: Math.max(half[place] * 0.7, step * 0.3), ry: step * 0.34, fill: ink }));
@@ -80,7 +84,7 @@ function creature(number, size, ink) {
 function portrait(number, size = 40) {
   const light = lightness(scoreShare(number) ?? 0);
   return s("svg", { class: "portrait", viewBox: "0 0 96 96", width: size, height: size, "aria-hidden": "true" },
-    s("rect", { width: 96, height: 96, rx: 14, fill: tint(light, look(number)) }), creature(number, 96, inkAt(light)));
+    s("rect", { width: 96, height: 96, rx: 14, fill: tint(light, look(number)) }), creature(number, 96, inkAt(light, look(number))));
 }
 // The network to read: a box for each layer, shapes on the edges, arcs for skips.
 function architecture(number) {

@@ -116,7 +116,7 @@ function drawCell(spot, number, looks) {
   const light = share === undefined ? null : lightness(share);
   put(entry.inner, ...(number === undefined ? EMPTY.map((each) => each.cloneNode()) : [
     s("rect", { class: light === null ? "unscored" : "skin", width: CELL, height: CELL, rx: 14, fill: light === null ? null : tint(light, look(number)) }),
-    ...creature(number, CELL, light === null ? "currentColor" : inkAt(light))]));
+    ...creature(number, CELL, light === null ? "currentColor" : inkAt(light, look(number)))]));
   const [row, column] = spot.split(",").map(Number);
   entry.cell.setAttribute("aria-label", `Row ${row + 1}, column ${column + 1}: ${number === undefined ? "empty, nobody yet"
     : `${keyOf(number)}, ${share === undefined ? "no score" : `short score ${percent(scoreOf(number))}`}`}`);
@@ -132,7 +132,7 @@ function drawGrid(fresh) {
   const changes = [];
   for (const [spot, entry] of drawn.cells) {
     const number = shown.cells.get(spot);
-    const looks = `${number} ${scoreShare(number)} ${widest}`;
+    const looks = `${number} ${scoreShare(number)} ${widest} ${number === undefined ? "" : look(number).hue}`;
     if (number !== entry.number) changes.push([spot, entry.number, number, entry.inner.cloneNode(true)]);
     if (looks !== entry.looks) drawCell(spot, number, looks);
     entry.cell.setAttribute("aria-selected", String(number !== undefined && number === chosen));
@@ -147,9 +147,11 @@ function drawGrid(fresh) {
 function drawLegend(low, high) {
   const strip = s("svg", { viewBox: "0 0 120 12", role: "presentation" },
     Array.from({ length: 24 }, (_, place) => s("rect", { x: place * 5, width: 5.5, height: 12, fill: tint(lightness(place / 23), { hue: 235, chroma: 0.06 }) })));
-  const swatch = (hue) => s("svg", { viewBox: "0 0 12 12", role: "presentation" }, s("circle", { cx: 6, cy: 6, r: 6, fill: tint(0.66, { hue, chroma: 0.14 }) }));
+  const steps = [-1, -0.5, 0, 0.5, 1];
+  const square = s("svg", { class: "hues", viewBox: "0 0 50 50", role: "presentation" }, steps.flatMap((wide, row) => steps.map((deep, column) =>
+    s("rect", { x: column * 10, y: 40 - row * 10, width: 10.5, height: 10.5, fill: tint(0.66, hueOf([deep, wide])) }))));
   put($("legend"), h("span", {}, "dark to light: short score ", `${percent(low, 1)} `, strip, ` ${percent(high, 1)}`),
-    h("span", {}, "hue: layers ", KINDS.map(({ name, hue }) => h("span", { class: "kind" }, swatch(hue), ` ${name}`))),
+    h("span", {}, "hue: ", square, " to the right more layers, upwards more filters; like networks have like hues"),
     h("span", {}, "a short score is the validation accuracy after a short training: it ranks networks, and is no accuracy to expect"),
     h("span", {}, "shape: a rib is a layer, as wide as it has filters; waists are pools, loops skips, the knob at the end is the head"));
 }

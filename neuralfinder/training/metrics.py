@@ -65,7 +65,7 @@ class Metric:
 
     def told(self, score: float) -> float:
         """The figure that people know for a score."""
-        return -math.log(max(score, TINY)) if self.loss else score
+        return 0.0 - math.log(max(score, TINY)) if self.loss else score  # and never -0
 
     def score_of(self, told: float) -> float:
         """The score behind a figure."""

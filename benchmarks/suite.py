@@ -146,7 +146,7 @@ def linear(data: Divided, settings: Settings) -> Row:
         model = fit_linear(setup.train, setup.classes, setup.preparation, setup.clock.left(), rng)
         if model is None:
             raise NothingTrainedError("too little time or memory, or a class without samples")
-        answers, samples = model.predict(open_test(data, bench.device)), model.samples
+        answers, samples = model.logits(open_test(data, bench.device)).argmax(1), model.samples
     else:
         rows = np.concatenate([parts.train, parts.validation])
         words = tf_idf().fit(data.raw.samples[rows], data.raw.labels[rows])

@@ -31,7 +31,7 @@ from neuralfinder.training.batches import Part, Scaling
 from neuralfinder.training.build import build
 from neuralfinder.training.machine import describe, find_device, has_bf16, keep_memory
 from neuralfinder.training.recipes import RECIPES
-from neuralfinder.training.train import Setup, accuracy, train
+from neuralfinder.training.train import Setup, score, train
 from neuralfinder.types import Fidelity
 
 NETWORKS = {
@@ -112,7 +112,7 @@ def plain_rate(genome: Genome, setup: Setup, seconds: float) -> float:
     data = _Plain(setup.train.first(5000), setup.preparation)
     macs = cost(genome, setup.shape, setup.classes).macs
     loader = DataLoader(data, setup.batch_size, shuffle=True, drop_last=True)
-    accuracy(network, setup.validation.first(setup.batch_size), setup)  # warms up
+    score(network, setup.validation.first(setup.batch_size), setup)  # warms up
     started, samples = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
         for pictures, labels in loader:
@@ -124,7 +124,7 @@ def plain_rate(genome: Genome, setup: Setup, seconds: float) -> float:
             if time.perf_counter() - started > seconds:
                 break
     looked_at = setup.validation.first(samples // 9)
-    accuracy(network, looked_at, setup)
+    score(network, looked_at, setup)
     return macs * (6 * samples + 2 * len(looked_at)) / (time.perf_counter() - started)
 
 

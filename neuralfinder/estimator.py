@@ -44,6 +44,10 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             minutes; no limit beside `candidates`, or where the preset is as published.
         candidates: networks to train before the search ends; a whole number between 1 and 10,000,000. Not given: as
             many as there is time for.
+        metric: by what networks are chosen: `accuracy`, the share of right answers; `balanced-accuracy`, its mean over
+            the classes, and all of them count alike in training too; `macro-f1`, where answering a class too often
+            costs as well; `log-loss`, how far probabilities are from the truth; `roc-auc`, how well they rank samples;
+            accuracy, balanced-accuracy, macro-f1, log-loss, roc-auc. Not given: accuracy.
         preset: name of a bundle of settings, see `list presets`. Not given: fast.
         strategy: name of what proposes networks, see `list strategies`. Not given: the preset's world,
             `artificial-life`.
@@ -117,6 +121,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         minutes: float | None = None,
         candidates: int | None = None,
         *,
+        metric: str = "accuracy",
         preset: str = "fast",
         strategy: str | None = None,
         seed: int = 0,
@@ -151,6 +156,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     ) -> None:
         self.minutes = minutes
         self.candidates = candidates
+        self.metric = metric
         self.preset = preset
         self.strategy = strategy
         self.seed = seed
@@ -341,7 +347,9 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return cls(**own, options=rest or None)._keep(model, found)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Share of pictures, 0..1, whose label is answered; a label that training lacked is never answered.
+        """Accuracy, whatever the metric of the search: the share of pictures, 0..1, whose label is answered.
+
+        A label that training lacked is never answered.
 
         Args:
             X: pictures, n of them.

@@ -81,6 +81,9 @@ FITS = ("stretch", "pad", "crop")
 """How pictures of other proportions are brought to one shape: stretched, as a whole with their edges drawn out, or
 their middle."""
 
+METRICS = ("accuracy", "balanced-accuracy", "macro-f1", "log-loss", "roc-auc")
+"""By what networks are chosen, see `training.metrics`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
@@ -120,7 +123,7 @@ class Candidate:
         repeat: counts trainings of the same genome.
         rate: learning rate as a multiple of the recipe's.
         inherits: ids of the parents' trainings whose weights it starts from.
-        bars: validation accuracy below which it is stopped at each of `RUNGS`; empty when nobody looks.
+        bars: score below which it is stopped at each of `RUNGS`; empty when nobody looks.
     """
 
     id: int
@@ -139,7 +142,7 @@ OUT_OF_MEMORY = "out of memory"
 """The `Result.failure` from which a cap on the size of later proposals is learned."""
 
 BEHIND = "behind"
-"""The end of a training that was stopped on a rung: its accuracy there was below the bar."""
+"""The end of a training that was stopped on a rung: its score there was below the bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +151,19 @@ class Result:
 
     Attributes:
         id: the candidate's id.
-        score: the quantity maximised on validation data, 0..1; `None` for a failure, and for a training that was
-            stopped early: an accuracy on a rung, of some pictures and half-trained weights, is no score.
+        score: the run's metric on validation data, 0..1, the more the better; `None` for a failure, and for a training
+            that was stopped early: what it had on a rung, of some pictures and half-trained weights, is no score.
         failure: the kind of failure (`out of memory`, `diverged`, ...), `None` for a success.
         detail: one line on the failure, or on what was amiss; empty when all went well.
-        curve: validation accuracy after each measured epoch.
-        rungs: accuracy on the first pictures of the validation part at each of `RUNGS` it came to.
+        curve: the score after each measured epoch.
+        rungs: the score on the first pictures of the validation part at each of `RUNGS` it came to.
         done: share of the planned training that was done, 0..1; less than 1 when it was stopped early.
         ended: why training ended, as in `Training.ended`; empty for a failure.
         seconds: wall time of building, training and validating.
         parameters: trainable numbers of the network.
         macs: multiply-adds of one forward pass of one sample.
         milliseconds: of one forward pass of one sample, and of a batch as in training, where it was trained.
-        half: whether it was trained, and its accuracies measured, on pictures of half the side at its end.
+        half: whether it was trained, and its scores measured, on pictures of half the side at its end.
     """
 
     id: int
@@ -195,7 +198,7 @@ class Result:
     def worth(self) -> float:
         """For comparing alone: the score, or a number below 0 that says which of two results without one is better.
 
-        What was stopped early is worse than all that has a score, the worse the earlier, then the lower its accuracy
+        What was stopped early is worse than all that has a score, the worse the earlier, then the lower its score
         where it was stopped; a failure is worst, -1. No mean of worths means anything.
         """
         if self.score is not None:

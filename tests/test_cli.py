@@ -416,6 +416,7 @@ def test_a_run_folder_belongs_to_its_settings(digits_run, tmp_path):
     mend = "neuralfinder resume"
     call(*same, "--seed", 1).refused("a run with seed 0; expected seed 1", "--run", mend)
     call(*same, "--candidates", 6).refused("a run with candidates 5; expected candidates 6", mend)
+    call(*same, "--metric", "macro-f1").refused("a run with metric accuracy; expected metric macro-f1", mend)
     call(*same, "--minutes", 5).refused("a run with minutes None; expected minutes 5.0", mend)
     call(*same, "--set", "boundary=clip").refused("options {}", "boundary", mend)
     call("search", pictures(tmp_path / "pets"), *same[1:]).refused("a run on other data (digits)", "same data")

@@ -47,7 +47,7 @@ HOMES = {
 }
 """Which rooms or modules may import what at the top of the file."""
 
-LIGHT = "training.clock training.recipes job.presets job.plan job.status job.verdict"
+LIGHT = "training.clock training.metrics training.recipes job.presets job.plan job.status job.verdict"
 """Modules of rooms that have torch which must load without it."""
 
 INSIDE_FUNCTIONS = {

@@ -16,9 +16,9 @@ from neuralfinder.comparison.compare import Comparison, Row
 from neuralfinder.comparison.published import ERROR_TABLES, PROTOCOL, STRATEGY_ERRORS
 from neuralfinder.comparison.references import REFERENCES
 from neuralfinder.job.presets import PRESETS
-from neuralfinder.job.verdict import LEVEL
 from neuralfinder.show.report import as_table
 from neuralfinder.strategies import STRATEGIES
+from neuralfinder.training.metrics import LEVEL
 from neuralfinder.training.recipes import RECIPES
 
 WORLD, CHANCE = "artificial-life", "random"

@@ -16,7 +16,7 @@ from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.labels import least_of_a_class
 from neuralfinder.data.splits import TEST, Split, usual_validation
 
-UNEVEN = 10
+UNEVEN = 5
 """How many times larger than the smallest the largest class is before that is said."""
 
 LOOKED_AT = 2_000, 500
@@ -240,7 +240,8 @@ def _uneven(data: Dataset) -> Finding | None:
         f"The classes are uneven, from {counts[least]} of {data.classes[least]!r} to {counts[most]:,} of"
         f" {data.classes[most]!r}; balanced accuracy counts them alike"
     )
-    return Finding("uneven", text, change="--set class_weights=on counts them alike in training too.")
+    change = "--metric balanced-accuracy counts them alike, in training too; --set class_weights=on there alone."
+    return Finding("uneven", text, change=change)
 
 
 def _alike_names(data: Dataset) -> Finding | None:

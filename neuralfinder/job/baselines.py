@@ -15,6 +15,7 @@ from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.networks.portfolio import bag_bits
 from neuralfinder.training.bag import Bag, answers_of
 from neuralfinder.training.batches import Part, Scaling
+from neuralfinder.training.metrics import TINY
 from neuralfinder.training.train import Setup
 
 LINEAR_RATE = 3e9
@@ -33,10 +34,9 @@ class Linear:
     scaling: Scaling
     samples: int
 
-    def predict(self, part: Part) -> np.ndarray:
-        """Class indices `(n,)`."""
-        rows = [flat @ self.coefficients.T + self.intercepts for flat in _flat(part, self.scaling)]
-        return np.asarray(np.concatenate(rows).argmax(1))
+    def logits(self, part: Part) -> np.ndarray:
+        """Logits `(n, classes)`."""
+        return np.concatenate([flat @ self.coefficients.T + self.intercepts for flat in _flat(part, self.scaling)])
 
 
 def majority(labels: np.ndarray, classes: int) -> int:
@@ -44,10 +44,19 @@ def majority(labels: np.ndarray, classes: int) -> int:
     return int(np.bincount(labels, minlength=classes).argmax())
 
 
-def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: np.random.Generator) -> Linear | None:
+def prior(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Logits `(classes,)` of who knows the classes' shares alone, and always answers the commonest one."""
+    shares = np.bincount(labels, minlength=classes) / len(labels)
+    return np.asarray(np.log(np.maximum(shares, TINY)))
+
+
+def fit_linear(
+    part: Part, classes: int, scaling: Scaling, seconds: float, rng: np.random.Generator, *, balanced: bool = False
+) -> Linear | None:
     """Fit logistic regression, to as many pictures as `seconds` and memory allow; `None` when these are not worth it.
 
-    It looks at pictures of the usual side. It stops after 50 iterations whether converged or not.
+    It looks at pictures of the usual side. It stops after 50 iterations whether converged or not. Where it is
+    `balanced`, all classes count alike.
     """
     part, scaling = part.at(USUAL_SIDE), scaling.at(USUAL_SIDE)
     pixels = part.shape.channels * part.shape.height * part.shape.width
@@ -66,27 +75,28 @@ def fit_linear(part: Part, classes: int, scaling: Scaling, seconds: float, rng: 
     for some in _flat(chosen, scaling):
         flat[filled : filled + len(some)] = some
         filled += len(some)
-    model = logistic_regression(flat, labels, 0.01)
+    model = logistic_regression(flat, labels, 0.01, balanced=balanced)
     coefficients, intercepts = model.coef_, model.intercept_
-    if classes == 2:  # scikit-learn keeps one row for two classes
+    if classes == 2:  # scikit-learn keeps one row for two classes, the difference of their logits
         coefficients, intercepts = (
-            np.concatenate([-coefficients, coefficients]),
-            np.concatenate([-intercepts, intercepts]),
+            np.concatenate([-coefficients, coefficients]) / 2,
+            np.concatenate([-intercepts, intercepts]) / 2,
         )
     return Linear(coefficients, intercepts, scaling, len(rows))
 
 
-def logistic_regression(rows: np.ndarray, labels: np.ndarray, strength: float) -> Any:
+def logistic_regression(rows: np.ndarray, labels: np.ndarray, strength: float, *, balanced: bool = False) -> Any:
     """scikit-learn's, fitted to rows `(n, features)`; it stops after 50 iterations whether converged or not.
 
-    `strength` is its `C`, the inverse of how much it is regularised.
+    `strength` is its `C`, the inverse of how much it is regularised; `balanced` lets all classes count alike.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of no convergence, and of many classes with few samples each
-        model = LogisticRegression(C=strength, max_iter=LINEAR_ITERATIONS)
+        weights = "balanced" if balanced else None
+        model = LogisticRegression(C=strength, max_iter=LINEAR_ITERATIONS, class_weight=weights)
         with threadpool_limits(1, "blas"):  # threads that wait for each other are five times slower beside other work
             return model.fit(rows, labels)
 
@@ -106,9 +116,9 @@ class NGrams:
         bag.take(setup.bags.of(bits, setup).state)
         return cls(bag, int(bag.texts))
 
-    def predict(self, part: Part) -> np.ndarray:
-        """Class indices `(n,)`."""
-        return np.asarray(answers_of(self.bag, part).argmax(1))
+    def logits(self, part: Part) -> np.ndarray:
+        """Logits `(n, classes)`."""
+        return np.asarray(answers_of(self.bag, part).cpu())
 
 
 def _flat(part: Part, scaling: Scaling) -> Iterator[np.ndarray]:

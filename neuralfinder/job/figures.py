@@ -6,25 +6,30 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from neuralfinder.errors import MachineError
 from neuralfinder.job.answers import told_apart
-from neuralfinder.job.baselines import Linear, NGrams, majority
+from neuralfinder.job.baselines import Linear, NGrams, prior
 from neuralfinder.job.calibration import calibration, fit_temperature, surprise
 from neuralfinder.job.pretrained import Probe
 from neuralfinder.job.trainer import Trained
 from neuralfinder.job.verdict import BY_HAND, LINEAR, MAJORITY, PRETRAINED, interval
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part
+from neuralfinder.training.metrics import ACCURACY, Metric
 from neuralfinder.training.model import Model, Predictor
 from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.training.train import HALF, PLAIN, Setup
 from neuralfinder.training.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
+
+Against = Callable[[np.ndarray], dict[str, Any]]
+"""Logits `(n, classes)` on the test part -> figures beside those of the winner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,8 @@ def measure(
     # chosen
     trained = winner if refit or last is None else last
     model, measured, known = with_views(setup.of(winner.genome), load(trained), views, samples.test)
-    model = dataclasses.replace(model, temperature=fit_temperature(setup.validation.labels.cpu().numpy(), known))
+    judging, metric = setup.validation.labels.cpu().numpy(), setup.metric
+    model = dataclasses.replace(model, temperature=fit_temperature(judging, known))
     if refit and last:
         own = dataclasses.replace(model.views, half=last.half)
         model = dataclasses.replace(load(last, whole), views=own, temperature=model.temperature)
@@ -101,13 +107,23 @@ def measure(
     began = time.monotonic()
     logits = model.logits(test, setup.bf16)
     took = (time.monotonic() - began) / (1 if model.views in (PLAIN, HALF) else MOST_VIEWS)
-    guess = np.full_like(labels, majority(setup.train.labels.cpu().numpy(), len(classes)))
+    guess = np.broadcast_to(prior(setup.train.labels.cpu().numpy(), len(classes)), logits.shape)
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
-    answers = logits.argmax(1)
-    probed = _probed(decided.probe, labels, answers)  # first, in the time kept for it
+    by = model.temperature if metric.probable else 1.0  # probabilities are judged as the model gives them
+    took *= 1 + len(judging) / len(labels) if metric.probable else 1.0
+    against = partial(beside, metric, labels, logits / by)
+
+    def look(model: Model) -> dict[str, Any]:
+        found = model.logits(test, setup.bf16)
+        if metric.probable:
+            found = found / fit_temperature(judging, model.logits(setup.validation, setup.bf16))
+        return against(found)
+
+    probed = _probed(decided.probe, against)  # first, in the time kept for it
     figures = {
-        "validation_accuracy": measured,
-        **judged(labels, answers),
+        "validation_accuracy": ACCURACY.score(judging, known),
+        **judged(labels, logits.argmax(1)),
+        **judged_by(metric, measured, labels, logits / by),
         "calibration": calibration(labels, logits, model.temperature),
         "answers": told_apart(labels, logits / model.temperature),
         "parameters": size.parameters,
@@ -117,45 +133,49 @@ def measure(
         "curve": list((winner if refit else last or winner).curve),
         "views": dataclasses.asdict(model.views),
         "baselines": {
-            MAJORITY: compared(labels, answers, guess),
-            LINEAR: linear and {**compared(labels, answers, linear.predict(test)), "samples": linear.samples},
-            BY_HAND: _beside(decided, load, setup, test, answers, took),
+            MAJORITY: against(guess),
+            LINEAR: linear and {**against(linear.logits(test)), "samples": linear.samples},
+            BY_HAND: _by_hand(decided, load, setup, look, took),
             **probed,
         },
         "refit": refit,
-        "retrained": [_accuracy(labels, load(each, whole).answers(test, setup.bf16)) for each in decided.retrained],
+        "retrained": [
+            metric.told(metric.score(labels, load(each, whole).logits(test, setup.bf16) / by))
+            for each in decided.retrained
+        ],
     }
     return model, figures
 
 
-def _probed(probe: Probe | None, labels: np.ndarray, winners: np.ndarray) -> dict[str, Any]:
-    """The pre-trained network beside the answers of the winner on the test part; nothing where none is named."""
+def _probed(probe: Probe | None, against: Against) -> dict[str, Any]:
+    """The pre-trained network beside the winner on the test part; nothing where none is named."""
     if probe is None:
         return {}
-    figures, answers = probe.judged()
-    return {PRETRAINED: figures if answers is None else {**figures, **compared(labels, winners, answers)}}
+    figures, logits = probe.judged()
+    return {PRETRAINED: figures if logits is None else {**figures, **against(logits)}}
 
 
-def _beside(
-    decided: Decided, load: Callable[[Trained], Model], setup: Setup, test: Part, winners: np.ndarray, look: float
+def _by_hand(
+    decided: Decided,
+    load: Callable[[Trained], Model],
+    setup: Setup,
+    look: Callable[[Model], dict[str, Any]],
+    seconds: float,
 ) -> dict[str, Any] | None:
     """Figures of the network by hand, and of the winner when it had been trained for as long.
 
-    Their accuracies on the test part, with one view each, only where the clock leaves time for them: a look at the
-    winner takes so many seconds. `None` where there is no network by hand. `winners` are the answers of the winner.
+    Those on the test part, with one view each, only where the clock leaves time for them: a `look` at the winner takes
+    so many seconds. `None` where there is no network by hand.
     """
     by_hand, beside = decided.by_hand, decided.beside
     if by_hand is None:
         return None
-    looks = (max(1.0, by_hand.macs / max(1, decided.winner.macs)) + (beside is not None)) * look
+    looks = (max(1.0, by_hand.macs / max(1, decided.winner.macs)) + (beside is not None)) * seconds
     known = looks <= setup.clock.left()
 
     def of(trained: Trained) -> dict[str, Any]:
-        figures = {"epochs": trained.epochs, "validation_accuracy": trained.score}
-        if known:
-            answers = load(trained).answers(test, setup.bf16)
-            figures |= compared(test.labels.cpu().numpy(), winners, answers)
-        return figures
+        reached = {setup.metric.key("validation"): setup.metric.told(trained.score)}
+        return {"epochs": trained.epochs, **reached, **(look(load(trained)) if known else {})}
 
     figures: dict[str, Any] = {"genome": by_hand.genome.key, **of(by_hand)}
     return {**figures, "winner_then": of(beside)} if beside else figures
@@ -171,10 +191,10 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
 
 
 def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float, np.ndarray]:
-    """The model with test-time averaging where that helps on the validation part, its accuracy and its logits there.
+    """The model with test-time averaging where that helps on the validation part, its score and its logits there.
 
     Without `views` there is no averaging, nor where the first look shows that the clock leaves no time for it here and
-    at so many samples of the `test` part. Of equally accurate ones the likelier is taken: few pictures often cannot
+    at so many samples of the `test` part. Of equally good ones the likelier is taken: few pictures often cannot
     tell two models apart by their errors.
     """
     labels = setup.validation.labels.cpu().numpy()
@@ -182,7 +202,7 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
 
     def judge(model: P) -> tuple[tuple[float, float], np.ndarray]:
         logits = model.logits(setup.validation, setup.bf16)
-        return (_accuracy(labels, logits.argmax(1)), -surprise(labels, logits)), logits
+        return (setup.metric.score(labels, logits), -surprise(labels, logits)), logits
 
     began = time.monotonic()
     plain, logits = judge(model)
@@ -202,6 +222,42 @@ def judged(labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
         "test_interval": [*interval(right, len(labels))],
         "test_balanced_accuracy": _balanced(labels, answers),
     }
+
+
+def judged_by(metric: Metric, validation: float, labels: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
+    """The figures of a metric other than accuracy, which is there in any case; with its interval on the test part.
+
+    Args:
+        metric: the run's.
+        validation: its score on the validation part.
+        labels: `(n,)` class indices of the test part.
+        logits: `(n, classes)`.
+    """
+    if metric == ACCURACY:
+        return {}
+    test, interval = metric.score(labels, logits), metric.interval(labels, logits)
+    return {
+        "metric": metric.name,
+        metric.key("validation"): metric.told(validation),
+        metric.key("test"): metric.told(test),
+        f"{metric.key('test')}_interval": sorted(map(metric.told, interval)),
+    }
+
+
+def beside(metric: Metric, labels: np.ndarray, winners: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
+    """What the winner is compared with, by accuracy and by the metric.
+
+    Args:
+        metric: the run's.
+        labels: `(n,)` class indices.
+        winners: logits `(n, classes)` of the winner.
+        logits: those of the other.
+    """
+    right = compared(labels, winners.argmax(1), logits.argmax(1))
+    if metric == ACCURACY:
+        return right
+    reached = metric.told(metric.score(labels, logits))
+    return {**right, metric.key("test"): reached, "p_value": metric.p_value(labels, winners, logits)}
 
 
 def compared(labels: np.ndarray, winners: np.ndarray, answers: np.ndarray) -> dict[str, Any]:

@@ -82,10 +82,11 @@ def finish(
         last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
         share = forecast.left / (forecast.left + retraining) if 0 < forecast.left < math.inf else 1.0
         last = last_training(trainer, forecast, last_setup, first, share)
-        # clearly fewer right answers than before, and where it has learned from these very samples: it was too short
-        if last and last.score < winner.score - noise(winner.score, len(setup.validation)):
+        # clearly worse than before, and where it has learned from these very samples: it was too short
+        if last and last.score < winner.score - noise(winner.score, forecast.validation):
+            after, before = map(setup.metric.words, (last.score, winner.score))
             status.say(
-                f"the last training is not taken: {last.score:.2%} of the validation part, {winner.score:.2%} before"
+                f"the last training is not taken: {setup.metric.title} {after} on the validation part, {before} before"
             )
             last = None
     else:
@@ -185,7 +186,7 @@ def _train_each(
         trainer.status.progress(place + 1, len(entrants) + 2)
     # the search's best score is the luckiest of many: it wins only where full training fell clearly behind it
     best = max((each.trained.score for each in found if each.trained), default=0.0)
-    if not any(each.trained and each.trained.score >= best - noise(best, len(setup.validation)) for each in full):
+    if not any(each.trained and each.trained.score >= best - noise(best, forecast.validation) for each in full):
         full += found
     return best_first(forecast, full) or [entrants[0]]
 
@@ -212,7 +213,8 @@ def _probe(rival: Rival, forecast: Forecast, setup: Setup, looking: float, train
     """The pre-trained network with what was fitted to it in the time that the plan keeps, `looking` left to others."""
     plan, clock = forecast.plan, setup.clock
     seconds = math.inf if plan.budget_seconds is None else min(plan.looks.rival, clock.left() - looking)
-    probe = rival.fit(seconds, clock, setup.recipe.refit, trainer.seeds.stream("pretrained"))
+    rng, balanced = trainer.seeds.stream("pretrained"), setup.weights is not None
+    probe = rival.fit(seconds, clock, setup.recipe.refit, rng, setup.metric, balanced)
     if why := probe.figures.get("why"):
         trainer.status.say(f"pre-trained {rival.backbone.name} is left out: {why}")
     return probe
@@ -222,4 +224,5 @@ def _linear(setup: Setup, clock: Clock, seeds: Seeds) -> Linear | NGrams | None:
     """A plain model that has learned from what the winner has."""
     if not isinstance(setup.preparation, Scaling):
         return NGrams.of(setup)
-    return fit_linear(setup.train, setup.classes, setup.preparation, linear_seconds(clock), seeds.stream("linear"))
+    rng, balanced = seeds.stream("linear"), setup.weights is not None
+    return fit_linear(setup.train, setup.classes, setup.preparation, linear_seconds(clock), rng, balanced=balanced)

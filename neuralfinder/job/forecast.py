@@ -138,7 +138,7 @@ def retrained_share(count: int, task: Task) -> float:
     return count * (task.train + task.validation) / task.train
 
 
-def noise(score: float, samples: int, log_odds: bool = False) -> float:
+def noise(score: float, samples: float, log_odds: bool = False) -> float:
     """Two standard errors of an accuracy, or its log-odds, on so many samples: what is further off is clearly so."""
     variance = max(score * (1 - score), 1 / samples)
     return 2 / math.sqrt(variance * samples) if log_odds else 2 * math.sqrt(variance / samples)
@@ -218,6 +218,8 @@ class Forecast:
         tally: of the trainings so far; says at which pace they go.
         work: seconds for all trainings that `done` counts, and all that are to come.
         done: predicted seconds of trainings so far.
+        samples: that scores are as sure of as accuracies on so many are, see `Metric.samples`; `None` where all of the
+            validation part count.
     """
 
     plan: Plan
@@ -228,6 +230,12 @@ class Forecast:
     tally: Tally = field(default_factory=Tally)
     work: float = math.inf
     done: float = 0.0
+    samples: float | None = None
+
+    @property
+    def validation(self) -> float:
+        """How many samples a score is measured on, as far as they count."""
+        return self.plan.task.validation if self.samples is None else self.samples
 
     @property
     def pace(self) -> float:
@@ -293,10 +301,9 @@ class Forecast:
         scores = [score for _, score in seen]
         if self.expectation is None or not seen:
             return scores
-        task = self.plan.task
-        steps = epochs * steps_of_epoch(task.train, 1.0, self.plan.training.batch_size)
+        steps = epochs * steps_of_epoch(self.plan.task.train, 1.0, self.plan.training.batch_size)
         found: list[float] = self.expectation.worths(
-            [genome for genome, _ in seen], scores, steps, task.validation
+            [genome for genome, _ in seen], scores, steps, self.validation
         ).tolist()
         return found
 
@@ -306,7 +313,7 @@ class Forecast:
         Clearly is by more than noise of the validation part, in what they will be worth.
         """
         worths, score = self.worths(seen, epochs), seen[0][1]
-        margin = noise(score, self.plan.task.validation, log_odds=self.expectation is not None)
+        margin = noise(score, self.validation, log_odds=self.expectation is not None)
         return [worth >= worths[0] - margin for worth in worths]
 
     def fits(self, entry: Entry) -> bool:

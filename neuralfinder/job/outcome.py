@@ -23,9 +23,10 @@ from neuralfinder.training import files
 
 def so_far(settings: Settings, plan: Plan, progress: Progress) -> dict[str, Any]:
     """What a search that goes on has found: its leader, which there must be."""
-    leader = progress.archive.best(1)[0]
-    row = {"status": "searching", "validation_accuracy": leader.score, "genome": leader.genome.key}
-    return {**not_yet(leader.score), **_about(settings, plan, progress), **row}
+    leader, metric = progress.archive.best(1)[0], settings.by_metric
+    reached = {metric.key("validation"): metric.told(leader.score)}
+    row = {"status": "searching", **reached, "genome": leader.genome.key}
+    return {**not_yet(leader.score, metric), **_about(settings, plan, progress), **row}
 
 
 def done(
@@ -56,7 +57,7 @@ def done(
         "status": "done",
         **_about(settings, plan, progress),
         **figures,
-        "pareto": pareto_front(progress.archive),
+        "pareto": pareto_front(progress.archive, settings.by_metric),
         "data": {"name": name, "notes": list(notes), **dataclasses.asdict(plan.task)},
         "device": device,
         "seconds": {**seconds, "training": progress.tally.took, "training_predicted": progress.tally.predicted},

@@ -76,6 +76,7 @@ def of_run(record: Record) -> Experience:
     """What a finished run found out about networks; nothing of one that is not finished or scored none.
 
     Trainings that were stopped early have no score, and say nothing here; nor do those on pictures of half the side.
+    A run by another metric than accuracy tells which networks are better too: only the order of its scores counts.
     """
     planned = record.latest(Planned)
     if planned is None or record.latest(Finished) is None:

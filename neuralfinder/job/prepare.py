@@ -44,11 +44,15 @@ def make_setup(data: Divided, settings: Settings, device: torch.device, status: 
     few = len(train) + len(validation) <= FEW and not coded.tokens
     if few and harmless.shift and (recipe.few_colour or recipe.few_mix):
         status.say("pictures are few: trained with other light and colours, and parts of other pictures")
-    weights = class_weights(train.labels, len(coded.classes)) if settings.switch("class_weights") else None
+    weights = class_weights(train.labels, len(coded.classes)) if settings.weighted else None
+    if settings.weighted and "class_weights" not in settings.options:
+        status.say(
+            "all classes count alike in training, however few samples they have; --set class_weights=off ends that"
+        )
     return Setup(
         train, validation, len(coded.classes), preparation, recipe, batch_size, harmless.mirror, bf16, weights,
         shifts=harmless.shift, few=few, long=bool(coded.tokens and coded.tokens.pieces > 1),
-        bags=Bags(math.inf if settings.minutes is None else SHARE * 60 * settings.minutes),
+        bags=Bags(math.inf if settings.minutes is None else SHARE * 60 * settings.minutes), metric=settings.by_metric,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ class Preset:
         inherit: whether children start from the weights of their parents.
         early_stop: whether a training clearly behind earlier ones is stopped.
         duplicates_together: whether copies of a sample stay on one side of every split.
-        class_weights: whether all classes count alike in training and in scores, however many samples they have.
+        class_weights: whether all classes count alike in training, as the setting has it; `None` as the metric asks.
         experience: what is known of networks on other tasks, as the setting has it.
         retrain: how many retrainings of the winner on training and validation part are reported beside it.
     """
@@ -44,7 +44,7 @@ class Preset:
     inherit: bool
     early_stop: bool
     duplicates_together: bool = True
-    class_weights: bool = False
+    class_weights: bool | None = None
     experience: str = "off"
     retrain: int = 0
     text_recipe: str = "text"

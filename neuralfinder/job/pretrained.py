@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from neuralfinder.data.dataset import Array
 from neuralfinder.job.backbone import BATCH, Backbone
 from neuralfinder.job.baselines import LINEAR_ITERATIONS, LINEAR_RATE, logistic_regression
 from neuralfinder.training.clock import Clock
+from neuralfinder.training.metrics import ACCURACY, Metric
 from neuralfinder.training.train import Cancelled
 
 SHARE = 0.15
@@ -71,7 +73,15 @@ class Rival:
         need = MARGIN * (self.each * (known + len(parts.test)) + self.fitting * known)
         return min(SHARE * left, need)
 
-    def fit(self, seconds: float, clock: Clock, refit: bool, rng: np.random.Generator) -> Probe:
+    def fit(
+        self,
+        seconds: float,
+        clock: Clock,
+        refit: bool,
+        rng: np.random.Generator,
+        metric: Metric = ACCURACY,
+        balanced: bool = False,
+    ) -> Probe:
         """Fit logistic regression to what the network makes of training and validation part.
 
         Where `seconds` do not last for all samples, and for the look at the test part, it is fitted to as many as they
@@ -82,12 +92,15 @@ class Rival:
             clock: of the run.
             refit: whether the winner has learned from the validation part too, after it was chosen by that.
             rng: draws samples.
+            metric: chooses how strongly it is regularised.
+            balanced: whether all classes count alike.
         """
+        fitted_to = partial(_Fitted.of, classes=(classes := len(self.data.raw.classes)), balanced=balanced)
         began, parts, labels = time.monotonic(), self.data.split, self.data.raw.labels
         seconds = min(seconds, clock.left())
         known, look = len(parts.train) + len(parts.validation), MARGIN * self.each * len(parts.test)
         affordable = min(float(known), (seconds - look) / (MARGIN * (self.each + self.fitting)))
-        if affordable < min(known, FEWEST * len(self.data.raw.classes)):
+        if affordable < min(known, FEWEST * classes):
             lasting = f"its {max(0.0, seconds):.1f} s last for {max(0, int(affordable)):,} of {known:,} samples"
             return self._left_out(f"{lasting}; give more minutes")
         train, validation = (
@@ -97,16 +110,17 @@ class Rival:
         until = clock.until(began + seconds - look - self.fitting * affordable)
         judging, learned = self.look(validation, until), self.look(train, until)
         train, validation = train[: len(learned)], validation[: len(judging)]
-        if len(train) < min(len(parts.train), FEWEST * len(self.data.raw.classes)) or not len(validation):
+        if len(train) < min(len(parts.train), FEWEST * classes) or not len(validation):
             return self._left_out(f"it was slower than it had been: {len(train):,} samples in {seconds:.1f} s")
-        found = [_Fitted.of(learned, labels[train], strength) for strength in STRENGTHS]
-        scores = [fitted.accuracy(judging, labels[validation]) for fitted in found]
+        found = [fitted_to(learned, labels[train], strength) for strength in STRENGTHS]
+        scores = [metric.score(labels[validation], fitted.logits(judging)) for fitted in found]
         best = int(np.argmax(scores))  # of equals the stronger
         fitted, samples = found[best], len(train)
         if refit:
             rows, samples = np.concatenate([train, validation]), len(train) + len(validation)
-            fitted = _Fitted.of(np.concatenate([learned, judging]), labels[rows], STRENGTHS[best])
-        figures = {"samples": samples, "strength": STRENGTHS[best], "validation_accuracy": scores[best]}
+            fitted = fitted_to(np.concatenate([learned, judging]), labels[rows], STRENGTHS[best])
+        reached = {metric.key("validation"): metric.told(scores[best])}
+        figures = {"samples": samples, "strength": STRENGTHS[best], **reached}
         return Probe(self, fitted, {"name": self.backbone.name, **figures}, clock, look)
 
     def _left_out(self, why: str) -> Probe:
@@ -131,7 +145,7 @@ class Probe:
     Attributes:
         rival: the network and the data.
         fitted: what was fitted; `None` where it was left out.
-        figures: name, samples, strength and accuracy on the validation part, or name and `why` it was left out.
+        figures: name, samples, strength and what it reached on the validation part, or name and `why` it was left out.
         clock: of the run.
         seconds: kept for its look at the test part.
     """
@@ -143,7 +157,7 @@ class Probe:
     seconds: float = 0.0
 
     def judged(self) -> tuple[dict[str, Any], Array | None]:
-        """Its figures for `result.json`, and its answers on the test part where there is time; asked once."""
+        """Its figures for `result.json`, and its logits on the test part where there is time; asked once."""
         if self.fitted is None:
             return self.figures, None
         rows, rival = self.rival.data.split.test, self.rival
@@ -151,7 +165,7 @@ class Probe:
             return {"name": self.figures["name"], "why": "there was no time left for its look at the test part"}, None
         made = rival.look(rows, Clock(cancelled=self.clock.cancelled))
         cut = {"cut": rival.backbone.look.cut} if rival.data.raw.is_text else {}
-        return {**self.figures, **cut}, self.fitted.answers(made)
+        return {**self.figures, **cut}, self.fitted.logits(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +174,24 @@ class _Fitted:
 
     mean: Array
     std: Array
+    classes: int
     model: Any
 
     @classmethod
-    def of(cls, features: Array, labels: Array, strength: float) -> _Fitted:
+    def of(cls, features: Array, labels: Array, strength: float, *, classes: int, balanced: bool) -> _Fitted:
         mean, std = features.mean(0), features.std(0)
         std = np.where(std > 1e-6 * np.abs(mean).max(initial=1e-30), std, 1.0)
-        return cls(mean, std, logistic_regression((features - mean) / std, labels, strength))
+        model = logistic_regression((features - mean) / std, labels, strength, balanced=balanced)
+        return cls(mean, std, classes, model)
 
-    def answers(self, features: Array) -> Array:
-        return np.asarray(self.model.predict((features - self.mean) / self.std))
-
-    def accuracy(self, features: Array, labels: Array) -> float:
-        return float((self.answers(features) == labels).mean())
+    def logits(self, features: Array) -> Array:
+        """`(n, classes)`; least for a class of which it has seen none."""
+        known = self.model.decision_function((features - self.mean) / self.std)
+        if known.ndim == 1:  # two classes: the difference of their logits
+            known = np.stack([-known / 2, known / 2], axis=1)
+        logits = np.full((len(features), self.classes), -np.inf)
+        logits[:, self.model.classes_] = known
+        return logits
 
 
 def _of_all_classes(rows: Array, labels: Array, count: int, rng: np.random.Generator) -> Array:

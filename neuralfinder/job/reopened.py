@@ -24,6 +24,7 @@ from neuralfinder.search.events import Finished, Planned
 from neuralfinder.search.record import Record, as_written
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.machine import find_device, keep_memory
+from neuralfinder.training.metrics import ACCURACY
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 
@@ -32,7 +33,8 @@ from neuralfinder.training.weights import WeightStore
 class Reopened:
     """What trainings after the end need.
 
-    `setup` is as that of the search, `store` a place of their own; `reached` is the winner's validation accuracy.
+    `setup` is as that of the search, but by accuracy, whatever the run was about: that is what is told of these
+    trainings. `store` is a place of their own; `reached` is the winner's validation accuracy.
     """
 
     plan: Plan
@@ -67,7 +69,7 @@ def reopened(source: Source, settings: Settings, record: Record, seconds: float)
     with tempfile.TemporaryDirectory() as scratch:
         data = divided(source.load(Path(scratch)), settings)
         setup = make_setup(data, settings, find_device(settings.device), Status())
-        setup = dataclasses.replace(setup, clock=clock, **dataclasses.asdict(plan.training))
+        setup = dataclasses.replace(setup, clock=clock, metric=ACCURACY, **dataclasses.asdict(plan.training))
         task, speed = plan.task, plan.speed
         space = make_space(settings, task.shape, task.classes, speed.rates, math.inf, speed.forward, plan.training)
         store = WeightStore(Path(scratch) / "weights")

@@ -157,6 +157,7 @@ class _Run:
         self.preset = PRESETS[settings.preset]
         self.seeds = Seeds(settings.seed)
         self.store = WeightStore(folder.absolute() / "weights")
+        status.metric = settings.by_metric
         self.last: tuple[Candidate, Result] | None = None
         self.interrupts = Interrupts(self._answer_interrupt)
         spent = {
@@ -192,7 +193,10 @@ class _Run:
             space = self._space(plan)
             with as_written(self.folder):
                 expected = expectation(self.record, plan, space)
-            forecast = Forecast(plan, space, *self.settings.recipes(task.shape), expected)
+            forecast = Forecast(
+                plan, space, *settings.recipes(task.shape), expected,
+                samples=setup.metric.samples(setup.validation.labels.cpu().numpy()),
+            )  # fmt: skip
 
             started = time.monotonic()
             progress = self._search(forecast, setup, workers, slots)
@@ -356,17 +360,19 @@ class _Run:
         training = TrainingStage.of(setup)
         kept = rival.seconds(left) if rival and left is not None else 0.0
         plan = make_plan(task, self.settings, training, Speed(rates, forward), left, kept)
-        self._strategy(plan, free)  # refuses settings that do not fit before the run rests on them
+        self._strategy(plan, free, task.validation)  # refuses settings that do not fit before the run rests on them
         return plan
 
     def _space(self, plan: Plan) -> ChainSpace:
         task, speed, cap = plan.task, plan.speed, plan.search.max_step_seconds
         return make_space(self.settings, task.shape, task.classes, speed.rates, cap, speed.forward, plan.training)
 
-    def _strategy(self, plan: Plan, space: ChainSpace, expectation: Expectation | None = None) -> Strategy:
+    def _strategy(
+        self, plan: Plan, space: ChainSpace, validation: int, expectation: Expectation | None = None
+    ) -> Strategy:
         search, world = plan.search, plan.world
         return make_strategy(
-            self.settings, space, search.fidelity, world.side, world.rounds, plan.task.validation, search.candidates,
+            self.settings, space, search.fidelity, world.side, world.rounds, validation, search.candidates,
             expectation=expectation, ancestors=ancestors(self.record, space),
         )  # fmt: skip
 
@@ -374,7 +380,7 @@ class _Run:
         """Replay what is recorded and search on, unless the search has stopped already."""
         plan = forecast.plan
         progress = Progress(
-            self._strategy(plan, forecast.space, forecast.expectation),
+            self._strategy(plan, forecast.space, round(forecast.validation), forecast.expectation),
             forecast.candidate,
             inherit=self.settings.switch("inherit"),
             early_stopping=EarlyStopping() if plan.search.early_stop and self.settings.switch("early_stop") else None,
@@ -408,7 +414,7 @@ class _Run:
         if progress.last and progress.last is not self.last:
             self.last = progress.last
             candidate, answer = progress.last
-            fate = f"{answer.score:.2%}" if answer.score is not None else answer.failure or "stopped early"
+            fate = status.metric.words(answer.score) if answer.score is not None else answer.failure or "stopped early"
             status.recent.append(f"{candidate.operator} {fate}  {candidate.genome.key}")
             status.bests += [leader.score] if leader else []
         if leader is None or leader.score == status.best:
@@ -447,8 +453,9 @@ def _check_same_run(record: Record, source: Source, settings: Settings, folder: 
             str(folder), given=f"a run on other data ({began.data})", expected=f"a run on {source.title} as it is",
             mend="give another --run, or the same data",
         )  # fmt: skip
+    usual = Settings().plain()  # what an older version did not know was so
     asked, before = (
-        {**each.settings, **{name: each.address.get(name) for name in OF_READING}} for each in (wanted, began)
+        {**usual, **each.settings, **{name: each.address.get(name) for name in OF_READING}} for each in (wanted, began)
     )
     for name, value in asked.items():
         if name not in WHERE and before.get(name) != value:

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from neuralfinder.errors import InputError, check_allowed, unknown_name
 from neuralfinder.networks.genome import Layer, Pool, parse_gene, parse_head
-from neuralfinder.types import FITS, Allowed, Range, Shape
+from neuralfinder.types import FITS, METRICS, Allowed, Range, Shape
 
 if TYPE_CHECKING:
     from neuralfinder.job.presets import Preset
     from neuralfinder.strategies import Strategy
+    from neuralfinder.training.metrics import Metric
     from neuralfinder.training.recipes import Recipe
 
 DEFAULT_MINUTES = 5.0
@@ -39,7 +40,7 @@ OF_THE_PLAN = ("size", "rounds", "validation", "candidates")
 OF_THE_TASK = ("classes", "side", "max_bytes", "max_step_seconds", "max_forward_seconds")
 """Attributes of the space that are no settings: data, plan, machine and the caps give them."""
 
-SWITCHES = ("inherit", "early_stop", "duplicates_together", "class_weights")
+SWITCHES = ("inherit", "early_stop", "duplicates_together")
 """Settings of the search itself that a preset has too."""
 
 
@@ -212,6 +213,12 @@ RUN = (
         "candidates", WHOLE, "networks to train before the search ends", "run", Range(1, 10_000_000),
         unset="as many as there is time for", option=True,
     ),
+    Setting(
+        "metric", WORD, "by what networks are chosen: `accuracy`, the share of right answers; `balanced-accuracy`, its "
+        "mean over the classes, and all of them count alike in training too; `macro-f1`, where answering a class too "
+        "often costs as well; `log-loss`, how far probabilities are from the truth; `roc-auc`, how well they rank "
+        "samples", "run", METRICS, METRICS[0], option=True,
+    ),
     Setting("preset", WORD, "name of a bundle of settings, see `list presets`", "run", default="fast", option=True),
     Setting(
         "strategy", WORD, "name of what proposes networks, see `list strategies`", "run",
@@ -254,8 +261,8 @@ RUN = (
         default=True,
     ),
     Setting(
-        "class_weights", SWITCH, "whether all classes count alike in training and in scores, whatever their sizes",
-        "run", default=False,
+        "class_weights", SWITCH, "whether all classes count alike in training, whatever their sizes, and in scores too "
+        "that are accuracies", "run", unset="off; on with metric balanced-accuracy",
     ),
     Setting("recipe", WORD, "how candidates are trained, see `list recipes`", "run", unset="the preset's"),
     Setting(
@@ -425,6 +432,7 @@ class Settings:
 
     minutes: float | None = None
     candidates: int | None = None
+    metric: str = METRICS[0]
     preset: str = "fast"
     strategy: str | None = None
     seed: int = 0
@@ -506,6 +514,21 @@ class Settings:
         from neuralfinder.job.presets import PRESETS
 
         return bool(self.options.get(name, getattr(PRESETS[self.preset], name)))
+
+    @property
+    def by_metric(self) -> Metric:
+        """How good answers are."""
+        from neuralfinder.training.metrics import METRICS
+
+        return METRICS[self.metric]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether all classes count alike in training: as set, or else where the metric is about their mean."""
+        from neuralfinder.job.presets import PRESETS
+
+        chosen = self.options.get("class_weights", PRESETS[self.preset].class_weights)
+        return self.metric == "balanced-accuracy" if chosen is None else bool(chosen)
 
     def cap(self, name: str) -> float | None:
         """A cap that the user asked for, `None` for none."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.plain import printable
+from neuralfinder.training.metrics import ACCURACY, Metric
 
 FILE = "status.json"
 """Of a run folder, while a process works at the run: what other processes may know of its status."""
@@ -31,9 +32,9 @@ class Status:
         phase: `starting`, `reading`, `measuring`, `searching`, `finishing` or `done`.
         done, total: progress within reading and finishing, in the phase's own unit.
         training: the full training that goes on: its `name`, `genome`, `epoch` of `epochs` (fractions count), and last
-            validation `accuracy`, 0..1, at first that of the training it goes on from, `None` where there was none;
-            empty where nothing is trained fully.
-        best, best_genome: the best validation score so far and its network.
+            validation figure by the name that it has in `result.json`, such as `validation_accuracy`, at first that of
+            the training it goes on from, `None` where there was none; empty where nothing is trained fully.
+        best, best_genome: the best validation score so far and its network; metric: what it is a score of.
         counts: proposals by how they ended.
         aim, about: candidates aimed at, and whether the time rather than this number ends the search.
         view: the strategy's view: round, rounds, world.
@@ -52,6 +53,7 @@ class Status:
     training: Mapping[str, Any] = field(default_factory=dict)
     best: float | None = None
     best_genome: str = ""
+    metric: Metric = ACCURACY
     counts: Mapping[str, int] = field(default_factory=dict)
     aim: int = 0
     about: bool = False
@@ -78,9 +80,10 @@ class Status:
         self.done, self.total = done, total
         self.keep()
 
-    def train(self, name: str, genome: str, epoch: float, epochs: float, accuracy: float | None) -> None:
+    def train(self, name: str, genome: str, epoch: float, epochs: float, score: float | None) -> None:
         """Note how far a full training is; may come from its thread."""
-        self.training = {"name": name, "genome": genome, "epoch": epoch, "epochs": epochs, "accuracy": accuracy}
+        reached = {self.metric.key("validation"): None if score is None else self.metric.told(score)}
+        self.training = {"name": name, "genome": genome, "epoch": epoch, "epochs": epochs, **reached}
 
     def keep(self) -> None:
         """Write it down for other processes, where that is wanted and due; a disk that refuses it harms nobody."""

@@ -101,8 +101,8 @@ class Trainer:
         before = goes_on.name if goes_on else None
         reached = goes_on.score if goes_on else None
 
-        def told(epoch: float, epochs: float, accuracy: float | None) -> None:
-            self.status.train(name, genome.key, epoch, epochs, reached if accuracy is None else accuracy)
+        def told(epoch: float, epochs: float, score: float | None) -> None:
+            self.status.train(name, genome.key, epoch, epochs, reached if score is None else score)
 
         train = partial(evaluate, store=self.store, name=name, goes_on=before, falls=falls, told=told)
         told(0.0, epochs, None)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import NormalDist
 from typing import Any
 
-LEVEL = 0.95
-"""Confidence of what is called more than noise, and of intervals: the custom of the field."""
+from neuralfinder.training.metrics import ACCURACY, LEVEL, Metric, metric_of, wilson
 
 WIDE = 0.2
 """Width of the interval of an accuracy from which the samples are too few to tell: ten points either way."""
@@ -31,7 +28,7 @@ def judgement(result: Mapping[str, Any], classes: Sequence[str], confusion: Sequ
 
     Args:
         result: what `result.json` holds; its baselines have `only_winner_right` and `only_this_right`, where they were
-            measured on the test part.
+            measured on the test part, and `p_value` where its metric is not accuracy.
         classes: their names.
         confusion: counts on the test part, a row for each true class and a column for each answer.
 
@@ -41,17 +38,18 @@ def judgement(result: Mapping[str, Any], classes: Sequence[str], confusion: Sequ
     return {
         "verdict": _sentence(result, confusion),
         "cautions": [
-            *_about_search(result), *_about_rivals(result), *_about_test(result, confusion),
+            *_about_metric(result), *_about_search(result), *_about_rivals(result), *_about_test(result, confusion),
             *_about_classes(result, classes, confusion),
         ],
     }  # fmt: skip
 
 
-def not_yet(score: float) -> dict[str, Any]:
-    """The same about a run that still searches, whose best candidate has this validation accuracy, 0..1."""
+def not_yet(score: float, metric: Metric = ACCURACY) -> dict[str, Any]:
+    """The same about a run that still searches, whose best candidate has this score on the validation part, 0..1."""
+    reached = metric.words(score) if metric == ACCURACY else f"a {metric.title} of {metric.words(score)}"
     sentence = (
-        f"Not finished: the best so far has {score:.2%} on the validation part after a short training, "
-        "which is no accuracy to expect; that is measured at the end."
+        f"Not finished: the best so far has {reached} on the validation part after a short training, "
+        f"which is no {metric.title} to expect; that is measured at the end."
     )
     return {"verdict": sentence, "cautions": []}
 
@@ -77,15 +75,8 @@ def is_noise(wins: int, losses: int) -> bool:
 
 
 def interval(right: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy, 0..1, by Wilson (1927): `right` of so many samples were answered rightly.
-
-    Written out, for a page is drawn from it in less time than scipy.stats takes to be imported.
-    """
-    z, share = NormalDist().inv_cdf(0.5 + LEVEL / 2), right / of
-    middle = share + z * z / (2 * of)
-    half = z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
-    low, high = ((middle + side) / (1 + z * z / of) for side in (-half, half))
-    return max(0.0, low), min(1.0, high)
+    """The 95 % interval of an accuracy, 0..1: `right` of so many samples were answered rightly."""
+    return wilson(right / of, of)
 
 
 def fitted_to(rival: Rival, result: Mapping[str, Any]) -> str:
@@ -99,27 +90,37 @@ def _sentence(result: Mapping[str, Any], confusion: Sequence[Sequence[int]]) -> 
     """The network against the better of those that need no search."""
     there = sum(any(row) for row in confusion)
     some = f" of {there} of {len(confusion)} classes" if there < len(confusion) else ""
-    one, own = f"network {'by hand' if is_by_hand(result) else 'found'}", f"{result['test_accuracy']:.2%}"
-    samples = f"{result['data']['test']:,} {_kind(result)}{some}"
+    metric, one = metric_of(result), f"network {'by hand' if is_by_hand(result) else 'found'}"
+    samples, own = f"{result['data']['test']:,} {_kind(result)}{some}", _reached(result, metric)
     chance, linear = result["baselines"][MAJORITY], _measured(result, LINEAR)
-    right = f"{one} is right about {own} of {samples} that it never saw"
-    guess = f"always answering the commonest class ({chance['test_accuracy']:.2%})"
-    plainer = linear if linear and linear["test_accuracy"] > chance["test_accuracy"] else None
-    if plainer and _clear(plainer, better=True):
+    shares = metric == ACCURACY  # of samples: the others are figures about them
+    of, name = ("of", "") if shares else ("on", f"{metric.title} ")
+    right = f"is right about {own} of" if shares else f"has a {metric.title} of {own} on"
+    right = f"{one} {right} {samples} that it never saw"
+    blind = "knowing the classes' shares alone" if metric.probable else "always answering the commonest class"
+    guess = f"{blind} ({_reached(chance, metric)})"
+    plainer = linear if linear and _score(linear, metric) > _score(chance, metric) else None
+    if plainer and _clear(plainer, result, better=True):
         title = _linear(result)
         return (
-            f"{title[0].upper()}{title[1:]} is better than the {one} ({plainer['test_accuracy']:.2%} against {own} of "
-            f"{samples} that neither ever saw): use that, or give more minutes."
+            f"{title[0].upper()}{title[1:]} is better than the {one} ({name}{_reached(plainer, metric)} against {own} "
+            f"{of} {samples} that neither ever saw): use that, or give more minutes."
         )
-    if not _clear(chance, better=False):
-        level = "worse than" if _clear(chance, better=True) else "no better than"
+    if not _clear(chance, result, better=False):
+        level = "worse than" if _clear(chance, result, better=True) else "no better than"
         return f"Do not use it: the {right}, {level} {guess}; give more minutes or more samples."
     if plainer is None:
         return f"The {right}, better than {guess} by more than noise."
-    reached = f"{_linear(result)} ({plainer['test_accuracy']:.2%}{fitted_to(plainer, result)})"
-    if _clear(plainer, better=False):
+    reached = f"{_linear(result)} ({_reached(plainer, metric)}{fitted_to(plainer, result)})"
+    if _clear(plainer, result, better=False):
         return f"The {right}, better than {reached} by more than noise."
     return f"The {right}, and is not told apart from {reached}: either will do."
+
+
+def _about_metric(result: Mapping[str, Any]) -> Iterator[str]:
+    """What the verdict's figure says, where it is none that everybody knows."""
+    if (metric := metric_of(result)) != ACCURACY:
+        yield metric.meaning
 
 
 def _about_search(result: Mapping[str, Any]) -> Iterator[str]:
@@ -146,10 +147,11 @@ def _about_rivals(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Whether something plainer would do is open: {_linear(result)} was not run."
     yield from _about_pretrained(result)
     by_hand = _measured(result, BY_HAND)
-    if by_hand is None or is_by_hand(result) or _clear(by_hand, better=False):
+    if by_hand is None or is_by_hand(result) or _clear(by_hand, result, better=False):
         return
-    terms = f"{by_hand['test_accuracy']:.2%} after {by_hand['epochs']:.3g} epoch{'s' * (by_hand['epochs'] != 1)}"
-    if _clear(by_hand, better=True):
+    reached = _reached(by_hand, metric_of(result))
+    terms = f"{reached} after {by_hand['epochs']:.3g} epoch{'s' * (by_hand['epochs'] != 1)}"
+    if _clear(by_hand, result, better=True):
         yield f"The small network by hand is better: it had {terms}."
     else:
         yield f"That searching was worth it is not shown: the small network by hand had {terms}."
@@ -158,27 +160,32 @@ def _about_rivals(result: Mapping[str, Any]) -> Iterator[str]:
 def _about_pretrained(result: Mapping[str, Any]) -> Iterator[str]:
     """A frozen network with a linear head, which gains by being trained further: so as good is better."""
     rival = _measured(result, PRETRAINED)
-    if rival is None or _clear(rival, better=False):
+    if rival is None or _clear(rival, result, better=False):
         return
-    level = "better" if _clear(rival, better=True) else "as good, and better where it is trained further"
+    level = "better" if _clear(rival, result, better=True) else "as good, and better where it is trained further"
+    reached = _reached(rival, metric_of(result))
     yield (
-        f"The pre-trained network {rival['name']} is {level}: {rival['test_accuracy']:.2%} with a linear head alone "
+        f"The pre-trained network {rival['name']} is {level}: {reached} with a linear head alone "
         "where nothing else of it was trained. Use that, fine-tuned."
     )
 
 
 def _about_test(result: Mapping[str, Any], confusion: Sequence[Sequence[int]]) -> Iterator[str]:
-    (low, high), kind = result["test_interval"], _kind(result)
+    metric, kind = metric_of(result), _kind(result)
     there = [sum(row) for row in confusion]
-    if high - low > WIDE:
+    low, high = result["test_interval" if metric == ACCURACY else f"{metric.key('test')}_interval"]
+    if abs(metric.score_of(high) - metric.score_of(low)) > WIDE:
+        right = f"be right about anything from {low:.0%} to {high:.0%}"
+        other = f"have a {metric.title} of anything from {metric.text(low)} to {metric.text(high)}"
         yield (
-            f"The test part is too small to tell: of {kind} like its {sum(there):,} the network may be right about "
-            f"anything from {low:.0%} to {high:.0%}."
+            f"The test part is too small to tell: of {kind} like its {sum(there):,} the network may "
+            f"{right if metric == ACCURACY else other}."
         )
-    if max(there) > MOSTLY * sum(there):
+    if metric == ACCURACY and max(there) > MOSTLY * sum(there):
         yield (
             f"{max(there):,} of {sum(there):,} test {kind} are one class: look at balanced accuracy, "
-            f"{result['test_balanced_accuracy']:.2%}, which counts all classes alike."
+            f"{result['test_balanced_accuracy']:.2%}, which counts all classes alike; a search with --metric "
+            "balanced-accuracy looks for that."
         )
 
 
@@ -208,10 +215,23 @@ def _measured(result: Mapping[str, Any], name: str) -> Rival | None:
     return rival if rival and "test_accuracy" in rival else None
 
 
-def _clear(rival: Rival, *, better: bool) -> bool:
+def _clear(rival: Rival, result: Mapping[str, Any], *, better: bool) -> bool:
     """Whether a rival is better than the winner, or worse, by more than noise."""
+    metric = metric_of(result)
+    if metric != ACCURACY:
+        return (_score(rival, metric) > _score(result, metric)) == better and rival["p_value"] < 1 - LEVEL
     wins, losses = rival["only_winner_right"], rival["only_this_right"]
     return (losses > wins) == better and not is_noise(wins, losses)
+
+
+def _score(figures: Mapping[str, Any], metric: Metric) -> float:
+    """What somebody has on the test part, more is better."""
+    return metric.score_of(figures[metric.key("test")])
+
+
+def _reached(figures: Mapping[str, Any], metric: Metric) -> str:
+    """The same in words."""
+    return metric.text(figures[metric.key("test")])
 
 
 def _linear(result: Mapping[str, Any]) -> str:

@@ -170,16 +170,16 @@ class Expectation:
         mean: np.ndarray = covariances @ self._learned.weights + self._trend(genomes)
         return mean
 
-    def worths(self, genomes: Sequence[Genome], scores: Sequence[float], steps: float, samples: int) -> np.ndarray:
+    def worths(self, genomes: Sequence[Genome], scores: Sequence[float], steps: float, samples: float) -> np.ndarray:
         """How good networks will be in the end `(n,)`: log-odds of what was seen, and what is expected.
 
         Experience decides what little training does not tell, and less the more was trained.
 
         Args:
             genomes: the networks.
-            scores: their accuracies so far, 0..1.
+            scores: of theirs so far, 0..1.
             steps: of training by then, of the one that had least.
-            samples: that accuracies were measured on.
+            samples: that scores were measured on.
         """
         for genome in dict.fromkeys(genomes):
             if genome.key not in self._known:  # alone: equal networks have equal values, whatever is beside them
@@ -303,7 +303,7 @@ def _losses(genomes: Sequence[Genome]) -> np.ndarray:
     return UNMOVED * np.array([sum(gene in SPARED for gene in genome.recipe) for genome in genomes])
 
 
-def log_odds(accuracies: Sequence[float] | np.ndarray, samples: int) -> np.ndarray:
+def log_odds(accuracies: Sequence[float] | np.ndarray, samples: float) -> np.ndarray:
     """Smoothed log-odds `(n,)` of accuracies on so many samples: one wrong answer in few says little."""
     right = np.asarray(accuracies) * samples
     odds: np.ndarray = np.log((right + SMOOTHING) / (samples - right + SMOOTHING))

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any
 
 from neuralfinder.networks.genome import Genome
-from neuralfinder.search.events import Asked, Evaluated, Event, Finished, FullyTrained
+from neuralfinder.search.events import Asked, Begun, Evaluated, Event, Finished, FullyTrained
+from neuralfinder.training.metrics import ACCURACY, Metric, metric_of
 from neuralfinder.types import Candidate, Result, score_of
 
 
@@ -129,9 +130,9 @@ def read_archive(events: Iterable[Event]) -> Archive:
     return archive
 
 
-TOP_COLUMNS = ("rank", "id", "name", "validation_accuracy", "parameters", "macs", "genome")
-
-LATER_COLUMNS = ("short_score", "full_training", "test_accuracy", "winner")
+def top_columns(metric: Metric = ACCURACY) -> tuple[str, ...]:
+    """Of the `leaderboard`."""
+    return "rank", "id", "name", metric.key("validation"), "parameters", "macs", "genome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,44 +140,55 @@ class Later:
     """What came of networks after the search.
 
     Attributes:
-        full: validation accuracy, 0..1, of each genome that was trained on in the finish, as it was judged there last.
+        full: the metric on the validation part of each genome that was trained on in the finish, as it was judged there
+            last.
         winner: the key of the winner's genome, empty before the end.
-        test: accuracy of the winner on the test part, `None` before the end.
+        test: the metric of the winner on the test part, `None` before the end.
+        metric: what the run was about.
     """
 
     full: Mapping[str, float]
     winner: str = ""
     test: float | None = None
+    metric: Metric = ACCURACY
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What a row has beside `top_columns`."""
+        return "short_score", "full_training", self.metric.key("test"), "winner"
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Later:
         """As a record has it."""
         full: dict[str, float] = {}
+        metric = ACCURACY
         for event in events:
             match event:
+                case Begun():
+                    metric = metric_of(event.settings)
                 case FullyTrained() if event.in_race and event.result.score is not None:
-                    full[event.genome] = event.result.score
+                    full[event.genome] = metric.told(event.result.score)
                 case Finished(outcome):
-                    winner = outcome["genome"]
-                    return cls({**full, winner: outcome["validation_accuracy"]}, winner, outcome["test_accuracy"])
-        return cls(full)
+                    winner, (validation, test) = outcome["genome"], map(metric.key, ("validation", "test"))
+                    return cls({**full, winner: outcome[validation]}, winner, outcome[test], metric)
+        return cls(full, metric=metric)
 
     def told(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A row of the `leaderboard` with `LATER_COLUMNS` too: a short score is no accuracy that one may expect."""
+        """A row of the `leaderboard` with `columns` too: a short score is no figure that one may expect."""
         genome = row["genome"]
         own = genome == self.winner
-        later = (row["validation_accuracy"], self.full.get(genome), self.test if own else None, own)
-        return {**row, **dict(zip(LATER_COLUMNS, later, strict=True))}
+        later = (row[self.metric.key("validation")], self.full.get(genome), self.test if own else None, own)
+        return {**row, **dict(zip(self.columns, later, strict=True))}
 
 
-def leaderboard(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Entries as plain rows with `TOP_COLUMNS`; `validation_accuracy` is that of the search."""
+def leaderboard(entries: Sequence[Entry], metric: Metric = ACCURACY) -> list[dict[str, Any]]:
+    """Entries as plain rows with `top_columns`; the metric, as people know it, is that of the search."""
     return [
         {
             "rank": rank,
             "id": entry.candidates[0].id,
             "name": entry.name,
-            "validation_accuracy": entry.score,
+            metric.key("validation"): metric.told(entry.score),
             "parameters": entry.results[0].parameters,
             "macs": entry.results[0].macs,
             "genome": entry.genome.key,
@@ -185,8 +197,8 @@ def leaderboard(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def pareto_front(archive: Archive) -> list[dict[str, Any]]:
+def pareto_front(archive: Archive, metric: Metric = ACCURACY) -> list[dict[str, Any]]:
     """The Pareto front as rows like `leaderboard`'s and `milliseconds`, `None` where nobody measured them."""
     entries = archive.front()
     times = [None if math.isnan(entry.milliseconds) else entry.milliseconds for entry in entries]
-    return [{**row, "milliseconds": time} for row, time in zip(leaderboard(entries), times, strict=True)]
+    return [{**row, "milliseconds": time} for row, time in zip(leaderboard(entries, metric), times, strict=True)]

@@ -33,7 +33,7 @@ class EarlyStopping:
         }
 
     def bars(self, candidate: Candidate) -> tuple[float, ...]:
-        """Validation accuracy that `candidate` needs at each of `RUNGS`, 0..1; 0 while too few have been there."""
+        """Score that `candidate` needs at each of `RUNGS`, 0..1; 0 while too few have been there."""
         seen = [self._passed[bool(candidate.inherits), rung] for rung in range(len(RUNGS))]
         return tuple(
             float(np.quantile(scores, quantile)) if len(scores) >= LEAST else 0.0

@@ -16,6 +16,7 @@ from neuralfinder.plain import counted
 from neuralfinder.search.events import Answered, DataRead, Finished, FullyTrained
 from neuralfinder.search.record import Record
 from neuralfinder.show.report import rivals
+from neuralfinder.training.metrics import ACCURACY, metric_of
 
 CARD, CODE = "README.md", "network.py"
 """Its name in the folder of a model, and that of the network as source, where it could be written."""
@@ -108,12 +109,15 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 def _metadata(result: Mapping[str, Any], texts: bool) -> list[str]:
     """YAML, its values written as JSON, which is YAML."""
     task = "text-classification" if texts else "image-classification"
-    metric = {"type": "accuracy", "value": round(result["test_accuracy"], 6), "name": "test accuracy"}
+    metrics = [
+        {"type": each.name.replace("-", "_"), "value": round(result[each.key("test")], 6), "name": f"test {each.title}"}
+        for each in dict.fromkeys((ACCURACY, metric_of(result)))
+    ]
     data = {"type": "private", "name": str(result["data"]["name"])}
-    index = {"name": "winner", "results": [{"task": {"type": task}, "dataset": data, "metrics": [metric]}]}
+    index = {"name": "winner", "results": [{"task": {"type": task}, "dataset": data, "metrics": metrics}]}
     values = {
         "library_name": "pytorch", "pipeline_tag": task, "tags": ["neuralfinder", "neural-architecture-search"],
-        "metrics": ["accuracy"], "model-index": [index],
+        "metrics": [each["type"] for each in metrics], "model-index": [index],
     }  # fmt: skip
     return ["---", *(f"{name}: {json.dumps(value)}" for name, value in values.items()), "---", ""]
 
@@ -161,15 +165,18 @@ def _made(result: Mapping[str, Any]) -> list[str]:
 
 
 def _quality(result: Mapping[str, Any]) -> list[str]:
-    low, high = result["test_interval"]
+    metric = metric_of(result)
+    test, title = metric.key("test"), metric.title
+    low, high = map(metric.text, result["test_interval" if metric == ACCURACY else f"{test}_interval"])
+    balanced = f"| this network, mean of the classes' accuracies | {result['test_balanced_accuracy']:.2%} |"
     return [
-        "| on the test part | accuracy |", "|---|---|",
-        f"| **this network** | **{result['test_accuracy']:.2%}** ({low:.2%} to {high:.2%}) |",
-        f"| this network, mean of the classes' accuracies | {result['test_balanced_accuracy']:.2%} |",
+        f"| on the test part | {title} |", "|---|---|",
+        f"| **this network** | **{metric.text(result[test])}** ({low} to {high}) |",
+        *([balanced] if metric == ACCURACY else []),
         *(f"| {_plain(name)} | {reached} |" for name, reached in rivals(result)),
         "",
-        f"It had {result['validation_accuracy']:.2%} on the validation part, by which it was chosen. The test part was "
-        "looked at once, after everything was decided.",
+        f"It had {metric.text(result[metric.key('validation')])} on the validation part, by which it was chosen. The "
+        "test part was looked at once, after everything was decided.",
         *_trust(result),
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neuralfinder.search.archive import Trainings, scores_by_genome
+from neuralfinder.training.metrics import ACCURACY, Metric
 from neuralfinder.types import Candidate
 
 
@@ -17,8 +18,7 @@ class Step:
         id: of the candidate.
         genome: its key.
         operator: what made it of its parents.
-        score: mean validation accuracy of its trainings, `None` where none has one.
-        gain: score minus that of the parent before it; `None` for a founder, and where either has no score.
+        score: mean score of its trainings on the validation part, `None` where none has one.
         inherited: whether it began with the weights of a parent.
     """
 
@@ -26,7 +26,6 @@ class Step:
     genome: str
     operator: str
     score: float | None
-    gain: float | None
     inherited: bool
 
 
@@ -45,26 +44,22 @@ def line_of(key: str, trainings: Trainings) -> list[Step]:
         line.append(here)
         older = [firsts[parent] for parent in here.parents if parent in firsts and firsts[parent].id < here.id]
         here = max(older, key=lambda parent: (scores.get(parent.genome.key, -1.0), -parent.id), default=None)
-    steps: list[Step] = []
-    for candidate in reversed(line):
-        score = scores.get(candidate.genome.key)
-        before = steps[-1].score if steps else None
-        gain = None if score is None or before is None else score - before
-        steps.append(
-            Step(candidate.id, candidate.genome.key, candidate.operator, score, gain, bool(candidate.inherits))
-        )
-    return steps
+    return [
+        Step(each.id, each.genome.key, each.operator, scores.get(each.genome.key), bool(each.inherits))
+        for each in reversed(line)
+    ]
 
 
-def account(steps: Sequence[Step]) -> list[str]:
-    """How the last of them came about, in sentences, one a step."""
+def account(steps: Sequence[Step], metric: Metric = ACCURACY) -> list[str]:
+    """How the last of them came about, in sentences, one a step; scores are of the metric."""
     lines = []
     for place, step in enumerate(steps):
-        score = "without a score" if step.score is None else f"{step.score:.2%}"
+        score = "without a score" if step.score is None else metric.words(step.score)
         if place == 0:
             lines.append(f"It began with {step.genome} ({step.operator}, candidate {step.id}): {score}.")
             continue
-        gain = "" if step.gain is None else f", {100 * step.gain:+.2f} points"
+        before = steps[place - 1].score
+        gain = "" if step.score is None or before is None else f", {metric.gained(step.score, before)}"
         weights = " with a parent's weights" if step.inherited else ""
         lines.append(f"Then {step.operator}{weights} made {step.genome} (candidate {step.id}): {score}{gain}.")
     return lines

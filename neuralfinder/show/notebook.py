@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +14,13 @@ from neuralfinder.job.status import Status
 from neuralfinder.networks.drawing import bands, card, drawing, svg
 from neuralfinder.networks.genome import parse
 from neuralfinder.plain import printable
-from neuralfinder.search.archive import read_trainings, scores_by_genome
+from neuralfinder.search.archive import Later, read_trainings, scores_by_genome
 from neuralfinder.search.events import Asked, Begun, Event, Finished
 from neuralfinder.show import terminal
 from neuralfinder.show.listeners import say
 from neuralfinder.show.report import summary
 from neuralfinder.show.terminal import SCALE, View, figures, phase, progress_line
+from neuralfinder.training.metrics import Metric
 
 EVERY = 1.0
 """Seconds between two looks at a run."""
@@ -110,7 +112,8 @@ def status_card(status: Status, ended: str = "") -> str:
     cells = {cell: life["genome"] for cell, life in lives.items()}
     scores = {life["genome"]: life["score"] for life in lives.values() if life["score"] is not None}
     first = ended or f"{phase(status).capitalize()} ..."
-    return card(first, (), figures(status), *_world(cells, scores, len(status.view.get("world") or ())))
+    side = len(status.view.get("world") or ())
+    return card(first, (), figures(status), *_world(cells, scores, side, status.metric))
 
 
 def run_card(events: Sequence[Event], folder: Path | None) -> str:
@@ -121,7 +124,7 @@ def run_card(events: Sequence[Event], folder: Path | None) -> str:
         folder: where it lies, `None` where it is gone.
     """
     outcome = next((event.outcome for event in reversed(events) if isinstance(event, Finished)), None)
-    trainings = read_trainings(events)
+    trainings, metric = read_trainings(events), Later.of(events).metric
     where = [("run", str(folder))] if folder else []
     cells = {
         (change["cell"][0], change["cell"][1]): change["genome"]
@@ -136,30 +139,37 @@ def run_card(events: Sequence[Event], folder: Path | None) -> str:
         data = [("data", event.data) for event in events if isinstance(event, Begun)][-1:]
         done = sum(result is not None for _, result in trainings)
         first = f"Not finished: {done} network{'s' * (done != 1)} trained so far."
-        return card(first, (), [*data, *where], *_world(cells, scores_by_genome(trainings), side))
+        return card(first, (), [*data, *where], *_world(cells, scores_by_genome(trainings), side, metric))
     said = [outcome["verdict"], *outcome["cautions"]] if "verdict" in outcome else []
     facts = [(line[:NAMES].strip(), line[NAMES:].strip()) for line in summary(outcome)[len(said) :]]
-    drawn = _world(cells, scores_by_genome(trainings), side, outcome["genome"])
+    drawn = _world(cells, scores_by_genome(trainings), side, metric, outcome["genome"])
     if not drawn[0]:
         drawn = drawing(parse(outcome["genome"])), "The network, from its first layer to its answer."
     return card(said[0] if said else "Finished.", said[1:], [*facts, *where], *drawn)
 
 
-def _world(cells: Cells, scores: Mapping[str, float], side: int, winner: str = "") -> tuple[str, str]:
+def _world(cells: Cells, scores: Mapping[str, float], side: int, metric: Metric, winner: str = "") -> tuple[str, str]:
     """The drawing of a world and what stands below it; empty where there is none, or too large a one."""
     if not cells or side > SHOWN:
         return "", ""
     known = [scores[genome] for genome in cells.values() if genome in scores]
     low, high = min(known, default=0.0), max(known, default=1.0)
     said = f"A world of {side} x {side} cells with {len(cells)} networks"
-    told = f", the brighter the better: short scores from {low:.2%} to {high:.2%}" if known else ""
+    told = f", the brighter the better: short scores from {metric.words(low)} to {metric.words(high)}" if known else ""
     framed = "; the winner is framed" if winner in cells.values() else ""
-    parts = (part for cell, genome in cells.items() for part in _cell(cell, genome, side, scores, (low, high), winner))
+    look = partial(_cell, side=side, scores=scores, ends=(low, high), winner=winner, metric=metric)
+    parts = (part for cell, genome in cells.items() for part in look(cell, genome))
     return svg(SIDE, SIDE, said, parts), f"{said}{told}{framed}."
 
 
 def _cell(
-    cell: tuple[int, int], genome: str, side: int, scores: Mapping[str, float], ends: tuple[float, float], winner: str
+    cell: tuple[int, int],
+    genome: str,
+    side: int,
+    scores: Mapping[str, float],
+    ends: tuple[float, float],
+    winner: str,
+    metric: Metric,
 ) -> Iterator[str]:
     """One life: a square as bright as it is good, with its network in it, and its score for a pointer that rests."""
     wide, (low, high), score = SIDE / side, ends, scores.get(genome)
@@ -168,7 +178,8 @@ def _cell(
         fill, ink, words = "none", "currentColor", "no score"
     else:
         step = min(len(SCALE) - 1, int(len(SCALE) * ((score - low) / (high - low) if high > low else 1.0)))
-        fill, ink, words = SCALE[step], "#ffffff" if step < len(SCALE) / 2 else "#000000", f"short score {score:.2%}"
+        fill, ink = SCALE[step], "#ffffff" if step < len(SCALE) / 2 else "#000000"
+        words = f"short score {metric.words(score)}"
     yield f"<g><title>{escape(printable(genome))}: {words}</title>"
     yield f'<rect x="{left:.1f}" y="{top:.1f}" width="{inside:.1f}" height="{inside:.1f}" fill="{fill}"'
     yield f' stroke="currentColor" stroke-width="{4 if genome == winner else 0.3}"/>'

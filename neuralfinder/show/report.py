@@ -16,8 +16,6 @@ from neuralfinder.networks.forms import to_seed
 from neuralfinder.networks.genome import Genome
 from neuralfinder.plain import as_json, cell, counted, printable
 from neuralfinder.search.archive import (
-    LATER_COLUMNS,
-    TOP_COLUMNS,
     Entry,
     Later,
     Trainings,
@@ -27,12 +25,14 @@ from neuralfinder.search.archive import (
     read_archive,
     read_trainings,
     scores_by_genome,
+    top_columns,
 )
 from neuralfinder.search.events import Asked, Begun, Evaluated, Event, Extrapolated, Finished, FullyTrained, Planned
 from neuralfinder.search.record import Record
 from neuralfinder.show.fates import COLUMNS, Fates, name_of
 from neuralfinder.show.learning_curve import curve_lines
 from neuralfinder.show.words import about_genomes, about_names
+from neuralfinder.training.metrics import ACCURACY, Metric, metric_of
 from neuralfinder.types import Candidate, Result, Shape, worth_of
 
 
@@ -46,11 +46,12 @@ def top(record: Record, count: int, form: str, pareto: bool = False, everything:
     if form == "seed":
         entries = archive.front()[:count] if pareto else archive.best(count)
         return "\n".join(str(_seed(entry)) for entry in entries)
-    every = pareto_front(archive) if pareto else leaderboard(archive.best(len(archive)))
     later = Later.of(record.events())
+    metric = later.metric
+    every = pareto_front(archive, metric) if pareto else leaderboard(archive.best(len(archive)), metric)
     fates = Fates.of(read_trainings(record.events()))
     rows = [fates.told(later.told(row)) for row in every[:count]]
-    columns = (*TOP_COLUMNS, *(("milliseconds",) if pareto else ()), *LATER_COLUMNS, *COLUMNS)
+    columns = (*top_columns(metric), *(("milliseconds",) if pareto else ()), *later.columns, *COLUMNS)
     others = fates.without_score(columns) if everything else []
     if form == "json":
         return as_json(rows + others, indent=1)
@@ -59,10 +60,10 @@ def top(record: Record, count: int, form: str, pareto: bool = False, everything:
     rows += [fates.told(told) for row in every[count:] if (told := later.told(row))["winner"]]
     named = [{**row, "parents": fates.named(row["parents"])} for row in rows]
     costs = ("parameters", "multiply-adds", *(("ms",) if pareto else ()))
-    titles = ("rank", "name", *SCORES, *costs, "s", "parents", "genome")
-    table = [_line(row, pareto) for row in named]
+    titles = ("rank", "name", *score_titles(metric), *costs, "s", "parents", "genome")
+    table = [_line(row, later, pareto) for row in named]
     if (finished := record.latest(Finished)) and not any(row["winner"] for row in rows):
-        table.append(_winner(finished.outcome, pareto))
+        table.append(_winner(finished.outcome, metric, pareto))
     lines = [as_table(titles, table, left=(1, len(titles) - 2, len(titles) - 1))]
     if others:
         cells = [[row["name"], row["status"], f"{row['seconds']:.1f}", row["genome"], row["reason"]] for row in others]
@@ -79,32 +80,37 @@ MARK = ", winner"
 """What the winner's name in the table ends with."""
 
 SCORES = ("short score", "full training", "test")
-"""Titles of the columns: validation accuracy in the search, and after the race; accuracy on the test part."""
+"""Titles of the columns: the metric on the validation part in the search, and after the race; on the test part."""
 
 
-def _line(row: Mapping[str, Any], pareto: bool) -> list[str]:
+def score_titles(metric: Metric) -> list[str]:
+    """The same with the name of the metric, where it is no accuracy."""
+    return [title if metric == ACCURACY else f"{title}, {metric.title}" for title in SCORES]
+
+
+def _line(row: Mapping[str, Any], later: Later, pareto: bool) -> list[str]:
     """A network in the table."""
-    scores = (row[name] for name in LATER_COLUMNS[: len(SCORES)])
+    scores = (row[name] for name in later.columns[: len(SCORES)])
     return [
-        str(row["rank"]), row["name"] + row["winner"] * MARK, *map(_percent, scores),
+        str(row["rank"]), row["name"] + row["winner"] * MARK, *(_text(later.metric, each) for each in scores),
         f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f} M",
         *([f"{row['milliseconds'] or math.nan:.2f}"] if pareto else []), f"{row['seconds']:.1f}", row["parents"],
         row["genome"],
     ]  # fmt: skip
 
 
-def _winner(result: Mapping[str, Any], pareto: bool) -> list[str]:
+def _winner(result: Mapping[str, Any], metric: Metric, pareto: bool) -> list[str]:
     """The winner in the table, where it is not among the networks of the search, or not on their front."""
     name = f"by hand{MARK}" if is_by_hand(result) else MARK.strip(", ")
-    scores = (None, result["validation_accuracy"], result[TEST])
+    scores = [_text(metric, each) for each in (None, *(result[metric.key(part)] for part in ("validation", "test")))]
     return [
-        "", name, *map(_percent, scores), f"{result['parameters']:,}", f"{result['macs'] / 1e6:,.1f} M",
+        "", name, *scores, f"{result['parameters']:,}", f"{result['macs'] / 1e6:,.1f} M",
         *([""] if pareto else []), "", "", result["genome"],
     ]  # fmt: skip
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.2%}"
+def _text(metric: Metric, told: float | None) -> str:
+    return "" if told is None else metric.text(told)
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -133,20 +139,15 @@ def aligned(rows: Iterable[Sequence[str]], widths: Sequence[int], left: Sequence
         yield "  ".join(cells).rstrip()
 
 
-TEST = "test_accuracy"
-
-
 def summary(result: Mapping[str, Any]) -> list[str]:
     """The outcome of a finished run as lines for people, the verdict first; runs of older versions have none."""
-    low, high = result["test_interval"]
-    counts, seconds = result["candidates"], result["seconds"]
+    counts, seconds, metric = result["candidates"], result["seconds"], metric_of(result)
     said = [result["verdict"], *result["cautions"]] if "verdict" in result else []
     lines = [f"{'' if place else 'verdict':10}{sentence}" for place, sentence in enumerate(said)]
     lines += [
         f"{'by hand' if is_by_hand(result) else 'found':10}{result['genome']}",
         f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a sample",
-        f"test      {result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
-        f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}",
+        *_reached(result, metric),
     ]
     lines += [f"  against {reached:>7}  {name}" for name, reached in rivals(result)]
     if sure := result.get("calibration"):  # runs of older versions have none
@@ -160,8 +161,8 @@ def summary(result: Mapping[str, Any]) -> list[str]:
         mean = sum(again) / len(again)
         spread = (sum((x - mean) ** 2 for x in again) / max(1, len(again) - 1)) ** 0.5
         lines.append(
-            f"again     {mean:.2%} +- {spread:.2%} test, {counted(len(again), 'training')} on training and validation "
-            "part"
+            f"again     {metric.text(mean)} +- {metric.text(spread)} test, {counted(len(again), 'training')} on "
+            "training and validation part"
         )
     lines.append(
         f"work      {counted(counts['trained'], 'candidate')} trained ({counts['stopped']} stopped early), "
@@ -171,12 +172,31 @@ def summary(result: Mapping[str, Any]) -> list[str]:
     return lines + [f"words     {line}" for line in about_genomes([result["genome"]])]
 
 
+def _reached(result: Mapping[str, Any], metric: Metric) -> list[str]:
+    """What the winner has on the test part: by the metric first, and by accuracy in any case."""
+    low, high = result["test_interval"]
+    right = (
+        f"{result['test_accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), "
+        f"balanced {result['test_balanced_accuracy']:.2%}; validation {result['validation_accuracy']:.2%}"
+    )
+    if metric == ACCURACY:
+        return [f"test      {right}"]
+    test, validation = metric.key("test"), metric.key("validation")
+    ends = " to ".join(map(metric.text, result[f"{test}_interval"]))
+    return [
+        f"test      {metric.title} {metric.text(result[test])} (95 % interval {ends}); validation "
+        f"{metric.text(result[validation])}",
+        f"          accuracy {right}",
+    ]
+
+
 def rivals(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the winner was compared with, and on what terms; and the accuracy that it reached."""
+    """What the winner was compared with, and on what terms; and what it reached by the metric."""
+    metric = metric_of(result)
     return [
         (
             f"{name}{_terms(figures or {}, result)}",
-            f"{figures[_judged_on(figures)]:.2%}" if _ran(figures) else "not run",
+            metric.text(figures[_judged_on(figures, metric)]) if _ran(figures) else "not run",
         )
         for name, figures in result["baselines"].items()
     ]
@@ -198,20 +218,21 @@ def _how_measured(rival: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         return fewer
     if "epochs" not in rival:
         return ""
-    part = _judged_on(rival)
-    where, there = ("", "") if part == TEST else (" on the validation part", " there")
+    metric = metric_of(result)
+    part = _judged_on(rival, metric)
+    where, there = ("", "") if part == metric.key("test") else (" on the validation part", " there")
     epochs = f"{rival['epochs']:.3g}"
     terms = f" after {epochs} epoch{'s' * (epochs != '1')}{where}"
     if rival["genome"] == result["genome"]:
         others = "none that was found was better" if result["candidates"]["trained"] else "no other was trained"
         return f"{terms}; it is the winner: {others}"
     then = rival.get("winner_then")
-    return f"{terms}; the winner had {then[part]:.2%}{there} after as many seconds" if then else terms
+    return f"{terms}; the winner had {metric.text(then[part])}{there} after as many seconds" if then else terms
 
 
-def _judged_on(rival: Mapping[str, Any]) -> str:
-    """The accuracy that there is: of the test part, where there was time for it."""
-    return TEST if TEST in rival else "validation_accuracy"
+def _judged_on(rival: Mapping[str, Any], metric: Metric) -> str:
+    """The figure that there is: of the test part, where there was time for it."""
+    return metric.key("test") if metric.key("test") in rival else metric.key("validation")
 
 
 def improvements(record: Record) -> list[tuple[float, float]]:
@@ -342,13 +363,13 @@ def show_candidate(record: Record, name: str | int) -> list[str]:
     """
     trainings = read_trainings(record.events())
     candidate, result = training_of(trainings, name)
-    plan = record.latest(Planned)
+    plan, metric = record.latest(Planned), Later.of(record.events()).metric
     lines = [f"candidate {candidate.id}, {candidate.operator}", f"genome    {candidate.genome.key}"]
-    lines += _fate(candidate, result)
+    lines += _fate(candidate, result, metric)
     if plan:
         task = plan.plan["task"]
         lines += structure(candidate.genome, Shape(**task["shape"]), task["classes"])
-    lines += _family(candidate, trainings)
+    lines += _family(candidate, trainings, metric)
     return lines + [f"words     {line}" for line in about_genomes([candidate.genome.key])]
 
 
@@ -368,31 +389,33 @@ def _seed(entry: Entry) -> object:
     return to_seed(entry.genome, entry.name, entry.score)
 
 
-def _fate(candidate: Candidate, result: Result | None) -> list[str]:
+def _fate(candidate: Candidate, result: Result | None, metric: Metric) -> list[str]:
     if result is None:
         return ["state     in training when the record ends"]
     if result.failure:
         return [f"failed    {result.failure}: {result.detail}"]
     if result.stopped:
-        bar, reached = candidate.bars[len(result.rungs) - 1], result.rungs[-1]
-        lines = [
-            f"stopped   at {reached:.1%} after {result.done:.0%} of its training; others had {bar:.1%} or more there"
-        ]
+        rung = len(result.rungs) - 1
+        reached, bar = map(metric.brief, (result.rungs[rung], candidate.bars[rung]))
+        more = "less" if metric.loss else "more"
+        lines = [f"stopped   at {reached} after {result.done:.0%} of its training; others had {bar} or {more} there"]
     else:
         size = ", pictures at half the side" if result.half else ""
-        lines = [f"score     {result.score:.2%} on validation{size} after a short training, {result.seconds:.1f} s"]
-        lines.append(f"curve     {' '.join(f'{point:.1%}' for point in result.curve)}")
+        name = "" if metric == ACCURACY else f"{metric.title} "
+        reached = f"{name}{metric.words(result.score or 0.0)}"
+        lines = [f"score     {reached} on validation{size} after a short training, {result.seconds:.1f} s"]
+        lines.append(f"curve     {' '.join(map(metric.brief, result.curve))}")
     if candidate.inherits:
         lines.append(f"inherits  weights of {', '.join(map(str, candidate.inherits))}")
     return lines
 
 
-def _family(candidate: Candidate, trainings: Trainings) -> list[str]:
+def _family(candidate: Candidate, trainings: Trainings, metric: Metric) -> list[str]:
     scores = scores_by_genome(trainings)
 
     def words(key: str) -> str:
         score = scores.get(key)
-        return f"{key} ({score:.2%})" if score is not None else key
+        return f"{key} ({metric.words(score)})" if score is not None else key
 
     lines = [f"parent    {words(parent)}" for parent in dict.fromkeys(candidate.parents)]
     children = [c for c, _ in trainings if candidate.genome.key in c.parents]

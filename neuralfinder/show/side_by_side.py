@@ -11,7 +11,7 @@ from neuralfinder.search.archive import Later, read_archive, read_trainings
 from neuralfinder.search.events import Planned
 from neuralfinder.search.record import Record
 from neuralfinder.show.fates import Fates, name_of
-from neuralfinder.show.report import as_table, training_of
+from neuralfinder.show.report import as_table, score_titles, training_of
 from neuralfinder.types import Shape
 
 
@@ -43,9 +43,9 @@ def side_by_side(record: Record, names: Sequence[str]) -> list[str]:
             name_of(candidate) + ", winner" * winner,
             str(ranks.get(key, "")),
             fate.status,
-            f"{found.score:.2%}" if found else "",
-            f"{later.full[key]:.2%}" if key in later.full else "",
-            f"{later.test:.2%}" if winner and later.test is not None else "",
+            later.metric.words(found.score) if found else "",
+            later.metric.text(later.full[key]) if key in later.full else "",
+            later.metric.text(later.test) if winner and later.test is not None else "",
             f"{size.parameters:,}" if size else "",
             f"{size.macs / 1e6:,.1f} M" if size else "",
             f"{found.milliseconds:.2f}" if found and not math.isnan(found.milliseconds) else "",
@@ -56,8 +56,8 @@ def side_by_side(record: Record, names: Sequence[str]) -> list[str]:
         genes = [*candidate.genome.genes, candidate.genome.head, *candidate.genome.recipe]
         layers.append([*map(str, genes)])
     titles = (
-        "rank", "status", "short score", "full training", "test", "parameters", "multiply-adds", "ms a sample",
-        "seconds", "parents", "reason",
+        "rank", "status", *score_titles(later.metric), "parameters", "multiply-adds", "ms a sample", "seconds",
+        "parents", "reason",
     )  # fmt: skip
     rows = [[title, *cells] for title, *cells in zip(titles, *(column[1:] for column in columns), strict=True)]
     rows = [row for row in rows if any(row[1:])]

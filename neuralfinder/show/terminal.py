@@ -24,6 +24,7 @@ from neuralfinder.job.status import Status
 from neuralfinder.plain import as_json, printable
 from neuralfinder.search.record import Record
 from neuralfinder.show.listeners import mute, say
+from neuralfinder.training.metrics import ACCURACY, Metric
 
 LINE_EVERY = 5.0
 """Seconds between progress lines in a file."""
@@ -189,10 +190,19 @@ def progress_line(status: Status) -> str:
     elif status.counts:
         words.append(_counts(status))
     if status.best is not None and not status.training:
-        words.append(f"best {status.best:.2%} in short training")
+        words.append(f"best {_best(status)} in short training")
     if status.left is not None:
         words.append(f"{status.left:.0f} s left")
     return "  ".join(words)
+
+
+def _best(status: Status) -> str:
+    """The best score, with its name where it is no accuracy."""
+    return _named(status.metric, status.metric.words(status.best or 0.0))
+
+
+def _named(metric: Metric, figure: str) -> str:
+    return figure if metric == ACCURACY else f"{metric.title} {figure}"
 
 
 ROOMY = 50
@@ -233,7 +243,7 @@ def figures(status: Status) -> list[tuple[str, str]]:
         most = f" of at most {status.view['rounds']}" if status.view["rounds"] else ""
         rows.append(("round", f"{status.view['round']}{most}"))
     if status.best is not None:
-        rows += [("best", f"{status.best:.2%} on validation in short training"), ("", status.best_genome)]
+        rows += [("best", f"{_best(status)} on validation in short training"), ("", status.best_genome)]
     if len(status.bests) > 1:
         rows.append(("so far", sparkline(status.bests)))
     return rows + [("" if place else "last", words) for place, words in enumerate(reversed(status.recent))]
@@ -286,10 +296,11 @@ def _progress(status: Status) -> str:
 
 
 def _training(status: Status) -> str:
-    """How far the full training is that goes on: the epoch it is in, and the accuracy so far."""
-    epoch, epochs, accuracy = (status.training[name] for name in ("epoch", "epochs", "accuracy"))
+    """How far the full training is that goes on: the epoch it is in, and the figure so far."""
+    metric = status.metric
+    epoch, epochs, told = (status.training[name] for name in ("epoch", "epochs", metric.key("validation")))
     last = max(1, math.ceil(epochs))
-    reached = "" if accuracy is None else f", {accuracy:.2%} on validation"
+    reached = "" if told is None else f", {_named(metric, metric.text(told))} on validation"
     return f"epoch {min(last, math.floor(epoch) + 1)} of {last}{reached}"
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from neuralfinder.errors import lacking
 from neuralfinder.search.events import Begun, DataRead, Evaluated, Event, Finished, FullyTrained, Planned
+from neuralfinder.training.metrics import Metric, metric_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from torch.utils.tensorboard import SummaryWriter
 
 FIGURES = ("test_accuracy", "test_balanced_accuracy", "validation_accuracy", "parameters", "macs", "epochs")
-"""Of a finished run, by their names in `result.json`."""
+"""Of a finished run, by their names in `result.json`; those of its metric come on top."""
 
 
 class TensorBoard:
@@ -37,20 +38,22 @@ class TensorBoard:
             raise lacking("TensorBoard(...)", "TensorBoard", "tensorboard")
         self.folder = Path(folder).expanduser()
         self._writer: SummaryWriter | None = None
+        self._metric: Metric | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies, such as scikit-learn's `clone` makes them, write runs of their own."""
-        return {"folder": self.folder, "_writer": None}
+        return {"folder": self.folder, "_writer": None, "_metric": None}
 
     def __call__(self, event: Event) -> None:
         """Write what an event has to show, at once."""
         if isinstance(event, Begun):
             self._close()
+            self._metric = metric_of(event.settings)
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(_fresh(self.folder)))
-        for name, value, step in _numbers(event):
+        for name, value, step in _numbers(event, self._metric):
             self._writer.add_scalar(name, value, step, walltime=event.time)
         for name, values in _plain(event):
             text = json.dumps(values, indent=1)
@@ -85,10 +88,12 @@ class MLflow:
         self.experiment, self.tracking_uri = experiment, tracking_uri
         self._client: MlflowClient | None = None
         self._run = ""
+        self._metric: Metric | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies, such as scikit-learn's `clone` makes them, log runs of their own."""
-        return {"experiment": self.experiment, "tracking_uri": self.tracking_uri, "_client": None, "_run": ""}
+        kept = {"experiment": self.experiment, "tracking_uri": self.tracking_uri}
+        return {**kept, "_client": None, "_run": "", "_metric": None}
 
     def __call__(self, event: Event) -> None:
         """Log what an event has to show, at once."""
@@ -102,10 +107,11 @@ class MLflow:
             number = known.experiment_id if known else client.create_experiment(self.experiment)
             self._run = client.create_run(number, start_time=milliseconds).info.run_id
         if isinstance(event, Begun):
+            self._metric = metric_of(event.settings)
             for name, value in {"data": event.data, **event.settings, **event.settings["options"]}.items():
                 if name != "options" and value is not None:
                     client.log_param(self._run, name, value)
-        for name, value, step in _numbers(event):
+        for name, value, step in _numbers(event, self._metric):
             client.log_metric(self._run, name, value, milliseconds, step)
         for name, values in _plain(event):
             client.log_dict(self._run, dict(values), f"{name}.json")
@@ -115,20 +121,24 @@ class MLflow:
             self._run = ""
 
 
-def _numbers(event: Event) -> Iterator[tuple[str, float, int]]:
-    """Name, value and step of the numbers that an event has to show."""
+def _numbers(event: Event, metric: Metric | None) -> Iterator[tuple[str, float, int]]:
+    """Name, value and step of the numbers that an event has to show.
+
+    A score is 0 to 1, more is better, where the metric is not known: of a run that somebody else was told to begin.
+    """
+    name, told = (metric.key("validation"), metric.told) if metric else ("score", float)
     match event:
         case Evaluated(result) if result.failure is None:
             if result.score is not None:
-                yield "search/validation_accuracy", result.score, result.id
+                yield f"search/{name}", told(result.score), result.id
             yield "search/parameters", result.parameters, result.id
             yield "search/seconds", result.seconds, result.id
-        case FullyTrained(name=name, result=result):
-            for step, accuracy in enumerate(result.curve, start=1):
-                yield f"finish/{name}", accuracy, step
+        case FullyTrained(name=training, result=result):
+            for step, score in enumerate(result.curve, start=1):
+                yield f"finish/{training}", told(score), step
         case Finished(outcome):
-            for name in FIGURES:
-                yield f"result/{name}", outcome[name], 0
+            for figure in dict.fromkeys((*FIGURES, *map(metric_of(outcome).key, ("test", "validation")))):
+                yield f"result/{figure}", outcome[figure], 0
 
 
 def _plain(event: Event) -> Iterator[tuple[str, Mapping[str, Any]]]:

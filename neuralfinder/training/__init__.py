@@ -7,6 +7,7 @@
     inheritance  what a child takes over from the weights of its parents
     optimizers   how weights are updated
     clock        until when a training may go on, and the steps that it and its looks take
+    metrics      how good answers are: what a search maximises, free of torch
     train        the training loop, top to bottom; trunk: what is kept of it, so that it can go on
     evaluate     Candidate -> Result; failures are results
     weights      weights on disk, with a check sum; files: what is written whole or not at all

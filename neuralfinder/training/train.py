@@ -20,6 +20,7 @@ from neuralfinder.training.bag import Bags, answers_of
 from neuralfinder.training.batches import Part, Preparation, Scaling, Views, plain_batches, training_batches
 from neuralfinder.training.build import Network, Words, bag_of, together
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
+from neuralfinder.training.metrics import ACCURACY, TINY, Metric
 from neuralfinder.training.optimizers import Optimizer, looked_up
 from neuralfinder.training.recipes import Recipe
 from neuralfinder.training.threads import THREADS
@@ -62,7 +63,7 @@ class Setup:
     they are few, `long` whether texts are read in pieces.
     `weights` `(classes,)` float32 say how much a sample of each class counts; all the same when `None`. `in_all` is the
     epochs of a network's trainings together, of which a recipe's share `small` comes first; `None` where one is all.
-    `bags` are the linear models that stand beside networks for texts.
+    `bags` are the linear models that stand beside networks for texts; `metric` says how good answers are.
     """
 
     train: Part
@@ -80,6 +81,7 @@ class Setup:
     long: bool = False
     in_all: float | None = None
     bags: Bags = field(default_factory=Bags)
+    metric: Metric = ACCURACY
 
     @property
     def device(self) -> torch.device:
@@ -128,7 +130,7 @@ class Setup:
 
 
 Told = Callable[[float, float, float | None], object]
-"""Is told epochs done, epochs planned, and the last validation accuracy, 0..1, `None` before the first."""
+"""Is told epochs done, epochs planned, and the last score on the validation part, 0..1, `None` before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,10 @@ class Training:
     """What training left.
 
     Attributes:
-        score: validation accuracy of the weights kept, 0..1; `None` when stopped for being `behind`.
-        curve: validation accuracy at each measured epoch.
-        rungs: accuracy on the first pictures of the validation part at each of `RUNGS` that was reached.
+        score: of the weights kept on the validation part, by the setup's metric, 0..1; `None` when stopped for being
+            `behind`.
+        curve: the score at each measured epoch.
+        rungs: the score on the first pictures of the validation part at each of `RUNGS` that was reached.
         state: the weights, on the CPU, contiguous.
         done: share of the planned steps that were done, 0..1.
         ended: `complete`, `patience`, `chance`, `behind`, `deadline`, or `diverged` after something had been measured.
@@ -181,7 +184,7 @@ def train(
         setup: data, recipe and clock.
         fidelity: epochs and share of the data; each epoch draws its share anew.
         seed: of the order of samples and the augmentation. Dropout draws from torch's global generator.
-        bars: accuracy below which training is stopped at each of `RUNGS`; empty looks at no rung.
+        bars: score below which training is stopped at each of `RUNGS`; empty looks at no rung.
         trunk: of a training of the same network and recipe, to go on from; `network` may have any weights then.
         falls: whether a rate that can be constant falls at the end: the last training of a network.
         told: is told how far it is, once an epoch.
@@ -306,7 +309,7 @@ class _Judge:
         self.state, self.ended, self.half = dict[str, Tensor](), "", False
         self._setup, self._steps, self._epochs, self._told = setup, steps, epochs, told
         self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
-        self._chance = _majority_share(setup.validation.labels, setup.classes)
+        self._chance = _chance(setup)
         self._since_best = 0
 
     def is_due(self, pace: Pace) -> bool:
@@ -336,13 +339,13 @@ class _Judge:
             self.ended = self._verdict(epoch, pace)
 
     def _climb(self, network: nn.Module, bar: float, views: Views) -> None:
-        self.rungs.append(accuracy(network, self._setup.validation.first(RUNG_SAMPLES), self._setup, views))
+        self.rungs.append(score(network, self._setup.validation.first(RUNG_SAMPLES), self._setup, views))
         if self.rungs[-1] < bar:
             self.ended, self.score = BEHIND, None
             self._keep(network, views)
 
     def _measure(self, network: nn.Module, views: Views) -> None:
-        measured = accuracy(network, self._setup.validation, self._setup, views)
+        measured = score(network, self._setup.validation, self._setup, views)
         improved = measured > max(self.curve, default=-1.0)
         self.curve.append(measured)
         self._since_best = 0 if improved else self._since_best + 1
@@ -372,12 +375,21 @@ class _Judge:
         return ""
 
 
-def accuracy(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:
-    """Share of the part's samples whose most likely class is right, weighted as the setup has it."""
-    right = predict_logits(network, part, setup.preparation, setup.bf16, views).argmax(1) == part.labels
+def score(network: nn.Module, part: Part, setup: Setup, views: Views = PLAIN) -> float:
+    """How good the network's answers about a part are by the setup's metric, 0..1.
+
+    The accuracy is weighted as the setup has it; the other metrics count classes and samples as they are defined.
+    """
+    return _score(predict_logits(network, part, setup.preparation, setup.bf16, views), part.labels, setup)
+
+
+def _score(logits: Tensor, labels: Tensor, setup: Setup) -> float:
+    if setup.metric != ACCURACY:
+        return setup.metric.score(labels.cpu().numpy(), logits.cpu().numpy())
+    right = logits.argmax(1) == labels
     if setup.weights is None:
-        return int(right.sum()) / len(part)
-    counts = setup.weights[part.labels]
+        return int(right.sum()) / len(labels)
+    counts = setup.weights[labels]
     return float(counts[right].sum() / counts.sum())
 
 
@@ -430,8 +442,11 @@ def _is_measured(epoch: int, epochs: int, measures: int | None) -> bool:
     return measures is None or epoch * measures // epochs > (epoch - 1) * measures // epochs
 
 
-def _majority_share(labels: Tensor, classes: int) -> float:
-    return float(torch.bincount(labels, minlength=classes).max()) / len(labels)
+def _chance(setup: Setup) -> float:
+    """The score of who knows the classes' shares alone."""
+    labels = setup.validation.labels
+    shares = torch.bincount(labels, minlength=setup.classes) / len(labels)
+    return _score(shares.clamp(min=TINY).log().expand(len(labels), -1), labels, setup)
 
 
 def forward_seconds(network: nn.Module, setup: Setup, samples: int, passes: int, seconds: float = math.inf) -> float:

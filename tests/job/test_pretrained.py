@@ -21,6 +21,7 @@ from neuralfinder.job.pretrained import BATCH, MARGIN, SHARE, Rival, _of_all_cla
 from neuralfinder.job.status import Status
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.clock import Clock
+from neuralfinder.training.metrics import METRICS, Metric
 from neuralfinder.training.train import Cancelled
 
 RNG = np.random.default_rng
@@ -60,11 +61,11 @@ def test_it_learns_from_what_the_winner_has_and_sees_the_test_part_last(refit: b
     assert rows_of(rival, backbone.shown) == {*parts.train, *parts.validation}  # type: ignore[attr-defined]
     assert probe.figures["samples"] == len(parts.train) + refit * len(parts.validation)
     assert "test_accuracy" not in probe.figures
-    figures, answers = probe.judged()
+    figures, logits = probe.judged()
     assert rows_of(rival, backbone.shown[-len(parts.test) :]) == {*parts.test}  # type: ignore[attr-defined]
     assert figures.keys() == {"name", "samples", "strength", "validation_accuracy"}
-    assert answers is not None
-    assert 0.9 < (answers == rival.data.raw.labels[parts.test]).mean() < 1
+    assert logits is not None
+    assert 0.9 < (logits.argmax(1) == rival.data.raw.labels[parts.test]).mean() < 1
 
 
 def test_the_validation_part_alone_chooses_the_strength(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +76,9 @@ def test_the_validation_part_alone_chooses_the_strength(monkeypatch: pytest.Monk
     raw = dataclasses.replace(rival.data.raw, labels=labels)
     noisy = dataclasses.replace(rival, data=dataclasses.replace(rival.data, raw=raw))
     scores = iter([0.1, 0.4, 0.3, 0.4])
-    monkeypatch.setattr("neuralfinder.job.pretrained._Fitted.accuracy", lambda *_: next(scores))
-    probe = noisy.fit(math.inf, Clock(), True, rng)
-    assert (probe.figures["strength"], probe.figures["validation_accuracy"]) == (0.01, 0.4)
+    monkeypatch.setattr(Metric, "score", lambda *_: next(scores))
+    probe = noisy.fit(math.inf, Clock(), True, rng, METRICS["macro-f1"])
+    assert (probe.figures["strength"], probe.figures["validation_macro_f1"]) == (0.01, 0.4)
 
 
 def test_in_little_time_it_is_fitted_to_fewer_samples_of_all_classes() -> None:
@@ -124,7 +125,7 @@ def test_the_looks_of_others_take_nothing_of_its_time() -> None:
     """Of ten seconds kept for it six are left before those that others need; its look at the test part comes later."""
     rival, clock = rival_of_digits(), Clock(time.monotonic() + 100)
     plan = SimpleNamespace(budget_seconds=600.0, looks=SimpleNamespace(rival=10.0))
-    setup = SimpleNamespace(clock=clock, recipe=SimpleNamespace(refit=True))
+    setup = SimpleNamespace(clock=clock, recipe=SimpleNamespace(refit=True), metric=METRICS["accuracy"], weights=None)
     trainer = SimpleNamespace(seeds=Seeds(0), status=Status())
     probe = _probe(rival, SimpleNamespace(plan=plan), setup, 94.0, trainer)  # type: ignore[arg-type]
     assert probe.clock == clock

@@ -14,6 +14,7 @@ from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import FILE, KEEP_EVERY, Status
 from neuralfinder.networks.genome import parse
 from neuralfinder.training.evaluate import evaluate
+from neuralfinder.training.metrics import METRICS
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity
 
@@ -38,8 +39,11 @@ def test_what_is_going_on_is_written_down_and_no_more_often_than_needed(tmp_path
     status.train("final-0-0", "C8 > G", 1.0, 4.0, 0.5)
     now += KEEP_EVERY
     status.keep()
-    wanted = {"name": "final-0-0", "genome": "C8 > G", "epoch": 1.0, "epochs": 4.0, "accuracy": 0.5}
+    wanted = {"name": "final-0-0", "genome": "C8 > G", "epoch": 1.0, "epochs": 4.0, "validation_accuracy": 0.5}
     assert kept(tmp_path)["training"] == wanted
+    status.metric = METRICS["log-loss"]
+    status.train("final-0-1", "C8 > G", 1.0, 4.0, 0.5)
+    assert status.training["validation_log_loss"] == pytest.approx(0.6931, abs=1e-4)
     status.enter("done")
     assert kept(tmp_path)["training"] == {}
 
@@ -71,5 +75,5 @@ def test_a_run_tells_how_far_its_finish_is_and_leaves_no_such_file(tmp_path, mon
     assert {file for file, *_ in seen} == {tmp_path / "run" / FILE}
     trained = [training for _, phase, training in seen if phase == "finishing" and training]
     assert trained
-    assert all(0 < training["epoch"] <= training["epochs"] for training in trained)
+    assert all(0 <= training["epoch"] <= training["epochs"] for training in trained)
     assert not (tmp_path / "run" / FILE).exists()

@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from neuralfinder.job.figures import compared, judged
 from neuralfinder.job.verdict import interval, is_noise, judgement, not_yet
+from neuralfinder.training.metrics import METRICS
 
 FOUND, BY_HAND = "C64.bn > G", "C32.bn > G"
 
@@ -184,7 +185,7 @@ def test_mostly_one_class(common, told):
     balanced = (1 + (225 - common) / (250 - common)) / 2
     said = (
         f"{common} of 250 test pictures are one class: look at balanced accuracy, {balanced:.2%}, which counts all "
-        "classes alike."
+        "classes alike; a search with --metric balanced-accuracy looks for that."
     )
     assert (said in cautions) == told
 
@@ -204,6 +205,80 @@ def test_both_always_right_are_not_told_apart():
 
 def test_a_search_that_goes_on_has_no_accuracy_yet():
     assert "80.00% on the validation part after a short training" in not_yet(0.8)["verdict"]
+
+
+# other metrics
+
+
+def judge_by(name, own, majority, linear, interval=(0.7, 0.85), confusion=GOOD):
+    """The verdict on made figures: what the majority and the linear model have, and their p-values."""
+    key = f"test_{name.replace('-', '_')}"
+    confusion = np.array(confusion)
+    labels, answers = (np.repeat(places, confusion.ravel()) for places in np.indices(confusion.shape).reshape(2, -1))
+    rivals = {
+        title: {"test_accuracy": 0.5, "only_winner_right": 0, "only_this_right": 0, key: told, "p_value": p}
+        for title, (told, p) in (("majority class", majority), ("logistic regression", linear))
+    }
+    result = {
+        **judged(labels, answers),
+        "metric": name,
+        key: own,
+        f"{key}_interval": list(interval),
+        "genome": FOUND,
+        "baselines": {**rivals, "small network": None},
+        "candidates": {"trained": 12, "failed": 0},
+        "data": {"test": len(labels), "train": 800, "validation": 200, "shape": {"vocabulary": 0}},
+        "refit": False,
+        "interrupted": False,
+        "seconds": {},
+    }
+    found = judgement(result, "ab", confusion.tolist())
+    return found["verdict"], found["cautions"]
+
+
+def test_the_verdict_by_macro_f1_says_what_that_is():
+    verdict, cautions = judge_by("macro-f1", 0.81, (0.33, 0.001), (0.7, 0.01))
+    assert verdict == (
+        "The network found has a macro F1 of 0.8100 on 200 pictures that it never saw, better than logistic regression "
+        "on pixels (0.7000) by more than noise."
+    )
+    assert cautions[0].startswith("Macro F1 falls both where samples of a class are missed")
+    assert len(cautions) == 1
+
+
+def test_of_log_loss_less_is_better():
+    chance = (0.69, 0.001)
+    assert "log-loss of 0.4200 on 200" in judge_by("log-loss", 0.42, chance, (0.6, 0.01), (0.35, 0.5))[0]
+    assert judge_by("log-loss", 0.42, chance, (0.3, 0.01), (0.35, 0.5))[0] == (
+        "Logistic regression on pixels is better than the network found (log-loss 0.3000 against 0.4200 on 200 "
+        "pictures that neither ever saw): use that, or give more minutes."
+    )
+    assert judge_by("log-loss", 0.8, chance, (0.9, 0.5), (0.7, 0.9))[0] == (
+        "Do not use it: the network found has a log-loss of 0.8000 on 200 pictures that it never saw, worse than "
+        "knowing the classes' shares alone (0.6900); give more minutes or more samples."
+    )
+
+
+def test_noise_by_another_metric_is_that_of_the_same_answers_exchanged():
+    assert "is not told apart from" in judge_by("roc-auc", 0.9, (0.5, 0.001), (0.88, 0.2))[0]
+    assert (
+        "no better than always answering the commonest class (50.00%)"
+        in (judge_by("balanced-accuracy", 0.55, (0.5, 0.2), (0.4, 0.3))[0])
+    )
+
+
+def test_a_wide_interval_and_a_dead_class_by_another_metric():
+    _, cautions = judge_by("roc-auc", 0.8, (0.5, 0.001), (0.6, 0.01), (0.55, 0.95), [[190, 0], [10, 0]])
+    assert cautions[1:] == [
+        "The test part is too small to tell: of pictures like its 200 the network may have a ROC AUC of anything from "
+        "0.5500 to 0.9500.",
+        "Class 'b' is never answered (10 of 200 test pictures): do not use it where that matters.",
+    ]
+
+
+def test_a_search_by_another_metric_that_goes_on_has_none_yet():
+    told = not_yet(np.exp(-0.42), METRICS["log-loss"])["verdict"]
+    assert "has a log-loss of 0.4200 on the validation part after a short training, which is no log-loss to" in told
 
 
 # noise

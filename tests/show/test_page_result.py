@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,10 @@ from synthetic import made_events
 
 from neuralfinder.search.events import understood
 from neuralfinder.show.page.document import offline_page
-from neuralfinder.show.page.story import told
+from neuralfinder.show.page.standing import standing
+from neuralfinder.show.page.story import OF_METRIC, told
 from neuralfinder.show.report import as_csv
+from neuralfinder.training.metrics import METRICS
 
 pytestmark = [pytest.mark.thorough, needs_chromium]
 
@@ -38,7 +42,7 @@ def test_the_first_screen_is_the_verdict_and_the_figure_beside_its_rivals(browse
         assert figure["y"] + figure["height"] < 900
         rows = page.locator("#verdict .dots li")
         assert [row.split("\n")[-1] for row in rows.all_inner_texts()] == [
-            f"{row['accuracy']:.2%}" if "accuracy" in row else NONE for row in story["standing"]
+            f"{row['score']:.2%}" if "score" in row else NONE for row in story["standing"]
         ]
         track = page.locator("#verdict .dots .under .track").bounding_box()
         scale = page.locator("#verdict .label").all()
@@ -47,13 +51,41 @@ def test_the_first_screen_is_the_verdict_and_the_figure_beside_its_rivals(browse
         assert track["x"] - 1 <= left < right <= track["x"] + track["width"] + 1
         for row, told in zip(rows.all(), story["standing"], strict=True):
             spot, whisker = row.locator(".spot"), row.locator(".whisker")
-            if "accuracy" not in told:
+            if "score" not in told:
                 assert spot.count() == whisker.count() == 0
                 continue
             box, line = spot.bounding_box(), whisker.bounding_box()
             places = (box["x"] + box["width"] / 2, line["x"], line["x"] + line["width"])
             shares = [low + (place - left) / (right - left) * (high - low) for place in places]
-            assert shares == pytest.approx([told["accuracy"], *told["interval"]], abs=0.006)
+            assert shares == pytest.approx([told["score"], *told["interval"]], abs=0.006)
+
+
+def test_by_another_metric_its_figure_is_the_first_and_scores_are_of_it(browser, report, tmp_path):
+    _, story = report
+    lives, done = story["lives"], story["finished"]
+    once = {genome for genome, count in Counter(life["genome"] for life in lives).items() if count == 1}
+    score = max(life["score"] for life in lives if "score" in life and life["genome"] in once)
+    figures = {
+        "metric": "log-loss", "test_log_loss": 0.21, "test_log_loss_interval": [0.13, 0.34],
+        "validation_log_loss": 0.2,
+        "baselines": {"majority class": {**done["baselines"]["majority class"], "test_log_loss": 2.3}},
+    }  # fmt: skip
+    made = {"finished": {**done, **figures}, "standing": standing({**done, **figures})}
+    metric = {name: getattr(METRICS["log-loss"], name) for name in OF_METRIC}
+    path = tmp_path / "report.html"
+    path.write_text(offline_page({**story, **made, "metric": metric}), encoding="utf-8")
+    with opened(browser, path.as_uri()) as page:
+        answer = text(page, "#verdict .answer")
+        assert answer.split()[:2] == ["0.2100", "log-loss"]
+        assert "95% interval 0.1300 to 0.3400" in answer
+        assert f"Accuracy: {done['test_accuracy']:.2%}" in answer
+        rows = page.locator("#verdict .dots li").all_inner_texts()
+        assert [row.split("\n")[-1] for row in rows] == ["0.2100", "2.3000"]
+        board = text(page, "#networks-body")
+        assert "short score, log-loss" in board
+        assert f"{-math.log(score):.4f}" in board
+        assert not re.search(r"\d%", board)
+        assert "the validation log-loss after a short training" in text(page, "#legend")
 
 
 def test_some_right_and_some_wrong_answers_are_shown(browser, report):
@@ -64,7 +96,7 @@ def test_some_right_and_some_wrong_answers_are_shown(browser, report):
         for shown, told in ((right, answers["rightly"]), (wrong, answers["mistakes"])):
             pictures = shown.locator("img").evaluate_all("all => all.map(each => each.src)")
             assert pictures == [each["picture"] for each in told[: len(pictures)]]
-            assert len(pictures) == min(8, len(told))
+            assert len(pictures) == min(6, len(told))
         assert all(each["label"] == each["answer"] for each in answers["rightly"])
 
 

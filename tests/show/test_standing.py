@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from neuralfinder.show.page.standing import reliability, standing
@@ -28,7 +29,7 @@ def test_the_winner_comes_first_and_rivals_by_what_they_reached():
         "this network", "small network by hand", "always the commonest class", "logistic regression on pixels",
         "pre-trained network",
     ]  # fmt: skip
-    assert [row.get("accuracy") for row in rows] == [0.9, 0.8, 0.2, None, None]
+    assert [row.get("score") for row in rows] == [0.9, 0.8, 0.2, None, None]
     assert [row["terms"] for row in rows[3:]] == ["not run", "resnet: there was no time"]
 
 
@@ -39,6 +40,15 @@ def test_who_was_measured_on_the_validation_part_says_so_and_has_its_interval():
     # Wilson's, of 40 of 50 and of 20 of 100
     assert small["interval"] == pytest.approx([0.6696, 0.8876], abs=1e-4)
     assert standing(RESULT)[2]["interval"] == pytest.approx([0.1334, 0.2888], abs=1e-4)
+
+
+def test_by_another_metric_its_figures_are_compared_and_the_winner_has_an_interval():
+    by_loss = {"metric": "log-loss", "test_log_loss": 0.2, "test_log_loss_interval": [0.1, 0.4]}
+    majority = {"test_accuracy": 0.95, "test_log_loss": 0.7}
+    rows = standing({**RESULT, **by_loss, "baselines": {"majority class": majority}})
+    assert [row["score"] for row in rows] == pytest.approx(np.exp([-0.2, -0.7]))
+    assert rows[0]["interval"] == pytest.approx(np.exp([-0.4, -0.1]))
+    assert "interval" not in rows[1]
 
 
 def test_a_winner_that_nobody_searched_for_says_so():

@@ -45,7 +45,7 @@ def test_the_story_has_every_candidate_with_its_result(finished):
     assert story["finished"]["genome"] in keys.values()
     assert np.sum(story["answers"]["confusion"]) == story["finished"]["data"]["test"]
     assert story["answers"]["mistakes"][0]["picture"].startswith("data:image/png;base64,")
-    assert story["standing"][0]["accuracy"] == story["finished"]["test_accuracy"]
+    assert story["standing"][0]["score"] == story["finished"]["test_accuracy"]
     assert sum(row["count"] for row in story["reliability"]) == story["finished"]["data"]["test"]
     assert sum(right for _, _, right in story["answers"]["sure"]) == np.trace(story["answers"]["confusion"])
 

@@ -25,6 +25,7 @@ from neuralfinder.show.terminal import (
     view,
     world,
 )
+from neuralfinder.training.metrics import METRICS
 
 COUNTS = {"requested": 14, "trained": 7, "failed": 2, "cached": 3, "infeasible": 2}
 
@@ -160,6 +161,14 @@ def test_finishing_says_how_far_it_is(finishing, epoch, epochs, accuracy, words)
     shown = drawn(finishing)
     assert "phase       finishing 2 of 7 trainings done" in shown
     assert f"training    {words}\n" in re.sub(" +\n", "\n", shown)
+
+
+def test_a_run_by_another_metric_tells_its_figures(searching):
+    searching.metric = METRICS["macro-f1"]
+    assert f"best macro F1 {searching.best:.4f} in short training" in progress_line(searching)
+    searching.enter("finishing", 7)
+    searching.train("final-0-1", "C32 > G", 3.0, 12.0, 0.9741)
+    assert "epoch 4 of 12, macro F1 0.9741 on validation" in progress_line(searching)
 
 
 def test_after_an_interrupt_the_time_left_is_that_of_the_end_expected(finishing):

@@ -17,7 +17,7 @@ from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.bag import AT_ONCE, STRENGTHS, Bag, Bags, answers_of
 from neuralfinder.training.build import bag_of, build
-from neuralfinder.training.train import Setup, accuracy, predict_logits, train
+from neuralfinder.training.train import Setup, predict_logits, score, train
 from neuralfinder.types import Fidelity
 
 GENOME = parse("C8 > GM.bag12")
@@ -142,7 +142,7 @@ def test_training_gives_networks_the_task_s_bag_and_leaves_it_as_it_is() -> None
     alone = network.alone(part.pictures).softmax(1)
     torch.testing.assert_close(both, (alone + bag(part.pictures).softmax(1)) / 2)
     torch.testing.assert_close(network(part.pictures).softmax(1), both)
-    assert accuracy(network, part, setup) == training.score
+    assert score(network, part, setup) == training.score
 
 
 def test_answers_are_kept_beside_a_part_until_the_bag_is_another() -> None:

@@ -16,7 +16,7 @@ from neuralfinder.training.build import build
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.train import (
     Diverged,
-    accuracy,
+    score,
 )
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Shape
@@ -52,7 +52,7 @@ def test_evaluate_stores_the_weights_it_measured(tmp_path: Path) -> None:
     result = evaluate(CANDIDATE, setup, store)
     network = build(NETWORK, Shape(1, 8, 8), 10)
     network.load_state_dict(store.load("7").state)
-    assert accuracy(network, setup.validation, setup) == result.score
+    assert score(network, setup.validation, setup) == result.score
     assert (result.parameters, result.failure) == (sum(p.numel() for p in network.parameters()), None)
 
 

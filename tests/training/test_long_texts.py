@@ -16,7 +16,7 @@ from neuralfinder.training.augmentation import Augmentation, piece
 from neuralfinder.training.batches import Views
 from neuralfinder.training.model import Model
 from neuralfinder.training.recipes import MOST_VIEWS, RECIPES
-from neuralfinder.training.train import PLAIN, accuracy, train
+from neuralfinder.training.train import PLAIN, score, train
 from neuralfinder.types import Fidelity, Shape
 
 ALL_PIECES = Views(pieces=True)
@@ -45,7 +45,7 @@ def test_what_is_told_late_in_a_long_text_is_learned_and_answered() -> None:
     model, found = trained(setup, genome)
     assert found == 1.0
     assert model.views == ALL_PIECES
-    assert accuracy(model.network, setup.validation, setup) < 0.75  # the first piece knows nothing
+    assert score(model.network, setup.validation, setup) < 0.75  # the first piece knows nothing
     _, told = trained(setup.of(parse("C32 > G | anywhere0")), genome)
     assert told < 0.75
 

@@ -13,7 +13,7 @@ from setups import setup_of_digits
 from neuralfinder.networks.genome import parse
 from neuralfinder.training.build import build
 from neuralfinder.training.evaluate import evaluate
-from neuralfinder.training.train import HALF, PLAIN, SMALL_STEPS, Setup, Training, accuracy, train
+from neuralfinder.training.train import HALF, PLAIN, SMALL_STEPS, Setup, Training, score, train
 from neuralfinder.training.trunk import Trunk
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Shape
@@ -56,8 +56,8 @@ def test_what_is_the_first_part_of_a_long_training_has_small_ones_alone_and_is_j
     assert first.half
     network = build(GENOME, Shape(1, 8, 8), 10)
     network.load_state_dict(first.state)
-    assert first.score == accuracy(network, setup.validation, setup, HALF) > 0.4
-    assert accuracy(network, setup.validation, setup, PLAIN) != first.score
+    assert first.score == score(network, setup.validation, setup, HALF) > 0.4
+    assert score(network, setup.validation, setup, PLAIN) != first.score
 
     then, heights = watched(setup, 3, first.trunk, falls=False)
     small = round(0.4 * 5 * STEPS) - STEPS

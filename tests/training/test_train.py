@@ -21,9 +21,9 @@ from neuralfinder.training.train import (
     Diverged,
     Setup,
     Training,
-    accuracy,
     predict_logits,
     rate_share,
+    score,
     train,
 )
 from neuralfinder.types import Fidelity, Shape
@@ -80,7 +80,7 @@ def test_score_best_keeps_the_weights_of_the_best_epoch() -> None:
         network = build(parse("C8 M > F32"), Shape(1, 8, 8), 10)
         training = train(network, setup, Fidelity(12), 0)
     assert training.score == max(training.curve)
-    assert accuracy(network, setup.validation, setup) == training.score
+    assert score(network, setup.validation, setup) == training.score
 
 
 def test_patience_ends_training() -> None:
@@ -145,7 +145,7 @@ def test_averaged_weights_are_better_than_those_on_the_way() -> None:
         training = train(build(NETWORK, Shape(1, 8, 8), 10), setup, Fidelity(6), seed, falls=False)
         raw = build(NETWORK, Shape(1, 8, 8), 10)
         raw.load_state_dict(training.trunk.network)
-        gains.append(training.score - accuracy(raw, setup.validation, setup))
+        gains.append(training.score - score(raw, setup.validation, setup))
     assert sum(gains) > 0
 
 
@@ -240,4 +240,4 @@ def run_with_bars(setup: Setup, bars: tuple[float, ...]) -> Training:
 def accuracy_of(state: dict[str, torch.Tensor], setup: Setup) -> float:
     network = build(NETWORK, Shape(1, 8, 8), 10)
     network.load_state_dict(state)
-    return accuracy(network, setup.validation, setup)
+    return score(network, setup.validation, setup)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from neuralfinder.errors import InputError, lacking
+from neuralfinder.training.metrics import Metric, metric_of
 from neuralfinder.types import score_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Life = Mapping[str, Any]
-
-SHORT_SCORE = "validation accuracy in %, short training"
 
 
 def save_figures(story: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -46,13 +46,13 @@ def save_figures(story: Mapping[str, Any], folder: Path) -> list[Path]:
     if not scored:
         raise InputError("the run", given="without a trained network", expected="one or more", mend="wait for some")
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    files, metric = [], metric_of(story["run"]["settings"])
     with mpl.rc_context(
         {"svg.hashsalt": "neuralfinder", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     ):
         for name, draw, lives in (
-            ("progress", _progress, scored),
-            ("pareto", _pareto, scored),
+            ("progress", partial(_progress, metric), scored),
+            ("pareto", partial(_pareto, metric), scored),
             ("operators", _operators, ended),
             ("foresight", _foresight, ended),
         ):
@@ -65,12 +65,21 @@ def save_figures(story: Mapping[str, Any], folder: Path) -> list[Path]:
     return files
 
 
-def _progress(axes: Axes, lives: Sequence[Life]) -> bool:
-    minutes, scores = [life["ended"] / 60 for life in lives], [100 * life["score"] for life in lives]
-    axes.scatter(minutes, scores, s=8, alpha=0.4, label="a training")
-    axes.step(minutes, list(accumulate(scores, max)), where="post", label="best")
-    axes.step(minutes, list(_medians(scores)), where="post", linestyle="--", label="median")
-    axes.set(xlabel="minutes", ylabel=SHORT_SCORE)
+def _told(metric: Metric, scores: Iterable[float]) -> list[float]:
+    """Scores as they stand on an axis."""
+    return [(100 if metric.percent else 1) * metric.told(score) for score in scores]
+
+
+def _title(metric: Metric) -> str:
+    return f"validation {metric.title}{' in %' if metric.percent else ''}, short training"
+
+
+def _progress(metric: Metric, axes: Axes, lives: Sequence[Life]) -> bool:
+    minutes, scores = [life["ended"] / 60 for life in lives], [life["score"] for life in lives]
+    axes.scatter(minutes, _told(metric, scores), s=8, alpha=0.4, label="a training")
+    axes.step(minutes, _told(metric, accumulate(scores, max)), where="post", label="best")
+    axes.step(minutes, _told(metric, _medians(scores)), where="post", linestyle="--", label="median")
+    axes.set(xlabel="minutes", ylabel=_title(metric))
     axes.legend(frameon=False)
     return True
 
@@ -79,12 +88,14 @@ def _medians(scores: Sequence[float]) -> Iterator[float]:
     return (median(scores[: place + 1]) for place in range(len(scores)))
 
 
-def _pareto(axes: Axes, lives: Sequence[Life]) -> bool:
+def _pareto(metric: Metric, axes: Axes, lives: Sequence[Life]) -> bool:
     by_size = sorted(lives, key=lambda life: (life["parameters"], -life["score"]))
-    best = list(accumulate((100 * life["score"] for life in by_size), max))
-    axes.scatter([life["parameters"] for life in lives], [100 * life["score"] for life in lives], s=8, alpha=0.4)
-    axes.step([life["parameters"] for life in by_size], best, where="post", label="no smaller one is better")
-    axes.set(xscale="log", xlabel="parameters", ylabel=SHORT_SCORE)
+    best = accumulate((life["score"] for life in by_size), max)
+    own = _told(metric, (life["score"] for life in lives))
+    axes.scatter([life["parameters"] for life in lives], own, s=8, alpha=0.4)
+    sizes = [life["parameters"] for life in by_size]
+    axes.step(sizes, _told(metric, best), where="post", label="no smaller one is better")
+    axes.set(xscale="log", xlabel="parameters", ylabel=_title(metric))
     axes.legend(frameon=False)
     return True
 

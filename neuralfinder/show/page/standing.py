@@ -1,4 +1,4 @@
-"""How good the winner is, as the page draws it: accuracies with their intervals, beside what they are held against."""
+"""How good the winner is, as the page draws it: its score with its interval, beside what it is held against."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from neuralfinder.job.verdict import called, interval, is_by_hand
 from neuralfinder.show.report import rivals
+from neuralfinder.training.metrics import ACCURACY, Metric, metric_of
 
 
 def standing(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -16,26 +17,33 @@ def standing(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         result: what `result.json` holds.
 
     Returns:
-        Rows of `title` and `terms`, in words; where it was measured, `accuracy` and `interval`, 0..1, and the `part` of
-        the data that it was measured on, `test` or `validation`.
+        Rows of `title` and `terms`, in words; where it was measured, `score` by the run's metric and its `interval`,
+        0..1 and the more the better, and the `part` of the data that it was measured on, `test` or `validation`. By
+        other metrics than accuracy the winner alone has an interval.
     """
-    own = {"accuracy": result["test_accuracy"], "interval": result["test_interval"], "part": "test"}
-    others = sorted(_rivals(result), key=lambda row: -row.get("accuracy", -1.0))
+    metric = metric_of(result)
+    test = metric.key("test")
+    ends = result["test_interval" if metric == ACCURACY else f"{test}_interval"]
+    own = {"score": metric.score_of(result[test]), "interval": sorted(map(metric.score_of, ends)), "part": "test"}
+    others = sorted(_rivals(result, metric), key=lambda row: -row.get("score", -1.0))
     return [{"title": f"this network{', made by hand' * is_by_hand(result)}", "terms": "", **own}, *others]
 
 
-def _rivals(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _rivals(result: Mapping[str, Any], metric: Metric) -> Iterator[dict[str, Any]]:
     for (name, figures), (said, _) in zip(result["baselines"].items(), rivals(result), strict=True):
         terms = said.removeprefix(name).lstrip(" ,:")
-        measured = _measured(figures or {}, result["data"])
+        measured = _measured(figures or {}, result["data"], metric)
         yield {"title": called(name, result), "terms": terms if figures else "not run", **measured}
 
 
-def _measured(figures: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+def _measured(figures: Mapping[str, Any], data: Mapping[str, Any], metric: Metric) -> dict[str, Any]:
     for part in ("test", "validation"):
-        accuracy = figures.get(f"{part}_accuracy")
-        if accuracy is not None and "why" not in figures:
-            return {"accuracy": accuracy, "interval": interval(round(accuracy * data[part]), data[part]), "part": part}
+        told = figures.get(metric.key(part))
+        if told is None or "why" in figures:
+            continue
+        score = metric.score_of(told)
+        ends = {"interval": interval(round(score * data[part]), data[part])} if metric == ACCURACY else {}
+        return {"score": score, **ends, "part": part}
     return {}
 
 

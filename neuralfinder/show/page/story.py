@@ -28,6 +28,7 @@ from neuralfinder.search.events import (
 )
 from neuralfinder.show.lineage import account, line_of
 from neuralfinder.show.page.standing import reliability, standing
+from neuralfinder.training.metrics import ACCURACY, metric_of
 from neuralfinder.types import Candidate, Result, Shape, score_of
 
 MOST_LIVES = 6_000
@@ -41,6 +42,9 @@ MOST_SCENES = 2_000
 
 SINGLE = (Begun, DataRead, Planned, Stopped, Answered, Finished, Ablated)
 """Kinds of event of which the last one counts."""
+
+OF_METRIC = ("name", "title", "meaning", "percent", "loss")
+"""What the page knows of a metric."""
 
 
 class Story:
@@ -56,6 +60,8 @@ class Story:
     * `scenes`: changes of the world in order: `time`, `round`, `main`, `outcome`, `cells` as `[row, column, genome]`.
     * `finals`: full trainings, and whether each was `in_race`.
     * `run`, `data`, `plan`, `stop`, `answers`, `finished`, `ablation`: the last event of the kind.
+    * `metric`: `name`, `title` and `meaning` of what scores are of, where that is not accuracy, and whether it is told
+      in `percent` or as a `loss`, the negative logarithm of the score.
     * `account`: how the winner came about, in sentences.
     * `standing`, `reliability`: how good the winner is, and how far its probabilities come true, see `standing.py`.
     * `impossible`: counts of proposals that were never trained, by reason.
@@ -89,6 +95,7 @@ class Story:
         """Take in the next event."""
         if isinstance(event, Begun):  # there may be several: the last one is what came of it
             self._began = event.time
+            self._single |= _metric(event)
         if not isinstance(event, LATER):
             self._now = round(event.time - self._began, 2)
         if isinstance(event, SINGLE):
@@ -128,7 +135,7 @@ class Story:
             news["finals"], self._finals = self._finals, []
         if "finished" in self._single:
             result = self._single["finished"]
-            news["account"] = account(line_of(result["genome"], read_trainings(self._events)))
+            news["account"] = account(line_of(result["genome"], read_trainings(self._events)), metric_of(result))
             news |= {"standing": standing(result), "reliability": reliability(result)}
         self._single = {}
         if self._impossible:
@@ -261,6 +268,12 @@ def _layer(gene: Gene) -> list[Any]:
             return ["layer", 0, str(gene), []]
         case _:
             return ["choice", 0, str(gene), []]
+
+
+def _metric(event: Begun) -> dict[str, Any]:
+    """What scores are of, where that is not accuracy."""
+    metric = metric_of(event.settings)
+    return {} if metric == ACCURACY else {"metric": {name: getattr(metric, name) for name in OF_METRIC}}
 
 
 def _short(result: Result) -> dict[str, Any]:

@@ -12,7 +12,7 @@ function choose(number) {
   for (const draw of whenChosen) draw();
   if (!focused.isConnected && document.activeElement === document.body) $("life").querySelector("h3")?.focus({ preventScroll: true });
   const life = chosen ?? leader();
-  $("said").textContent = life === undefined ? "" : `${keyOf(life)}, ${percent(scoreOf(life))}`;
+  $("said").textContent = life === undefined ? "" : `${keyOf(life)}, ${scored(scoreOf(life))}`;
 }
 
 const panels = []; // each a function that draws a panel below the world

@@ -1,7 +1,7 @@
 // Shares on one axis, a line each: a dot, whiskers to the ends of its interval, and its numbers beside it.
 
 // rows: {name, terms?, at?, interval?, mark?, text, own?, elsewhere?}, where `mark` is what the dot is held against
-function dots({ title, xTitle, rows, from, note }) {
+function dots({ title, xTitle, rows, from, xText = (v) => percent(v, 0), note }) {
   const place = (share) => `${100 * (share - from) / (1 - from)}%`;
   const at = (name, left, right) => {
     const node = h("span", { class: name });
@@ -19,7 +19,7 @@ function dots({ title, xTitle, rows, from, note }) {
       h("div", { class: "value" }, row.text)))),
     h("div", { class: "under", "aria-hidden": true }, h("div", { class: "track" }, places.map((tick) => {
       const label = at("label", tick);
-      label.textContent = percent(tick, 0);
+      label.textContent = xText(tick);
       return label;
     })), h("div", { class: "quiet" }, xTitle)),
     note ? h("p", { class: "quiet" }, note) : null);

@@ -36,8 +36,34 @@ function redraw(node, draw) {
   if (focused >= 0) (id ? $(id) : all(can)[focused])?.focus({ preventScroll: true });
 }
 
-const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)}%`);
+// As Python rounds, so that a figure is the same everywhere: what lies exactly between two goes to the even one.
+function rounded(x, digits) {
+  const up = x.toFixed(digits), between = /^50*$/.test(x.toFixed(70).split(".")[1].slice(digits));
+  return between && Number(up[up.length - 1]) % 2 ? (x - 0.5 * 10 ** -digits).toFixed(digits) : up;
+}
+const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${rounded(100 * x, digits)}%`);
+
+// The metric of the run, of which scores are, 0 to 1 and the more the better, as in training/metrics.py.
+const ACCURACY = { name: "accuracy", title: "accuracy", percent: true, loss: false };
+const ofRun = () => story.single.metric ?? ACCURACY;
+const ofMetric = () => ofRun().title;
+const inPercent = () => (ofRun().percent ? " (%)" : "");
+const TINY = 2 ** -52;
+const toldOf = (score) => (ofRun().loss ? -Math.log(Math.max(score, TINY)) : score);
+// A score as people know it: of accuracies in per cent, else as the figure of the metric.
+const scored = (x, digits = 2) => (ofRun().percent || x === undefined || x === null ? percent(x, digits) : rounded(toldOf(x), digits + 2));
+// The score behind the figure that somebody has by the metric on a part of the data, "test" or "validation".
+const scoreAmong = (figures, part) => {
+  const told = figures[`${part}_${ofRun().name.replaceAll("-", "_")}`];
+  return told === undefined || told === null ? undefined : ofRun().loss ? Math.exp(-told) : told;
+};
 const points = (x) => `${x >= 0 ? "+" : "−"}${Math.abs(100 * x).toFixed(2)} points`;
+// What a score has gained against another.
+const gained = (score, before) => {
+  if (ofRun().percent) return points(score - before);
+  const more = toldOf(score) - toldOf(before);
+  return `${more >= 0 ? "+" : "−"}${Math.abs(more).toFixed(4)}`;
+};
 const whole = (x) => (x === undefined || x === null ? NONE : Math.round(x).toLocaleString("en"));
 const short = (x) => (x >= 9.995e8 ? `${(x / 1e9).toPrecision(3)} G` : x >= 9.995e5 ? `${(x / 1e6).toPrecision(3)} M`
   : x >= 1e4 ? `${(x / 1e3).toPrecision(3)} k` : whole(x));

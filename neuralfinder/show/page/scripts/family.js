@@ -45,14 +45,14 @@ function treeOf(nodes) {
     const life = firstLife(child) ?? { parents: [] };
     const score = scoreOf(child);
     const parents = life.parents.map(scoreOf).filter((each) => each !== undefined);
-    const gain = parents.length && score !== undefined ? score - Math.max(...parents) : undefined;
+    const gain = parents.length && score !== undefined ? gained(score, Math.max(...parents)) : undefined;
     const pick = () => choose(child);
     drawing.append(s("g", { class: line.has(child) ? "node lit" : "node", tabindex: 0, role: "button", transform: `translate(${x(node)} ${y(node)})`, onclick: pick,
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { pick(); event.preventDefault(); } },
-      "aria-label": `${keyOf(child)}, ${percent(score)}${gain === undefined ? "" : `, ${points(gain)}`}` },
+      "aria-label": `${keyOf(child)}, ${scored(score)}${gain === undefined ? "" : `, ${gain}`}` },
       s("rect", { width: W, height: H, rx: 6 }), s("g", { transform: "translate(6 8)" }, portrait(child, 48)), s("text", { x: 60, y: 18 }, cut(keyOf(child), 25), s("title", {}, keyOf(child))),
-      s("text", { x: 60, y: 36 }, `${percent(score)}  ${life.operator ?? ""}`),
-      s("text", { x: 60, y: 54, class: "axis-text" }, `${!life.parents.length ? "founder" : gain === undefined ? "" : points(gain)}${life.inherits?.length ? ", weights inherited" : ""}`)));
+      s("text", { x: 60, y: 36 }, `${scored(score)}  ${life.operator ?? ""}`),
+      s("text", { x: 60, y: 54, class: "axis-text" }, `${!life.parents.length ? "founder" : gain === undefined ? "" : gain}${life.inherits?.length ? ", weights inherited" : ""}`)));
   }
   return drawing;
 }
@@ -62,7 +62,7 @@ function putFamily(body) {
   if (number === undefined) { put(body, soon()); return; }
   const account = story.single.account;
   put(body,
-    h("p", { class: "quiet" }, `Ancestors of ${keyOf(number)}. Scores are short scores: validation accuracy after a short training. The gain is the score minus that of the better parent. Choose a life in the world, or here.`),
+    h("p", { class: "quiet" }, `Ancestors of ${keyOf(number)}. Scores are short scores: validation ${ofMetric()} after a short training. The gain is the score minus that of the better parent. Choose a life in the world, or here.`),
     h("div", { class: "tree", tabindex: 0, role: "region", "aria-label": "Family tree" }, treeOf(ancestorsOf(number))),
     account?.length ? [h("h3", {}, "How the winner came about"), h("ol", {}, account.map((line) => h("li", {}, line)))] : null);
 }

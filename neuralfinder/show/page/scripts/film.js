@@ -16,9 +16,9 @@ function momentWords({ life, scene }) {
   }
   if (life.failure) return `${life.operator}: ${life.failure}`;
   const parents = life.parents.map(scoreOf).filter((score) => score !== undefined);
-  const gain = parents.length && Number.isFinite(life.score) ? `, ${points(life.score - Math.max(...parents))} against its better parent` : "";
+  const gain = parents.length && Number.isFinite(life.score) ? `, ${gained(life.score, Math.max(...parents))} against its better parent` : "";
   const early = life.why === "behind" ? ", stopped early" : "";
-  return `${life.operator}: ${life.score === undefined ? NONE : `short score ${percent(life.score)}`}${gain}${early}`;
+  return `${life.operator}: ${life.score === undefined ? NONE : `short score ${scored(life.score)}`}${gain}${early}`;
 }
 
 function drawEvents() {

@@ -1,20 +1,20 @@
 // The leaderboard: every network of the run in a table that can be sorted, filtered and searched.
 
-const ON_A_PAGE = 50;
+const ON_A_PAGE = 25;
 const wanted = { by: "rank", down: false, status: "all", text: "", page: 0, pair: [] }; // what the reader asked for
 
-// Validation accuracy in the finish, by key: of the race alone, but of the winner what it was judged by at the end.
+// Validation scores in the finish, by key: of the race alone, but of the winner what it was judged by at the end.
 function fullTrainings() {
   const full = new Map();
   for (const each of story.finals) if (each.in_race && each.score !== undefined) full.set(each.genome, each.score);
   const done = story.single.finished;
-  if (done) full.set(done.genome, done.validation_accuracy);
+  if (done) full.set(done.genome, scoreAmong(done, "validation"));
   return full;
 }
 
-function statusOf(number, lives, scored) {
+function statusOf(number, lives, hasScore) {
   if (story.single.finished?.genome === keyOf(number)) return "winner";
-  if (scored) return "trained";
+  if (hasScore) return "trained";
   const last = lives[lives.length - 1];
   return last.failure ? "failed" : last.why === "behind" ? "stopped early" : story.single.stop ? "not trained" : "in training";
 }
@@ -25,19 +25,19 @@ const leaderboard = () => (found.leaderboard ??= findLeaderboard());
 function findLeaderboard() {
   const full = fullTrainings(), done = story.single.finished;
   const rows = [...byGenome].map(([number, { lives }]) => {
-    const inOrder = [...lives].sort((a, b) => a.id - b.id), scored = inOrder.filter((life) => life.score !== undefined);
-    const life = scored[0] ?? inOrder[0], key = keyOf(number);
+    const inOrder = [...lives].sort((a, b) => a.id - b.id), good = inOrder.filter((life) => life.score !== undefined);
+    const life = good[0] ?? inOrder[0], key = keyOf(number);
     const failure = inOrder.find((each) => each.failure);
     return { number, key, id: life.id, name: `${life.operator}-${life.id + 1}`, operator: life.operator, parents: [...new Set(life.parents)],
-      short: scored.length ? scored.reduce((sum, each) => sum + each.score, 0) / scored.length : undefined, trainings: scored.length,
-      full: full.get(key), test: done?.genome === key ? done.test_accuracy : undefined,
+      short: good.length ? good.reduce((sum, each) => sum + each.score, 0) / good.length : undefined, trainings: good.length,
+      full: full.get(key), test: done?.genome === key ? scoreAmong(done, "test") : undefined,
       parameters: life.parameters, macs: life.macs, seconds: inOrder.reduce((sum, each) => sum + (each.seconds ?? 0), 0),
-      status: statusOf(number, inOrder, scored.length), why: failure ? `${failure.failure}${failure.detail ? `: ${failure.detail}` : ""}` : "" };
+      status: statusOf(number, inOrder, good.length), why: failure ? `${failure.failure}${failure.detail ? `: ${failure.detail}` : ""}` : "" };
   });
   rows.sort((a, b) => (b.short ?? -1) - (a.short ?? -1) || (a.macs ?? 0) - (b.macs ?? 0) || a.id - b.id);
   rows.forEach((row, place) => { row.rank = row.short === undefined ? undefined : place + 1; });
   if (done && !byGenome.has(numbers.get(done.genome))) {
-    rows.push({ number: numbers.get(done.genome), key: done.genome, id: Infinity, name: "by hand", operator: "by hand", parents: [], full: done.validation_accuracy, test: done.test_accuracy,
+    rows.push({ number: numbers.get(done.genome), key: done.genome, id: Infinity, name: "by hand", operator: "by hand", parents: [], full: scoreAmong(done, "validation"), test: scoreAmong(done, "test"),
       parameters: done.parameters, macs: done.macs, seconds: 0, trainings: 0, status: "winner", why: "" });
   }
   return rows;
@@ -47,15 +47,18 @@ function findLeaderboard() {
 const COLUMNS = [
   { id: "rank", title: "rank", value: (row) => row.rank, text: (row) => row.rank ?? "" },
   { id: "name", title: "network", value: (row) => row.key, left: true, text: (row) => networkCell(row) },
-  { id: "short", title: "short score", value: (row) => row.short, down: true, text: (row) => `${row.short === undefined ? "" : percent(row.short)}${row.trainings > 1 ? ` (mean of ${row.trainings})` : ""}` },
-  { id: "full", title: "full training", value: (row) => row.full, down: true, text: (row) => (row.full === undefined ? "" : percent(row.full)) },
-  { id: "test", title: "test", value: (row) => row.test, down: true, text: (row) => (row.test === undefined ? "" : percent(row.test)) },
+  { id: "short", title: "short score", ofMetric: true, value: (row) => row.short, down: true, text: (row) => `${row.short === undefined ? "" : scored(row.short)}${row.trainings > 1 ? ` (mean of ${row.trainings})` : ""}` },
+  { id: "full", title: "full training", ofMetric: true, value: (row) => row.full, down: true, text: (row) => (row.full === undefined ? "" : scored(row.full)) },
+  { id: "test", title: "test", ofMetric: true, value: (row) => row.test, down: true, text: (row) => (row.test === undefined ? "" : scored(row.test)) },
   { id: "parameters", title: "parameters", value: (row) => row.parameters, text: (row) => (row.parameters === undefined ? "" : whole(row.parameters)) },
   { id: "macs", title: "multiply-adds", value: (row) => row.macs, text: (row) => (row.macs === undefined ? "" : short(row.macs)) },
   { id: "seconds", title: "seconds", value: (row) => row.seconds || undefined, down: true, text: (row) => (row.seconds ? row.seconds.toFixed(1) : "") },
   { id: "born", title: "born by", value: (row) => row.operator, left: true, text: (row) => bornCell(row) },
   { id: "status", title: "status", value: (row) => row.status, left: true, text: (row) => [h("span", { class: row.status === "failed" ? "bad" : row.status === "winner" ? "good" : null }, row.status), row.why ? h("div", { class: "quiet why" }, row.why) : null] },
 ];
+
+// The title of a column, with the metric of the run where that is no accuracy.
+const titleOf = (column) => `${column.title}${column.ofMetric && story.single.metric ? `, ${ofMetric()}` : ""}`;
 
 const link = (words, onclick, label) => h("button", { type: "button", class: "link", onclick, "aria-label": label }, words);
 
@@ -111,7 +114,7 @@ function putBoard(body) {
   wanted.page = Math.min(wanted.page, pages - 1);
   const from = wanted.page * ON_A_PAGE;
   const head = (column) => h("th", { scope: "col", class: column.left ? "text" : null, "aria-sort": wanted.by !== column.id ? null : wanted.down ? "descending" : "ascending" },
-    h("button", { type: "button", class: "head", onclick: () => sortBy(column) }, column.title, h("span", { "aria-hidden": "true" }, wanted.by !== column.id ? "" : wanted.down ? " ▼" : " ▲")));
+    h("button", { type: "button", class: "head", onclick: () => sortBy(column) }, titleOf(column), h("span", { "aria-hidden": "true" }, wanted.by !== column.id ? "" : wanted.down ? " ▼" : " ▲")));
   const turn = (words, page, off) => h("button", { type: "button", id: `page-${words.toLowerCase()}`, disabled: off, onclick: () => { wanted.page = page; drawBoard(); } }, words);
   put(body, h("p", { class: "quiet", id: "networks-count" }, `${whole(rows.length)} of ${whole(all.length)} networks${rows.length > ON_A_PAGE ? `, ${whole(from + 1)} to ${whole(Math.min(from + ON_A_PAGE, rows.length))} here` : ""}.${story.leftOut ? ` ${whole(story.leftOut[0])} of ${whole(story.leftOut[1])} lives are left out, so that the page stays quick; ranks beyond 1,000 are among those told.` : ""}`),
     h("div", { class: "scroll board", tabindex: 0, role: "region", "aria-label": "Leaderboard" }, h("table", {},

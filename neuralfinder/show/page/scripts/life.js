@@ -17,7 +17,7 @@ function putLife(place) {
   const count = byGenome.get(number)?.count ?? 0;
   const done = number === leader() ? story.single.finished : undefined;
   const jump = (target) => h("button", { type: "button", class: "link genome", onclick: () => choose(target) },
-    `${cut(keyOf(target), 60)} ${percent(scoreOf(target))}`);
+    `${cut(keyOf(target), 60)} ${scored(scoreOf(target))}`);
   const children = [...new Set([...story.lives.values()].filter((other) => other.parents.includes(number)).map((child) => child.genome))];
   const state = life.failure ? h("span", { class: "bad" }, `${life.failure} ${life.detail ?? ""}`)
     : life.id === undefined ? (story.leftOut ? "left out here; the record has it" : "was not trained in the search") : life.ended === undefined ? "in training"
@@ -27,9 +27,9 @@ function putLife(place) {
     h("div", { class: "title" }, portrait(number, 72), h("div", {}, h("h3", { tabindex: -1 }, number === leader() ? (done ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
       h("p", { class: "genome" }, keyOf(number)))),
     facts([
-      ["test accuracy", done && h("strong", {}, percent(done.test_accuracy))],
-      ["validation", done && percent(done.validation_accuracy)],
-      ["short score", done && !count ? undefined : `${percent(scoreOf(number))}${count > 1 ? ` (mean of ${count} short trainings)` : ""}`],
+      [`test ${ofMetric()}`, done && h("strong", {}, scored(scoreAmong(done, "test")))],
+      ["validation", done && scored(scoreAmong(done, "validation"))],
+      ["short score", done && !count ? undefined : `${scored(scoreOf(number))}${count > 1 ? ` (mean of ${count} short trainings)` : ""}`],
       ["state", state], ["made by", life.operator ?? NONE],
       ["expected", life.expected === undefined ? undefined : `to beat ${percent(life.expected, 0)} of those before it${life.beaten === undefined ? "" : `, has beaten ${percent(life.beaten, 0)}`}`],
       ["parameters", life.parameters && whole(life.parameters)], ["multiply-adds", life.macs && short(life.macs)],

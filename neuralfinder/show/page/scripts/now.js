@@ -30,7 +30,7 @@ function stateWords() {
   const left = plan.search.seconds ? plan.search.seconds - (clockNow() - story.stages.plan) : null;
   if (!trained && !failed) return ["Training the first network.", dueWords(), null];
   const best = leader();
-  const some = `${whole(trained + failed)} of ${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)} networks are trained${best === undefined ? "" : `, the best has a short score of ${percent(scoreOf(best))}`}.`;
+  const some = `${whole(trained + failed)} of ${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)} networks are trained${best === undefined ? "" : `, the best has a short score of ${scored(scoreOf(best))}`}.`;
   return ["Searching.", `${some}${left > 0 ? ` Then, in about ${seconds(left)}, the best are trained on.` : ""}`, Math.min(1, (trained + failed) / Math.max(1, plan.search.candidates))];
 }
 
@@ -39,7 +39,8 @@ function finishingWords() {
   const rest = left === null || left === undefined ? "" : ` At most ${seconds(Math.max(0, left - (Date.now() / 1000 - doing.time)))} are left.`;
   if (!training?.name) return ["Finishing: the best networks are trained on.", rest, null];
   const before = story.finals.findLast((each) => each.genome === training.genome && each.score !== undefined)?.score ?? scoreOf(numbers.get(training.genome));
-  const reached = training.accuracy !== null ? `, validation accuracy ${percent(training.accuracy)}` : before !== undefined ? `, validation accuracy ${percent(before)} before it` : "";
+  const now = scoreAmong(training, "validation");
+  const reached = now !== undefined ? `, validation ${ofMetric()} ${scored(now)}` : before !== undefined ? `, validation ${ofMetric()} ${scored(before)} before it` : "";
   return [training.name === "last" ? "Finishing: the last training of the winner." : `Finishing: the best networks are trained on (${training.name}).`,
     `Epoch ${training.epoch.toFixed(1)} of ${training.epochs.toFixed(1)}${reached}.${rest}`, Math.min(1, training.epoch / training.epochs)];
 }

@@ -9,7 +9,7 @@ function drawHead() {
   const number = leader();
   const { trained, failed } = story.totals;
   const state = done ? "finished" : told ? "not finished" : lost ? "connection lost" : stop ? "finishing" : plan ? "searching" : "beginning";
-  const rows = [["state", state], ["best short score", done ? undefined : number === undefined ? NONE : percent(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(clockNow())]];
+  const rows = [["state", state], ["best short score", done ? undefined : number === undefined ? NONE : scored(scoreOf(number))], ["trained", whole(trained)], ["failed", failed ? whole(failed) : undefined], ["time", clock(clockNow())]];
   put($("headline"), ...rows.filter((row) => row[1] !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   $("world-lead").textContent = hasWorld()
     ? "Every cell is home to one network. Children that are better displace their parents, and their mutants the worst neighbours."
@@ -43,7 +43,7 @@ $("theme").addEventListener("click", (event) => {
   const root = document.documentElement, order = ["", "dark", "light"];
   const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % order.length];
   if (next) root.dataset.theme = next; else delete root.dataset.theme;
-  event.target.textContent = `Theme: ${next || "as the system"}`;
+  for (const name of ["aria-label", "title"]) event.target.setAttribute(name, `Theme: ${next || "as the system"}`);
 });
 
 function receive(news) {

@@ -32,7 +32,7 @@ function thinned(pairs) {
 }
 
 // How a training is written on a dot, and what a click on it does.
-const dotTitle = (life) => `${life.operator}-${life.id + 1}: ${keyOf(life.genome)}, short score ${percent(life.score)}`;
+const dotTitle = (life) => `${life.operator}-${life.id + 1}: ${keyOf(life.genome)}, short score ${scored(life.score)}`;
 const dotPick = (life) => () => { choose(life.genome); $("life").scrollIntoView({ block: "nearest" }); };
 
 function putSearch(body) {
@@ -45,11 +45,11 @@ function putSearch(body) {
   const some = thinned(good.map((life, place) => [life, place + 1]));
   const few = some.length < good.length ? ` ${whole(some.length)} of ${whole(good.length)} trainings are drawn: the improvements, and others evenly.` : "";
   const progress = (what, at, xTitle, xText, end, later) => chart({
-    title: `Best against ${what}`, xTitle, xText, y: later.length ? [low, high] : range, yTitle: "validation accuracy (%)",
+    title: `Best against ${what}`, xTitle, xText, y: later.length ? [low, high] : range, yText: (v) => scored(v, 1), yTitle: `validation ${ofMetric()}${inPercent()}`,
     note: `A short training ranks networks; in a full training some of the best are trained on, and are judged on the same samples.${few}`,
     series: [...progressSeries(some, at, end), ...(later.length ? [{ kind: "dots", name: "full training", class: "full", points: later }] : [])],
   });
-  const fulls = full.map((each) => [each.ended, each.score, numbers.has(each.genome) ? dotPick({ genome: numbers.get(each.genome) }) : undefined, `${each.name}: ${each.genome}, full training ${percent(each.score)}`]);
+  const fulls = full.map((each) => [each.ended, each.score, numbers.has(each.genome) ? dotPick({ genome: numbers.get(each.genome) }) : undefined, `${each.name}: ${each.genome}, full training ${scored(each.score)}`]);
   put(body, ...[
     lives.length ? null : soon(),
     progress("time", ([life]) => life.ended, "time since the start (min:s)", clock, story.now, fulls), timeSpent(), planTable(),
@@ -71,7 +71,7 @@ function sizes(good, some, range) {
   if (!good.length) return null;
   const bySize = [...good].sort((a, b) => a.parameters - b.parameters || b.score - a.score);
   const front = runningBest(bySize.map((life) => [Math.log10(life.parameters), life.score]));
-  return chart({ title: "Short score against size", xTitle: "parameters (count, on a scale of powers)", yTitle: "short score (%)", xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
+  return chart({ title: "Short score against size", xTitle: "parameters (count, on a scale of powers)", yText: (v) => scored(v, 1), yTitle: `short score${inPercent()}`, xText: (v) => short(10 ** v), y: range, note: "Line: what no smaller network beats (Pareto front).",
     series: [{ kind: "dots", name: "training", points: some.map(([life]) => [Math.log10(life.parameters), life.score, dotPick(life), dotTitle(life)]) },
       { kind: "step", name: "front", points: front }] });
 }
@@ -140,11 +140,11 @@ function planTable() {
   if (!plan) return null;
   const count = story.totals.trained + story.totals.failed;
   const rows = [["candidates (count)", `${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)}`, whole(count)],
-    ["seconds a candidate", plan.search.seconds ? seconds(plan.search.seconds / Math.max(1, plan.search.candidates)) : NONE, count ? seconds(story.totals.seconds / count) : NONE],
-    ["seconds of search", plan.search.seconds ? seconds(plan.search.seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
-    ["seconds of training in the search, as forecast", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
+    ["a candidate (time)", plan.search.seconds ? seconds(plan.search.seconds / Math.max(1, plan.search.candidates)) : NONE, count ? seconds(story.totals.seconds / count) : NONE],
+    ["search (time)", plan.search.seconds ? seconds(plan.search.seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
+    ["training in the search (time)", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
     ["finalists (count)", whole(plan.finish.finalists), whole(new Set(story.finals.map((each) => /^final-\d+/.exec(each.name)?.[0]).filter(Boolean)).size)],
-    ["seconds in all", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(clockNow())]];
+    ["in all (time)", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(clockNow())]];
   return h("figure", {}, h("figcaption", {}, "The plan against what came"), table(["", "planned", "came"], rows));
 }
 

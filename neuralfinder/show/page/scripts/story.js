@@ -36,7 +36,7 @@ function take(news) {
   if (hasWorld() !== settled) rewrites += 1; // a world takes the place of the wall
   grow(came);
   story.finals.push(...(news.finals ?? []));
-  for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account", "standing", "reliability"]) {
+  for (const name of ["run", "data", "plan", "stop", "answers", "finished", "ablation", "account", "standing", "reliability", "metric"]) {
     if (name in news) story.single[name] = news[name];
   }
   story.totals = news.totals;

@@ -1,6 +1,6 @@
 // The first of the page: how good the network is, against what, and some of what it answered.
 
-const SHOWN = { picture: 8, text: 4 }; // right answers, and as many wrong ones
+const SHOWN = { picture: 6, text: 4 }; // right answers, and as many wrong ones
 const LETTERS = 160; // of a text
 
 function drawVerdict() {
@@ -16,21 +16,35 @@ function drawVerdict() {
 }
 
 function figure(done) {
-  const [low, high] = done.test_interval, kind = sampleKind();
   const rows = story.single.standing.map((row, place) => ({
-    name: row.title, terms: row.terms, at: row.accuracy, interval: row.interval, own: !place, elsewhere: row.part === "validation",
-    text: percent(row.accuracy),
+    name: row.title, terms: row.terms, at: row.score, interval: row.interval, own: !place, elsewhere: row.part === "validation",
+    text: scored(row.score),
   }));
-  const least = Math.min(...rows.filter((row) => row.interval).map((row) => row.interval[0]));
+  const least = Math.min(...rows.map((row) => row.interval?.[0] ?? row.at ?? 1));
   return [
-    h("p", { class: "answer" }, h("strong", {}, percent(done.test_accuracy)),
-      h("span", {}, `of ${testSamples(done.data.test)} answered rightly; 95% interval ${percent(low)} to ${percent(high)}`)),
+    h("p", { class: "answer" }, h("strong", {}, rows[0].text), h("span", {}, reachedWords(done, rows[0].interval))),
     dots({
-      title: "Beside plainer means", rows, from: Math.min(0.8, Math.floor(5 * least) / 5),
-      xTitle: `test ${kind}s answered rightly, in %; whiskers: 95% intervals${rows.some((row) => row.elsewhere) ? "; hollow: of the validation part" : ""}`,
+      title: "Beside plainer means", rows, from: Math.min(0.8, Math.floor(5 * least) / 5), xText: (v) => scored(v, 0),
+      xTitle: `${axisWords()}${rows.some((row) => row.elsewhere) ? "; hollow: of the validation part" : ""}`,
     }),
-    h("p", { class: "quiet" }, `All classes counted alike it is ${percent(done.test_balanced_accuracy)}. On the validation part, by which it was chosen, it had ${percent(done.validation_accuracy)}.`),
+    h("p", { class: "quiet" }, `All classes counted alike ${story.single.metric ? "its accuracy" : "it"} is ${percent(done.test_balanced_accuracy)}. On the validation part, by which it was chosen, it had ${scored(scoreAmong(done, "validation"))}.`),
   ];
+}
+
+// What the first figure of the page is of, and how sure it is; beside another metric how many answers are right.
+function reachedWords(done, interval) {
+  const tested = testSamples(done.data.test);
+  const right = `of ${tested} answered rightly; 95% interval ${done.test_interval.map((end) => percent(end)).join(" to ")}`;
+  if (!story.single.metric) return right;
+  const ends = interval.map((end) => scored(end));
+  if (ofRun().loss) ends.reverse();
+  return `${ofMetric()} on ${tested}; 95% interval ${ends.join(" to ")}. Accuracy: ${percent(done.test_accuracy)} ${right}`;
+}
+
+function axisWords() {
+  if (!story.single.metric) return `test ${sampleKind()}s answered rightly, in %; whiskers: 95% intervals`;
+  const { title, percent: shares, loss } = ofRun();
+  return `${title} on the test part${shares ? ", in %" : loss ? ", of which less is better" : ""}; whiskers: 95% interval of this network`;
 }
 
 function some({ mistakes, rightly, confusion }) {

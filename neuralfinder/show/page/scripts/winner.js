@@ -6,8 +6,8 @@ function putWinner(body) {
   if (number === undefined) { put(body, h("p", { class: "quiet" }, "Nothing was trained yet.")); return; }
   const parts = [h("div", {}, h("p", { class: "genome" }, keyOf(number)), architecture(number))];
   if (!done) {
-    parts.push(h("div", {}, facts([["short score", percent(scoreOf(number))]]),
-      h("p", { class: "quiet" }, "A short score is the validation accuracy after a short training, and no accuracy to expect: the winner is trained fully and measured on the test part at the end.")));
+    parts.push(h("div", {}, facts([["short score", scored(scoreOf(number))]]),
+      h("p", { class: "quiet" }, `A short score is the validation ${ofMetric()} after a short training, and no ${ofMetric()} to expect: the winner is trained fully and measured on the test part at the end.`)));
     put(body, h("div", { class: "winner" }, parts));
     return;
   }
@@ -30,7 +30,7 @@ function ablation(removals) {
   }
   const [all, ...others] = removals.rows;
   return h("div", {}, h("h3", {}, "What each gene is worth"),
-    h("p", { class: "quiet" }, `Trained again as candidates were, the winner has ${percent(all.score)}; without a gene:`),
+    h("p", { class: "quiet" }, `Trained again as candidates were, the winner has ${story.single.metric ? "an accuracy of " : ""}${percent(all.score)}; without a gene:`),
     table(["gene", "without it", "change", ""], others.map((row) => [`${row.place} ${row.gene}`, percent(row.score),
       row.change === null ? row.why : points(row.change), row.change !== null && Math.abs(row.change) <= row.noise ? "within the noise" : ""]), [0, 3]));
 }

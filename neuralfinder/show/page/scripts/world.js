@@ -119,7 +119,7 @@ function drawCell(spot, number, looks) {
     ...creature(number, CELL, light === null ? "currentColor" : inkAt(light, look(number)))]));
   const [row, column] = spot.split(",").map(Number);
   entry.cell.setAttribute("aria-label", `Row ${row + 1}, column ${column + 1}: ${number === undefined ? "empty, nobody yet"
-    : `${keyOf(number)}, ${share === undefined ? "no score" : `short score ${percent(scoreOf(number))}`}`}`);
+    : `${keyOf(number)}, ${share === undefined ? "no score" : `short score ${scored(scoreOf(number))}`}`}`);
   Object.assign(entry, { looks, number });
 }
 
@@ -139,7 +139,7 @@ function drawGrid(fresh) {
     entry.cell.classList.toggle("fresh", fresh.has(spot));
     entry.cell.classList.toggle("lit", line.has(number));
   }
-  $("grid").classList.toggle("dim", line.size > 0);
+  $("grid").classList.toggle("dim", [...shown.cells.values()].some((number) => line.has(number)));
   drawLegend(low, high);
   return changes;
 }
@@ -150,8 +150,8 @@ function drawLegend(low, high) {
   const steps = [-1, -0.5, 0, 0.5, 1];
   const square = s("svg", { class: "hues", viewBox: "0 0 50 50", role: "presentation" }, steps.flatMap((wide, row) => steps.map((deep, column) =>
     s("rect", { x: column * 10, y: 40 - row * 10, width: 10.5, height: 10.5, fill: tint(0.66, hueOf([deep, wide])) }))));
-  put($("legend"), h("span", {}, "dark to light: short score ", `${percent(low, 1)} `, strip, ` ${percent(high, 1)}`),
+  put($("legend"), h("span", {}, "dark to light: short score ", `${scored(low, 1)} `, strip, ` ${scored(high, 1)}`),
     h("span", {}, "hue: ", square, " to the right more layers, upwards more filters; like networks have like hues"),
-    h("span", {}, "a short score is the validation accuracy after a short training: it ranks networks, and is no accuracy to expect"),
+    h("span", {}, `a short score is the validation ${ofMetric()} after a short training: it ranks networks, and is no ${ofMetric()} to expect`),
     h("span", {}, "shape: a rib is a layer, as wide as it has filters; waists are pools, loops skips, the knob at the end is the head"));
 }

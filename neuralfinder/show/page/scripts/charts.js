@@ -2,10 +2,12 @@
 
 const MOST_ROWS = 300;
 
-function ticks(low, high, least = 0) {
+const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400]; // seconds
+
+function ticks(low, high, least = 0, steps = null) {
   const raw = Math.max((high - low) / 5 || 1, least);
   const unit = 10 ** Math.floor(Math.log10(raw));
-  const step = unit * [1, 2, 5, 10].find((each) => each * unit >= raw);
+  const step = steps?.find((each) => each >= raw) ?? unit * [1, 2, 5, 10].find((each) => each * unit >= raw);
   const places = [];
   for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) places.push(tick);
   return places;
@@ -61,7 +63,7 @@ function chart({ title, xTitle, yTitle, series, y, xText = whole, yText = (v) =>
     drawing.append(s("line", { class: "axis", x1: L, x2: W - R, y1: py(tick), y2: py(tick) }),
       s("text", { class: "axis-text", x: L - 6, y: py(tick) + 4, "text-anchor": "end" }, yText(tick)));
   }
-  for (const tick of ticks(x0, x1, least)) {
+  for (const tick of ticks(x0, x1, least, xText === clock ? TIMES : null)) {
     drawing.append(s("line", { class: "axis", x1: px(tick), x2: px(tick), y1: H - B, y2: H - B + 4 }),
       s("text", { class: "axis-text", x: px(tick), y: H - B + 17, "text-anchor": "middle" }, xText(tick)));
   }

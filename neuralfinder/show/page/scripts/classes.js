@@ -22,7 +22,7 @@ function byClass({ classes, confusion }) {
   });
   const share = (name) => ({ title: name, value: (row) => row[name], cell: (row) => percent(row[name], 1) });
   return [h("h3", {}, "How well each class is told"), sortable("Classes", [
-    { title: "class", text: true, value: (row) => row.name }, { title: `test ${sampleKind()}s`, value: (row) => row.there, cell: (row) => whole(row.there) },
+    { title: "class", text: true, value: (row) => row.name }, { title: "samples", value: (row) => row.there, cell: (row) => whole(row.there) },
     share("precision"), share("recall"),
     { title: "most taken for", text: true, value: (row) => -row.most, cell: (row) => (row.most ? `${row.other} (${row.most} of ${row.there})` : NONE) },
   ], rows, [3, false]), h("p", { class: "quiet" }, "Precision: of the answers with this class, the share that is right. Recall: of the samples of this class, the share that is found.")];
@@ -41,7 +41,7 @@ function matrix({ classes, confusion }) {
     }));
   });
   return [h("h3", {}, "What is taken for what"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Confusion matrix" },
-    h("table", { class: "matrix" }, h("thead", {}, h("tr", {}, h("th", { class: "text", scope: "col" }, "class \\ answer"), classes.map((name) => h("th", { scope: "col" }, cut(name, 14))))), h("tbody", {}, cells))),
+    h("table", { class: `matrix${classes.some((name) => name.length > 3) ? " long" : ""}` }, h("thead", {}, h("tr", {}, h("th", { class: "text", scope: "col" }, "class \\ answer"), classes.map((name) => h("th", { scope: "col" }, cut(name, 14))))), h("tbody", {}, cells))),
   h("p", { class: "quiet" }, "Counts of the test part; brighter: more of the class. A number off the diagonal shows those mistakes.")];
 }
 

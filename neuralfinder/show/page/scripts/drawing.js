@@ -36,7 +36,12 @@ function redraw(node, draw) {
   if (focused >= 0) (id ? $(id) : all(can)[focused])?.focus({ preventScroll: true });
 }
 
-const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${(100 * x).toFixed(digits)}%`);
+// As Python rounds, so that a figure is the same everywhere: what lies exactly between two goes to the even one.
+function rounded(x, digits) {
+  const up = x.toFixed(digits), between = /^50*$/.test(x.toFixed(70).split(".")[1].slice(digits));
+  return between && Number(up[up.length - 1]) % 2 ? (x - 0.5 * 10 ** -digits).toFixed(digits) : up;
+}
+const percent = (x, digits = 2) => (x === undefined || x === null ? NONE : `${rounded(100 * x, digits)}%`);
 const points = (x) => `${x >= 0 ? "+" : "−"}${Math.abs(100 * x).toFixed(2)} points`;
 const whole = (x) => (x === undefined || x === null ? NONE : Math.round(x).toLocaleString("en"));
 const short = (x) => (x >= 9.995e8 ? `${(x / 1e9).toPrecision(3)} G` : x >= 9.995e5 ? `${(x / 1e6).toPrecision(3)} M`

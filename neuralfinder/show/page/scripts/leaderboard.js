@@ -1,6 +1,6 @@
 // The leaderboard: every network of the run in a table that can be sorted, filtered and searched.
 
-const ON_A_PAGE = 50;
+const ON_A_PAGE = 25;
 const wanted = { by: "rank", down: false, status: "all", text: "", page: 0, pair: [] }; // what the reader asked for
 
 // Validation accuracy in the finish, by key: of the race alone, but of the winner what it was judged by at the end.

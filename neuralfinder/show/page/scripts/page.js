@@ -43,7 +43,7 @@ $("theme").addEventListener("click", (event) => {
   const root = document.documentElement, order = ["", "dark", "light"];
   const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % order.length];
   if (next) root.dataset.theme = next; else delete root.dataset.theme;
-  event.target.textContent = `Theme: ${next || "as the system"}`;
+  for (const name of ["aria-label", "title"]) event.target.setAttribute(name, `Theme: ${next || "as the system"}`);
 });
 
 function receive(news) {

@@ -8,7 +8,7 @@ function sample(row, most = Infinity) {
   const right = row.label === row.answer;
   return h("li", {}, row.picture ? h("img", { src: row.picture, alt: row.name, width: 96, height: 96, onload: ({ target }) => target.classList.toggle("tiny", target.naturalWidth < 48) }) : h("blockquote", {}, cut(row.text, most)),
     h("div", {}, h("strong", {}, row.label), right ? null : [" answered as ", h("strong", { class: "bad" }, row.answer)]),
-    h("div", { class: "quiet" }, row.confidence > 0.995 ? "over 99% sure" : `${percent(row.confidence, 0)} sure`), right ? null : h("div", { class: "quiet" }, row.name));
+    h("div", { class: "quiet" }, row.confidence > 0.995 ? "over 99% sure" : `${percent(row.confidence, 0)} sure`), right ? null : h("div", { class: "quiet", title: row.name }, row.name.split(/[\\/]/).pop()));
 }
 
-const samples = (rows, most) => h("ul", { class: `samples ${rows[0]?.picture ? "pictures" : "texts"}` }, rows.map((row) => sample(row, most)));
+const samples = (rows, most) => h("ul", { class: `samples ${most ? "some " : ""}${rows[0]?.picture ? "pictures" : "texts"}` }, rows.map((row) => sample(row, most)));

@@ -140,11 +140,11 @@ function planTable() {
   if (!plan) return null;
   const count = story.totals.trained + story.totals.failed;
   const rows = [["candidates (count)", `${plan.search.fixed ? "" : "about "}${whole(plan.search.candidates)}`, whole(count)],
-    ["seconds a candidate", plan.search.seconds ? seconds(plan.search.seconds / Math.max(1, plan.search.candidates)) : NONE, count ? seconds(story.totals.seconds / count) : NONE],
-    ["seconds of search", plan.search.seconds ? seconds(plan.search.seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
-    ["seconds of training in the search, as forecast", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
+    ["a candidate (time)", plan.search.seconds ? seconds(plan.search.seconds / Math.max(1, plan.search.candidates)) : NONE, count ? seconds(story.totals.seconds / count) : NONE],
+    ["search (time)", plan.search.seconds ? seconds(plan.search.seconds) : NONE, done ? seconds(done.seconds.search) : NONE],
+    ["training in the search (time)", done ? seconds(done.seconds.training_predicted) : NONE, done ? seconds(done.seconds.training) : NONE],
     ["finalists (count)", whole(plan.finish.finalists), whole(new Set(story.finals.map((each) => /^final-\d+/.exec(each.name)?.[0]).filter(Boolean)).size)],
-    ["seconds in all", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(clockNow())]];
+    ["in all (time)", plan.budget_seconds ? seconds(plan.budget_seconds) : NONE, done ? seconds(done.seconds.total) : seconds(clockNow())]];
   return h("figure", {}, h("figcaption", {}, "The plan against what came"), table(["", "planned", "came"], rows));
 }
 

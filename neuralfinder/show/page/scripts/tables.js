@@ -20,7 +20,8 @@ function sortable(name, columns, rows, first) {
       return a === undefined || b === undefined ? (a === undefined) - (b === undefined) : down ? order(b, a) : order(a, b);
     });
     body.append(...lines.map(([, line]) => line));
-    heads.forEach((head, at) => head.setAttribute("aria-sort", at === place ? (down ? "descending" : "ascending") : "none"));
+    for (const head of heads) head.removeAttribute("aria-sort");
+    heads[place].setAttribute("aria-sort", down ? "descending" : "ascending");
   }
   sort();
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", { class: "sortable" }, h("thead", {}, h("tr", {}, heads)), body));

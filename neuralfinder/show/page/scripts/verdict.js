@@ -1,6 +1,6 @@
 // The first of the page: how good the network is, against what, and some of what it answered.
 
-const SHOWN = { picture: 8, text: 4 }; // right answers, and as many wrong ones
+const SHOWN = { picture: 6, text: 4 }; // right answers, and as many wrong ones
 const LETTERS = 160; // of a text
 
 function drawVerdict() {

@@ -53,9 +53,10 @@ def put(folder, number, change):
 
 def unreadable_for_the_page(folder):
     """Once it is no record any more that may just be being made."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(RunFolderError):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("neuralfinder.show.page.server.BEGINNING", -1.0)
-        _tell(Story(), folder / "run.sqlite", 0)
+        with pytest.raises(RunFolderError):
+            _tell(Story(), folder / "run.sqlite", 0)
 
 
 def refused(folder, commands=COMMANDS):

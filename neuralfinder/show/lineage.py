@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neuralfinder.search.archive import Trainings, scores_by_genome
+from neuralfinder.training.metrics import ACCURACY, Metric
 from neuralfinder.types import Candidate
 
 
@@ -56,15 +57,15 @@ def line_of(key: str, trainings: Trainings) -> list[Step]:
     return steps
 
 
-def account(steps: Sequence[Step]) -> list[str]:
-    """How the last of them came about, in sentences, one a step."""
+def account(steps: Sequence[Step], metric: Metric = ACCURACY) -> list[str]:
+    """How the last of them came about, in sentences, one a step; scores are of this metric."""
     lines = []
     for place, step in enumerate(steps):
-        score = "without a score" if step.score is None else f"{step.score:.2%}"
+        score = "without a score" if step.score is None else metric.words(step.score)
         if place == 0:
             lines.append(f"It began with {step.genome} ({step.operator}, candidate {step.id}): {score}.")
             continue
-        gain = "" if step.gain is None else f", {100 * step.gain:+.2f} points"
+        gain = "" if step.gain is None or not metric.percent else f", {100 * step.gain:+.2f} points"
         weights = " with a parent's weights" if step.inherited else ""
         lines.append(f"Then {step.operator}{weights} made {step.genome} (candidate {step.id}): {score}{gain}.")
     return lines

@@ -124,7 +124,7 @@ class Story:
             news["finals"], self._finals = self._finals, []
         if "finished" in self._single:
             line = line_of(self._single["finished"]["genome"], read_trainings(self._events))
-            news["account"] = account(line)
+            news["account"] = account(line, metric_of(self._single["finished"]))
         self._single = {}
         if self._impossible:
             news["impossible"] = self._impossible

@@ -63,7 +63,8 @@ def located(cells: Sequence[Any], home: Path, *, pictures: bool) -> list[Any] | 
     first = first_of(cells)
     if not _are_names(cells):
         return None
-    if all((home / as_path(str(cell))).is_file() for cell in first):
+    there = sum(os.path.lexists(home / as_path(str(cell))) for cell in first)
+    if there == len(first) or (pictures and there > MISSING * len(first)):
         return [*cells]
     find: Callable[[Any], Path | None] = lambda cell: beside(home, cell)  # noqa: E731
     if not all(map(find, first)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -67,6 +68,18 @@ def test_a_name_of_two_files_is_refused(tmp_path):
     file = write_csv(tmp_path / "labels.csv", [(number, "ab"[number % 2]) for number in range(8)], ("id", "label"))
     with pytest.raises(InputError, match=r"'0' in the table is the name of 2 files: images/0.png, masks/0.png"):
         load(file)
+
+
+@pytest.mark.parametrize("wrong", ["pipe", "gone", "link to nowhere"])
+def test_paths_that_lie_where_they_say_are_taken_so_though_one_does_not(tmp_path, wrong):
+    for folder in ("cat", "dog"):
+        pictures(tmp_path / folder, [f"{number}.png" for number in range(4)])
+    if wrong != "gone":
+        (tmp_path / "cat" / "x.png").symlink_to("nowhere") if "link" in wrong else os.mkfifo(tmp_path / "cat" / "x.png")
+    rows = [(f"{label}/{name}.png", label) for label in ("cat", "dog") for name in (*range(4), *"x"[: label == "cat"])]
+    data = load(write_csv(tmp_path / "a.csv", rows, ("image", "label")))
+    assert len(data.labels) == 8
+    assert "1 unreadable pictures were left out: cat/x.png" in " ".join(data.notes)
 
 
 def test_a_list_of_paths_without_suffix_or_with_an_odd_one(tmp_path, monkeypatch):

@@ -139,7 +139,7 @@ function drawGrid(fresh) {
     entry.cell.classList.toggle("fresh", fresh.has(spot));
     entry.cell.classList.toggle("lit", line.has(number));
   }
-  $("grid").classList.toggle("dim", line.size > 0);
+  $("grid").classList.toggle("dim", [...shown.cells.values()].some((number) => line.has(number)));
   drawLegend(low, high);
   return changes;
 }

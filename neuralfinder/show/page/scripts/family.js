@@ -35,7 +35,8 @@ function treeOf(nodes) {
   const rows = Array(levels).fill(0);
   for (const node of nodes.values()) { node.row = rows[node.level]; rows[node.level] += 1; }
   const x = (node) => (levels - 1 - node.level) * (W + 40) + 4, y = (node) => node.row * (H + 12) + 4;
-  const drawing = s("svg", { width: levels * (W + 40), height: Math.max(...rows) * (H + 12) + 8, role: "group", "aria-label": "Ancestors, the oldest on the left" });
+  const wide = levels * (W + 40), tall = Math.max(...rows) * (H + 12) + 8; // at the usual size of letters, and larger with them
+  const drawing = s("svg", { viewBox: `0 0 ${wide} ${tall}`, width: `${wide / 16}rem`, height: `${tall / 16}rem`, role: "group", "aria-label": "Ancestors, the oldest on the left" });
   for (const [child, node] of nodes) {
     for (const parent of node.parents) {
       const from = nodes.get(parent);

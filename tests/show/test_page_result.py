@@ -82,7 +82,7 @@ def test_by_another_metric_its_figure_is_the_first_and_scores_are_of_it(browser,
         rows = page.locator("#verdict .dots li").all_inner_texts()
         assert [row.split("\n")[-1] for row in rows] == ["0.2100", "2.3000"]
         board = text(page, "#networks-body")
-        assert "short score, log-loss" in board
+        assert "Scores are log-loss" in board
         assert f"{-math.log(score):.4f}" in board
         assert not re.search(r"\d%", board)
         assert "the validation log-loss after a short training" in text(page, "#legend")

@@ -27,7 +27,7 @@ function putPair(body) {
   }
   const said = COLUMNS.filter(({ id }) => !["name", "born"].includes(id));
   const number = (column, row) => (column.id === "status" ? row.status : String(column.text(row)) || NONE);
-  const facts = said.map((column) => [titleOf(column), ...rows.map((row) => number(column, row))]);
+  const facts = said.map((column) => [column.title, ...rows.map((row) => number(column, row))]);
   facts.push(["born by", ...rows.map((row) => row.operator)], ["training", ...rows.map((row) => row.key.split(" | ")[1] ?? "as the recipe says")]);
   const mark = (same, words) => h("td", { class: same ? "text same" : "text differs" }, words);
   const head = (title) => h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, title), rows.map((row) => h("th", { scope: "col", class: "text" }, row.name)), h("th", { scope: "col", class: "text" }, "")));

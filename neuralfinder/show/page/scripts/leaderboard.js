@@ -47,18 +47,15 @@ function findLeaderboard() {
 const COLUMNS = [
   { id: "rank", title: "rank", value: (row) => row.rank, text: (row) => row.rank ?? "" },
   { id: "name", title: "network", value: (row) => row.key, left: true, text: (row) => networkCell(row) },
-  { id: "short", title: "short score", ofMetric: true, value: (row) => row.short, down: true, text: (row) => `${row.short === undefined ? "" : scored(row.short)}${row.trainings > 1 ? ` (mean of ${row.trainings})` : ""}` },
-  { id: "full", title: "full training", ofMetric: true, value: (row) => row.full, down: true, text: (row) => (row.full === undefined ? "" : scored(row.full)) },
-  { id: "test", title: "test", ofMetric: true, value: (row) => row.test, down: true, text: (row) => (row.test === undefined ? "" : scored(row.test)) },
+  { id: "short", title: "short score", value: (row) => row.short, down: true, text: (row) => `${row.short === undefined ? "" : scored(row.short)}${row.trainings > 1 ? ` (mean of ${row.trainings})` : ""}` },
+  { id: "full", title: "full training", value: (row) => row.full, down: true, text: (row) => (row.full === undefined ? "" : scored(row.full)) },
+  { id: "test", title: "test", value: (row) => row.test, down: true, text: (row) => (row.test === undefined ? "" : scored(row.test)) },
   { id: "parameters", title: "parameters", value: (row) => row.parameters, text: (row) => (row.parameters === undefined ? "" : whole(row.parameters)) },
   { id: "macs", title: "multiply-adds", value: (row) => row.macs, text: (row) => (row.macs === undefined ? "" : short(row.macs)) },
   { id: "seconds", title: "seconds", value: (row) => row.seconds || undefined, down: true, text: (row) => (row.seconds ? row.seconds.toFixed(1) : "") },
   { id: "born", title: "born by", value: (row) => row.operator, left: true, text: (row) => bornCell(row) },
   { id: "status", title: "status", value: (row) => row.status, left: true, text: (row) => [h("span", { class: row.status === "failed" ? "bad" : row.status === "winner" ? "good" : null }, row.status), row.why ? h("div", { class: "quiet why" }, row.why) : null] },
 ];
-
-// The title of a column, with the metric of the run where that is no accuracy.
-const titleOf = (column) => `${column.title}${column.ofMetric && story.single.metric ? `, ${ofMetric()}` : ""}`;
 
 const link = (words, onclick, label) => h("button", { type: "button", class: "link", onclick, "aria-label": label }, words);
 
@@ -114,9 +111,9 @@ function putBoard(body) {
   wanted.page = Math.min(wanted.page, pages - 1);
   const from = wanted.page * ON_A_PAGE;
   const head = (column) => h("th", { scope: "col", class: column.left ? "text" : null, "aria-sort": wanted.by !== column.id ? null : wanted.down ? "descending" : "ascending" },
-    h("button", { type: "button", class: "head", onclick: () => sortBy(column) }, titleOf(column), h("span", { "aria-hidden": "true" }, wanted.by !== column.id ? "" : wanted.down ? " ▼" : " ▲")));
+    h("button", { type: "button", class: "head", onclick: () => sortBy(column) }, column.title, h("span", { "aria-hidden": "true" }, wanted.by !== column.id ? "" : wanted.down ? " ▼" : " ▲")));
   const turn = (words, page, off) => h("button", { type: "button", id: `page-${words.toLowerCase()}`, disabled: off, onclick: () => { wanted.page = page; drawBoard(); } }, words);
-  put(body, h("p", { class: "quiet", id: "networks-count" }, `${whole(rows.length)} of ${whole(all.length)} networks${rows.length > ON_A_PAGE ? `, ${whole(from + 1)} to ${whole(Math.min(from + ON_A_PAGE, rows.length))} here` : ""}.${story.leftOut ? ` ${whole(story.leftOut[0])} of ${whole(story.leftOut[1])} lives are left out, so that the page stays quick; ranks beyond 1,000 are among those told.` : ""}`),
+  put(body, h("p", { class: "quiet", id: "networks-count" }, `${whole(rows.length)} of ${whole(all.length)} networks${rows.length > ON_A_PAGE ? `, ${whole(from + 1)} to ${whole(Math.min(from + ON_A_PAGE, rows.length))} here` : ""}.${story.single.metric ? ` Scores are ${ofMetric()}, also after a full training and in the test.` : ""}${story.leftOut ? ` ${whole(story.leftOut[0])} of ${whole(story.leftOut[1])} lives are left out, so that the page stays quick; ranks beyond 1,000 are among those told.` : ""}`),
     h("div", { class: "scroll board", tabindex: 0, role: "region", "aria-label": "Leaderboard" }, h("table", {},
       h("thead", {}, h("tr", {}, COLUMNS.map(head))),
       h("tbody", {}, rows.slice(from, from + ON_A_PAGE).map((row) => h("tr", { "data-number": row.number, class: row.status === "winner" ? "won" : null },

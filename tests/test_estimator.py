@@ -16,6 +16,7 @@ import neuralfinder.training.evaluate
 from neuralfinder import InputError, NeuralFinder
 from neuralfinder.errors import RunFolderError
 from neuralfinder.search.record import Record
+from neuralfinder.training.machine import has_bf16
 from neuralfinder.training.train import train
 
 pytestmark = pytest.mark.usefixtures("quick_machine")
@@ -47,8 +48,9 @@ def same_weights(first: NeuralFinder, second: NeuralFinder) -> bool:
 
 
 def same_run(first: NeuralFinder, second: NeuralFinder) -> bool:
-    """But for what the test part says."""
-    boards = [[{**row, "test_accuracy": None} for row in finder.run_.rows()] for finder in (first, second)]
+    """But for what the test part says, and how long it took."""
+    left_out = {"test_accuracy": None, "seconds": None}
+    boards = [[{**row, **left_out} for row in finder.run_.rows()] for finder in (first, second)]
     return boards[0] == boards[1] and same_weights(first, second)
 
 
@@ -144,7 +146,8 @@ def test_score_of_a_given_test_part_is_the_one_in_the_result() -> None:
     X_test, y_test = bars(45, seed=2)
     finder = tiny().fit(X, y, X_test, y_test)
     assert finder.result_["data"]["test"] == 45
-    assert finder.result_["test_accuracy"] == finder.score(X_test, y_test)
+    differing = 1 if has_bf16(torch.device("cpu")) else 0  # the result is measured in it, a model answers in float32
+    assert abs(finder.result_["test_accuracy"] - finder.score(X_test, y_test)) <= differing / 45
 
 
 @pytest.mark.thorough

@@ -196,7 +196,7 @@ def test_a_fit_shows_where_it_stands_and_ends_as_the_card(notebook, monkeypatch,
     searching = [said for said in going if said.startswith("Searching ...")]
     assert searching
     assert re.search(
-        r"candidates \d+ of 12 done, 0 failed, \d+ cached .*best \d+\.\d\d% on validation in short", searching[-1]
+        r"candidates \d+ of 12 done, 0 failed, \d+ .*best \d+\.\d\d% on validation in short", searching[-1]
     )
     assert "A world of 3 x 3 cells" in searching[-1]
     assert any("\n" not in both["text/plain"] and " searching " in both["text/plain"] for both in updates)
@@ -268,7 +268,7 @@ def test_the_leaderboard_has_the_columns_and_figures_of_top(found, tmp_path, mon
     shown = json.loads(call("top", folder, "--format", "json"))
     assert list(board) == list(shown[0])
     for name, column in board.items():
-        assert [None if pandas.isna(each) else each for each in column] == [row[name] for row in shown]
+        assert [each if isinstance(each, list) or not pandas.isna(each) else None for each in column] == [row[name] for row in shown]
     assert len(finder.run_.leaderboard(3)) == 3
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert finder.leaderboard_ == shown == finder.run_.rows()

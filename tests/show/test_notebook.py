@@ -268,7 +268,8 @@ def test_the_leaderboard_has_the_columns_and_figures_of_top(found, tmp_path, mon
     shown = json.loads(call("top", folder, "--format", "json"))
     assert list(board) == list(shown[0])
     for name, column in board.items():
-        assert [each if isinstance(each, list) or not pandas.isna(each) else None for each in column] == [row[name] for row in shown]
+        told = [each if isinstance(each, list) or not pandas.isna(each) else None for each in column]
+        assert told == [row[name] for row in shown]
     assert len(finder.run_.leaderboard(3)) == 3
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert finder.leaderboard_ == shown == finder.run_.rows()

@@ -58,10 +58,11 @@ function threshold(sure) {
     if (count && count / all !== curve[curve.length - 1]?.[0]) curve.push([count / all, right / count]);
   }
   curve.reverse();
-  const said = h("output", { for: "least", class: "said" }), drawn = h("div");
+  const said = h("output", { for: "least", class: "said" }), drawn = h("div"), command = h("code");
   const slider = h("input", { id: "least", tabindex: 0, type: "range", min: 0, max: 1000, step: STEP, value: least, oninput: () => { least = Number(slider.value); draw(); } });
   function draw() {
     const [count, right] = leftAt(sure, least), probability = percent(least / 1000, 1);
+    command.textContent = `neuralfinder predict RUN new/ --threshold ${least / 1000}`;
     slider.setAttribute("aria-valuetext", `at least ${probability}`);
     put(said, count ? [h("strong", {}, `${percent(count / all, 1)} answered, ${percent(right / count)} of them right. `), `With a probability of at least ${probability} it answers ${whole(count)} of ${testSamples(all)}; `,
       count < all ? `the other ${whole(all - count)} are “not sure”, ${whole(all - count - (allRight - right))} of which it would have got wrong.` : "none is “not sure”."]
@@ -74,7 +75,7 @@ function threshold(sure) {
   }
   draw();
   return [h("h3", {}, "Answers only where it is sure enough"), h("div", { class: "controls" }, h("label", { for: "least" }, "Least probability"), slider), said, drawn,
-    h("p", { class: "quiet" }, h("code", {}, `neuralfinder predict RUN new/ --threshold ${least / 1000}`), " answers so.")];
+    h("p", { class: "quiet" }, command, " answers so.")];
 }
 
 function trust(bins) {

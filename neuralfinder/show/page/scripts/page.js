@@ -32,10 +32,11 @@ function drawAll(moving = false) {
   if (!heavy) heavy = setTimeout(drawPanels, document.body.dataset.ready ? REST_EVERY : 0);
 }
 
-// What lies below the world is drawn after it, and while news come not every time.
-function drawPanels() {
+// What lies below the world is drawn after it, and while news come not every time; a panel a task, so that none is long.
+function drawPanels(rest = [...panels]) {
+  rest.shift()?.();
+  if (rest.length) { heavy = setTimeout(drawPanels, 0, rest); return; }
   heavy = 0;
-  for (const draw of panels) draw();
   document.body.dataset.ready = "yes";
 }
 

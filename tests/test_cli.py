@@ -157,7 +157,7 @@ def test_top_counts(digits_run):
 def test_show_says_what_a_run_found(digits_run):
     folder, outcome = digits_run
     shown = call("show", folder).out
-    assert shown.startswith("data      digits\nsettings  candidates 5, preset fast, seed 0, epochs 1")
+    assert shown.startswith("data      digits\nsettings  candidates 5, metric accuracy, preset fast, seed 0, epochs 1")
     for line in outcome.out.splitlines()[-8:-1]:
         assert line in shown
 

@@ -208,7 +208,7 @@ def test_h05_no_memory_at_all_is_an_error_with_the_reasons_recorded(
 ) -> None:
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", out_of_memory_above(0, CUDA))
     X, y = pictures(60, 12)
-    with pytest.raises(NothingTrainedError, match="show RUN"):
+    with pytest.raises(NothingTrainedError, match=r"no network .*: 4 x out of memory \(.*--all"):
         tiny(candidates=3, run=tmp_path).fit(X, y)
     with Record(tmp_path / "run.sqlite", readonly=True) as record:
         results = [result for _, result in read_trainings(record.events())]

@@ -33,7 +33,7 @@ HOMES = {
     "uvicorn": "show.gate show.connections",
     "python_multipart": "serve.reading",
     "ray": "search.ray_executor",
-    "PIL": "data.pairs data.pictures",
+    "PIL": "data.pairs data.pictures data.sources.clocks",
     "datasets": "",
     "tokenizers": "",
     "pyarrow": "",

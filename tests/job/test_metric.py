@@ -87,7 +87,7 @@ def test_texts_by_roc_auc(quick_machine):
     options = {"candidates": 1, "epochs": 2, "finalists": 1, "final_epochs": 4, "verbose": 0}
     finder = NeuralFinder(metric="roc-auc", **options).fit(texts, labels)
     assert finder.result_["test_roc_auc"] > 0.8
-    assert finder.leaderboard_[0]["test_roc_auc"] in (None, finder.result_["test_roc_auc"])
+    assert finder.run_.rows()[0]["test_roc_auc"] in (None, finder.result_["test_roc_auc"])
     assert finder.score(texts, labels) == np.mean(finder.predict(texts) == labels)
 
 

@@ -13,7 +13,7 @@ from neuralfinder.search.events import understood
 from neuralfinder.search.record import Record
 from neuralfinder.show.page.story import told
 
-SEARCH = ("search", "digits", "--candidates", "3", "--epochs", "1", "--share", "0.1", "--world-size", "3")
+SEARCH = ("search", "digits", "--candidates", "8", "--epochs", "2", "--world-size", "3")
 SHORT = ("--finalists", "1", "--final-epochs", "1")
 
 
@@ -28,7 +28,7 @@ def run(tmp_path_factory):
     """The folder of a run, and what it printed, a progress line at every look."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("neuralfinder.show.terminal.LINE_EVERY", 0.2)
+        patch.setattr("neuralfinder.show.terminal.LINE_EVERY", 0.0)
         folder = tmp_path_factory.mktemp("figure") / "run"
         yield folder, call(*SEARCH, *SHORT, "--run", folder)
 

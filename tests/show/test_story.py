@@ -144,7 +144,7 @@ def test_the_stations_of_the_run_are_told_in_seconds_since_its_beginning(finishe
 
 
 def test_of_a_selection_the_best_are_told_with_all_their_lives(monkeypatch):
-    monkeypatch.setattr(stories, "MOST_LIVES", 200)
+    monkeypatch.setattr(stories, "MOST_LIVES", 600)
     monkeypatch.setattr(stories, "BEST_TOLD", 50)
     events = list(made_events(2000))
     story = told(events)

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from statistics import NormalDist
 from typing import Any
 
@@ -198,15 +199,13 @@ class Story:
         winner = self._numbers.get(self._single.get("finished", {}).get("genome"))
         seen = {number for scene in scenes for *_, number in scene["cells"]}
         best, kept = -1.0, set[int]()
-        foremost = self._foremost()
         for id_ in changed:
-            life = self._lives[id_]
-            score = life.get("score")
-            if (score is not None and score > best) or life["genome"] == winner or life["genome"] in foremost:
+            score = self._lives[id_].get("score")
+            if (score is not None and score > best) or self._lives[id_]["genome"] == winner:
                 best = max(best, score or 0.0)
                 kept.add(id_)
-            elif life["genome"] in seen and len(kept) < MOST_LIVES // 2:
-                kept.add(id_)
+        for chosen, most in ((self._foremost(), MOST_LIVES // 2), (seen, MOST_LIVES // 4)):
+            kept |= {*islice((id_ for id_ in changed if self._lives[id_]["genome"] in chosen), most)}
         step = math.ceil(len(changed) / max(1, MOST_LIVES - len(kept)))
         return [id_ for place, id_ in enumerate(changed) if id_ in kept or place % step == 0]
 

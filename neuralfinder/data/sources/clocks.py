@@ -11,13 +11,13 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-COUNT = 4800
+COUNT = 3600
 """Pictures, of twelve hours in turn."""
 
 SIDE = 40
 """Of a picture, in pixels."""
 
-LARGER = 4
+LARGER = 3
 """How much larger it is drawn than kept, so that lines are smooth."""
 
 CONTRAST = 70

@@ -27,8 +27,6 @@ function putLife(place) {
     h("div", { class: "title" }, portrait(number, 72), h("div", {}, h("h3", { tabindex: -1 }, number === leader() ? (done ? "The winner" : "The best so far") : life.id === undefined ? "A life" : `Life ${life.id}`),
       h("p", { class: "genome" }, keyOf(number)))),
     facts([
-      [`test ${ofMetric()}`, done && h("strong", {}, scored(scoreAmong(done, "test")))],
-      ["validation", done && scored(scoreAmong(done, "validation"))],
       ["short score", done && !count ? undefined : `${scored(scoreOf(number))}${count > 1 ? ` (mean of ${count} short trainings)` : ""}`],
       ["state", state], ["made by", life.operator ?? NONE],
       ["expected", life.expected === undefined ? undefined : `to beat ${percent(life.expected, 0)} of those before it${life.beaten === undefined ? "" : `, has beaten ${percent(life.beaten, 0)}`}`],
@@ -40,7 +38,8 @@ function putLife(place) {
       ["children", children.length ? [children.slice(0, MOST_CHILDREN).map((child) => h("div", {}, jump(child))),
         children.length > MOST_CHILDREN ? h("div", { class: "quiet" }, `and ${children.length - MOST_CHILDREN} more`) : null] : undefined],
     ]),
-    architecture(number), curve("Learning curve in the search", life.curve),
+    done ? h("p", {}, h("a", { href: "#winner" }, "Its layers"), ", and above ", h("a", { href: "#verdict" }, "what it is worth")) : architecture(number),
+    curve("Learning curve in the search", life.curve),
     // the last training and those again may have learned from the validation part: their curves say nothing
     story.finals.filter((full) => full.genome === keyOf(number) && !/^(last|retrain-)/.test(full.name))
       .map((full) => curve(`Learning curve of the training ${full.name}, ${full.epochs} epochs more`, full.curve)));

@@ -14,7 +14,7 @@ function drawHead() {
   $("world-lead").textContent = hasWorld()
     ? "Every cell is home to one network. Children that are better displace their parents, and their mutants the worst neighbours."
     : [null, undefined, "artificial-life"].includes(run?.settings.strategy)
-      ? "The world is not settled yet: its founders in the order in which they were trained."
+      ? `The world ${done ? "was never settled" : "is not settled yet"}: its founders in the order in which they were trained.`
       : "This strategy has no world: a wall of the networks in the order in which they were trained, the newest over the oldest.";
   const versions = done?.versions;
   $("footer").textContent = run ? `NeuralFinder ${run.version}${versions ? `, Python ${versions.python}, torch ${versions.torch}, numpy ${versions.numpy}, ${done.device}` : ""}` : "";

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from chromium import needs_chromium, opened, text
 from click.testing import CliRunner
 
 from neuralfinder.cli import cli
@@ -41,8 +42,8 @@ def test_one_figure_for_one_thing(run):
     test, validation = f"{result['test_accuracy']:.2%}", f"{result['validation_accuracy']:.2%}"
 
     shown = call("show", folder)
-    for text in (printed, shown, call(*SEARCH, *SHORT, "--run", folder, "--quiet")):
-        lines = text.splitlines()
+    for said in (printed, shown, call(*SEARCH, *SHORT, "--run", folder, "--quiet")):
+        lines = said.splitlines()
         place = lines.index(f"verdict   {result['verdict']}")
         assert lines[place + 1 : place + 1 + len(result["cautions"])] == [
             " " * 10 + each for each in result["cautions"]
@@ -79,3 +80,32 @@ def test_one_figure_for_one_thing(run):
     plain = re.sub(r"\\", "", card)
     assert plain.index(result["verdict"]) < plain.index("It is right about")
     assert all(each in plain for each in result["cautions"])
+
+
+@pytest.mark.thorough
+@needs_chromium
+def test_the_page_and_the_plots_say_the_same(browser, run, tmp_path):
+    folder, printed = run
+    result = json.loads((folder / "result.json").read_text())
+    (best, *others) = json.loads(call("top", folder, "--format", "json"))
+    (winner,) = [row for row in (best, *others) if row["winner"]]
+    test, validation = f"{result['test_accuracy']:.2%}", f"{result['validation_accuracy']:.2%}"
+    assert f" {test} " in printed
+
+    call("report", folder, "--out", tmp_path / "report.html", "--figures", tmp_path / "plots")
+    with opened(browser, (tmp_path / "report.html").as_uri()) as page:
+        assert text(page, "#verdict .sentence") == result["verdict"]
+        assert page.locator("#verdict .cautions li").all_inner_texts() == result["cautions"]
+        assert text(page, "#verdict .answer strong") == test
+        own, *rivals = [row.splitlines() for row in page.locator("#verdict .dots li").all_inner_texts()]
+        assert own[-1] == test
+        against = re.findall(r"^  against +(\S+)  ", call("show", folder), re.MULTILINE)
+        assert {row[-1] for row in rivals if row[-1].endswith("%")} == {each for each in against if each.endswith("%")}
+        assert f"On the validation part, by which it was chosen, it had {validation}." in text(page, "#verdict")
+        (row,) = page.locator("#networks-body tr.won").evaluate_all("rows => rows.map(row => row.innerText)")
+        for figure in (winner["short_score"], winner["full_training"], winner["test_accuracy"]):
+            assert f"{figure:.2%}" in row
+        assert page.locator("#networks-body tbody tr").first.inner_text().startswith(f"{best['rank']}")
+
+    plot = (tmp_path / "plots" / "progress.svg").read_text()
+    assert f"<!-- best, {best['short_score']:.2%} in the end -->" in plot

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from chromium import in_the_way, needs_chromium, opened, text
-from serving import served, write
 from synthetic import made_events
 
 from neuralfinder.search.events import understood
@@ -108,22 +107,6 @@ def test_no_figure_stands_where_there_is_none(browser, tmp_path):
         assert "training last" not in text(page, "#life")
 
 
-def test_the_live_page_grows_without_reload(browser, tmp_path):
-    events = list(made_events(120))
-    with served(tmp_path, events[:100]) as (address, record), opened(browser, address) as page:
-        before = {file.name for file in tmp_path.iterdir()}
-        page.evaluate("window.mark = 'still the same page'")
-        moments = int(page.get_attribute("body", "data-moments"))
-        write(record, events[100:])
-        started = time.monotonic()
-        while int(page.get_attribute("body", "data-moments")) <= moments:
-            assert time.monotonic() - started < 10
-            page.wait_for_timeout(100)
-        assert page.evaluate("window.mark") == "still the same page"
-        assert page.locator("#events li").count() > 20
-        assert {file.name for file in tmp_path.iterdir()} <= before | {"run.sqlite-shm", "run.sqlite-wal"}
-
-
 def test_names_of_classes_and_files_do_no_harm(browser, report, tmp_path):
     _, story = report
     hostile = json.loads(json.dumps(story))
@@ -170,29 +153,6 @@ def test_a_thousand_candidates_are_painted_fast(browser, tmp_path):
     with opened(browser, path.as_uri()) as page:
         entries = page.evaluate("performance.getEntriesByType('paint').map(entry => entry.startTime)")
         assert min(entries) < 2000
-
-
-@pytest.mark.slow
-def test_a_long_search_stays_fluid(browser, tmp_path):
-    """While a hundred answers a second come to a record of 100,000 events, the page is never stuck for long."""
-    events = list(made_events(51_000))
-    with served(tmp_path, events[:100_000]) as (address, record), opened(browser, address) as page:
-        page.evaluate(
-            """() => {
-                window.longest = 0;
-                new PerformanceObserver((list) => {
-                    for (const task of list.getEntries()) window.longest = Math.max(window.longest, task.duration);
-                }).observe({ type: "longtask" });
-            }"""
-        )
-        moments = int(page.get_attribute("body", "data-moments"))
-        for start in range(100_000, 102_000, 200):
-            write(record, events[start : start + 200])
-            page.wait_for_timeout(1000)
-        page.click("#play")
-        page.wait_for_timeout(3000)
-        assert int(page.get_attribute("body", "data-moments")) > moments + 500
-        assert page.evaluate("window.longest") < 500
 
 
 @pytest.mark.slow

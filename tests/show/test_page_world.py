@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from contextlib import contextmanager
 
 import pytest
 from chromium import needs_chromium, opened, text
-from serving import address_of, served, write
 from synthetic import made_events
 
-from neuralfinder.job.status import FILE
 from neuralfinder.networks.genome import parse
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.events import understood
@@ -289,80 +285,3 @@ def test_pictures_are_shown_at_the_size_at_which_the_winner_looks_at_them(browse
         for x in range(4):
             area = [full[(2 * y + dy) * 8 + 2 * x + dx] for dy in range(2) for dx in range(2)]
             assert small[4 * y + x] == pytest.approx(sum(area) / 4, abs=0.6)
-
-
-def says(page, words, within=2.0):
-    """Wait until the page says so, for no longer than a reader would take a blank page for a broken one."""
-    started = time.monotonic()
-    while words not in text(page, "#now"):
-        assert time.monotonic() - started < within, text(page, "#now")
-        page.wait_for_timeout(50)
-
-
-@contextmanager
-def before_its_story(browser, address):
-    """A page that has no story to be ready with yet."""
-    context = browser.new_context()
-    page = context.new_page()
-    troubles = []
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    try:
-        page.goto(address)
-        yield page
-        assert not troubles
-    finally:
-        context.close()
-
-
-def until(events, kind):
-    """How many events there are before the first of a kind."""
-    return [event.kind for event in events].index(kind)
-
-
-def test_a_page_waits_for_its_run_and_says_what_happens_before_the_first_network(browser, finished, tmp_path):
-    _, events = finished
-    data, plan, result, stop = (until(events, kind) for kind in ("data", "plan", "result", "stop"))
-    folder = tmp_path / "later"
-    with before_its_story(browser, address_of(folder)) as page:
-        says(page, f"There is no run in {folder} yet.")
-        folder.mkdir()
-        with Record(folder / "run.sqlite") as record:
-            write(record, events[:data])
-            says(page, "Reading the data.", 3)
-            assert "Reading the data." in text(page, "#life")
-            write(record, events[data:plan])
-            says(page, "Measuring how fast this machine trains.")
-            write(record, events[plan:result])
-            says(page, "Training the first network.")
-            assert "Training the first network." in text(page, "#networks-body")
-            write(record, events[result:stop])
-            says(page, "30 of 30 networks are trained")
-
-
-def test_finishing_tells_epoch_accuracy_and_time_left_and_ends_with_the_result(browser, finished, tmp_path):
-    _, events = finished
-    end = until(events, "finished")
-    result = events[end].data
-    training = {
-        "name": "final-0-0",
-        "genome": result["genome"],
-        "epoch": 3.0,
-        "epochs": 9.0,
-        "validation_accuracy": 0.875,
-    }
-    said = {"time": time.time(), "phase": "finishing", "training": training, "elapsed": 30.0, "left": 50.0}
-    (tmp_path / FILE).write_text(json.dumps(said))
-    with served(tmp_path, events[:end]) as (address, record), opened(browser, address) as page:
-        says(page, "Epoch 3.0 of 9.0, validation accuracy 87.50%. At most")
-        (tmp_path / FILE).unlink()
-        write(record, events[end:])
-        page.wait_for_selector("#now", state="hidden", timeout=3000)
-        assert f"{result['test_accuracy']:.2%}" in text(page, "main")
-        page.wait_for_selector("#networks-body tr.won", timeout=4000)
-
-
-def test_a_page_about_a_stopped_run_says_so(browser, tmp_path):
-    events = list(made_events(60))
-    with served(tmp_path, events) as (address, _), opened(browser, address) as page:
-        page.evaluate("Date.now = ((real) => () => real() + 40_000)(Date.now)")
-        says(page, "Nothing was heard of the run for")

@@ -77,7 +77,12 @@ def _title(metric: Metric) -> str:
 def _progress(metric: Metric, axes: Axes, lives: Sequence[Life]) -> bool:
     minutes, scores = [life["ended"] / 60 for life in lives], [life["score"] for life in lives]
     axes.scatter(minutes, _told(metric, scores), s=8, alpha=0.4, label="a training")
-    axes.step(minutes, _told(metric, accumulate(scores, max)), where="post", label="best")
+    axes.step(
+        minutes,
+        _told(metric, accumulate(scores, max)),
+        where="post",
+        label=f"best, {metric.words(max(scores))} in the end",
+    )
     axes.step(minutes, _told(metric, _medians(scores)), where="post", linestyle="--", label="median")
     axes.set(xlabel="minutes", ylabel=_title(metric))
     axes.legend(frameon=False)

@@ -26,6 +26,7 @@ function drawEvents() {
 }
 
 function putEvents() {
+  if (!moments.length) { put($("events"), h("li", {}, soon())); return; }
   const from = Math.max(0, cursor - MOST_EVENTS + 1);
   put($("events"), ...moments.slice(from, cursor + 1).reverse().map((moment) => {
     const number = moment.life?.genome ?? moment.scene?.cells[0]?.[2];
@@ -37,7 +38,7 @@ function putEvents() {
 
 // With `moving`, what changed is seen to happen.
 function show(place, moving = false) {
-  if (!moments.length) { drawGrid(new Set()); drawDescent(); return; }
+  if (!moments.length) { drawGrid(new Set()); drawDescent(); drawEvents(); return; }
   const before = cursor, homes = new Map(shown.homes);
   cursor = Math.min(Math.max(place, 0), moments.length - 1);
   const changes = drawGrid(worldAt(cursor));

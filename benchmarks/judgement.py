@@ -26,6 +26,7 @@ import numpy as np
 from experience import as_trained, expectation_of, of_table
 from own_table import FEWEST, FILE, OwnSpace, Training, rank_agreement, read
 
+from neuralfinder.job.forecast import MOST_FINALISTS
 from neuralfinder.job.planner import WINNERS_SHARE
 from neuralfinder.networks.expectation import WEIGHTS, log_odds
 from neuralfinder.networks.experience import Experience
@@ -90,8 +91,11 @@ class Pairs:
             weights += [1 / len(own)] * len(own)
         return np.array(differences), np.array(weights) / sum(weights)
 
-    def agreement(self, name: str) -> Iterator[tuple[float, float, float]]:
-        """For each share: how accuracy then, and what a race goes by then, rank networks as they are in the end."""
+    def agreement(self, name: str) -> Iterator[tuple[float, float, float, float]]:
+        """For each share: how accuracy then, and what a race goes by then, rank networks as they are in the end.
+
+        The last is how far, in points, the best of the three that are worth most ends behind the best of all.
+        """
         trained, expected = self.tasks[name]
         task = self.space.tasks[name]
         weight = WEIGHTS[bool(Shape(*task["shape"]).vocabulary)]
@@ -99,10 +103,17 @@ class Pairs:
             points = [t.at(share) for t in trained]
             places = [place for place, point in enumerate(points) if point]
             odds = log_odds([point.averaged or 0.0 for point in points if point], task["seen"])
-            judged = [trained[place].points[-1].judged for place in places]
-            seen = rank_agreement(list(zip(odds, judged, strict=True)))
-            worth = rank_agreement(list(zip(odds + weight / share * expected[places], judged, strict=True)))
-            yield share, seen, worth
+            judged = np.array([trained[place].points[-1].judged for place in places])
+            worths = odds + weight / share * expected[places]
+            ranks = [rank_agreement(list(zip(known, judged, strict=True))) for known in (odds, worths)]
+            chosen = np.argsort(-worths)[:MOST_FINALISTS]
+            yield share, *ranks, 100 * float(judged.max() - judged[chosen].max())
+
+    def noise(self, name: str) -> float:
+        """Two standard errors, in points, of the accuracy of the best network."""
+        trained, _ = self.tasks[name]
+        best = max(t.points[-1].judged for t in trained)
+        return 200 * math.sqrt(best * (1 - best) / self.space.tasks[name]["seen"])
 
 
 def told(differences: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -127,11 +138,18 @@ def print_pairs(space: OwnSpace) -> None:
             ratio = expected / seen * share if seen > 0 else math.nan
             row = " ".join(f"{100 * right:5.1f}" for right, _ in ways)
             print(f"{kind:<9} {share:<6g} {len(known):>5} {row}   {ratio:.2f}")
-    print(f"\nSpearman's rho with the accuracy in the end, tasks of {MANY} networks or more: of accuracy, of worth")
+    shares = [f"{share:g}" for share in space.shares[:-1]]
+    print(
+        f"\nSpearman's rho with the accuracy in the end, tasks of {MANY} networks or more, after this share of it: of"
+    )
+    print(
+        f"accuracy, of worth; points that the best of the {MOST_FINALISTS} worth most ends behind the best of all; their noise\n"
+    )
+    print("| task | n |", " | ".join(shares), "| noise |\n|" + "---|" * (len(shares) + 3))
     for name, (trained, _) in pairs.tasks.items():
         if len(trained) >= MANY:
-            cells = "  ".join(f"{share:g}: {seen:5.2f} {worth:5.2f}" for share, seen, worth in pairs.agreement(name))
-            print(f"{name:<11}{len(trained):>3}   {cells}")
+            cells = [f"{seen:.2f}, {worth:.2f}; {behind:.1f}" for _, seen, worth, behind in pairs.agreement(name)]
+            print(f"| {name} | {len(trained)} |", " | ".join(cells), f"| {pairs.noise(name):.1f} |")
 
 
 class Begun:

@@ -139,11 +139,9 @@ def print_pairs(space: OwnSpace) -> None:
             row = " ".join(f"{100 * right:5.1f}" for right, _ in ways)
             print(f"{kind:<9} {share:<6g} {len(known):>5} {row}   {ratio:.2f}")
     shares = [f"{share:g}" for share in space.shares[:-1]]
+    print(f"\nSpearman's rho with the accuracy in the end, tasks of {MANY} networks or more, after this share of it:")
     print(
-        f"\nSpearman's rho with the accuracy in the end, tasks of {MANY} networks or more, after this share of it: of"
-    )
-    print(
-        f"accuracy, of worth; points that the best of the {MOST_FINALISTS} worth most ends behind the best of all; their noise\n"
+        f"of accuracy, of worth; points that the best of the {MOST_FINALISTS} worth most ends behind the best; noise\n"
     )
     print("| task | n |", " | ".join(shares), "| noise |\n|" + "---|" * (len(shares) + 3))
     for name, (trained, _) in pairs.tasks.items():

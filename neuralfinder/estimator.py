@@ -54,8 +54,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         seed: root of all randomness; equal seeds give equal searches on one processor; a whole number at least 0. Not
             given: 0.
         device: `auto`, `cpu`, `cuda` or `cuda:N`. Not given: auto.
-        workers: candidates trained at once, where more than 1 in a process each; a whole number between 1 and
-            1,000,000. Not given: 1; with `ray` one a card or node.
+        workers: candidates trained at once, where more than 1 in a process each; `auto` for as many as do most on
+            these cores. Not given: 1; with `ray` one a card or node.
         ray: address of a Ray cluster that trains the candidates, `auto` to find a running one. Not given: no cluster.
         experience: what is known of networks on other tasks: `default` as shipped, `off` for nothing, a folder of
             finished runs to know of as well, or a file in the place of the one shipped. Not given: the preset's.
@@ -126,7 +126,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         strategy: str | None = None,
         seed: int = 0,
         device: str = "auto",
-        workers: int | None = None,
+        workers: int | str | None = None,
         ray: str | None = None,
         experience: str | None = None,
         start_from: str | None = None,

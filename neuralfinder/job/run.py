@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from neuralfinder.data import Divided, Source
 from neuralfinder.data.doctor import report
 from neuralfinder.data.samples import some_samples
 from neuralfinder.data.sources.zipped import UNPACKED
-from neuralfinder.errors import OF_THE_MACHINE, InputError, MachineError, RunFolderError, lacking
+from neuralfinder.errors import OF_THE_MACHINE, InputError, MachineError, RunFolderError
 from neuralfinder.job import mending, outcome
 from neuralfinder.job.answers import for_people
 from neuralfinder.job.factories import make_space, make_strategy
@@ -40,6 +39,7 @@ from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import FILE, Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.job.verdict import judgement
+from neuralfinder.job.workers import Ready, workers
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.expectation import Expectation
@@ -61,14 +61,13 @@ from neuralfinder.search.events import (
 )
 from neuralfinder.search.executors import Executor, compute, in_process
 from neuralfinder.search.loop import Progress, replay, search
-from neuralfinder.search.process_executor import processes
 from neuralfinder.search.record import Record, as_written
 from neuralfinder.seeds import Seeds
 from neuralfinder.strategies import Strategy
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.export import code
-from neuralfinder.training.machine import describe, find_device, keep_memory, measure, measure_forward, share_cores
+from neuralfinder.training.machine import describe, find_device, keep_memory, measure, measure_forward
 from neuralfinder.training.model import Model
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
@@ -175,7 +174,7 @@ class _Run:
         with (
             self.interrupts.watched(),
             self._computing() as executor,
-            self._workers(executor, device) as (workers, slots),
+            workers(settings, executor, device, self.interrupts, status.say) as ready,
         ):
             status.enter("reading")
             data = divided(self.source.load(self.folder, status.progress), settings)
@@ -199,14 +198,14 @@ class _Run:
             )  # fmt: skip
 
             started = time.monotonic()
-            progress = self._search(forecast, setup, workers, slots)
+            progress = self._search(forecast, setup, ready)
             search_seconds = time.monotonic() - started + self.searched_before
 
             started = time.monotonic()
             stop = self.record.latest(Stopped)
             interrupted = self.interrupts.first.is_set() or (stop and stop.reason) == "interrupted"
             clock = clock_of_finish(Clock(setup.clock.deadline, self.interrupts.second), started)
-            known = forecast.after(progress, stop.slots if stop else slots, interrupted)
+            known = forecast.after(progress, stop.slots if stop else 1, interrupted)
             if interrupted:
                 self._say_when_done(min(known.whole_finish(progress.archive), clock.left()))
             model, figures = finish(
@@ -280,36 +279,6 @@ class _Run:
             finally:
                 self.interrupts.stop()
 
-    @contextmanager
-    def _workers(self, executor: Executor, device: torch.device) -> Iterator[tuple[Executor, int]]:
-        """Where candidates are trained, and how many at once: what has to start does so while the data are read."""
-        count = self.settings.workers or 1
-        if self.settings.ray is None and count == 1:
-            yield executor, 1
-            return
-        if self.settings.ray is None:
-            with processes(count, partial(share_cores, count)) as beside:
-                threading.Thread(target=self._stop_on_interrupt, args=(beside.stop,), daemon=True).start()
-                self.status.say(f"training {count} candidates at once, in a process each")
-                yield beside, count
-            return
-        try:
-            from neuralfinder.search.ray_executor import ray_workers
-        except ImportError as error:
-            raise lacking("--ray", "Ray", "ray", "leave it out") from error
-        cuda = device.type == "cuda"
-        with (
-            ray_workers(self.settings.workers, self.settings.ray, cuda, keep_memory) as (ray, slots),
-            self.interrupts.watched(),  # Ray has put its own answers to signals in the place of ours
-        ):
-            threading.Thread(target=self._stop_on_interrupt, args=(ray.stop,), daemon=True).start()
-            self.status.say(f"training {slots} candidates at once through Ray")
-            yield ray, slots
-
-    def _stop_on_interrupt(self, stop: Callable[[], None]) -> None:
-        self.interrupts.first.wait()
-        stop()
-
     def _rival(self, data: Divided, executor: Executor, device: torch.device) -> Rival | None:
         """The pre-trained network that the user named."""
         if self.settings.pretrained is None:
@@ -376,7 +345,7 @@ class _Run:
             expectation=expectation, ancestors=ancestors(self.record, space),
         )  # fmt: skip
 
-    def _search(self, forecast: Forecast, setup: Setup, executor: Executor, slots: int) -> Progress:
+    def _search(self, forecast: Forecast, setup: Setup, ready: Ready) -> Progress:
         """Replay what is recorded and search on, unless the search has stopped already."""
         plan = forecast.plan
         progress = Progress(
@@ -393,6 +362,7 @@ class _Run:
         if self.record.latest(Stopped):
             return progress
         began = time.monotonic() - self.searched_before
+        executor, slots = ready(setup, forecast)
         limits = forecast.limits(setup.clock, began, self.interrupts.first.is_set)
         clock, in_all = setup.clock.until(forecast.end_of_search(setup.clock, began)), forecast.in_all(forecast.by_hand)
         setup = dataclasses.replace(setup, clock=clock, in_all=in_all)

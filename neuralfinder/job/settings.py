@@ -114,6 +114,20 @@ def _list_of(kind: Kind, name: str) -> Kind:
     return Kind(name, read, many=True)
 
 
+AUTO = "auto"
+"""As many as do most."""
+
+MOST_WORKERS = 1_000_000
+
+
+def _count_or_auto(given: Any) -> int | str:
+    if given == AUTO:
+        return AUTO
+    if not 1 <= (count := _whole(given)) <= MOST_WORKERS:
+        raise ValueError
+    return count
+
+
 WHOLE = Kind("a whole number", _whole)
 NUMBER = Kind("a number", _number)
 SWITCH = Kind("on or off", _switch)
@@ -230,8 +244,9 @@ RUN = (
     ),
     Setting("device", WORD, "`auto`, `cpu`, `cuda` or `cuda:N`", "run", default="auto", option=True),
     Setting(
-        "workers", WHOLE, "candidates trained at once, where more than 1 in a process each", "run", Range(1, 1_000_000),
-        unset="1; with `ray` one a card or node", option=True,
+        "workers", Kind(f"{AUTO} or a whole number between 1 and {MOST_WORKERS:,}", _count_or_auto),
+        f"candidates trained at once, where more than 1 in a process each; `{AUTO}` for as many as do most on these "
+        "cores", "run", unset="1; with `ray` one a card or node", option=True,
     ),
     Setting(
         "ray", WORD, "address of a Ray cluster that trains the candidates, `auto` to find a running one", "run",
@@ -445,7 +460,7 @@ class Settings:
     batch_size: int | None = None
     retrain: int | None = None
     device: str = "auto"
-    workers: int | None = None
+    workers: int | str | None = None
     ray: str | None = None
     experience: str | None = None
     start_from: str | None = None

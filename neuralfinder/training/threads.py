@@ -22,6 +22,10 @@ SLOWED = 3.0
 """How much longer than it should a step takes that makes the number be judged anew. Threads wait for each other after
 every operation: where another process has the core of one of them, steps of 30 ms take 600 (docs/LOG.md)."""
 
+ENOUGH = 1.3
+"""How much more several trainings side by side have to do than one to be preferred, as far as one of them alone tells:
+beside each other they are slower, for they share caches and memory."""
+
 AGAIN_SECONDS = 10.0
 """How long one thread is kept before all are tried again: a step of these may last as long as twenty."""
 
@@ -97,6 +101,27 @@ def settle(work: Callable[[], object]) -> int:
     count = most if CLEARLY * taken[most] < taken[1] else 1
     torch.set_num_threads(count)
     return count
+
+
+def side_by_side(step: Callable[[], object]) -> int:
+    """How many trainings at once do most, each with its share of the threads; a power of 2, or 1 for one with all.
+
+    Args:
+        step: a typical training step, done a few times with each number of threads after once to begin with.
+    """
+    most, taken, count = torch.get_num_threads(), dict[int, float](), 1
+    while count <= most:
+        torch.set_num_threads(most // count)
+        taken[count] = min([_seconds_of_step(step) for _ in range(1 + TRIED)][1:])
+        count *= 2
+    torch.set_num_threads(most)
+    best = max(taken, key=lambda count: count / taken[count])
+    return best if best / taken[best] > ENOUGH / min(taken.values()) else 1
+
+
+def _seconds_of_step(step: Callable[[], object]) -> float:
+    THREADS.pause()  # the number is not its to choose now
+    return _seconds(step)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -28,6 +28,7 @@ from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.run import _Run, run
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
+from neuralfinder.job.workers import CANDIDATES
 from neuralfinder.networks.cost import Rates, cost
 from neuralfinder.networks.genome import parse
 from neuralfinder.search.archive import Archive, read_trainings
@@ -703,6 +704,16 @@ def test_two_workers_find_what_one_does(tmp_path, one_thread):
         assert not (folder / "shared").exists()
     assert found[0] == found[1]
     assert len(found[0]) == SMALL["candidates"]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("does_most", "slots"), [(1, 1), (2, 2), (8, 3)])
+def test_auto_takes_as_many_as_do_most_and_have_enough_to_do(tmp_path, monkeypatch, does_most, slots):
+    monkeypatch.setattr("neuralfinder.job.workers.side_by_side", lambda step: step() or does_most)
+    settings = small(strategy="random", world_size=None, workers="auto", candidates=3 * CANDIDATES)
+    run(source(), settings, tmp_path, Status())
+    with Record(tmp_path / "run.sqlite", readonly=True) as record:
+        assert record.latest(Stopped).slots == slots
 
 
 def test_the_best_shown_falls_with_its_mean_as_in_the_leaderboard():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from neuralfinder.training.threads import AGAIN_SECONDS, Threads, settle
+from neuralfinder.training.threads import AGAIN_SECONDS, Threads, settle, side_by_side
 
 
 class Machine:
@@ -94,3 +94,20 @@ def test_who_answers_has_all_threads_only_where_they_are_clearly_faster(
         machine.now += machine.seconds(machine.count, machine.now)
 
     assert settle(work) == machine.count == chosen
+
+
+@pytest.mark.parametrize(
+    ("seconds", "best"),
+    [(lambda threads: 0.02, 4), (lambda threads: 0.04 / threads, 1), (lambda threads: 0.04 / min(threads, 2), 2)],
+    ids=["threads bring nothing", "each brings as much", "two of four bring something"],
+)
+def test_trainings_side_by_side_are_as_many_as_do_most(machine_of, monkeypatch, seconds, best):
+    machine = machine_of(lambda count, now: seconds(count))
+    machine.count = 4
+    monkeypatch.setattr("torch.get_num_threads", lambda: machine.count)
+
+    def step() -> None:
+        machine.now += machine.seconds(machine.count, machine.now)
+
+    assert side_by_side(step) == best
+    assert machine.count == 4

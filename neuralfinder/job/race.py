@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, rounds
+from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, noise, rounds
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup
@@ -21,14 +21,30 @@ AS_FOUND = -1
 GAVE_ALL = ("patience", "chance")
 """Ends of a training that more epochs would not have changed."""
 
+PIECES = 4
+"""In how many pieces the last one of a race trains at most, each as long as all before it. Between them it is seen
+whether it has begun to learn by heart: on tiles, eight thousand pictures, what a search handed over after five minutes
+had 34.95 % of the test part, three rules of thumb 39 to 40, and what it has after one minute 41 (docs/LOG.md)."""
+
+LEAST_PIECE = 1.0
+"""Seconds of such a piece at least: it costs a look, and weights are written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """A network in the race: its name there, and its training so far after each round in which it trained."""
+    """A network in the race.
+
+    Attributes:
+        name: there.
+        genome: its own.
+        rounds: its training so far after each round in which it trained, but for one that made it clearly worse.
+        past_best: whether there was such a round: it learns by heart from then on.
+    """
 
     name: str
     genome: Genome
     rounds: dict[int, Trained] = field(default_factory=dict)
+    past_best: bool = False
 
     @property
     def trained(self) -> Trained | None:
@@ -79,7 +95,8 @@ def race(
         epochs = forecast.plan.finish.epochs * (1 - LAST_SHARE if alone else first * 2 ** (number + 1))
         for place, entrant in enumerate(running):
             trainer.status.progress(done - count + place, trainings)
-            running[place], forecast = _go_on(trainer, forecast, setup, entrant, number, (seconds, epochs, cap))
+            train_on = _in_pieces if alone else _go_on
+            running[place], forecast = train_on(trainer, forecast, setup, entrant, number, (seconds, epochs, cap))
         trainer.status.progress(done, trainings)
         running = best_first(forecast, running)
         half = [each for each in running[: (len(running) + 1) // 2] if each.trained]
@@ -119,7 +136,7 @@ def _go_on(
     """
     seconds, longest, cap = most
     before, genome = entrant.trained, entrant.genome
-    if longest - entrant.epochs < 0.1 or (before and before.ended in GAVE_ALL):
+    if longest - entrant.epochs < 0.1 or entrant.past_best or (before and before.ended in GAVE_ALL):
         return entrant, forecast
     epochs = forecast.epochs_within(genome, seconds, longest - entrant.epochs, setup.recipe)
     # not so long that the others have nothing
@@ -129,8 +146,31 @@ def _go_on(
     trained = trainer.train(name, genome, epochs, setup, share, goes_on=before, falls=False)
     if trained is None:
         return entrant, forecast.plus(predicted, forecast.pace * predicted)
-    entrant = replace(entrant, rounds={**entrant.rounds, number: trained})
-    return entrant, forecast.plus(predicted, trained.seconds)
+    known = forecast.plus(predicted, trained.seconds)
+    if before and trained.half == before.half and trained.score < before.score - noise(before.score, known.validation):
+        now, then = map(setup.metric.words, (trained.score, before.score))
+        trainer.status.say(
+            f"{name} has begun to learn by heart ({now} on the validation part, {then} before): it goes back"
+        )
+        return replace(entrant, past_best=True), known
+    return replace(entrant, rounds={**entrant.rounds, number: trained}), known
+
+
+def _in_pieces(
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrant: Entrant, number: int, most: tuple[float, float, float]
+) -> tuple[Entrant, Forecast]:
+    """As `_go_on`, with looks at it in between, from which it goes back where it has become worse."""
+    seconds, longest, cap = most
+    kept = forecast.left - seconds if seconds < math.inf else 0.0
+    whole = entrant.epochs + forecast.epochs_within(entrant.genome, seconds, longest - entrant.epochs, setup.recipe)
+    reached, ends = entrant.epochs, list[float]()
+    for end in (whole / 2**piece for piece in reversed(range(1, PIECES))):
+        if end > reached and forecast.seconds(entrant.genome, end - reached, setup.recipe) >= LEAST_PIECE:
+            ends.append(end)
+            reached = end
+    for piece, end in enumerate([*ends, longest]):
+        entrant, forecast = _go_on(trainer, forecast, setup, entrant, number + piece, (forecast.left - kept, end, cap))
+    return entrant, forecast
 
 
 def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant, share: float) -> Trained | None:
@@ -138,7 +178,8 @@ def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: En
 
     `setup` may have more samples than the race had; pictures have their full size.
     """
-    wanted = max(LEAST_LAST * winner.epochs, forecast.plan.finish.epochs - winner.epochs)
+    rest = 0.0 if winner.past_best else forecast.plan.finish.epochs - winner.epochs
+    wanted = max(LEAST_LAST * winner.epochs, rest)
     longer = len(setup.train) / forecast.plan.task.train
     timed = setup.clock.left() < math.inf
     seconds = max(SLACK * setup.clock.left(), 0.0) if timed else forecast.left

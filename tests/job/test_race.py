@@ -18,6 +18,7 @@ from neuralfinder.job.factories import make_space
 from neuralfinder.job.forecast import (
     FIRST_ROUND,
     LAST_ROUND,
+    LEAST_LAST,
     Forecast,
     first_round,
     noise,
@@ -25,7 +26,7 @@ from neuralfinder.job.forecast import (
     winners_share,
 )
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
-from neuralfinder.job.race import Entrant, best_first, last_training, race
+from neuralfinder.job.race import PIECES, Entrant, best_first, last_training, race
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trained
@@ -73,11 +74,15 @@ class Fake:
         self.trained.append((name, epochs, seconds))
         assert falls is (name == "last")
         assert setup.in_all == (0.0 if name == "last" else self.forecast.in_all(genome))
-        score = 0.5 if name == "last" else self.scores[name.rpartition("-")[0]][int(name.rpartition("-")[2])]
+        score = 0.5 if name == "last" else self._score(*name.rsplit("-", 1))
         macs = self.forecast.space.cost(genome).macs
         before = goes_on.epochs if goes_on else 0.0
         ended = "complete"
         return score and Trained(name, genome, score, macs, before + epochs, (score,), ended, math.nan, seconds)
+
+    def _score(self, name: str, number: str) -> float | None:
+        """After the last of those given it stays as it is."""
+        return self.scores[name][min(int(number), len(self.scores[name]) - 1)]
 
 
 class Known(Expectation):
@@ -209,11 +214,30 @@ def test_the_winner_has_its_share_of_the_time() -> None:
     entrants = [Entrant(f"final-{place}", GENOMES[1]) for place in range(4)]
     fake = Fake(forecast, {entrant.name: [0.9] * 3 for entrant in entrants})
     standing, last = run(fake, forecast, entrants)
-    names = {*(f"{standing[0].name}-{number}" for number in range(3)), "last"}
+    names = {name for name, _, _ in fake.trained if name.startswith((standing[0].name, "last"))}
     own = sum(seconds for name, _, seconds in fake.trained if name in names)
     assert own == pytest.approx(winners_share(4) * 100, rel=0.03)
     assert last
     assert last.epochs == pytest.approx(sum(e for name, e, _ in fake.trained if name in names))
+
+
+@pytest.mark.parametrize(("drop", "goes_back"), [(0.9, False), (1.1, True)])
+def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_back: bool) -> None:
+    """By more than noise, that is; then there is no more training, but for the fall of its rate."""
+    forecast, worse = forecast_of(100.0, longest=10_000), 0.9 - drop * noise(0.9, len(SETUP.validation))
+    fake = Fake(forecast, {"final-0": [0.8, 0.9, worse]})
+    (winner,), last = run(fake, forecast, [Entrant("final-0", GENOMES[1])])
+    assert winner.past_best is goes_back
+    assert winner.trained
+    assert last
+    lengths = [epochs for name, epochs, _ in fake.trained if name != "last"]
+    assert lengths[1:] == pytest.approx([sum(lengths[:place]) for place in range(1, len(lengths))], rel=0.1)
+    if goes_back:
+        assert (winner.trained.score, len(lengths)) == (0.9, 3)
+        assert winner.epochs == pytest.approx(lengths[0] + lengths[1])
+        assert last.epochs == pytest.approx((1 + LEAST_LAST) * winner.epochs)
+    else:
+        assert (winner.trained.score, len(lengths)) == (worse, PIECES)
 
 
 @given(st.integers(2, 9), st.floats(0, 20))

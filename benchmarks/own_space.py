@@ -408,8 +408,8 @@ def key(row: dict[str, Any]) -> Job:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file of JSON lines; a last line that was cut by a kill is passed over."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    """The objects of a file of JSON lines, if it is there; a last line that was cut by a kill is passed over."""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             yield json.loads(line)
         except ValueError:
@@ -426,7 +426,6 @@ def train(chosen: argparse.Namespace) -> None:
     until = time.monotonic() + chosen.seconds
     which, of = map(int, chosen.part.split("/"))
     tasks = {name: prepare(chosen.folder / "tasks" / f"{name}.npz", TASKS[name]) for name in chosen.task}
-    chosen.rows.touch()
     rows = [row for path in (chosen.rows, *chosen.beside) for row in read_lines(path) if "genome" in row]
     there = {key(row) for row in rows}
     spent = {name: sum(row["seconds"][0] for row in rows if row["task"] == name) for name in tasks}

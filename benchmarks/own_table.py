@@ -210,13 +210,15 @@ def pack(paths: Sequence[Path], about: Mapping[str, str]) -> dict[str, Any]:
     """The lines of such files as one object; of equal trainings the first counts.
 
     Raises:
-        SystemExit: a task that is not the same in two runs.
+        SystemExit: a file that is not there, or a task that is not the same in two runs.
     """
     runs: list[dict[str, Any]] = []
     tasks: dict[str, dict[str, Any]] = {}
     rows: dict[tuple[Any, ...], list[Any]] = {}
     genomes: dict[str, int] = {}
     for path in paths:
+        if not path.exists():
+            raise SystemExit(f"{path}: not there")
         for line in read_lines(path):
             if "genome" not in line:
                 for name, task in line.pop("tasks").items():

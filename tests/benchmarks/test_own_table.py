@@ -47,6 +47,8 @@ def test_rows_of_another_task_of_the_same_name_are_refused(tmp_path: Path):
         (tmp_path / name).write_text(json.dumps({"commit": name, "tasks": {"digits": {"train": train}}}))
     with pytest.raises(SystemExit, match="digits"):
         pack([tmp_path / "a", tmp_path / "b"], {})
+    with pytest.raises(SystemExit, match="c: not there"):
+        pack([tmp_path / "a", tmp_path / "c"], {})
 
 
 def test_known_networks_are_searched_as_a_space():

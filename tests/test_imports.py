@@ -24,7 +24,7 @@ GROUND = {"errors", "types", "seeds", "plugins", "plain"}
 
 HOMES = {
     "torch": "training job comparison strategies.controller",
-    "safetensors": "training.model training.weights",
+    "safetensors": "training.model_files training.weights",
     "sqlite3": "search.record",
     "click": "cli cli_options",
     "rich": "show.terminal",

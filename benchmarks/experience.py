@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from own_table import BY_HAND, FEWEST, FILE, OwnSpace, Training, rank_agreement, read
+from own_networks import BY_HAND
+from own_table import FEWEST, FILE, OwnSpace, Training, rank_agreement, read
 
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.expectation import Expectation, Past, Row, normal_scores

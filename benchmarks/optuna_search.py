@@ -21,8 +21,9 @@ from neuralfinder.errors import NothingTrainedError
 from neuralfinder.job.plan import Speed, TrainingStage
 from neuralfinder.job.planner import make_plan
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import LONGEST_DRAW, ChainSpace
+from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.genome import Gene, Genome
+from neuralfinder.networks.sampling import LONGEST_DRAW
 from neuralfinder.search.executors import compute, in_process
 from neuralfinder.seeds import Seeds
 from neuralfinder.training.evaluate import evaluate

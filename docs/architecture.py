@@ -21,7 +21,7 @@ PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 GROUND, FACES = "the ground", "the faces"
 """The files beneath all rooms, and those on top of them."""
 
-ON_TOP = ("estimator", "cli", "__main__")
+ON_TOP = ("estimator", "cli", "cli_options", "__main__")
 
 COLUMNS = {
     "data": 0.0, "networks": 1.4, "training": 0.75, "strategies": 2.35, "search": 1.75, "job": 0.8, "testing": 2.35,

@@ -1,8 +1,7 @@
-"""The command line. Heavy imports wait until a command needs them."""
+"""The commands of the command line. Heavy imports wait until one needs them."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import json
@@ -12,15 +11,15 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from neuralfinder import __version__
+from neuralfinder.cli_options import ByTopic, data_options, options_of, run_folder, set_option
 from neuralfinder.errors import (
     OF_THE_MACHINE,
     InputError,
@@ -30,7 +29,7 @@ from neuralfinder.errors import (
     RunFolderError,
     lacking,
 )
-from neuralfinder.job.settings import CAPS, DATA, RUN, Setting, Settings, default_of, once, read_options, table
+from neuralfinder.job.settings import CAPS, RUN, Settings, default_of, once, read_options, table
 from neuralfinder.plain import as_json, counted, printable
 from neuralfinder.show.listeners import open_streams, say
 
@@ -143,123 +142,8 @@ def _fail(error: NeuralFinderError, code: int) -> None:
     sys.exit(code)
 
 
-TOPICS = {"run": "The search", "data": "Data", "caps": "Limits", "plan": "Numbers of the plan, for experts"}
-"""What options are about, by `Setting.owner`, in the order of the help."""
-
-OTHERS = "Where to, and what is printed"
-"""The topic of options that are no settings."""
-
-
-class _Option(click.Option):
-    """An option with a topic; `names` gives what it may be completed to."""
-
-    def __init__(
-        self, *args: Any, topic: str = OTHERS, names: Callable[[], Iterable[str]] | None = None, **others: Any
-    ) -> None:
-        super().__init__(*args, **others)
-        self.topic, self.names = topic, names
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The names that begin so."""
-        if self.names is None:
-            return super().shell_complete(ctx, incomplete)
-        return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
-
-
-class _ByTopic(click.Command):
-    """A command whose help has its options in groups."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """A section for each topic."""
-        records: dict[str, list[tuple[str, str]]] = {topic: [] for topic in (*TOPICS.values(), OTHERS)}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
-            if record:
-                records[getattr(parameter, "topic", OTHERS)].append(record)
-        for topic, rows in records.items():
-            if rows:
-                with formatter.section(topic):
-                    formatter.write_dl(rows)
-
-
-def _runs() -> Iterable[str]:
-    """The runs that lie here or some levels below."""
-    depths = ("*", "*/*", "*/*/*")
-    return sorted(path.parent.as_posix() for depth in depths for path in Path().glob(f"{depth}/run.sqlite"))
-
-
-def _runs_here(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The runs that begin so; folders where there are none."""
-    runs = [CompletionItem(name) for name in _runs() if name.startswith(incomplete)]
-    return runs or [CompletionItem(incomplete, type="dir")]
-
-
-def _run_folder(metavar: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The argument of commands that are about a run."""
-    return click.argument("folder", metavar=metavar, type=click.Path(path_type=Path), shell_complete=_runs_here)
-
-
-def _strategies() -> Iterable[str]:
-    from neuralfinder.strategies import STRATEGIES
-
-    return STRATEGIES
-
-
-def _presets() -> Iterable[str]:
-    from neuralfinder.job.presets import PRESETS
-
-    return PRESETS
-
-
-def _settings() -> Iterable[str]:
-    return [f"{row.name}=" for row in table()]
-
-
-NAMES = {"strategy": _strategies, "preset": _presets, "start_from": _runs}
-"""What settings may be completed to."""
-
-
-def _options(settings: Iterable[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of these settings; what is not given is `None`."""
-    types = {"a whole number": int, "a number": float}
-
-    def with_options(command: Callable[..., None]) -> Callable[..., None]:
-        for setting in reversed([*settings]):
-            unset = f" [{setting.unset if setting.default is None else setting.default}]"
-            command = click.option(
-                setting.flagged,
-                setting.name,
-                type=types.get(setting.kind.name, str),
-                metavar="COLUMN" if setting.column else None,
-                cls=_Option,
-                topic=TOPICS[setting.owner],
-                names=NAMES.get(setting.name),
-                help=f"{setting.meaning[0].upper()}{setting.meaning[1:]}.{unset}".replace("`", ""),
-            )(command)
-        return command
-
-    return with_options
-
-
-def _data_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of data; it gets them together with DATA, as `source`."""
-
-    @functools.wraps(command)
-    def gathered(*, data: str | None, **others: Any) -> None:
-        from neuralfinder.data import source_of
-
-        where = {name: others.pop(name) for name in ("test", *(setting.name for setting in DATA))}
-        command(source=source_of("digits" if data is None else data, **where), **others)
-
-    test = click.option(
-        "--test", type=click.Path(), cls=_Option, topic=TOPICS["data"],
-        help="Data of the same kind used as the test part. [a fifth of DATA]",
-    )  # fmt: skip
-    return test(_options(DATA)(gathered))
-
-
 @cli.command(
-    cls=_ByTopic,
+    cls=ByTopic,
     epilog=_examples(
         "search photos/ --minutes 10 --run runs/photos",
         "search reviews.csv --text review --target stars --minutes 5",
@@ -267,13 +151,10 @@ def _data_options(command: Callable[..., None]) -> Callable[..., None]:
     ),
 )
 @click.argument("data", required=False)
-@_options(setting for setting in (*RUN, *CAPS) if setting.option)
-@_data_options
+@options_of(setting for setting in (*RUN, *CAPS) if setting.option)
+@data_options
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Run folder. [runs/NAME-...]")
-@click.option(
-    "--set", "options", multiple=True, metavar="NAME=VALUE", cls=_Option, topic=TOPICS["plan"], names=_settings,
-    help="A setting from list settings.",
-)  # fmt: skip
+@set_option
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object a line, and nothing else.")
 def search(
@@ -295,9 +176,9 @@ def search(
     _search(source, settings, folder or _default_folder(source, settings), quiet, as_json)
 
 
-@cli.command(cls=_ByTopic, epilog=_examples("check photos/", "check reviews.csv --text review --format json"))
+@cli.command(cls=ByTopic, epilog=_examples("check photos/", "check reviews.csv --text review --format json"))
 @click.argument("data", required=False)
-@_data_options
+@data_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def check(source: Source, form: str) -> None:
     """The data doctor: what is in DATA and what would be done about it, without any training."""
@@ -315,7 +196,7 @@ def check(source: Source, form: str) -> None:
 
 
 @cli.command(
-    cls=_ByTopic,
+    cls=ByTopic,
     epilog=_examples(
         "compare photos/ --methods artificial-life,random,resnet-20 --minutes 5 --seeds 3",
         'compare photos/ --methods "artificial-life,C32.bn M C64.bn > G"',
@@ -330,8 +211,8 @@ def check(source: Source, form: str) -> None:
 @click.option("--limit", type=click.IntRange(1), help="Most pictures beside the test part that came with the data.")
 @click.option("--published", is_flag=True, help="Add figures from the literature, and the tables of the 2017 text.")
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Folder of the comparison. [runs/compare-...]")
-@_data_options
-@_options(setting for setting in RUN if setting.name in ("preset", "device"))
+@data_options
+@options_of(setting for setting in RUN if setting.name in ("preset", "device"))
 def compare(
     source: Source,
     methods: str,
@@ -365,7 +246,7 @@ def compare(
 
 
 @cli.command(epilog=_examples("resume runs/photos"))
-@_run_folder("RUN")
+@run_folder("RUN")
 @click.option("--quiet", is_flag=True, help="Print nothing but the outcome.")
 def resume(folder: Path, quiet: bool) -> None:
     """Go on with RUN where it was stopped, with the settings it was begun with."""
@@ -389,7 +270,7 @@ def runs(folder: Path, form: str) -> None:
 @cli.command(
     epilog=_examples("top runs/photos", "top runs/photos --all", "top runs/photos --count 100 --format csv > top.csv")
 )
-@_run_folder("RUN")
+@run_folder("RUN")
 @click.option("--count", type=click.IntRange(1), default=15, show_default=True, help="How many.")
 @click.option("--all", "everything", is_flag=True, help="Those without a score too: failed, stopped early, and why.")
 @click.option(
@@ -414,7 +295,7 @@ def top(folder: Path, count: int, everything: bool, form: str, pareto: bool) -> 
         "show runs/photos --confusions --mistakes wrong.csv",
     )
 )
-@_run_folder("RUN")
+@run_folder("RUN")
 @click.argument("networks", metavar="[NETWORK]...", nargs=-1)
 @click.option("--confusions", is_flag=True, help="What was taken for what on the test part, all of it.")
 @click.option(
@@ -521,7 +402,7 @@ def _recorded(record: Record, folder: Path) -> tuple[Source, Settings]:
 
 
 @cli.command("report", epilog=_examples("report runs/photos", "report runs/photos --out page.html --figures plots/"))
-@_run_folder("RUN")
+@run_folder("RUN")
 @click.option("--out", type=click.Path(path_type=Path), help="The file. [RUN/report.html]")
 @click.option(
     "--figures", metavar="DIR", type=click.Path(path_type=Path), help="Write the main plots as SVG and PNG too."
@@ -542,7 +423,7 @@ def report_(folder: Path, out: Path | None, figures: Path | None) -> None:
 
 
 @cli.command(epilog=_examples("dashboard runs/photos", "dashboard runs/photos --port 0"))
-@_run_folder("RUN")
+@run_folder("RUN")
 @click.option("--port", type=click.IntRange(0, 65535), default=8517, show_default=True, help="0 takes a free one.")
 @click.option("--no-token", is_flag=True, help="Whoever is on this machine may read along.")
 def dashboard(folder: Path, port: int, no_token: bool) -> None:
@@ -556,7 +437,7 @@ def dashboard(folder: Path, port: int, no_token: bool) -> None:
 
 
 @cli.command(epilog=_examples("serve runs/photos", "serve runs/photos/model --host 0.0.0.0 --port 8080"))
-@_run_folder("MODEL_OR_RUN")
+@run_folder("MODEL_OR_RUN")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for other machines, on a trusted network."
 )
@@ -589,7 +470,7 @@ PREDICTIONS = ("table", "csv", "json", "jsonl", "parquet")
         "predict runs/reviews new.csv --text review --top 3 --format json",
     )
 )
-@_run_folder("MODEL_OR_RUN")
+@run_folder("MODEL_OR_RUN")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(PREDICTIONS), help="[what --out ends in, else table]")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [standard output]")
@@ -650,7 +531,7 @@ def _with_listed(inputs: Sequence[Path]) -> list[Path]:
 
 
 @cli.command(epilog=_examples("export runs/photos", "export runs/photos --to code,onnx --out cats/ --quantize int8"))
-@_run_folder("RUN")
+@run_folder("RUN")
 @click.option(
     "--to", "forms", default="code", show_default=True, metavar="A,B,...", help="Forms: code, onnx, pt2, openvino."
 )

@@ -40,9 +40,6 @@ OF_THE_PLAN = ("size", "rounds", "validation", "candidates")
 OF_THE_TASK = ("classes", "side", "max_bytes", "max_step_seconds", "max_forward_seconds")
 """Attributes of the space that are no settings: data, plan, machine and the caps give them."""
 
-SWITCHES = ("inherit", "early_stop", "duplicates_together")
-"""Settings of the search itself that a preset has too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -525,7 +522,7 @@ class Settings:
         return cls(**own, options={name: value for name, value in given.items() if name not in here})
 
     def switch(self, name: str) -> bool:
-        """Whether one of `SWITCHES` is on: as set, or else as the preset has it."""
+        """Whether `inherit`, `early_stop` or `duplicates_together` is on: as set, or else as the preset has it."""
         from neuralfinder.job.presets import PRESETS
 
         return bool(self.options.get(name, getattr(PRESETS[self.preset], name)))

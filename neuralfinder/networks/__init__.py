@@ -8,7 +8,9 @@
     rules       rules of thumb: families of networks by hand, from the width of the first layer
     portfolio   networks made by hand that a search begins with
     space       all that an algorithm may know of a set of networks
-    chains      the space of chain networks for a task: what is legal, and what is proposed first
+    canonical   which genomes build the same network
+    sampling    all that is drawn of a space of chains: genes to insert, whole networks, founders
+    chains      the space of chain networks for a task: what is legal in it, and what is next to what
     expectation  how good networks will be on a task, by trainings on others and by what was seen of them so far
     experience  such trainings, as the package ships them and as finished runs leave them
     tabular     the spaces of tabular benchmarks, whose networks others have trained

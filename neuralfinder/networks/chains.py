@@ -1,39 +1,25 @@
-"""The space of chain networks for one task: what is legal, and what is proposed first."""
+"""The space of chain networks for one task: what is legal in it, and what is next to what."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from neuralfinder.errors import InputError, check_allowed
-from neuralfinder.networks.cost import (
-    Cost,
-    Rates,
-    cost,
-    file_bytes,
-    groups,
-    inputs,
-    kernel_sides,
-    pool_padding,
-    pools_at_once,
-    shapes,
-    skip_sources,
-    slid,
-)
+from neuralfinder.networks import sampling
+from neuralfinder.networks.canonical import canonical_layers
+from neuralfinder.networks.cost import Cost, Rates, cost, file_bytes, shapes
 from neuralfinder.networks.genome import (
     ACTIVATIONS,
     BORDERS,
     INITIALISATIONS,
     KERNELS,
     MOST_SIDE,
-    RISING,
     STRIDES,
     USUAL_SIDE,
     AvgPool,
@@ -43,23 +29,16 @@ from neuralfinder.networks.genome import (
     Gene,
     Genome,
     Head,
-    Identity,
     Layer,
     MaxPool,
     Pool,
     PoolHead,
     halvings,
+    value_of,
+    with_value,
 )
 from neuralfinder.networks.portfolio import portfolio
-from neuralfinder.networks.recipe_genes import (
-    ALL,
-    SMALL,
-    RecipeGenes,
-    changeable,
-    steps,
-    steps_from,
-    without_usual,
-)
+from neuralfinder.networks.recipe_genes import ALL, RecipeGenes, changeable, steps, steps_from, without_usual
 from neuralfinder.networks.recipe_genes import KINDS as RECIPE_KINDS
 from neuralfinder.networks.space import SMALL_STEPS, Space
 from neuralfinder.plain import counted
@@ -73,22 +52,6 @@ ALPHABETS: dict[str, tuple[int, ...]] = {
     "fast": (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
 }
 """Filter counts. `2017` is the list of the experiment with 196 read as 192, which is what the published best uses."""
-
-
-POOL_SHARE, DROPOUT_SHARE, LAYER_SHARE = 0.25, 0.1, 0.1
-"""Shares of new genes that are pools, dropout, and layers of packages."""
-
-LONGEST_DRAW = 12
-"""Convolutions of a random genome at most. The best of 2017 have 5 to 10; deeper ones are for evolution to grow."""
-
-OTHER_RECIPES = 0.2
-"""Share of random genomes and founders that are trained otherwise than usual, by one step of one recipe gene."""
-
-SHAPES = 20
-"""Depths that are drawn for a founder before the smallest network takes its place."""
-
-DRAWS = 4
-"""Genomes drawn for each founder that is not `single`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,10 +305,10 @@ class ChainSpace(Space):
         """The gene with one attribute changed to any other value there is, or another pool; nothing where none is."""
         if gene not in self._alternatives:
             self._alternatives[gene] = tuple(
-                dataclasses.replace(gene, **_change(name, value))
-                for name, values in self._values(gene).items()
+                with_value(gene, name, value)
+                for name, values in self.values(gene).items()
                 for value in values
-                if value != _value(gene, name)
+                if value != value_of(gene, name)
             ) + tuple(other for other in self._kin(gene) if other != gene)
         return self._alternatives[gene]
 
@@ -360,8 +323,8 @@ class ChainSpace(Space):
     def neighbours(self, gene: Gene) -> Sequence[Gene]:
         """The gene with one attribute changed to the next lower or higher value; words and pools have no order."""
         near: list[Gene] = [other for other in self._kin(gene) if other != gene]
-        for name, values in self._values(gene).items():
-            now = _value(gene, name)
+        for name, values in self.values(gene).items():
+            now = value_of(gene, name)
             if isinstance(now, str):
                 others = [value for value in values if value != now]
             else:
@@ -369,7 +332,7 @@ class ChainSpace(Space):
                     max((v for v in values if v < now), default=now),
                     min((v for v in values if v > now), default=now),
                 ]
-            near += [dataclasses.replace(gene, **_change(name, value)) for value in others if value != now]
+            near += [with_value(gene, name, value) for value in others if value != now]
         return near
 
     def _kin(self, gene: Gene) -> Sequence[Gene]:
@@ -378,8 +341,8 @@ class ChainSpace(Space):
             return self.pools
         return self.layers if isinstance(gene, Layer) and not isinstance(gene, Dropout) else ()
 
-    def _values(self, gene: Gene) -> dict[str, Sequence[Any]]:
-        """The values that each attribute of a gene may have here."""
+    def values(self, gene: Gene) -> dict[str, Sequence[Any]]:
+        """The values, as of `value_of`, that each attribute of a gene may have here."""
         match gene:
             case Conv():
                 skips = range(-self.longest_skip, self.longest_skip + 1)
@@ -398,43 +361,10 @@ class ChainSpace(Space):
                 return {"percent": self.dropouts}
         return {}
 
-    def new_gene(self, rng: np.random.Generator) -> Gene:
-        """A pool with probability `POOL_SHARE`, dropout with `DROPOUT_SHARE` where there is any, else a convolution.
-
-        All of them are uniform draws of what the space has. A convolution whose stride is not the usual one counts as a
-        kind of pool: both make the map smaller, and a space with strides is to make it no smaller than another.
-        """
-        draw = rng.random()
-        if draw < POOL_SHARE and (kinds := [*self.pools, *self._strides]):
-            kind = _one_of(kinds, rng)
-            if isinstance(kind, Pool):
-                return kind
-            return dataclasses.replace(self._varied(self.conv(int(rng.choice(self.filters))), rng), stride=kind)
-        if self.dropouts and POOL_SHARE <= draw < POOL_SHARE + DROPOUT_SHARE:
-            return Dropout(int(rng.choice(self.dropouts)))
-        if self.layers and draw >= 1 - LAYER_SHARE:
-            return _one_of(self.layers, rng)
-        return self._varied(self.conv(int(rng.choice(self.filters))), rng)
-
-    @property
-    def _strides(self) -> list[int]:
-        """The strides of convolutions that are not the usual one."""
-        return [stride for stride in self.strides if stride != _usual(self.strides, 1)]
-
-    def _varied(self, gene: Conv, rng: np.random.Generator) -> Conv:
-        """The convolution with a uniform value of every attribute but width and stride."""
-        changes: dict[str, Any] = {}
-        for name, values in self._values(gene).items():
-            if name not in ("filters", "stride") and len(values) > 1:
-                changes |= _change(name, _one_of(values, rng))
-        return dataclasses.replace(gene, **changes) if changes else gene
-
     def canonical(self, genome: Genome) -> Genome:
         """What is built, without what changes nothing: one genome for all that are the same network.
 
-        Skips that reach before the first gene go, groups become such that divide, kernels of one number have no border,
-        max-pools go that a maximum over the whole map follows, and where the space is `plain` so do genes that pass
-        their input on, but for the last one. Recipe genes go that say what is usual, and so does the side.
+        Its layers are `canonical_layers`; recipe genes go that say what is usual, and so does the side.
         """
         longest = max(self.shape.height, self.shape.width)
         if genome.side != self.side and (genome.side >= longest or genome.side == USUAL_SIDE):
@@ -443,54 +373,7 @@ class ChainSpace(Space):
             return here.canonical(genome)
         if genome.recipe:
             genome = dataclasses.replace(genome, recipe=without_usual(genome.recipe, self.usual_recipe))
-        return self._without_idle_pools(self._without_idle_identities(self._with_real_links(genome)))
-
-    def _without_idle_identities(self, genome: Genome) -> Genome:
-        """Without genes that do nothing, where no skip counts them."""
-        if not self.plain or Identity() not in genome.genes or any(getattr(g, "skips", ()) for g in genome.genes):
-            return genome
-        others = tuple(gene for gene in genome.genes if gene != Identity())
-        begins = others and (self.pool_first or not isinstance(others[0], Pool))
-        return dataclasses.replace(genome, genes=others if begins else (Identity(), *others))
-
-    def _with_real_links(self, genome: Genome) -> Genome:
-        """Without skips that reach before the first gene, with groups that divide and borders that count."""
-        if not any(
-            isinstance(g, Identity) or (isinstance(g, Conv) and (g.skips or g.groups > 1 or g.border != "same"))
-            for g in genome.genes
-        ):
-            return genome  # as almost always
-        genes, maps = list(genome.genes), shapes(genome, self.shape)
-        for place, gene in enumerate(genome.genes):
-            if not isinstance(gene, Conv | Identity):
-                continue
-            skips = tuple(place - source for source in skip_sources(genome, place))
-            if skips == (1,) and gene.join == "in":
-                skips = ()
-            changes: dict[str, Any] = {"skips": skips, "join": gene.join if skips else "add"}
-            if isinstance(gene, Conv):
-                changes["groups"] = groups(gene, inputs(genome, place, maps, self.shape).channels)
-                changes["border"] = gene.border if kernel_sides(gene, self.shape.line) != (1, 1) else "same"
-            genes[place] = dataclasses.replace(gene, **changes)
-        return dataclasses.replace(genome, genes=tuple(genes))
-
-    def _without_idle_pools(self, genome: Genome) -> Genome:
-        """Without the last max-pools where the head takes the maximum anyway, and they look at the whole map."""
-        while self._pools_idly(genome):
-            genome = dataclasses.replace(genome, genes=genome.genes[:-1])
-        return genome
-
-    def _pools_idly(self, genome: Genome) -> bool:
-        if not (isinstance(genome.head, PoolHead) and genome.head.largest) or len(genome) < 2:
-            return False
-        last, before = genome.genes[-1], genome.genes[-2]
-        if not isinstance(last, MaxPool):
-            return False
-        maps = shapes(genome, self.shape)[-2]
-        whole = _looks_at_all(last, maps.width) and (self.shape.line or _looks_at_all(last, maps.height))
-        if whole and isinstance(before, Conv) and pools_at_once(genome, len(genome) - 2):
-            return not before.norm and before.activation in RISING  # the pool comes before the activation
-        return whole
+        return canonical_layers(genome, self.shape, plain=self.plain, pool_first=self.pool_first)
 
     def mend(self, genome: Genome) -> Genome:
         """Pools deleted from the right until the picture survives the others; if need be, borders given.
@@ -559,73 +442,22 @@ class ChainSpace(Space):
             unusual += [steps_from(gene, own.get(gene.name, gene.value)) for gene in usual]
         return np.array([*whole, *unusual, *np.ravel(widths)], dtype=float)
 
+    def new_gene(self, rng: np.random.Generator) -> Gene:
+        """As `sampling.new_gene`."""
+        return sampling.new_gene(self, rng)
+
+    def sample(self, rng: np.random.Generator) -> Genome:
+        """As `sampling.sample`."""
+        return sampling.sample(self, rng)
+
     def founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
         """The `n` genomes a world begins with: the `portfolio` where the space is `plain`, then draws."""
         known = portfolio(self)[:n] if self.plain else []
-        return known + self._drawn_founders(n - len(known), rng, known)
+        return known + sampling.founders(self, n - len(known), rng, known)
 
     def newcomer(self, rng: np.random.Generator) -> Genome:
         """One founder that is drawn."""
-        return self._drawn_founders(1, rng, [])[0]
-
-    def _drawn_founders(self, n: int, rng: np.random.Generator, known: Sequence[Genome]) -> list[Genome]:
-        """`n` draws, none of those that are `known` and no doubles where others are met."""
-        if self.founders_are == "single":
-            return self._single_founders(n, rng)
-        founders: list[Genome] = []
-        seen = set(known)
-        for _ in range(n):
-            here = self._drawn_at(rng)
-            draw = here._chain if self.founders_are == "chain" else here._layer
-            fresh = [genome for _ in range(DRAWS) if (genome := draw(rng)) not in seen]
-            founder = max(fresh, key=lambda genome: self.cost(genome).macs) if fresh else draw(rng)
-            seen.add(founder)
-            founders.append(self._with_some_recipe(founder, rng))
-        return founders
-
-    def sample(self, rng: np.random.Generator) -> Genome:
-        """One genome at random, any that is legal and has 1 to `LONGEST_DRAW` convolutions, or none if `plain`.
-
-        Their number is uniform, and so are widths and all other attributes, heads, and how often the map is halved,
-        each time by a uniform kind of pool or stride; dropout, pools that keep the size and recipe genes are rare. The
-        smallest genome when 1,000 draws meet no legal one. Of several sides it looks at a uniform one.
-        """
-        if (here := self._drawn_at(rng)) is not self:
-            return here.sample(rng)
-        halving: list[Pool | int] = [*(pool for pool in self.pools if halvings(pool)), *self._strides]
-        keeping = [*map(Dropout, self.dropouts), *self.layers, *(pool for pool in self.pools if not halvings(pool))]
-        for _ in range(1000):
-            length = int(rng.integers(0 if self.plain else 1, min(LONGEST_DRAW, self.max_convolutions) + 1))
-            genes: list[Gene] = [self._varied(self.conv(int(f)), rng) for f in rng.choice(self.filters, length)]
-            genes = genes or [Identity()]
-            for _ in range(int(rng.geometric(1 / (1 + DROPOUT_SHARE * length))) - 1 if keeping else 0):
-                genes.insert(int(rng.integers(0, len(genes) + 1)), _one_of(keeping, rng))
-            for _ in range(int(rng.integers(0, self.max_pools + 1)) if halving else 0):
-                kind = _one_of(halving, rng)
-                if isinstance(kind, int):
-                    if convolutions := [(p, g) for p, g in enumerate(genes) if isinstance(g, Conv)]:
-                        place, gene = _one_of(convolutions, rng)
-                        genes[place] = dataclasses.replace(gene, stride=kind)
-                else:
-                    genes.insert(int(rng.integers(0 if self.pool_first else 1, len(genes) + 1)), kind)
-            genome = Genome(tuple(genes), _one_of((self.head, *self.heads), rng), side=self.usual_look)
-            if self.infeasible(genome) is None:
-                return self._with_some_recipe(genome, rng)
-        return self.smallest()
-
-    def _with_some_recipe(self, genome: Genome, rng: np.random.Generator) -> Genome:
-        """The genome with small pictures at first, where that is possible, and by chance a step from that."""
-        if not self.changeable_recipe:
-            return genome
-        genome = dataclasses.replace(genome, recipe=SMALL)
-        if rng.random() < OTHER_RECIPES:
-            genome = dataclasses.replace(genome, recipe=_one_of(self.other_recipes(genome.recipe), rng))
-        return self.mend(genome)
-
-    def _drawn_at(self, rng: np.random.Generator) -> ChainSpace:
-        """The space of one of the sides at which the limits allow some network."""
-        spaces = [self.at(look) for look in self.looks]
-        return _one_of([here for here in spaces if here.infeasible(here.least) is None] or spaces[:1], rng)
+        return sampling.founders(self, 1, rng)[0]
 
     def stem(self, gene: Conv) -> Conv:
         """The first layer of a network made by hand: where its side is above the usual one, a stride makes up for that.
@@ -648,52 +480,6 @@ class ChainSpace(Space):
     def usual_pool(self) -> tuple[Pool, ...]:
         """The first of the pools that halves the map, alone; nothing where none does."""
         return tuple(pool for pool in self.pools if halvings(pool))[:1]
-
-    def _single_founders(self, n: int, rng: np.random.Generator) -> list[Genome]:
-        """Single layers of 2017: exactly round(0.3 n) lives are a convolution and a pool, shuffled over the cells."""
-        pooled = np.arange(n) < round(0.3 * n)
-        rng.shuffle(pooled)
-        widths = rng.choice(self.filters, n)
-        return [
-            Genome((self.conv(int(f)), *self.usual_pool) if pool else (self.conv(int(f)),), self.head)
-            for f, pool in zip(widths, pooled, strict=True)
-        ]
-
-    def _chain(self, rng: np.random.Generator) -> Genome:
-        """Stages of one or two convolutions, a pool between stages, ending on a map of about 4x4.
-
-        Drawn at any width, then made narrower, by as many of `filters` as bring it within the caps.
-        """
-        for _ in range(SHAPES):
-            counts = rng.integers(1, 3, size=self.stages)
-            places = np.sort(rng.integers(0, len(self.filters), int(counts.sum())))
-
-            def narrower(steps: int, counts: np.ndarray = counts, places: np.ndarray = places) -> Genome:
-                return self._staged(counts, (places - steps).clip(min=0))
-
-            steps = bisect_left(range(places[-1]), 1, key=lambda n: self.infeasible(narrower(n)) != "infeasible:cap")
-            if self.infeasible(genome := narrower(steps)) is None:
-                return genome
-        return self.smallest()
-
-    def _staged(self, counts: np.ndarray, places: np.ndarray) -> Genome:
-        """So many convolutions in each stage, whose widths are at these places among `filters`."""
-        convolutions = iter([self.conv(self.filters[place]) for place in places])
-        genes: list[Gene] = [self.stem(next(convolutions))]
-        for stage, count in enumerate(counts):
-            genes += self.usual_pool if stage else ()
-            genes += islice(convolutions, int(count) if stage else int(count) - 1)
-        return Genome(tuple(genes), self.head, side=self.usual_look)
-
-    def _layer(self, rng: np.random.Generator) -> Genome:
-        """One convolution of uniform width and kernel."""
-        for _ in range(200):
-            usual = self.conv(int(rng.choice(self.filters)))
-            kernel = int(rng.choice(self.kernels))
-            genome = Genome((dataclasses.replace(usual, kernel=kernel),), self.head, side=self.usual_look)
-            if self.infeasible(genome) is None:
-                return genome
-        return self.smallest()
 
     @property
     def least(self) -> Genome:
@@ -734,11 +520,6 @@ def _usual(values: Sequence[T], usual: T) -> T:
     return usual if usual in values or not values else values[0]
 
 
-def _one_of(values: Sequence[T], rng: np.random.Generator) -> T:
-    """A uniform one; nothing is drawn where there is one only, so that settings of a single value change no draws."""
-    return values[int(rng.integers(len(values)))] if len(values) > 1 else values[0]
-
-
 def _without(genome: Genome, place: int) -> Genome:
     """The genome without the gene at a place."""
     return dataclasses.replace(genome, genes=genome.genes[:place] + genome.genes[place + 1 :])
@@ -754,27 +535,6 @@ def _keeps_or_halves(gene: Gene) -> bool:
         case Layer():
             return isinstance(gene, Dropout)
     return True
-
-
-def _looks_at_all(pool: MaxPool, side: int) -> bool:
-    """Whether the windows leave no number of a side out: none between them, none at the end."""
-    count = slid(side, pool.size, pool.stride, pool_padding(pool))
-    return (count - 1) * pool.stride + pool.size - pool_padding(pool) >= side
-
-
-def _value(gene: Gene, name: str) -> Any:
-    """An attribute; of skips the longest, negative for one that puts maps side by side, 0 for none."""
-    value = getattr(gene, name)
-    if name == "skips" and isinstance(gene, Conv):
-        return max(value, default=0) * (-1 if gene.join == "cat" else 1)
-    return value
-
-
-def _change(name: str, value: Any) -> dict[str, Any]:
-    """The attributes that set this value."""
-    if name == "skips":
-        return {"skips": (abs(value),) if value else (), "join": "cat" if value < 0 else "add"}
-    return {name: value}
 
 
 def of_networks(space: Space, strategy: str) -> ChainSpace:

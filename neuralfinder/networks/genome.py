@@ -414,6 +414,21 @@ def halvings(gene: Gene) -> int:
     return (gene.stride - 1).bit_length() if isinstance(gene, Conv | MaxPool | AvgPool) else 0
 
 
+def value_of(gene: Gene, name: str) -> Any:
+    """An attribute; of skips the longest, negative for one that puts maps side by side, 0 for none."""
+    value = getattr(gene, name)
+    if name == "skips" and isinstance(gene, Conv):
+        return max(value, default=0) * (-1 if gene.join == "cat" else 1)
+    return value
+
+
+def with_value(gene: Gene, name: str, value: Any) -> Gene:
+    """The gene whose `value_of` an attribute is this one."""
+    if name == "skips":
+        return dataclasses.replace(gene, skips=(abs(value),) if value else (), join="cat" if value < 0 else "add")
+    return dataclasses.replace(gene, **{name: value})
+
+
 def parse(text: str) -> Genome:
     """Read the short text; `parse(genome.key) == genome`.
 

@@ -12,7 +12,7 @@
     evaluate     Candidate -> Result; failures are results
     weights      weights on disk, with a check sum; files: what is written whole or not at all
     machine      how fast this machine trains; memory: how much of it there is; threads: how many pay there
-    model        the trained network as files, and back
+    model        the trained network that answers in the user's labels; model_files: what is saved of it, and back
     export       the model in forms that run without this package, and the proof that they do
     predict      a model's answers about files
 

@@ -29,7 +29,8 @@ from neuralfinder.training.build import Network, bag_of, build
 from neuralfinder.training.export import receipt
 from neuralfinder.training.export.forms import FORMS, export
 from neuralfinder.training.export.receipt import Probe
-from neuralfinder.training.model import WEIGHTS, Model
+from neuralfinder.training.model import Model
+from neuralfinder.training.model_files import WEIGHTS
 from neuralfinder.training.train import PLAIN
 from neuralfinder.types import Shape
 

@@ -15,7 +15,7 @@ from setups import model_of
 from neuralfinder import InputError, Model
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.training.batches import Scaling
-from neuralfinder.training.model import PAPER, TOKENIZER, WEIGHTS
+from neuralfinder.training.model_files import PAPER, TOKENIZER, WEIGHTS
 from neuralfinder.types import Shape
 
 TEXTS = ["a ship at sea", "an oak in the wood", "waves", "leaves and moss", "salt"]

@@ -23,7 +23,8 @@ from neuralfinder.training.build import Network, bag_of
 from neuralfinder.training.export.excerpt import Excerpt
 from neuralfinder.training.export.layers import class_source
 from neuralfinder.training.files import write as write_file
-from neuralfinder.training.model import TOKENIZER, WEIGHTS, Model
+from neuralfinder.training.model import Model
+from neuralfinder.training.model_files import TOKENIZER, WEIGHTS
 from neuralfinder.types import Shape
 
 FILE = "network.py"

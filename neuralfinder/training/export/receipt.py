@@ -18,7 +18,8 @@ from neuralfinder.data.dataset import Array
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.plain import as_json
 from neuralfinder.training.export.forms import FORMS, Form
-from neuralfinder.training.model import WEIGHTS, Model
+from neuralfinder.training.model import Model
+from neuralfinder.training.model_files import WEIGHTS
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -2,7 +2,7 @@
 
 Builds wheel and sdist, compares what is in them with what git knows, has twine read them, and installs them into fresh
 environments by pip, uv and pipx, as users do. Each environment searches on digits for ten seconds, lists, reports and
-predicts; that of pip checks the types of a user's file with `mypy --strict` as well. It prints a table, and ends with
+predicts; the first checks the types of a user's file with `mypy --strict` as well. It prints a table, and ends with
 the first thing that is wrong.
 
 It needs what `make release-check` installs: build, mypy, pipx, twine and uv. What is installed beside NeuralFinder
@@ -29,7 +29,7 @@ TOOLS = Path(sys.executable).parent
 """Where the programs are that this one uses."""
 
 FORMATS = ROOT / "tests" / "formats"
-USER = ROOT / "tests" / "typing" / "user.py"
+USER = ROOT / "tests" / "users_file.py"
 
 NOT_IN_SDIST = (".ci/", ".dockerignore", ".github/", ".gitignore", "Dockerfile")
 """What nobody needs who has no repository."""
@@ -47,13 +47,16 @@ Way = Callable[[str, Path, str], Path]
 """Installs, for a Python, into an empty folder, a file; gives the folder with the commands."""
 
 
-def run(*words: object, cwd: Path | None = None) -> str:
-    """What a command prints.
+def run(*words: object, home: Path | None = None) -> str:
+    """What a command prints; in a folder, if one is given, where it keeps its cache too.
 
     Raises:
         SystemExit: it failed; with all that it said.
     """
-    done = subprocess.run([*map(str, words)], cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    cache = {"XDG_CACHE_HOME": str(home / "cache")} if home else {}
+    done = subprocess.run(  # noqa: S603 - our own words
+        [*map(str, words)], cwd=home, env={**os.environ, **cache}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"{' '.join(map(str, words))} failed:\n{done.stdout}\n{done.stderr}")
     return done.stdout
@@ -62,7 +65,7 @@ def run(*words: object, cwd: Path | None = None) -> str:
 def build(folder: Path) -> None:
     """Build wheel and sdist into a folder, and compare their files with those in git."""
     run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
-    tracked = set(run("git", "ls-files", cwd=ROOT).splitlines())
+    tracked = set(run("git", "-C", ROOT, "ls-files").splitlines())
     wheel, sdist = packages(folder)
     package = {name for name in tracked if name.startswith("neuralfinder/")}
     with zipfile.ZipFile(wheel) as archive:
@@ -123,20 +126,20 @@ def by_pipx(python: str, home: Path, package: str) -> Path:
     return home / "bin"
 
 
-WAYS: dict[str, Way] = {"pip": by_pip, "uv pip": by_uv, "uv tool": by_uv_tool, "pipx": by_pipx}
+WAYS: dict[str, Way] = {"pip": by_pip, "uv": by_uv, "uv-tool": by_uv_tool, "pipx": by_pipx}
 
 
 def use(commands: Path, home: Path) -> dict[str, object]:
     """What came of ten seconds of search with an installed NeuralFinder, which is far from the source."""
     ours = commands / "neuralfinder"
-    version = run(ours, "--version", cwd=home).split()[-1]
-    run(ours, "search", "digits", "--minutes", 1 / 6, "--seed", 0, "--run", "run", "--quiet", cwd=home)
+    version = run(ours, "--version", home=home).split()[-1]
+    run(ours, "search", "digits", "--minutes", 1 / 6, "--seed", 0, "--run", "run", "--quiet", home=home)
     result = json.loads((home / "run" / "result.json").read_text("utf-8"))
     if not result["test_accuracy"] > LEAST:
         sys.exit(f"ten seconds on digits gave a test accuracy of {result['test_accuracy']}; expected more than {LEAST}")
-    run(ours, "top", "run", cwd=home)
-    run(ours, "report", "run", cwd=home)
-    rows = json.loads(run(ours, "predict", "run", FORMATS / "new.npz", "--format", "json", cwd=home))
+    run(ours, "top", "run", home=home)
+    run(ours, "report", "run", home=home)
+    rows = json.loads(run(ours, "predict", "run", FORMATS / "new.npz", "--format", "json", home=home))
     if len(rows) != len(json.loads((FORMATS / "record-1-model-1/pictures/answers.json").read_text("utf-8"))):
         sys.exit(f"{len(rows)} answers, others than the samples")
     return {
@@ -151,24 +154,24 @@ def use(commands: Path, home: Path) -> dict[str, object]:
 def check_types(commands: Path, home: Path) -> None:
     """A user's file has no error that `mypy --strict` finds, with nothing but the package's own annotations."""
     shutil.copy(USER, home)
-    run(TOOLS / "mypy", "--strict", "--config-file=", "--python-executable", commands / "python", USER.name, cwd=home)
+    words = ["--strict", "--config-file=", "--cache-dir", home / "types", "--python-executable", commands / "python"]
+    run(TOOLS / "mypy", *words, USER.name, home=home)
 
 
 def rows(folder: Path, pythons: list[str], ways: list[str]) -> Iterator[dict[str, object]]:
-    """A row for each environment, as soon as it is through."""
+    """A row for each environment, as soon as it is through; the sdist and the types are tried in the first alone."""
     wheel, sdist = packages(folder)
-    for python in pythons:
-        name = run(python, "-c", "import platform; print(platform.python_version())").strip()
-        for way, package in [*((way, wheel) for way in ways), ("pip", sdist)]:
-            with tempfile.TemporaryDirectory() as scratch:
-                home, began = Path(scratch), time.monotonic()
-                os.environ["XDG_CACHE_HOME"] = str(home / "cache")
-                commands = WAYS[way](python, home, str(package))
-                installed = f"{time.monotonic() - began:.0f} s"
-                kind = "sdist" if package == sdist else "wheel"
-                yield {"python": name, "by": way, "from": kind, "installed in": installed, **use(commands, home)}
-                if way == "pip" and package == wheel:
-                    check_types(commands, home)
+    plan = [(python, way, wheel) for python in pythons for way in ways]
+    for number, (python, way, package) in enumerate([*plan, (pythons[0], ways[0], sdist)]):
+        with tempfile.TemporaryDirectory() as scratch:
+            home, began = Path(scratch), time.monotonic()
+            commands = WAYS[way](python, home, str(package))
+            installed = f"{time.monotonic() - began:.0f} s"
+            if not number:
+                check_types(commands, home)
+            name = run(python, "-c", "import platform; print(platform.python_version())").strip()
+            kind = "sdist" if package == sdist else "wheel"
+            yield {"python": name, "by": way, "from": kind, "installed in": installed, **use(commands, home)}
 
 
 def main() -> None:
@@ -176,7 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dist", type=Path, help="folder with wheel and sdist; without it they are built")
     parser.add_argument("--python", nargs="+", default=[sys.executable], help="Pythons to install for [this one]")
-    parser.add_argument("--ways", nargs="*", default=[*WAYS], choices=[*WAYS], help="to install the wheel [all]")
+    parser.add_argument("--ways", nargs="*", default=[*WAYS], choices=[*WAYS], help="to install, pip or uv first [all]")
     asked = parser.parse_args()
     if "PIP_FIND_LINKS" in os.environ:
         os.environ["UV_FIND_LINKS"] = os.environ["PIP_FIND_LINKS"]

@@ -1,8 +1,8 @@
 """Makes the runs that later versions must read: `python tests/formats/make.py` once a format is another.
 
 A folder for each pair of formats, of the record and of the model, holds a run on pictures and one on texts, searched by
-the version that wrote these formats; `answers.json` and `top.json` are what that version itself said about them. What is
-released stays as it was written, whatever becomes of the code, and `test_formats.py` reads it.
+the version that wrote these formats; `answers.json` and `top.json` are what that version itself said about them.
+What is released stays as it was written, whatever becomes of the code, and `test_formats.py` reads it.
 
 `record-1-model-1` was searched by revision 51aa99e, checked out elsewhere: `PYTHONPATH=ELSEWHERE python .../make.py`.
 """

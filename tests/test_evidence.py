@@ -117,7 +117,7 @@ def test_what_was_not_measured_says_where_it_stands(row):
 
 
 SOME = (
-    "in 12 % of cases", "97.08%", "0.5 s", "77 to 103 networks", "1.6 +- 0.2", "6 GB", "3.2 M multiply-adds", "| a | 0.97 |",
+    "12 % of it", "97.08%", "0.5 s", "77 to 103 networks", "1.6 +- 0.2", "6 GB", "3.2 M parameters", "| a | 0.97 |",
 )  # fmt: skip
 NONE = ("`--minutes 5`", "Python 3.11", "in 2017", "[figures](5s.md)", "a 3x3 map", "| 7 | x |")
 

@@ -188,7 +188,7 @@ def main() -> None:
         folder = asked.dist or Path(scratch)
         if not asked.dist:
             build(folder)
-        print(run(sys.executable, "-m", "twine", "check", "--strict", *packages(folder)).strip())  # noqa: T201
+        print(run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *packages(folder)).strip())  # noqa: T201
         for number, row in enumerate(rows(folder.resolve(), asked.python, asked.ways)):
             if not number:
                 print(f"| {' | '.join(row)} |\n|{'---|' * len(row)}")  # noqa: T201

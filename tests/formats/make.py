@@ -86,7 +86,9 @@ def main() -> None:
             csv.writer(file).writerows([("text",), *((line,) for line, _ in texts()[::29])])
         np.savez_compressed("new.npz", X=np.round(load_digits().images[-8:] * 255 / 16).astype(np.uint8))
         columns = ["--text", "text", "--target", "animal"]
-        neuralfinder("search", "digits", "--run", "pictures", "--max-parameters", "4000", *SMALL, *QUIET)
+        neuralfinder(
+            "search", "digits", "--run", "pictures", "--max-parameters", "4000", "--set", "heads=G", *SMALL, *QUIET
+        )
         neuralfinder("search", "animals.csv", "--run", "texts", "--max-parameters", "100000", *columns, *SMALL, *QUIET)
         for kind, name in SAMPLES.items():
             keep(Path(kind), Path(name), HOME / formats(Path(kind)) / kind)

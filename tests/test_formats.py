@@ -16,7 +16,7 @@ from neuralfinder.search import record
 from neuralfinder.search.events import KINDS
 from neuralfinder.training import model
 
-HOME = Path(__file__).parent
+HOME = Path(__file__).parent / "formats"
 RUNS = sorted(path.parent for path in HOME.glob("*/*/run.sqlite"))
 NEW = {"pictures": HOME / "new.npz", "texts": HOME / "new.csv"}
 
@@ -44,7 +44,7 @@ def read(path: Path):
 
 def test_there_is_one_of_the_formats_of_today():
     today = HOME / f"record-{record.FORMAT}-model-{model.FORMAT}"
-    assert {path.name for path in RUNS if path.parent == today} == {"pictures", "texts"}, "see make.py"
+    assert {path.name for path in RUNS if path.parent == today} == {"pictures", "texts"}, "see tests/formats/make.py"
 
 
 def test_the_numbers_of_the_formats_are_in_the_files(kept):

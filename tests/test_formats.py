@@ -83,6 +83,7 @@ def test_predict_answers_as_then(kept, folder):
     )
     assert [row["label"] for row in rows] == [row["label"] for row in before]
     for row, old in zip(rows, before, strict=True):
+        assert row.keys() >= old.keys()
         assert row["probabilities"] == pytest.approx(old["probabilities"], abs=1e-4)
 
 

@@ -16,6 +16,7 @@ import neuralfinder
 from neuralfinder import Genome, InputError, Model, NeuralFinder, NeuralFinderError, Run
 from neuralfinder.comparison.references import Reference
 from neuralfinder.data import Source
+from neuralfinder.data.arrays import Values
 from neuralfinder.networks.genome import Layer
 from neuralfinder.networks.space import Space
 from neuralfinder.search.events import Evaluated, Event, Finished
@@ -36,6 +37,7 @@ from neuralfinder.testing import (
     drive,
     solve,
 )
+from neuralfinder.training.batches import Part
 from neuralfinder.types import Candidate, Fidelity, Result, Shape
 
 
@@ -78,6 +80,13 @@ def asked(X: np.ndarray, folder: Path) -> list[str]:
     assert_type(Model.is_in(folder), bool)
     model.save(folder / "model")
     return [str(label) for label in model.predict(X)]
+
+
+def asked_many(model: Model, part: Part) -> np.ndarray:
+    """What is on a device already."""
+    assert_type(model.seen, Values | None)
+    assert_type(model.logits(part), np.ndarray)
+    return model.answers(part)
 
 
 def looked_at(folder: Path) -> Iterator[Event]:

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: browser demo test slow clean
+.PHONY: browser demo test slow release-check clean
 
 # The main job: two minutes of search on drawn clocks - which hour do they show? -, then the best networks.
 demo: .venv/ready
@@ -22,10 +22,16 @@ browser:
 slow: .venv/ready browser
 	$(BIN)/pytest -m slow --numprocesses 0
 
+# Wheel and sdist, built, read and installed in every way. Other Pythons: make release-check PYTHONS='python3.12 python3.13'
+release-check:
+	$(PYTHON) -m venv .release
+	.release/bin/pip install --quiet build mypy pipx twine uv
+	.release/bin/python docs/release.py $(if $(PYTHONS),--python $(PYTHONS))
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .release runs

@@ -28,7 +28,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-PAGES = ("architecture", "data", "exporting", "extending", "how-to", "python", "scaling", "security", "serving")
+PAGES = (
+    "architecture", "data", "evidence", "exporting", "extending", "how-to", "python", "scaling", "security", "serving",
+    "stability",
+)  # fmt: skip
 
 
 def blocks(language: str) -> list[str]:
@@ -57,7 +60,7 @@ def test_map_names_every_room_in_its_order_and_nothing_else() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 

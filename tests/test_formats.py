@@ -14,7 +14,7 @@ from neuralfinder import Model, Run
 from neuralfinder.cli import cli
 from neuralfinder.search import record
 from neuralfinder.search.events import KINDS
-from neuralfinder.training import model
+from neuralfinder.training import model_files
 
 HOME = Path(__file__).parent / "formats"
 RUNS = sorted(path.parent for path in HOME.glob("*/*/run.sqlite"))
@@ -43,7 +43,7 @@ def read(path: Path):
 
 
 def test_there_is_one_of_the_formats_of_today():
-    today = HOME / f"record-{record.FORMAT}-model-{model.FORMAT}"
+    today = HOME / f"record-{record.FORMAT}-model-{model_files.FORMAT}"
     assert {path.name for path in RUNS if path.parent == today} == {"pictures", "texts"}, "see tests/formats/make.py"
 
 
@@ -89,7 +89,7 @@ def test_predict_answers_as_then(kept, folder):
 
 def test_what_is_loaded_is_saved_in_the_format_of_today(kept, folder, tmp_path):
     Model.load(folder).save(tmp_path / "model")
-    assert read(tmp_path / "model/preprocessing.json")["format"] == model.FORMAT
+    assert read(tmp_path / "model/preprocessing.json")["format"] == model_files.FORMAT
     assert Model.load(tmp_path / "model").genome == Model.load(kept).genome
 
 

@@ -26,6 +26,10 @@ PIECES = 4
 whether it has begun to learn by heart: on tiles, eight thousand pictures, what a search handed over after five minutes
 had 34.95 % of the test part, three rules of thumb 39 to 40, and what it has after one minute 41 (docs/LOG.md)."""
 
+WORSE = 0.5
+"""By which share of two standard errors it is worse then: both looks are at the same samples, which tells more than
+that, and twice as much training should have made it better."""
+
 LEAST_PIECE = 1.0
 """Seconds of such a piece at least: it costs a look, and weights are written."""
 
@@ -147,7 +151,11 @@ def _go_on(
     if trained is None:
         return entrant, forecast.plus(predicted, forecast.pace * predicted)
     known = forecast.plus(predicted, trained.seconds)
-    if before and trained.half == before.half and trained.score < before.score - noise(before.score, known.validation):
+    if (
+        before
+        and trained.half == before.half
+        and trained.score < before.score - WORSE * noise(before.score, known.validation)
+    ):
         now, then = map(setup.metric.words, (trained.score, before.score))
         trainer.status.say(
             f"{name} has begun to learn by heart ({now} on the validation part, {then} before): it goes back"

@@ -26,7 +26,7 @@ from neuralfinder.job.forecast import (
     winners_share,
 )
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
-from neuralfinder.job.race import PIECES, Entrant, best_first, last_training, race
+from neuralfinder.job.race import PIECES, WORSE, Entrant, best_first, last_training, race
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trained
@@ -223,8 +223,8 @@ def test_the_winner_has_its_share_of_the_time() -> None:
 
 @pytest.mark.parametrize(("drop", "goes_back"), [(0.9, False), (1.1, True)])
 def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_back: bool) -> None:
-    """By more than noise, that is; then there is no more training, but for the fall of its rate."""
-    forecast, worse = forecast_of(100.0, longest=10_000), 0.9 - drop * noise(0.9, len(SETUP.validation))
+    """By more than a standard error, that is; then there is no more training, but for the fall of its rate."""
+    forecast, worse = forecast_of(100.0, longest=10_000), 0.9 - drop * WORSE * noise(0.9, len(SETUP.validation))
     fake = Fake(forecast, {"final-0": [0.8, 0.9, worse]})
     (winner,), last = run(fake, forecast, [Entrant("final-0", GENOMES[1])])
     assert winner.past_best is goes_back

@@ -1,11 +1,11 @@
 """Few pictures: what the last training on all of them is worth.
 
-    python benchmarks/few.py CIFAR [--samples 400] [--draws 0 1 ...] [--ways chosen refit whole] [--epochs 40]
+    python benchmarks/few.py CIFAR [--samples 400] [--draws 0 1 ...] [--shares 0 0.3 0.6 1] [--epochs 40]
 
 CIFAR is a folder with train/ and test/ of a folder a class. Each draw takes so many of the training pictures, four
-fifths of them as training part. A network is trained on this part alone (`chosen`); on it, and for the last of its time
-on all pictures, as a run hands it over (`refit`); on all from the start (`whole`). All have the same number of steps.
-Prints, as they come, right answers of each on the test part.
+fifths of them as training part. A network is trained on this part, and for the last of its time, a share of the steps,
+on all pictures, as a run hands it over. All have the same number of steps. Prints, as they come, how much of the test
+part is answered rightly after each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from PIL import Image
 from sklearn.model_selection import train_test_split
 
 from neuralfinder.data.changes import harmless_changes
-from neuralfinder.job.forecast import LAST_SHARE
 from neuralfinder.job.planner import batch_size_for
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import Seeds, torch_seed
@@ -30,9 +29,6 @@ from neuralfinder.training.machine import has_bf16
 from neuralfinder.training.recipes import RECIPES
 from neuralfinder.training.train import Setup, score, train
 from neuralfinder.types import Fidelity
-
-WAYS = {"chosen": 0.0, "refit": LAST_SHARE, "whole": 1.0}
-"""Shares of the time for which all pictures are trained on."""
 
 GENOME = parse("C16.bn M C32.bn M C64.bn > G")
 
@@ -59,11 +55,11 @@ def setup_of(X: np.ndarray, y: np.ndarray, own: np.ndarray, rest: np.ndarray) ->
     )  # fmt: skip
 
 
-def right(setup: Setup, test: Part, way: str, epochs: int, seed: int) -> float:
-    """The share of right answers on the test part of a network that was trained in this way."""
+def right(setup: Setup, test: Part, share: float, epochs: int, seed: int) -> float:
+    """The share of right answers on the test part of a network that had all pictures for this share of its time."""
     setup, trunk = setup.of(GENOME), None
-    last = setup.whole() if WAYS[way] else setup
-    before = round((1 - WAYS[way]) * epochs) % epochs  # the only training is the last one, too
+    last = setup.whole() if share else setup
+    before = round((1 - share) * epochs) % epochs  # the only training is the last one, too
     with torch_seed(seed):
         network = build(GENOME, setup.shape, setup.classes, setup.recipe.initialisation)
         if before:
@@ -78,7 +74,7 @@ def main() -> None:
     parser.add_argument("cifar", type=Path)
     parser.add_argument("--samples", type=int, default=400)
     parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--shares", type=float, nargs="+", default=[0, 0.3, 0.6, 1])
     parser.add_argument("--epochs", type=int, default=40, help="over the training part")
     chosen = parser.parse_args()
     X, y = read(chosen.cifar / "train", POOL)
@@ -88,8 +84,8 @@ def main() -> None:
         rows, _ = train_test_split(np.arange(len(y)), train_size=chosen.samples, stratify=y, random_state=draw)
         own, rest = train_test_split(rows, test_size=0.2, stratify=y[rows], random_state=draw)
         setup = setup_of(X, y, own, rest)
-        for way in chosen.ways:
-            print(f"draw {draw} {way:<7}{100 * right(setup, test, way, chosen.epochs, 10 * draw):6.2f}", flush=True)
+        for share in chosen.shares:
+            print(f"draw {draw} {share:g} {100 * right(setup, test, share, chosen.epochs, 10 * draw):6.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python benchmarks/judgement.py pairs [--table benchmarks/own_space.json.gz]
     python benchmarks/judgement.py begin [--table FILE]
+    python benchmarks/judgement.py folds [--table FILE] [--times T ...]
 
 `pairs` says of how many pairs of networks accuracy so far, what experience expects, and both together tell which one is
 better in the end; what both weigh then, which the weights of `networks/expectation.py` are taken from; and how well
@@ -11,6 +12,10 @@ either ranks all networks of a task. Experience has neither the task nor the net
 the one that is worth most then has the rest. It prints how far, in points of accuracy, that one ends behind the best
 network of the table with all its training, where the time is that of some median full trainings. Between two looks at a
 training its accuracy is linear in the logarithm of its length; before the first one it is that of the first.
+
+`folds` does the same for tasks of pictures as if few samples were there for choosing: so many right answers as one
+draws of them. A network is trained for its share of the time on one split, or is judged by the mean over folds, on each
+of which it has had an equal part of that time; the training on the first fold is the one that goes on.
 """
 
 from __future__ import annotations
@@ -19,7 +24,8 @@ import argparse
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +44,15 @@ TIMES = 0.5, 1, 2, 4
 
 BEGUN = (1, 0), *itertools.product((2, 3, 4, 6), (1 / 24, 1 / 16, 1 / 8))
 """Networks begun, and the share of the time that each of them has before one is chosen."""
+
+SAMPLES, PARTS = (40, 80, 160), (1, 2, 4)
+"""Samples of a validation part, and folds."""
+
+CHOSEN = *itertools.product((2, 4), (1 / 16, 1 / 8)), (2, 1 / 4)
+"""Networks begun, and the share of the time that each of them has, all folds together."""
+
+DRAWS = 400
+"""Of right answers, for a mean."""
 
 FOLDS = 5
 """Of networks: what is expected of one is from experience that has neither its task nor its fold."""
@@ -181,6 +196,27 @@ class Begun:
         best = max(training.points[-1].judged for training in self.trained)
         return 100 * (best - _accuracy(self.trained[chosen], rest, "judged"))
 
+    @cached_property
+    def proposed(self) -> list[int]:
+        """The places of the networks that experience proposes, in its order, as many as are begun here at most."""
+        return self.expectation.ranked(self.genomes, max(count for count, _ in CHOSEN))
+
+    def folds(self, count: int, share: float, samples: int, parts: int, rng: np.random.Generator) -> float:
+        """The same where accuracies are of so many samples of each fold; a mean over draws of these."""
+        begun = self.proposed[:count]
+        own = [share / parts * self.seconds / self.full[place] for place in begun]
+        accuracies = [_accuracy(self.trained[place], each, "averaged") for place, each in zip(begun, own, strict=True)]
+        right = rng.binomial(samples * parts, accuracies, (DRAWS, count))
+        genomes, steps = [self.genomes[place] for place in begun], min(1.0, *own) * self.task["steps"]
+        level = self.expectation.worths(genomes, [0.5] * count, steps, 1)  # of even odds, to which what was seen adds
+        chosen = (level + log_odds(right / (samples * parts), samples * parts)).argmax(1)
+        spent = share * (count - 1 / parts)  # but what the chosen one has had on its first fold
+        ends = [
+            _accuracy(self.trained[place], (1 - spent) * self.seconds / self.full[place], "judged") for place in begun
+        ]
+        best = max(training.points[-1].judged for training in self.trained)
+        return 100 * (best - float(np.mean(np.array(ends)[chosen])))
+
 
 def _accuracy(training: Training, share: float, kind: str) -> float:
     """After this share of a full training, above 1 as after a whole one."""
@@ -206,12 +242,30 @@ def print_begun(space: OwnSpace) -> None:
             print(f"{count} for {f'1/{round(1 / share)}' if share else '-':<5}{cells}")
 
 
+def print_folds(space: OwnSpace, times: Iterable[float]) -> None:
+    names = [name for name, task in space.tasks.items() if not Shape(*task["shape"]).vocabulary]
+    for time in times:
+        rng = np.random.default_rng(0)
+        tasks = [begun for name in names if len((begun := Begun(space, name, time)).trained) >= FEWEST]
+        print(f"\n{len(tasks)} tasks of pictures, time for {time:g} full trainings; points behind the best")
+        titles = "".join(f"{f'{parts} folds' if parts > 1 else 'split':>9}" for parts in PARTS)
+        print(f"begun    samples{titles}   more than the split, with its standard error over the tasks")
+        for (count, share), samples in itertools.product(CHOSEN, SAMPLES):
+            each = np.array([[task.folds(count, share, samples, parts, rng) for parts in PARTS] for task in tasks])
+            more = each[:, 1:] - each[:, :1]
+            errors = more.std(0, ddof=1) / math.sqrt(len(tasks))
+            cells = "".join(f"{mean:9.2f}" for mean in each.mean(0))
+            told = ", ".join(f"{mean:+.2f} +- {error:.2f}" for mean, error in zip(more.mean(0), errors, strict=True))
+            print(f"{count} for 1/{round(1 / share):<4}{samples:>5}{cells}   {told}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("do", choices=("pairs", "begin"))
+    parser.add_argument("do", choices=("pairs", "begin", "folds"))
     parser.add_argument("--table", type=Path, default=FILE)
+    parser.add_argument("--times", type=float, nargs="+", default=[1, 4, 16], help="of `folds`: full trainings")
     chosen = parser.parse_args()
-    print_ = {"pairs": print_pairs, "begin": print_begun}[chosen.do]
+    print_ = {"pairs": print_pairs, "begin": print_begun, "folds": partial(print_folds, times=chosen.times)}[chosen.do]
     print_(read(chosen.table))
 
 

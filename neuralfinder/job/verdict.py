@@ -38,8 +38,8 @@ def judgement(result: Mapping[str, Any], classes: Sequence[str], confusion: Sequ
     return {
         "verdict": _sentence(result, confusion),
         "cautions": [
-            *_about_metric(result), *_about_search(result), *_about_rivals(result), *_about_test(result, confusion),
-            *_about_classes(result, classes, confusion),
+            *_about_metric(result), *_about_search(result), *_about_choice(result), *_about_rivals(result),
+            *_about_test(result, confusion), *_about_classes(result, classes, confusion),
         ],
     }  # fmt: skip
 
@@ -139,6 +139,17 @@ def _about_search(result: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"No search took place: reading and measuring took {before:.0f} of {seconds['total']:.0f} seconds, "
             f"finishing {seconds['finish']:.0f}; give more minutes."
+        )
+
+
+def _about_choice(result: Mapping[str, Any]) -> Iterator[str]:
+    """How little few samples say of who is better; folds would not say more in the same time (docs/LOG.md)."""
+    samples, reached = result["data"]["validation"], result["validation_accuracy"]
+    low, high = wilson(reached, samples)
+    if result["candidates"]["trained"] > 1 and high - low > WIDE:
+        yield (
+            f"It was chosen by {samples:,} validation {_kind(result)}, which do not tell {reached:.0%} from {low:.0%} "
+            f"or {high:.0%}: networks that are as close are in no order, and more samples would help to choose."
         )
 
 

@@ -70,3 +70,13 @@ def test_experience_of_other_tasks_ranks_networks_and_chooses_better_than_chance
         chance.append(np.mean([left.missing(rng.permutation(len(mean))[:2]) for _ in range(50)]))
     assert np.median(agreements) > 0.7
     assert np.mean(behind) < 0.3 * np.mean(chance)
+
+
+@pytest.mark.thorough
+def test_without_chance_folds_cost_time_and_one_split_is_what_begins():
+    begun, rng = Begun(SPACE, "digits", 4), np.random.default_rng(0)
+    assert begun.folds(1, 1 / 8, 80, 1, rng) == pytest.approx(begun.behind(1, 0))
+    whole = begun.task["seen"]
+    exact = type("Exact", (), {"binomial": lambda self, n, p, size: np.broadcast_to(np.multiply(n, p), size)})()
+    assert begun.folds(2, 1 / 8, whole, 1, exact) == pytest.approx(begun.behind(2, 1 / 8))
+    assert begun.folds(1, 1 / 8, whole, 4, exact) >= begun.folds(1, 1 / 8, whole, 1, exact)

@@ -48,6 +48,7 @@ def judge(
     result = {
         **judged(labels, answers),
         "genome": genome,
+        "validation_accuracy": 0.95,
         "baselines": baselines,
         "candidates": {"trained": 12, "failed": 0},
         "seconds": {"search": 5.0, "finish": 3.0, "total": 20.0},
@@ -122,6 +123,20 @@ def test_a_rival_that_was_not_run_or_had_fewer_samples_is_said():
 )
 def test_what_the_search_was_worth_is_judged_by_the_network_by_hand(by_hand, told):
     assert judge(GOOD, majority=(95, 5), linear=(30, 10), by_hand=by_hand)[1] == told
+
+
+@pytest.mark.parametrize(("samples", "reached", "told"), [(80, 0.4, True), (80, 0.99, False), (800, 0.4, False)])
+def test_few_samples_choose_among_networks_that_are_not_close(samples, reached, told):
+    few = {"test": 200, "train": 320, "validation": samples, "shape": {"vocabulary": 0}}
+    known = {"data": few, "validation_accuracy": reached}
+    cautions = judge(GOOD, (95, 5), (30, 10), (20, 2), **known)[1]
+    said = (
+        "It was chosen by 80 validation pictures, which do not tell 40% from 30% or 51%: networks that are as close "
+        "are in no order, and more samples would help to choose."
+    )
+    assert cautions == ([said] if told else [])
+    alone = {"trained": 1, "failed": 0}
+    assert judge(GOOD, (95, 5), (30, 10), (20, 2), candidates=alone, **known)[1] == []
 
 
 def test_where_nothing_was_trained_nothing_was_found():
@@ -224,6 +239,7 @@ def judge_by(name, own, majority, linear, interval=(0.7, 0.85), confusion=GOOD):
         "metric": name,
         key: own,
         f"{key}_interval": list(interval),
+        "validation_accuracy": 0.95,
         "genome": FOUND,
         "baselines": {**rivals, "small network": None},
         "candidates": {"trained": 12, "failed": 0},

@@ -7,7 +7,7 @@ import itertools
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -233,10 +233,17 @@ class Run:
 
 @dataclass(slots=True)
 class Grid:
-    """Who lives where, from what a world notes of itself."""
+    """Who lives where, from what a world notes of itself.
 
-    keys: dict[Cell, str]
-    scores: dict[str, float]
+    Attributes:
+        space: knows which genomes make the same network: lives are what was born, candidates are canonical.
+        keys: of the canonical genome in each cell.
+        scores: by key, of what was trained.
+    """
+
+    space: Space
+    keys: dict[Cell, str] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
 
     def follow(self, notes: Iterable[dict[str, Any]]) -> Iterable[tuple[bool, bool, float]]:
         """Of each round whether it changed anything, whether a better child was refused, and the share of distinct."""
@@ -244,16 +251,22 @@ class Grid:
             if note["kind"] not in ("round", "settled"):
                 continue
             before = self.keys.get(note.get("main"), "")
-            self.keys |= {change["cell"]: change["genome"] for change in note["changed"]}
+            self.keys |= {change["cell"]: _canonical(self.space, change["genome"]) for change in note["changed"]}
             if note["kind"] == "round":
-                child, main = (self.scores.get(key or "", -1.0) for key in (note["best"], before))
+                best = _canonical(self.space, note["best"]) if note["best"] else ""
+                child, main = (self.scores.get(key, -1.0) for key in (best, before))
                 changed = note["outcome"] == "displaced"
                 yield changed, child > main and not changed, len(set(self.keys.values())) / len(self.keys)
 
 
+@cache
+def _canonical(space: Space, key: str) -> str:
+    return space.canonical(parse(key)).key
+
+
 def watched(strategy: Strategy, space: Landscape, best: float, most: int = sys.maxsize) -> Run:
     """Let a search run to its end, or to so many trainings."""
-    archive, grid = Archive(), Grid({}, {})
+    archive, grid = Archive(), Grid(space)
     regrets: list[float] = []
     rounds: list[tuple[bool, bool, float]] = []
     genomes: dict[str, Genome] = {}
@@ -336,7 +349,7 @@ class Simulations:
     Attributes:
         tables: the folder of the tables.
         kept: the folder of what was made before, one file for each landscape and method; `None` keeps nothing.
-        seeds: how many of each.
+        seeds: how many of each; half as many of made-up chains, which take several times as long.
         each: maps a function over seeds, as `map` or that of a pool.
     """
 
@@ -347,15 +360,16 @@ class Simulations:
 
     def runs(self, name: str, method: str) -> Runs:
         """Rivals of the world have as many trainings as the published one, seed by seed."""
+        seeds = self.seeds // 2 if name == "chains" else self.seeds
         path = self.kept / f"{name} {method}.npz" if self.kept else None
         if path and path.exists():
             with np.load(path) as file:
-                if len(file["trainings"]) == self.seeds:
+                if len(file["trainings"]) == seeds:
                     return Runs(**file)
-        most = [sys.maxsize] * self.seeds
+        most = [sys.maxsize] * seeds
         if method not in WORLDS:
             most = self.runs(name, "as published").trainings.tolist()
-        found = Runs.of(list(self.each(partial(run, self.tables, name, method), range(self.seeds), most)))
+        found = Runs.of(list(self.each(partial(run, self.tables, name, method), range(seeds), most)))
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(path, **dataclasses.asdict(found))

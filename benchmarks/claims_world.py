@@ -189,6 +189,10 @@ WORLDS: dict[str, dict[str, Any]] = {
 """Settings that differ from those of the preset `seed-2017`."""
 
 
+ON_CHAINS = ("as published", "r = 0", "the whole world", "dealt out anew")
+"""Made-up chains take several times as long as a table: only these, and half as many seeds."""
+
+
 def strategy_of(name: str, space: Space, seeds: Seeds, trainings: int) -> Strategy:
     """A world of `WORLDS`, or a rival of it that has so many trainings."""
     if name in WORLDS:
@@ -349,7 +353,7 @@ class Simulations:
     Attributes:
         tables: the folder of the tables.
         kept: the folder of what was made before, one file for each landscape and method; `None` keeps nothing.
-        seeds: how many of each; half as many of made-up chains, which take several times as long.
+        seeds: how many of each, half as many of made-up chains.
         each: maps a function over seeds, as `map` or that of a pool.
     """
 

@@ -4,7 +4,7 @@
 
 TABLES is the folder of `benchmarks/tabular.py`; the table of our own space is `benchmarks/own_space.json.gz`. Prints
 what each experiment says, and draws a figure for each claim: `docs/claims.md` has them in words. Searches on tables
-take seconds each; `--kept` keeps them, so that another command goes on where one was ended. Small trainings on digits
+take tenths of a second, and are thousands: `--kept` keeps them, so that another command goes on where one was ended. Small trainings on digits
 are in `benchmarks/claims.jsonl`; `--train` makes those that are missing there, first.
 
 Differences are in points of accuracy, with half of their 95 % interval by Student's t.

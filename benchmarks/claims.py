@@ -4,8 +4,8 @@
 
 TABLES is the folder of `benchmarks/tabular.py`; the table of our own space is `benchmarks/own_space.json.gz`. Prints
 what each experiment says, and draws a figure for each claim: `docs/claims.md` has them in words. Searches on tables
-take tenths of a second, and are thousands: `--kept` keeps them, so that another command goes on where one was ended. Small trainings on digits
-are in `benchmarks/claims.jsonl`; `--train` makes those that are missing there, first.
+take tenths of a second, and are thousands: `--kept` keeps them, so that another command goes on where one was ended.
+Small trainings on digits are in `benchmarks/claims.jsonl`; `--train` makes those that are missing there, first.
 
 Differences are in points of accuracy, with half of their 95 % interval by Student's t.
 """
@@ -258,7 +258,7 @@ def lists(sources: Sources) -> None:
             axis.plot(range(1, MOST_TOP + 1), short[method].mean(axis=0), label=method)
         axis.set(title=NAMES[name], xlabel="k, the list's length", ylim=(0, None))
     axes[0].set_ylabel("mean of the best k: behind the best, points")
-    axes[-1].legend(loc="upper left")
+    axes[-1].legend(loc="upper left", fontsize=6)
     sources.save(figure, "lists")
 
 
@@ -305,7 +305,7 @@ def choice(sources: Sources) -> None:
     _print_worlds(sources, methods)
     figure, axes = sources.figure(len(sources.on), 2.6)
     _regrets(sources, axes, methods)
-    axes[0].legend()
+    axes[-1].legend(fontsize=6)
     sources.save(figure, "choice")
 
 

@@ -1,0 +1,51 @@
+"""The documentation site: `make docs` makes it of the pages here, of the README and of the code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+import messages  # noqa: E402 - found by the line above
+from sphinx.application import Sphinx  # noqa: E402
+
+import neuralfinder  # noqa: E402
+
+project = "NeuralFinder"
+release = neuralfinder.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # types of other libraries, and those of ours that no page is about
+
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings say what each argument is, with shapes and ranges
+default_role = "code"  # in docstrings, which have one backtick where reStructuredText has two
+smartquotes = False  # two dashes begin an option
+
+html_theme = "furo"
+html_title = f"NeuralFinder {release}"
+html_show_copyright = False
+html_show_sphinx = False
+html_copy_source = False
+html_permalinks_icon = "#"
+
+
+def setup(app: Sphinx) -> None:
+    """What is made of the code beside what Sphinx and its extensions make."""
+    app.connect("source-read", _with_messages)
+    app.connect("sphinx-click-process-epilog", _as_block)
+
+
+def _with_messages(_: Sphinx, page: str, source: list[str]) -> None:
+    """Put all messages below what the page about them says."""
+    if page == "messages":
+        source[0] += f"\n{messages.page()}"
+
+
+def _as_block(_: Sphinx, __: object, lines: list[str]) -> None:
+    """Show the examples of a command as it shows them itself."""
+    examples = [line.removeprefix("| ").strip() for line in lines if "neuralfinder " in line]
+    lines[:] = [".. code-block:: console", "", *(f"   $ {line}" for line in examples), ""] if examples else []

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: browser demo test slow clean
+.PHONY: browser demo docs test slow clean
 
 # The main job: two minutes of search on drawn clocks - which hour do they show? -, then the best networks.
 demo: .venv/ready
@@ -13,6 +13,11 @@ test: .venv/ready browser
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow'
+
+# The documentation as a site, build/site/index.html: offline, warnings as errors, inner links among them.
+docs: .venv/ready
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -d build/doctrees docs build/site
+	@echo build/site/index.html
 
 # Tests of the page need Chromium, which is a package of the system; without it they are skipped.
 browser:
@@ -28,4 +33,4 @@ slow: .venv/ready browser
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv build runs

@@ -18,8 +18,8 @@ ROOT = Path(neuralfinder.__file__).parent
 TOPICS = {
     "cli.py": "Commands", "estimator.py": "Commands", "data": "Data", "networks": "Networks and spaces of them",
     "strategies": "Strategies",
-    "training": "Training and models", "search": "The search and its record", "job": "The run", "show": "Looking at a run",
-    "serve": "Serving", "comparison": "Comparing",
+    "training": "Training and models", "search": "The search and its record", "job": "The run",
+    "show": "Looking at a run", "serve": "Serving", "comparison": "Comparing",
 }  # fmt: skip
 """Rooms and faces, and what is in them for a reader; all other files are `ANYWHERE`."""
 

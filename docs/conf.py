@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
@@ -37,6 +38,7 @@ def setup(app: Sphinx) -> None:
     """What is made of the code beside what Sphinx and its extensions make."""
     app.connect("source-read", _with_messages)
     app.connect("sphinx-click-process-epilog", _as_block)
+    app.connect("html-page-context", _reached_and_named, priority=900)  # after the theme
 
 
 def _with_messages(_: Sphinx, page: str, source: list[str]) -> None:
@@ -47,5 +49,13 @@ def _with_messages(_: Sphinx, page: str, source: list[str]) -> None:
 
 def _as_block(_: Sphinx, __: object, lines: list[str]) -> None:
     """Show the examples of a command as it shows them itself."""
-    examples = [line.removeprefix("| ").strip() for line in lines if "neuralfinder " in line]
+    examples = [" ".join(line.removeprefix("| ").split()) for line in lines if "neuralfinder " in line]
     lines[:] = [".. code-block:: console", "", *(f"   $ {line}" for line in examples), ""] if examples else []
+
+
+def _reached_and_named(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: object) -> None:
+    """Let the keyboard reach blocks that scroll, say which level titles of a toctree have, and break long messages."""
+    block = f'<pre tabindex="0"{" style=white-space:pre-wrap" if page == "troubleshooting" else ""}>'
+    for part in ("body", "furo_navigation_tree"):
+        html = context.get(part, "").replace('role="heading">', 'role="heading" aria-level="2">')
+        context[part] = html.replace("<pre>", block).replace("</strong> -- ", "</strong> &ndash; ")

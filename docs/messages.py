@@ -78,7 +78,7 @@ def _text(node: ast.expr, names: dict[str, object]) -> str:
 
 def _plain(text: str) -> str:
     """The text as Markdown that shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", re.sub(r"\.\.\.( ?\.\.\.)+", GAP, text)).strip()
+    return re.sub(r"(^-|[\\`*_{}\[\]<>#|$~])", r"\\\1", re.sub(r"\.\.\.( ?\.\.\.)+", GAP, text)).strip()
 
 
 def page() -> str:

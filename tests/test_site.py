@@ -231,7 +231,8 @@ def test_first_steps_are_as_shown_figures_aside(tmp_path, monkeypatch):
             assert printed == shown
         elif what == "search":
             heads = [head_of(line) for line in printed]
-            assert not [line for line in shown if not line.startswith(" ") and head_of(line) not in heads]
+            lacking = {head_of(line) for line in shown if not line.startswith(" ")} - {*heads}
+            assert lacking <= {"limit", "found"}  # the one follows from minutes; a network by hand may win
         elif what == "top":
             assert printed[0].split() == shown[0].split()
             assert len(shown) == 1 + 4 + 2
@@ -245,7 +246,8 @@ def test_first_steps_are_as_shown_figures_aside(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", ["pictures", "texts", "arrays"])
 def test_own_data_go_the_way_that_is_shown(page, tmp_path, monkeypatch):
     for words, printed, shown in run_blocks(page, monkeypatch, tmp_path):
-        assert printed[: len(shown)] == shown
+        if shown:
+            assert printed == shown or (shown[-1] == "..." and printed[: len(shown) - 1] == shown[:-1])
         if "--out" in words:
             assert len((tmp_path / words[-1]).read_text(encoding="utf-8").splitlines()) == 2161
 

@@ -266,12 +266,7 @@ def site(tmp_path_factory, worker_id):
         if not (shared / "site").exists():
             how = ("--fail-on-warning", "--keep-going", "--quiet", "-d", shared / "doctrees")
             build = [sys.executable, "-m", "sphinx", *how, ROOT / "docs", shared / "building"]
-            done = subprocess.run(
-                [sys.executable, *build, ROOT / "docs", shared / "building"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = subprocess.run(build, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             (shared / "building").rename(shared / "site")
     return shared / "site"

@@ -222,6 +222,7 @@ def head_of(line):
 
 
 @pytest.mark.thorough
+@pytest.mark.usefixtures("quick_machine")
 def test_first_steps_are_as_shown_figures_aside(tmp_path, monkeypatch):
     seen = []
     for words, printed, shown in run_blocks("first-steps", monkeypatch, tmp_path):
@@ -244,6 +245,7 @@ def test_first_steps_are_as_shown_figures_aside(tmp_path, monkeypatch):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("page", ["pictures", "texts", "arrays"])
+@pytest.mark.usefixtures("quick_machine")
 def test_own_data_go_the_way_that_is_shown(page, tmp_path, monkeypatch):
     for words, printed, shown in run_blocks(page, monkeypatch, tmp_path):
         if shown:
@@ -309,8 +311,7 @@ def test_the_reference_has_every_command_and_every_name(site):
 
 @pytest.mark.thorough
 @needs_chromium
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["index", "troubleshooting"])
+@pytest.mark.parametrize(("page", "scheme"), [("index", "light"), ("troubleshooting", "dark")])
 def test_nothing_is_in_the_way_on_a_phone(page, scheme, site, browser):
     context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme, offline=True)
     one = context.new_page()

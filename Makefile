@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: browser demo docs test slow clean
+.PHONY: browser demo test slow clean
 
 # The main job: two minutes of search on drawn clocks - which hour do they show? -, then the best networks.
 demo: .venv/ready
@@ -15,6 +15,7 @@ test: .venv/ready browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow'
 
 # The documentation as a site, build/site/index.html: offline, warnings as errors, inner links among them.
+.PHONY: docs
 docs: .venv/ready
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -d build/doctrees docs build/site
 	@echo build/site/index.html
@@ -33,4 +34,4 @@ slow: .venv/ready browser
 	touch $@
 
 clean:
-	rm -rf .venv build runs
+	rm -rf .venv runs

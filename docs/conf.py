@@ -36,13 +36,15 @@ html_permalinks_icon = "#"
 
 def setup(app: Sphinx) -> None:
     """What is made of the code beside what Sphinx and its extensions make."""
-    app.connect("source-read", _with_messages)
+    app.connect("source-read", _for_the_site)
     app.connect("sphinx-click-process-epilog", _as_block)
     app.connect("html-page-context", _reached_and_named, priority=900)  # after the theme
 
 
-def _with_messages(_: Sphinx, page: str, source: list[str]) -> None:
-    """Put all messages below what the page about them says."""
+def _for_the_site(_: Sphinx, page: str, source: list[str]) -> None:
+    """Lead to pages of the site where files beside this folder are meant; put all messages on the page about them."""
+    for file, here in (("../README.md", "index.md"), ("../CHANGELOG.md", "changes.md")):
+        source[0] = source[0].replace(f"]({file})", f"]({here})")
     if page == "messages":
         source[0] += f"\n{messages.page()}"
 

@@ -14,6 +14,12 @@ test: .venv/ready browser
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow'
 
+# The documentation as a site, build/site/index.html: offline, warnings as errors, inner links among them.
+.PHONY: docs
+docs: .venv/ready
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -d build/doctrees docs build/site
+	@echo build/site/index.html
+
 # Tests of the page need Chromium, which is a package of the system; without it they are skipped.
 browser:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq chromium >/dev/null; } \

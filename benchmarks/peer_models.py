@@ -147,10 +147,12 @@ def pixels(pictures: np.ndarray) -> np.ndarray:
 def autokeras(task: Task) -> np.ndarray:
     """AutoKeras' classifiers of pictures and texts.
 
-    It has no limit of time, but one of trials; a callback that ends the training and the trials is put beside it.
+    It has no limit of time, but one of trials; a callback that ends training and trials is put beside it. The trial
+    that it comes in is given up where an earlier one is whole.
     """
     import autokeras as ak
     import keras
+    import keras_tuner
 
     class Deadline(keras.callbacks.Callback):
         def __deepcopy__(self, memo: Any) -> Deadline:  # each trial has a copy of its callbacks
@@ -158,8 +160,13 @@ def autokeras(task: Task) -> np.ndarray:
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if task.left() < 0:
+                oracle = classifier.tuner.oracle
+                oracle.max_trials, oracle.max_consecutive_failed_trials = 1, None
+                if any(trial.status == "COMPLETED" for trial in oracle.trials.values()):
+                    raise keras_tuner.errors.FailedTrialError("no time is left")
                 self.model.stop_training = True
-                classifier.tuner.oracle.max_trials = 1
+
+        on_test_batch_end = on_train_batch_end
 
     kind = ak.ImageClassifier if task.pictures else ak.TextClassifier
     classifier = kind(directory=task.folder / "autokeras", seed=task.seed)

@@ -125,18 +125,16 @@ def hand_over(name: str, data: Divided, settings: Settings, folder: Path) -> Non
     (folder / "task.json").write_text(json.dumps(known), encoding="utf-8")
 
 
-def stopped(process: subprocess.Popen[bytes], began: Path, seconds: float) -> str:
-    """Wait for a peer; why it has to be stopped, or an empty text where it ended by itself."""
-    end, why = time.monotonic() + START_SECONDS, f"not imported after {START_SECONDS} s"
-    waiting = True
-    while process.poll() is None:
-        if waiting and began.exists():
-            waiting, end = False, time.monotonic() + PATIENCE * seconds
-            why = f"stopped after {PATIENCE * seconds:.0f} s, {PATIENCE} times its time"
-        if time.monotonic() > end:
-            return why
+def awaited(process: subprocess.Popen[bytes], began: Path, seconds: float) -> tuple[str, float]:
+    """Wait for a peer: why it has to be stopped, empty where it ended by itself, and the seconds since it began."""
+    start, limit = time.monotonic(), float(START_SECONDS)
+    why = f"not imported after {limit:.0f} s"
+    while process.poll() is None and time.monotonic() < start + limit:
+        if limit == START_SECONDS and began.exists():
+            start, limit = time.monotonic(), PATIENCE * seconds
+            why = f"stopped after {limit:.0f} s, {PATIENCE} times its time"
         time.sleep(0.05)
-    return ""
+    return why if process.returncode is None else "", time.monotonic() - start
 
 
 def measure(pythons: Mapping[str, Path], method: str, data: Divided, settings: Settings, folder: Path) -> Row:
@@ -147,20 +145,20 @@ def measure(pythons: Mapping[str, Path], method: str, data: Divided, settings: S
     log, began, answered = folder / "log.txt", folder / "began.json", folder / "answers.npz"
     for path in (began, answered):
         path.unlink(missing_ok=True)
-    command = [str(pythons[method]), "-I", str(MODELS), method, str(folder.absolute())]
-    start = time.monotonic()
+    command = [str(pythons[method]), "-I", "-u", str(MODELS), method, str(folder.absolute())]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, start_new_session=True,
             env={**os.environ, "KERAS_BACKEND": "torch"},
         )  # fmt: skip
         try:
-            why = stopped(process, began, 60 * settings.minutes)
+            why, taken = awaited(process, began, 60 * settings.minutes)
         finally:
             with suppress(ProcessLookupError):  # with all that it began
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    row: Row = {"seconds": time.monotonic() - start}
+            (folder / "data.npz").unlink()  # larger than all that stays
+    row: Row = {"seconds": taken}
     if began.exists():
         row |= {"versions": json.loads(began.read_text(encoding="utf-8"))}
     if not answered.exists():

@@ -47,8 +47,8 @@ MODELS, PINNED = HERE / "peer_models.py", HERE / "peer_environments"
 
 PEERS: dict[str, tuple[str, ...]] = {
     "scikit-learn": ("sklearn.feature_extraction.text", "sklearn.svm", "skimage.feature"),
-    "flaml": ("flaml", "sklearn.feature_extraction.text", "scipy.ndimage"),
-    "autogluon": ("autogluon.tabular", "scipy.ndimage"),
+    "flaml": ("flaml", "lightgbm", "xgboost", "sklearn.feature_extraction.text", "scipy.ndimage"),
+    "autogluon": ("autogluon.tabular", "fastai.tabular.all", "lightgbm", "catboost", "xgboost", "scipy.ndimage"),
     "autokeras": ("autokeras",),
     "optuna-script": ("optuna", "torch", "sklearn.feature_extraction.text"),
 }

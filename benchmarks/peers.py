@@ -93,7 +93,7 @@ def last_line(text: str) -> str:
 
 
 def space_of(data: Divided, settings: Settings) -> dict[str, Any]:
-    """What a search without caps of time chooses from, for a script that has none of ours."""
+    """The layers and the usual head of networks of a search, without its caps, and not how they are trained."""
     shape = data.coded.shape
     space = make_space(settings, shape, len(data.coded.classes), NOT_MEASURED, math.inf)
     return {

@@ -35,7 +35,7 @@ import numpy as np
 from filelock import FileLock
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
-from neuralfinder.comparison.compare import Comparison, Row, figures, in_a_process, method_of
+from neuralfinder.comparison.compare import Comparison, Measure, Row, figures, in_a_process, method_of
 from neuralfinder.comparison.verdict import LEVEL, by_method, difference
 from neuralfinder.data import Divided, source_of
 from neuralfinder.job.settings import Settings
@@ -180,7 +180,7 @@ def measure(method: str, data: Divided, settings: Settings, folder: Path) -> Row
     return linear(data, settings) if method == "linear" else figures(method, data, settings, folder)
 
 
-def row_of(job: Job, runs: Path) -> Row:
+def row_of(job: Job, runs: Path, measure: Measure = measure) -> Row:
     """Measure one row in a process of its own."""
     source = source_of(job.task.path, **dict(job.task.options))
     settings = Settings(minutes=job.minutes, experience=job.task.experience)
@@ -345,27 +345,31 @@ def part_of(text: str) -> tuple[int, int]:
     return int(place), int(count)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(description: str, methods: Sequence[str]) -> argparse.ArgumentParser:
+    """The arguments of a script that fills such a table, with its own description and methods."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", type=Path)
     parser.add_argument("--task", type=Task.read, action="append", dest="tasks")
     parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 5.0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", default=list(methods))
     parser.add_argument("--part", type=part_of, default=(1, 1))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--runs", type=Path, help="keeps the run folders")
     parser.add_argument("--only-summary", action="store_true", help="of the rows that are there")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def fill(chosen: argparse.Namespace, methods: Sequence[str], measure: Measure) -> list[Row]:
+    """Measure what is wanted and not there, print and write what the rows say; gives those of the methods."""
     tasks = chosen.tasks or list(map(Task.read, BUNDLED))
-    methods = [name if name in OWN else method_of(name) for name in chosen.methods]
     wanted = list(jobs(tasks, chosen.minutes, chosen.seeds, methods, chosen.part))
     known = read(chosen.rows)
     for job in [] if chosen.only_summary else wanted:
         if job.key not in known:
             with tempfile.TemporaryDirectory() as scratch:
-                row = row_of(job, chosen.runs or Path(scratch))
+                row = row_of(job, chosen.runs or Path(scratch), measure)
             known[job.key] = row
             add(chosen.rows, row)
             outcome = row.get("failure") or f"{row['test_accuracy']:.2%} in {row['seconds']:.0f} s"
@@ -380,6 +384,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen.out.write_text(json.dumps({f"{minutes:g}": own for minutes, own in numbers.items()}, indent=1))
     if chosen.plot:
         draw(numbers, chosen.plot)
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    chosen = parser(__doc__, METHODS).parse_args(arguments)
+    fill(chosen, [name if name in OWN else method_of(name) for name in chosen.methods], measure)
 
 
 if __name__ == "__main__":

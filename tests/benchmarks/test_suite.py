@@ -71,7 +71,7 @@ def test_a_row_that_a_kill_cut_short_is_measured_again(tmp_path):
 def test_what_is_there_is_not_repeated(tmp_path, monkeypatch, capsys):
     made: list[Job] = []
 
-    def quick(job, runs):
+    def quick(job, runs, measure):
         made.append(job)
         return row(job.task.name, job.seed, job.method, 0.9 if job.method == "random" else 0.8, job.minutes)
 

@@ -39,7 +39,7 @@ from neuralfinder.data import Divided
 from neuralfinder.job.factories import NOT_MEASURED, make_space
 from neuralfinder.job.figures import judged
 from neuralfinder.job.settings import Settings
-from neuralfinder.networks.chains import LONGEST_DRAW
+from neuralfinder.networks.sampling import LONGEST_DRAW
 from neuralfinder.show.report import as_table
 
 HERE = Path(__file__).parent

@@ -73,9 +73,9 @@ def finish(
     by_hand = _entrant("by-hand", forecast.by_hand, archive, trainer.store)
     retraining = 0.0 if forecast.left == math.inf else forecast.left - forecast.for_race().left
     forecast = forecast.for_race()
-    entrants = _entrants(trainer.store, forecast, leaders, archive, by_hand)
+    entrants, reserves = _entrants(trainer.store, forecast, leaders, archive, by_hand)
     if setup.recipe.goes_on:
-        standing, forecast = race(trainer, forecast, training, entrants)
+        standing, forecast = race(trainer, forecast, training, entrants, reserves)
         first, winner = _within_limits(standing, forecast, trainer.record)
         looking, views = forecast.last_looks(winner.genome)
         clock = setup.clock.until(setup.clock.deadline - looking - plan.looks.rival)
@@ -147,24 +147,29 @@ def _entrant(name: str, genome: Genome, archive: Archive, store: WeightStore) ->
 
 def _entrants(
     store: WeightStore, forecast: Forecast, leaders: Sequence[Entry], archive: Archive, by_hand: Entrant
-) -> list[Entrant]:
+) -> tuple[list[Entrant], list[Entrant]]:
     """The search's leaders, and where trainings can go on the network by hand while it is not clearly behind.
+
+    In reserve are those leaders that there is no time for while the first one still gains.
 
     By hand only where the search trained it too: one that had less training says nothing beside the others.
     """
     entrants = [_entrant(f"final-{place}", leader.genome, archive, store) for place, leader in enumerate(leaders)]
     if not leaders:
-        return [by_hand]
+        return [by_hand], []
     found = archive.find(by_hand.genome.key)
     if found and not forecast.fits(found):
         found = None
     seen = [(each.genome, each.score) for each in (leaders[0], found) if each]
     behind = found is None or not all(forecast.close(seen, leaders[0].candidates[0].fidelity.passes))
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
+    reserves = list[Entrant]()
     if forecast.full(leaders[0].genome, RACING * longest) > seconds:
-        entrants = entrants[:1]  # what others get is taken from a winner that still gains much by it
+        entrants, reserves = entrants[:1], entrants[1:]  # what they get is taken from a winner that still gains much
     known = any(entrant.genome == by_hand.genome for entrant in entrants)
-    return entrants if known or behind or not forecast.final.goes_on else [*entrants, by_hand]
+    if not known and not behind and forecast.final.goes_on:
+        entrants.append(by_hand)
+    return entrants, [each for each in reserves if each.genome != entrants[-1].genome]
 
 
 def _train_each(

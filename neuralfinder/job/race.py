@@ -72,7 +72,7 @@ class Entrant:
 
 
 def race(
-    trainer: Trainer, forecast: Forecast, setup: Setup, entrants: Sequence[Entrant]
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrants: Sequence[Entrant], reserves: Sequence[Entrant] = ()
 ) -> tuple[list[Entrant], Forecast]:
     """Train until one is left, and that one on: in a round all get equal seconds, for these are what is scarce.
 
@@ -81,6 +81,7 @@ def race(
         forecast: what there is time for.
         setup: of full trainings, on the training part; its clock ends the race.
         entrants: one or more.
+        reserves: who runs, one after the other, while the last one has learned all it can and there is time.
 
     Returns:
         All of them, best first, as they were when they left; and what there is time for then: the last training.
@@ -108,7 +109,23 @@ def race(
         close = forecast.close(seen, epochs) if seen else []
         kept = [entrant for entrant, may_win in zip(half, close, strict=True) if may_win] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
+    for reserve in reserves:
+        seconds = min((1 - LAST_SHARE) * forecast.left, forecast.left - _least_last(forecast, setup, running[0]))
+        if not running[0].past_best or seconds < forecast.seconds(reserve.genome, 1.0, setup.recipe):
+            break
+        most = seconds, (1 - LAST_SHARE) * forecast.plan.finish.epochs, 1 - LAST_SHARE
+        own, forecast = _in_pieces(trainer, forecast, setup, reserve, 0, most)
+        # what one is worth that is past its best is seen, not expected
+        if own.trained and running[0].trained and own.trained.score > running[0].trained.score:
+            running.insert(0, own)
+        else:
+            gone.insert(0, own)
     return running + gone, forecast
+
+
+def _least_last(forecast: Forecast, setup: Setup, winner: Entrant) -> float:
+    """Seconds of the least last training of this one."""
+    return forecast.seconds(winner.genome, max(0.1, LEAST_LAST * winner.epochs), setup.recipe)
 
 
 def best_first(forecast: Forecast, entrants: Sequence[Entrant]) -> list[Entrant]:

@@ -240,6 +240,20 @@ def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_ba
         assert (winner.trained.score, len(lengths)) == (worse, PIECES)
 
 
+@pytest.mark.parametrize(("other", "wins"), [(0.95, True), (0.85, False)])
+def test_a_reserve_runs_in_the_time_of_one_that_learns_by_heart(other: float, wins: bool) -> None:
+    forecast = forecast_of(100.0, longest=10_000)
+    fake = Fake(forecast, {"final-0": [0.8, 0.9, 0.7], "final-1": [other], "final-2": [0.2]})
+    first, second, third = (Entrant(f"final-{place}", GENOMES[1]) for place in range(3))
+    standing, after = race(fake, forecast, SETUP, [first], [second, third])  # type: ignore[arg-type]
+    assert standing[0].name == ("final-1" if wins else "final-0")
+    assert ("final-2-0" in {name for name, _, _ in fake.trained}) is not wins  # a winner that still gains has the time
+    assert (
+        seconds_of(fake) + LEAST_LAST * standing[0].epochs / after.epochs_within(GENOMES[1], 1.0, 10_000, SETUP.recipe)
+        <= 100
+    )
+
+
 @given(st.integers(2, 9), st.floats(0, 20))
 def test_time_that_the_winner_does_not_need_makes_rounds_longer(entrants: int, spare: float) -> None:
     first = first_round(entrants, spare)

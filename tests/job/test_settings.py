@@ -118,7 +118,8 @@ def test_signature_and_docstring_of_the_estimator_agree_with_the_table():
     for row in rows:
         assert parameters[row.name].default == row.default
         optional = " | None" if row.default is None else ""
-        assert parameters[row.name].annotation == kinds.get(row.kind.name, "str") + optional
+        kind = "int | str" if row.name == "workers" else kinds.get(row.kind.name, "str")
+        assert parameters[row.name].annotation == kind + optional
         assert said[row.name] == row.described
     assert NeuralFinder().get_params() == {name: parameter.default for name, parameter in parameters.items()}
 

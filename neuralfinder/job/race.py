@@ -30,6 +30,9 @@ WORSE = 0.5
 """By which share of two standard errors it is worse then: both looks are at the same samples, which tells more than
 that, and twice as much training should have made it better."""
 
+ONCE_MORE = 2 * PIECES
+"""The round of who goes on for want of others, above those of all pieces before."""
+
 LEAST_PIECE = 1.0
 """Seconds of such a piece at least: it costs a look, and weights are written."""
 
@@ -110,22 +113,29 @@ def race(
         kept = [entrant for entrant, may_win in zip(half, close, strict=True) if may_win] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
     for reserve in reserves:
-        seconds = min((1 - LAST_SHARE) * forecast.left, forecast.left - _least_last(forecast, setup, running[0]))
-        if not running[0].past_best or seconds < forecast.seconds(reserve.genome, 1.0, setup.recipe):
+        if not running[0].past_best or not (most := _time_for(forecast, setup, running[0], reserve)):
             break
-        most = seconds, (1 - LAST_SHARE) * forecast.plan.finish.epochs, 1 - LAST_SHARE
         own, forecast = _in_pieces(trainer, forecast, setup, reserve, 0, most)
         # what one is worth that is past its best is seen, not expected
         if own.trained and running[0].trained and own.trained.score > running[0].trained.score:
             running.insert(0, own)
         else:
             gone.insert(0, own)
+    if running[0].past_best and (most := _time_for(forecast, setup, running[0], running[0])):
+        # it may have been chance, and there is nobody else
+        again = replace(running[0], past_best=False)
+        running[0], forecast = _in_pieces(trainer, forecast, setup, again, ONCE_MORE, most)
     return running + gone, forecast
 
 
-def _least_last(forecast: Forecast, setup: Setup, winner: Entrant) -> float:
-    """Seconds of the least last training of this one."""
-    return forecast.seconds(winner.genome, max(0.1, LEAST_LAST * winner.epochs), setup.recipe)
+def _time_for(forecast: Forecast, setup: Setup, winner: Entrant, other: Entrant) -> tuple[float, float, float] | None:
+    """What another may have, as in `_go_on`, before the last training of this one; `None` for less than an epoch."""
+    epochs = max(0.1, LEAST_LAST * winner.epochs)
+    least = forecast.seconds(winner.genome, epochs, setup.recipe)
+    seconds = min((1 - LAST_SHARE) * forecast.left, forecast.left - least)
+    if seconds < forecast.seconds(other.genome, 1.0, setup.recipe):
+        return None
+    return seconds, (1 - LAST_SHARE) * forecast.plan.finish.epochs, 1 - LAST_SHARE
 
 
 def best_first(forecast: Forecast, entrants: Sequence[Entrant]) -> list[Entrant]:

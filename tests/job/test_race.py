@@ -26,7 +26,7 @@ from neuralfinder.job.forecast import (
     winners_share,
 )
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
-from neuralfinder.job.race import PIECES, WORSE, Entrant, best_first, last_training, race
+from neuralfinder.job.race import ONCE_MORE, PIECES, WORSE, Entrant, best_first, last_training, race
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trained
@@ -223,17 +223,20 @@ def test_the_winner_has_its_share_of_the_time() -> None:
 
 @pytest.mark.parametrize(("drop", "goes_back"), [(0.9, False), (1.1, True)])
 def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_back: bool) -> None:
-    """By more than a standard error, that is; then there is no more training, but for the fall of its rate."""
+    """By more than a standard error, that is. It goes on from there for want of others, and back again."""
     forecast, worse = forecast_of(100.0, longest=10_000), 0.9 - drop * WORSE * noise(0.9, len(SETUP.validation))
     fake = Fake(forecast, {"final-0": [0.8, 0.9, worse]})
     (winner,), last = run(fake, forecast, [Entrant("final-0", GENOMES[1])])
     assert winner.past_best is goes_back
     assert winner.trained
     assert last
-    lengths = [epochs for name, epochs, _ in fake.trained if name != "last"]
+    own = {name: epochs for name, epochs, _ in fake.trained if name != "last"}
+    more = own.pop(f"final-0-{ONCE_MORE}", None)
+    lengths = [*own.values()]
     assert lengths[1:] == pytest.approx([sum(lengths[:place]) for place in range(1, len(lengths))], rel=0.1)
     if goes_back:
         assert (winner.trained.score, len(lengths)) == (0.9, 3)
+        assert more
         assert winner.epochs == pytest.approx(lengths[0] + lengths[1])
         assert last.epochs == pytest.approx((1 + LEAST_LAST) * winner.epochs)
     else:
@@ -248,10 +251,8 @@ def test_a_reserve_runs_in_the_time_of_one_that_learns_by_heart(other: float, wi
     standing, after = race(fake, forecast, SETUP, [first], [second, third])  # type: ignore[arg-type]
     assert standing[0].name == ("final-1" if wins else "final-0")
     assert ("final-2-0" in {name for name, _, _ in fake.trained}) is not wins  # a winner that still gains has the time
-    assert (
-        seconds_of(fake) + LEAST_LAST * standing[0].epochs / after.epochs_within(GENOMES[1], 1.0, 10_000, SETUP.recipe)
-        <= 100
-    )
+    last = after.seconds(GENOMES[1], LEAST_LAST * standing[0].epochs, SETUP.recipe)
+    assert seconds_of(fake) + last <= 100.1
 
 
 @given(st.integers(2, 9), st.floats(0, 20))

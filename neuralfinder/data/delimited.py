@@ -21,6 +21,9 @@ SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}
 CELL = 1 << 30
 """Characters of a cell at most."""
 
+SPARSEST = 10
+"""Missing cells for each letter of a table at most: some letters can tell of millions."""
+
 LOOKED_AT = 20
 """Lines that are looked at to tell what separates cells."""
 
@@ -78,6 +81,24 @@ def table_text(path: Path) -> tuple[str, Finding | None]:
     return text, None if encoding.startswith("utf-8") else told
 
 
+def check_filled(path: Path, missing: int, letters: int) -> None:
+    """Raise where a table has far more cells that are not there than letters.
+
+    Args:
+        path: of the table, for the message.
+        missing: cells of columns in rows that do not have them.
+        letters: of the whole table.
+
+    Raises:
+        InputError: names both.
+    """
+    if missing > SPARSEST * letters:
+        raise InputError(
+            str(path), given=f"of {letters:,} letters, and {missing:,} cells are missing in its rows",
+            expected=f"at most {SPARSEST} for each letter", mend="keep the columns of samples and labels alone",
+        )  # fmt: skip
+
+
 def read_delimited(
     path: Path, known: Container[str], numbered: bool
 ) -> tuple[dict[str, list[str | None]], list[Finding]]:
@@ -106,6 +127,7 @@ def read_delimited(
     finally:
         csv.field_size_limit(before)
     names, rows, found = _named(path, rows, known, numbered)
+    check_filled(path, sum(max(0, len(names) - len(row.cells)) for row in rows), len(text))
     table = _table(path, names, rows)
     unnamed = _unnamed(path, table)
     return table, [

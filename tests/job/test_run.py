@@ -663,23 +663,6 @@ def test_two_kills_change_nothing(tmp_path):
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_twenty_kills_change_nothing(tmp_path):
-    """Each kill falls where work is done: from the loading of torch to just before the end."""
-    seconds = undisturbed(tmp_path / "whole", *KILLED)
-    expected = outcome(tmp_path / "whole")
-    rng = np.random.default_rng(0)
-    kills = runs = 0
-    while kills < 20:
-        runs += 1
-        moments = rng.uniform(0.3, 1.0, 4) * seconds
-        folder = tmp_path / f"killed-{runs}"
-        kills += kill_and_resume(folder, KILLED, moments)
-        assert outcome(folder) == expected
-        assert not [path for path in Path(folder).rglob("*.part") if path.parent.name == "model"]
-
-
 @pytest.fixture
 def one_thread():
     """Sums depend on the number of threads in their last digits."""

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: browser demo test slow clean
+.PHONY: browser demo test slow versions clean
 
 # The main job: two minutes of search on drawn clocks - which hour do they show? -, then the best networks.
 demo: .venv/ready
@@ -22,10 +22,15 @@ browser:
 slow: .venv/ready browser
 	$(BIN)/pytest -m slow --numprocesses 0
 
+# The quick suite with the lowest and with the newest versions that are allowed: docs/versions.md.
+versions:
+	$(PYTHON) docs/versions.py lowest .versions/lowest
+	$(PYTHON) docs/versions.py newest .versions/newest
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .versions runs

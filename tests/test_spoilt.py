@@ -485,7 +485,7 @@ KINDS = {
     "zips": Kind(whole_zips, spoil_zip, ask_zips, 0.3),
     "models": Kind(whole_models, spoil_folder, ask_models, 0.2),
     "records": Kind(whole_runs, lambda run, chance: spoil_record(run / "run.sqlite", chance), ask_runs, 0.25),
-    "runs": Kind(whole_runs, spoil_folder, ask_runs, 0.1),
+    "runs": Kind(whole_runs, spoil_folder, ask_runs, 0.05),
 }
 
 

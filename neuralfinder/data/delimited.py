@@ -126,8 +126,8 @@ def read_delimited(
         rows, unclosed = _rows(path, lines, separator)
     finally:
         csv.field_size_limit(before)
+    check_filled(path, sum(max(0, len(rows[0].cells) - len(row.cells)) for row in rows), len(text))
     names, rows, found = _named(path, rows, known, numbered)
-    check_filled(path, sum(max(0, len(names) - len(row.cells)) for row in rows), len(text))
     table = _table(path, names, rows)
     unnamed = _unnamed(path, table)
     return table, [

@@ -84,7 +84,8 @@ class RayExecutor:
 
     def _ask(self, fn: Callable[[], Any]) -> ray.ObjectRef[Any]:
         """Start a call that carries nothing."""
-        return self._call.remote([ray.put((self._prepare, fn))])
+        reference: ray.ObjectRef[Any] = self._call.remote([ray.put((self._prepare, fn))])
+        return reference
 
     def _watch(self, future: Future[Any], reference: ray.ObjectRef[Any], settle: Callable[..., None]) -> None:
         self._running[future] = reference

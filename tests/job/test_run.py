@@ -22,7 +22,8 @@ import pytest
 import torch
 
 from neuralfinder.data import from_arrays, source_of
-from neuralfinder.errors import MachineError, RunFolderError
+from neuralfinder.data.sources.in_memory import InMemory
+from neuralfinder.errors import InputError, MachineError, RunFolderError
 from neuralfinder.job.forecast import SAFETY
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.run import _Run, run
@@ -489,6 +490,40 @@ def test_an_interrupt_while_searching_finishes_with_the_best_so_far(tmp_path, mo
     assert any(re.fullmatch(r"done in about \d+ s", line) for line in status.lines)
     with Record(tmp_path / "run" / "run.sqlite", readonly=True) as record:
         assert record.last("stop").data == {"reason": "interrupted", "slots": 1}
+
+
+def slowly(monkeypatch, seconds, also=lambda: None):
+    """Reading takes so long for each of 90 samples."""
+    read, real = [], InMemory.load
+
+    def load(self, scratch, progress):
+        for done in range(90):
+            read.append(done)
+            time.sleep(seconds)
+            also()
+            progress(done, 90)
+        return real(self, scratch, progress)
+
+    monkeypatch.setattr(InMemory, "load", load)
+    return read
+
+
+def test_reading_that_takes_longer_than_the_minutes_ends_with_them(tmp_path, monkeypatch):
+    began, read = time.monotonic(), slowly(monkeypatch, 0.1)
+    with pytest.raises(InputError, match=r"minutes is 0.01, in which \d of 90 samples were read; .* which is 0\.\d"):
+        run(source(), small(minutes=0.01, candidates=None, epochs=None), tmp_path / "run", Status())
+    assert len(read) < 10
+    assert time.monotonic() - began < 30
+
+
+def test_an_interrupt_while_reading_leaves_at_once_and_the_run_can_be_called_again(finished, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        read = slowly(patch, 0.0, lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            run(source(), small(), tmp_path / "run", Status())
+    assert read == [0]
+    run(source(), small(), tmp_path / "run", Status())
+    assert outcome(tmp_path / "run") == outcome(finished[0])
 
 
 def test_a_second_interrupt_leaves_a_run_that_goes_on(finished, tmp_path, monkeypatch):

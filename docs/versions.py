@@ -68,7 +68,7 @@ def installed(python: Path) -> dict[str, str]:
 def table(versions: Mapping[str, str]) -> list[str]:
     """Lines of Markdown: each library, its lowest version that is allowed, and the one that was tried."""
     lines = [f"| {name} | {lowest} | {versions[name]} |" for name, lowest in bounds().items()]
-    return ["| library | lowest that is allowed | tried |", "|---|---|---|", *lines]
+    return ["| library | lowest that is allowed | in this environment |", "|---|---|---|", *lines]
 
 
 def main(which: str, folder: str, *tests: str) -> int:

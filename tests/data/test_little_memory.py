@@ -43,7 +43,7 @@ from pathlib import Path
 resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 from neuralfinder.data import mapped, pairs, tables, delimited
 for each in (mapped, pairs, tables):
-    each.memory_bytes = lambda: 1 << 30
+    each.memory_bytes = lambda: 1 << 28
 from neuralfinder.data import source_of
 from neuralfinder.errors import InputError
 class Endless:
@@ -66,7 +66,7 @@ print("most", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
 
 @pytest.mark.thorough
 def test_with_little_memory_what_is_small_is_read_and_what_is_large_is_told(tmp_path):
-    """A process may take 2 GiB, and thinks that there is 1 GiB."""
+    """A process may take 2 GiB, and thinks that there are 256 MiB."""
     pytest.importorskip("resource")
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     texts, labels = sentences(16)
@@ -81,5 +81,5 @@ def test_with_little_memory_what_is_small_is_read_and_what_is_large_is_told(tmp_
     assert len(endless) == 2
     assert all("takes a quarter of this machine's memory" in line for line in endless)
     assert small == "16"
-    assert "more than a quarter of this machine's 1,073,741,824 bytes of memory" in bomb
+    assert "more than a quarter of this machine's 268,435,456 bytes of memory" in bomb
     assert int(most.split()[1]) < 1500

@@ -74,11 +74,20 @@ def table_text(path: Path) -> tuple[str, Finding | None]:
     """
     text, encoding = decoded(content_of(path, int(memory_bytes() * KEPT)))
     change = "Save it as UTF-8 if letters look wrong." if encoding == "cp1252" else ""
-    odd = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
-    told = Finding(
-        "encoding", f"{path.name} was read as {encoding}{f', as in {odd[0][:40]!r}' if odd else ''}", change=change
-    )
-    return text, None if encoding.startswith("utf-8") else told
+    if encoding.startswith("utf-8"):
+        return text, None
+    odd = _odd_word(text)
+    said = f"{path.name} was read as {encoding}{f', as in {odd!r}' if odd else ''}"
+    return text, Finding("encoding", said, change=change)
+
+
+def _odd_word(text: str) -> str:
+    """The first word that is not ASCII alone, 20 letters at most before and behind that letter."""
+    odd = re.search(r"[^\W\x00-\x7f]", text)
+    if odd is None:
+        return ""
+    before, behind = (re.split(r"\W", part) for part in (text[: odd.start()][-20:], text[odd.start() :][:20]))
+    return before[-1] + behind[0]
 
 
 def check_filled(path: Path, missing: int, letters: int) -> None:

@@ -37,6 +37,14 @@ def test_rows_that_lack_some_cells_are_read(tmp_path):
     assert len(load(tmp_path / "a.jsonl").labels) == 30
 
 
+def test_a_table_of_words_without_an_end_is_read_at_once(tmp_path):
+    rows = [("ab" * 200_000 + str(number), "xy"[number % 2]) for number in range(10)]
+    began = time.process_time()
+    data = load(write_csv(tmp_path / "a.csv", rows))
+    assert data.samples.tolist() == [text for text, _ in rows]
+    assert time.process_time() - began < 10
+
+
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -65,6 +73,7 @@ print("most", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(700)
 def test_with_little_memory_what_is_small_is_read_and_what_is_large_is_told(tmp_path):
     """A process may take 2 GiB, and thinks that there are 256 MiB."""
     pytest.importorskip("resource")
@@ -75,7 +84,7 @@ def test_with_little_memory_what_is_small_is_read_and_what_is_large_is_told(tmp_
     parquet.write_table(pyarrow.table({"text": same, "label": same}), tmp_path / "bomb.parquet")
     assert (tmp_path / "bomb.parquet").stat().st_size < 1_000_000
     words = [sys.executable, "-c", LIMITED, tmp_path / "a.csv", tmp_path / "bomb.parquet"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     *endless, small, bomb, most = done.stdout.splitlines()
     assert len(endless) == 2

@@ -331,7 +331,7 @@ def test_predict_writes_a_file_in_the_form_of_its_name(pets_run, tmp_path):
     call("predict", run, data, "--top", 0).refused("--top")
     call("predict", run, data, "--threshold", 1.5).refused("--threshold")
     call("predict", run, data, "--threshold", "nan").refused("threshold is nan; expected a number between 0 and 1")
-    assert "label_2,probability_2,error" in call("predict", run, data, "--format", "csv", "--top", 99).out
+    assert "label_3,probability_3,error" in call("predict", run, data, "--format", "csv", "--top", 99).out
 
 
 def copied(run, tmp_path):

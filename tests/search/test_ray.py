@@ -177,7 +177,7 @@ def test_what_fails_before_a_network_is_trained_ends_the_run_and_it_goes_on(tmp_
 
 def test_a_cluster_whose_workers_are_all_taken_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("neuralfinder.search.ray_executor.START_SECONDS", 3.0)
-    taken = ray.remote(num_cpus=4)(time.sleep).remote(600)
+    taken = ray.remote(num_cpus=4)(sleep).remote(candidate())
     time.sleep(1)
     try:
         with (

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: browser demo test slow release-check clean
+.PHONY: browser demo docs test slow release-check versions clean
 
 # The main job: two minutes of search on drawn clocks - which hour do they show? -, then the best networks.
 demo: .venv/ready
@@ -15,7 +15,6 @@ test: .venv/ready browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow'
 
 # The documentation as a site, build/site/index.html: offline, warnings as errors, inner links among them.
-.PHONY: docs
 docs: .venv/ready
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -d build/doctrees docs build/site
 	@echo build/site/index.html
@@ -34,10 +33,15 @@ release-check:
 	.release/bin/pip install --quiet build mypy pipx twine uv
 	.release/bin/python docs/release.py $(if $(PYTHONS),--python $(PYTHONS))
 
+# The quick suite with the lowest and with the newest versions that are allowed: docs/versions.md.
+versions:
+	$(PYTHON) docs/versions.py lowest .versions/lowest
+	$(PYTHON) docs/versions.py newest .versions/newest
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf .venv .release runs
+	rm -rf .venv .release .versions build runs

@@ -27,6 +27,7 @@ from neuralfinder.errors import (
     NeuralFinderError,
     NothingTrainedError,
     RunFolderError,
+    check_range,
     lacking,
 )
 from neuralfinder.job.settings import CAPS, RUN, Settings, default_of, once, read_options, table
@@ -491,7 +492,7 @@ def predict(
     """Classes of pictures or texts, with probabilities calibrated on the validation part.
 
     INPUT is a file, a folder of files, a .npz file with X, or a table of texts or of paths; - stands for a list of such
-    on standard input, one path a line.
+    on standard input, one path a line, or as `find -print0` writes them.
 
     Rows come in order, a block at a time. What cannot be read is a row with an error in its place; then the exit code
     is 2, and a line on standard error says how many there are.
@@ -506,9 +507,12 @@ def predict(
     from neuralfinder.training.model import Model
     from neuralfinder.training.predict import predictions
 
+    if threshold is not None:
+        check_range("threshold", threshold, 0, 1)  # no number lies beyond no bound, and so for click within them
     ending = out.suffix.lower().removeprefix(".") if out else ""
     form = form or (ending if ending in PREDICTIONS else PREDICTIONS[0])
     paths, model, tally = _with_listed(inputs), Model.load(folder), written.Tally()
+    top = top and min(top, len(model.classes))
     columns = written.columns_of(top, threshold is not None)
     with bar(sys.stderr, sys.stderr.isatty() and not (out is None and sys.stdout.isatty())) as progress:
         rows = predictions(model, paths, Columns(text, image=image), top, threshold, progress)
@@ -523,7 +527,8 @@ def _with_listed(inputs: Sequence[Path]) -> list[Path]:
     dash = Path("-")
     if dash not in inputs:
         return [*inputs]
-    lines = sys.stdin.buffer.read().splitlines()
+    given = sys.stdin.buffer.read()
+    lines = given.split(b"\0") if b"\0" in given else given.splitlines()  # as `find -print0` ends them
     listed = [Path(os.fsdecode(line)) for line in lines if line.strip()]
     if not listed:
         raise InputError("-", given="without a path", expected="a list on standard input, one a line", mend="give one")

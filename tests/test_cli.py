@@ -302,10 +302,10 @@ def test_predict_answers_the_others_where_some_are_bad(pets_run, tmp_path):
 def test_predict_takes_a_list_of_paths(pets_run, monkeypatch):
     data, run = pets_run
     files = sorted((data / "猫").iterdir())[:3]
-    listed = f"{files[1]}\n\n{files[2]}\r\n".encode()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed), "ascii"))
-    rows = list(csv.DictReader(io.StringIO(call("predict", run, files[0], "-", "--format", "csv").out)))
-    assert [row["input"] for row in rows] == [str(file) for file in files]
+    for listed in (f"{files[1]}\n\n{files[2]}\r\n", f"{files[1]}\0{files[2]}\0"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed.encode()), "ascii"))
+        rows = list(csv.DictReader(io.StringIO(call("predict", run, files[0], "-", "--format", "csv").out)))
+        assert [row["input"] for row in rows] == [str(file) for file in files]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n"), "ascii"))
     call("predict", run, "-").refused("- is without a path; expected a list on standard input, one a line")
     assert "standard input, one path a line" in call("predict", "--help").out
@@ -330,6 +330,8 @@ def test_predict_writes_a_file_in_the_form_of_its_name(pets_run, tmp_path):
     call("predict", run, data, "--format", "parquet").refused("without --out", "name it")
     call("predict", run, data, "--top", 0).refused("--top")
     call("predict", run, data, "--threshold", 1.5).refused("--threshold")
+    call("predict", run, data, "--threshold", "nan").refused("threshold is nan; expected a number between 0 and 1")
+    assert "label_3,probability_3,error" in call("predict", run, data, "--format", "csv", "--top", 99).out
 
 
 def copied(run, tmp_path):

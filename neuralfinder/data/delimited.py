@@ -21,6 +21,9 @@ SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}
 CELL = 1 << 30
 """Characters of a cell at most."""
 
+SPARSEST = 10
+"""Missing cells for each letter of a table at most: some letters can tell of millions."""
+
 LOOKED_AT = 20
 """Lines that are looked at to tell what separates cells."""
 
@@ -71,11 +74,38 @@ def table_text(path: Path) -> tuple[str, Finding | None]:
     """
     text, encoding = decoded(content_of(path, int(memory_bytes() * KEPT)))
     change = "Save it as UTF-8 if letters look wrong." if encoding == "cp1252" else ""
-    odd = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
-    told = Finding(
-        "encoding", f"{path.name} was read as {encoding}{f', as in {odd[0][:40]!r}' if odd else ''}", change=change
-    )
-    return text, None if encoding.startswith("utf-8") else told
+    if encoding.startswith("utf-8"):
+        return text, None
+    odd = _odd_word(text)
+    said = f"{path.name} was read as {encoding}{f', as in {odd!r}' if odd else ''}"
+    return text, Finding("encoding", said, change=change)
+
+
+def _odd_word(text: str) -> str:
+    """The first word that is not ASCII alone, 20 letters at most before and behind that letter."""
+    odd = re.search(r"[^\W\x00-\x7f]", text)
+    if odd is None:
+        return ""
+    before, behind = (re.split(r"\W", part) for part in (text[: odd.start()][-20:], text[odd.start() :][:20]))
+    return before[-1] + behind[0]
+
+
+def check_filled(path: Path, missing: int, letters: int) -> None:
+    """Raise where a table has far more cells that are not there than letters.
+
+    Args:
+        path: of the table, for the message.
+        missing: cells of columns in rows that do not have them.
+        letters: of the whole table.
+
+    Raises:
+        InputError: names both.
+    """
+    if missing > SPARSEST * letters:
+        raise InputError(
+            str(path), given=f"of {letters:,} letters, and {missing:,} cells are missing in its rows",
+            expected=f"at most {SPARSEST} for each letter", mend="keep the columns of samples and labels alone",
+        )  # fmt: skip
 
 
 def read_delimited(
@@ -105,6 +135,7 @@ def read_delimited(
         rows, unclosed = _rows(path, lines, separator)
     finally:
         csv.field_size_limit(before)
+    check_filled(path, sum(max(0, len(rows[0].cells) - len(row.cells)) for row in rows), len(text))
     names, rows, found = _named(path, rows, known, numbered)
     table = _table(path, names, rows)
     unnamed = _unnamed(path, table)

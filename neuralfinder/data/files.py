@@ -59,6 +59,9 @@ NOT_FILES = {
 TEXT_LIMIT = 100_000_000
 """Bytes of the largest text file that is read: a hundred large books."""
 
+PIECE = 1 << 24
+"""Bytes that are read at once."""
+
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -142,11 +145,14 @@ def content_of(path: Path, limit: int = TEXT_LIMIT) -> bytes:
     """
     if reason := no_file(path):
         raise OSError(0, reason)
+    content, there = bytearray(), path.stat().st_size
     with path.open("rb") as file:
-        content = file.read(limit + 1) if path.stat().st_size <= limit else None
-    if content is None or len(content) > limit:
+        while there <= limit and (piece := file.read(PIECE)):  # to ask for all that may be there takes memory for it
+            content += piece
+            there = len(content)
+    if there > limit:
         raise OSError(0, f"larger than {limit:,} bytes")
-    return content
+    return bytes(content)
 
 
 def text_of(path: Path) -> str:

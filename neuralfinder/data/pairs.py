@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 
 from neuralfinder.data.arrays import from_arrays
 from neuralfinder.data.dataset import Dataset
+from neuralfinder.data.mapped import KEPT, memory_bytes
 from neuralfinder.data.reading import from_paths, is_paths
 from neuralfinder.data.texts import from_texts, is_texts
 from neuralfinder.errors import InputError
@@ -88,6 +90,7 @@ def _is_pair(item: object) -> bool:
 
 def _columns(given: Any, what: str) -> tuple[list[Any], list[Any]]:
     samples, labels = [], []
+    room = memory_bytes() * KEPT
     for row, item in enumerate(_items(given, what)):
         if not _is_pair(item):
             raise InputError(
@@ -96,6 +99,12 @@ def _columns(given: Any, what: str) -> tuple[list[Any], list[Any]]:
             )  # fmt: skip
         sample, label = item
         samples.append(_plain(sample))
+        room -= getattr(samples[-1], "nbytes", 0) + sys.getsizeof(samples[-1])
+        if room < 0:
+            raise InputError(
+                what, given=f"a data set that takes a quarter of this machine's memory with {row + 1:,} items",
+                expected="one that ends before", mend="give fewer or smaller ones, or a folder of picture files",
+            )  # fmt: skip
         labels.append(label.item() if hasattr(label, "item") else label)
     return samples, labels
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import difflib
 import io
 import json
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from neuralfinder.data.delimited import NUMBERED, SEPARATORS, read_delimited, table_text
+from neuralfinder.data.delimited import NUMBERED, SEPARATORS, check_filled, read_delimited, table_text
 from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, no_file
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.labels import Sizes
 from neuralfinder.data.located import first_of, located
+from neuralfinder.data.mapped import KEPT, memory_bytes
 from neuralfinder.data.parts import ROLES, TEST, TRAIN, roles_of
 from neuralfinder.errors import InputError, lacking, some
 
@@ -30,6 +32,9 @@ IMAGE_NAMES = (
     "image_name", "image_id", "img_id", "id_code", "image_bytes", "bytes",
 )  # fmt: skip
 """The same for a column of pictures, of their paths, or of their names or ids."""
+
+AT_ONCE = 1024
+"""Rows of Parquet that are looked at together: a few bytes of it may mean many."""
 
 TARGET_NAMES = ("label", "labels", "target", "class", "category", "sentiment", "fine_label", "y")
 
@@ -365,7 +370,7 @@ def read_table(path: Path, columns: Columns = NO_COLUMNS) -> tuple[Table, tuple[
 
 def _read_json_lines(path: Path) -> tuple[Table, Sequence[Finding]]:
     table: Table = {}
-    count = 0
+    count = given = 0
     text, encoding = table_text(path)
     with io.StringIO(text, newline=None) as file:
         for number, line in enumerate(file, start=1):
@@ -380,6 +385,8 @@ def _read_json_lines(path: Path) -> tuple[Table, Sequence[Finding]]:
                     str(path), given=f"line {number} is no object ({_short(row)})", expected="a JSON object a line",
                     mend='as in {"text": "Who?", "label": "HUM"}',
                 )  # fmt: skip
+            given += len(row)
+            check_filled(path, len(table | row) * (count + 1) - given, len(text))
             for name in row.keys() - table.keys():
                 table[name] = [None] * count
             for name, cells in table.items():
@@ -398,7 +405,16 @@ def _read_parquet(path: Path) -> tuple[Table, Sequence[Finding]]:
         from pyarrow import ArrowException, parquet
     except ImportError:
         raise lacking(str(path), "pyarrow", "tables", "save the table as CSV") from None
+    table, room = defaultdict[str, list[Any]](list), memory_bytes() * KEPT
     try:
-        return dict(parquet.read_table(path).to_pydict()), ()
-    except ArrowException as error:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(AT_ONCE):
+                columns = batch.to_pydict()
+                room -= max(batch.nbytes, sum(sys.getsizeof(cell) for cells in columns.values() for cell in cells))
+                if room < 0:
+                    raise OSError(f"it takes more than a quarter of this machine's {memory_bytes():,} bytes of memory")
+                for name, cells in columns.items():
+                    table[name] += cells
+    except (ArrowException, ValueError, OverflowError) as error:  # the last two of cells that Python has no value for
         raise OSError(" ".join(str(error).split())) from error
+    return dict(table), ()

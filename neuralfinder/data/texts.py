@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from neuralfinder.data.labels import (
 )
 from neuralfinder.data.tables import Rows
 from neuralfinder.errors import InputError
+
+TOGETHER = 16
+"""Files between calls of `progress`: fractions of a second, on a slow disk as well."""
 
 EXPECTED = "texts `(n,)`: a list or an array of str"
 
@@ -150,8 +153,13 @@ def text_in(cell: object, name: str) -> str:
     return cell
 
 
-def from_folder(name: str, found: Found) -> Dataset:
+def from_folder(name: str, found: Found, progress: Callable[[int, int], None] | None = None) -> Dataset:
     """A data set from text files; those that are no UTF-8 are left out and named.
+
+    Args:
+        name: a name for people.
+        found: the files.
+        progress: called with files read and files in all.
 
     Raises:
         InputError: more than half of a class unreadable, or classes that cannot be used.
@@ -161,6 +169,8 @@ def from_folder(name: str, found: Found) -> Dataset:
     failures: dict[int, str] = {}
     texts: list[str] = []
     for place, file in enumerate(files):
+        if progress and place % TOGETHER == 0:
+            progress(place, len(files))
         try:
             texts.append(text_of(Path(file.path)))
         except (OSError, UnicodeError) as error:

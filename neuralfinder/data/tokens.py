@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -64,6 +65,11 @@ each token of the longest line."""
 LONGEST_TOKEN = 24
 """Bytes of a token at most: what is longer is not a word."""
 
+LONG, STRETCH, LEARNED_FROM = 128, 1024, 1 << 19
+"""Letters of a word from which it is one that no space ends, such as a genome or data in base 64. Learning takes as
+long as such words have letters, times those that are learned from at once: `LONG`. Where they have more than
+`LEARNED_FROM` in all, stretches spread evenly over them are learned from: some seconds of work."""
+
 PADDING = "[PAD]"
 
 WITHOUT_SPACES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
@@ -92,7 +98,8 @@ class Tokens:
     def learn(cls, texts: Sequence[str], length: int | None = None) -> Tokens:
         """Learn the vocabulary, and unless it is given the length; equal texts in any order give equal tokens."""
         texts = [_whole(text) for text in texts]
-        tokenizer, pieces = _learned(texts, _carrying_over(texts)), 1
+        some = _stretches(texts)
+        tokenizer, pieces = _learned(some, _carrying_over(some)), 1
         if length is None:
             counts, longest = _counts(tokenizer, texts), LENGTHS[1]
             length = _long_enough(counts)
@@ -254,12 +261,13 @@ def _learned(texts: Sequence[str], vocabulary: int) -> Tokenizer:
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
+    words = [
+        pre_tokenizers.Whitespace(),
+        pre_tokenizers.Split(Regex(WITHOUT_SPACES), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
+    ]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Whitespace(),
-            pre_tokenizers.Split(Regex(WITHOUT_SPACES), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
-        ]
+        [*words, pre_tokenizers.Split(Regex(f".{{1,{LONG}}}"), "isolated")]
     )
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
@@ -270,7 +278,23 @@ def _learned(texts: Sequence[str], vocabulary: int) -> Tokenizer:
         max_token_length=LONGEST_TOKEN,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(words)
     return tokenizer
+
+
+def _stretches(texts: Sequence[str]) -> Sequence[str]:
+    """The texts, with stretches in the place of long words where these have more letters than are learned from."""
+    long = re.compile(rf"\w{{{LONG},}}|[^\w\s]{{{LONG},}}")
+    letters = sum(len(word[0]) for text in texts for word in long.finditer(text))
+    step, places = -(-letters // LEARNED_FROM), itertools.count()
+    if step <= 1:
+        return texts
+
+    def some(word: re.Match[str]) -> str:
+        starts = range(0, len(word[0]), STRETCH)
+        return " ".join(word[0][start : start + STRETCH] for start in starts if next(places) % step == 0)
+
+    return [long.sub(some, text) for text in sorted(texts)]
 
 
 def _carrying_over(texts: Sequence[str]) -> int:

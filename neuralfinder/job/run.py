@@ -177,7 +177,7 @@ class _Run:
             workers(settings, executor, device, self.interrupts, status.say) as ready,
         ):
             status.enter("reading")
-            data = divided(self.source.load(self.folder, status.progress), settings)
+            data = divided(self.source.load(self.folder, self._read_so_far), settings)
             seen, parts = data.coded, data.split
             status.say(*seen.notes)
             if not self.record.latest(DataRead):
@@ -240,7 +240,24 @@ class _Run:
         result = {**judgement(result, answered.classes, answered.confusion), **result}
         return self._end(model, result)
 
+    def _read_so_far(self, done: int, total: int) -> None:
+        """Note it; the time may be over before there is anything to train on.
+
+        Raises:
+            InputError: it is.
+        """
+        self.status.progress(done, total)
+        if self.status.left == 0:
+            needed = self.status.elapsed * total / max(1, done) / 60
+            raise InputError(
+                "minutes", given=f"{self.settings.minutes:g}, in which {done:,} of {total:,} samples were read",
+                expected=f"more than reading takes, which is {needed:.1f} or so",
+                mend="give more, or fewer samples, or lay them on a faster disk",
+            )  # fmt: skip
+
     def _answer_interrupt(self) -> None:
+        if self.status.phase == "reading":
+            raise KeyboardInterrupt  # there is nothing yet that could be finished
         self.status.say(INTERRUPTED)
         if self.status.phase == "finishing" and self.status.left is not None:
             self.status.say(f"done in at most {self.status.left:.0f} s")

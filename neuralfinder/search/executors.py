@@ -56,3 +56,18 @@ def outcome(id_: int, evaluated: Future[Result]) -> Result:
 def in_process() -> ThreadPoolExecutor:
     """One training at a time in a thread of this process, so that the search can watch the clock and the keyboard."""
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="train")
+
+
+def sendable(error: Exception) -> Exception:
+    """The error, or one that says the same where another process could not make it again."""
+    return error if _comes_back(error) else RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _comes_back(error: Exception) -> bool:
+    """Whether another process can make the error again: it could not where `args` are not what it was made of."""
+    try:
+        reduced = error.__reduce__()
+        reduced[0](*reduced[1])  # type: ignore[operator]
+    except Exception:
+        return False
+    return True

@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from neuralfinder.errors import LostWorkerError, MachineError
+from neuralfinder.search.executors import sendable
 
 T = TypeVar("T")
 
@@ -215,28 +216,13 @@ def _serve(calls: Connection, prepare: Callable[[], None] | None) -> None:
         except EOFError:
             return
         except Exception as error:  # a file that it carries by name cannot be read, for one
-            calls.send((True, _sent(error)))
+            calls.send((True, sendable(error)))
             continue
         try:
             known = known if fn is None else fn
             calls.send((False, known(*args)))  # type: ignore[misc]  # the first call brings one
         except Exception as error:
-            calls.send((True, _sent(error)))
-
-
-def _sent(error: Exception) -> Exception:
-    """The error, or one that says the same where the caller could not make it again."""
-    return error if _comes_back(error) else RuntimeError(f"{type(error).__name__}: {error}")
-
-
-def _comes_back(error: Exception) -> bool:
-    """Whether the caller can make the error again: it could not where `args` are not what it was made of."""
-    try:
-        reduced = error.__reduce__()
-        reduced[0](*reduced[1])  # type: ignore[operator]
-    except Exception:
-        return False
-    return True
+            calls.send((True, sendable(error)))
 
 
 def _end_with_the_caller() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zlib
 
 import numpy as np
 import pytest
-from loading import broken, load
+from loading import load
 from PIL import Image
-from scenes import scene
 
 from neuralfinder.data.inputs import blocks_at
 from neuralfinder.data.pictures import (
@@ -19,7 +17,6 @@ from neuralfinder.data.pictures import (
     Header,
     UnreadableError,
     decode,
-    no_warnings,
     read_header,
     read_pictures,
 )
@@ -316,32 +313,6 @@ def test_predicting_on_unreadable_files_names_them(tmp_path):
     with pytest.raises(InputError, match=r"of 4 channels; expected 1 or 3 channels.*give arrays"):
         read_pictures([good], Shape(4, 4, 6))
     assert read_pictures([], SHAPE).shape == (0, 3, 4, 6)
-
-
-def valid_files() -> list[bytes]:
-    files = []
-    picture = scene(3, (24, 20))
-    for form in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"):
-        buffer = io.BytesIO()
-        picture.save(buffer, format=form)
-        files.append(buffer.getvalue())
-    return files
-
-
-def test_700_broken_pictures_are_read_or_told():
-    rng = np.random.default_rng(0)
-    files, told = valid_files(), 0
-    with no_warnings():
-        for number in range(700):
-            content = broken(files[number % len(files)], rng)
-            try:
-                header = read_header(content)
-                assert header.height > 0
-                assert decode(content, Shape(3, 8, 8)).shape == (3, 8, 8)
-            except UnreadableError as error:
-                told += 1
-                assert str(error)
-    assert 200 < told < 700
 
 
 def deep(root, low, high, colour=False, count=8, depth=16):

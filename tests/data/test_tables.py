@@ -6,11 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from loading import broken, fingerprint, load, write_csv
+from loading import fingerprint, load, write_csv
 from scenes import pictures_of
 from sentences import sentences
 
-from neuralfinder.data import Dataset
 from neuralfinder.data.pictures import decode
 from neuralfinder.data.splits import split
 from neuralfinder.data.tokens import EMBEDDING, tokenized
@@ -173,20 +172,3 @@ def test_paths_that_lead_nowhere_are_told(tmp_path):
         load(write_csv(tmp_path / "b.csv", [*rows, ("", "day")], ("path", "label")))
     with pytest.raises(InputError, match="both"):
         load(tmp_path / "a.csv", text="path", image="path")
-
-
-def test_300_broken_tables_are_read_or_told(tmp_path):
-    rng = np.random.default_rng(1)
-    rows = [(f'text {n}, "quoted"\nand more', f"class {n % 3}") for n in range(30)]
-    whole = write_csv(tmp_path / "a.csv", rows, ("text", "label")).read_bytes()
-    lines = "\n".join(f'{{"text": "{n}", "label": {n % 2}}}' for n in range(30)).encode()
-    told = 0
-    for number in range(300):
-        name, content = (("b.csv", whole), ("b.jsonl", lines), ("b.tsv", whole.replace(b",", b"\t")))[number % 3]
-        (tmp_path / name).write_bytes(broken(content, rng))
-        try:
-            assert isinstance(load(tmp_path / name), Dataset)
-        except InputError as error:
-            told += 1
-            assert "; expected " in str(error)
-    assert 50 < told < 300

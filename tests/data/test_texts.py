@@ -20,7 +20,9 @@ def test_a_folder_of_text_files(tmp_path):
         (tmp_path / "d" / label).mkdir(parents=True, exist_ok=True)
         (tmp_path / "d" / label / f"{row:02}.txt").write_text(text, encoding="utf-8")
     (tmp_path / "d" / "sea" / "spoilt.txt").write_bytes(b"\xff\xfe\xff")
-    data = load(tmp_path / "d")
+    told = []
+    data = load(tmp_path / "d", progress=lambda *how_far: told.append(how_far))
+    assert told == [(0, 13)]
     assert data.samples.tolist() == texts[0::2] + texts[1::2]
     assert data.classes == ("sea", "wood")
     assert any(note.startswith("1 unreadable texts were left out: sea/spoilt.txt (no UTF-8).") for note in data.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentences import sentences
 
+from neuralfinder.data import tokens as tokens_module
 from neuralfinder.data.splits import split
 from neuralfinder.data.texts import from_texts
-from neuralfinder.data.tokens import Tokens, tokenized
+from neuralfinder.data.tokens import Tokens, _stretches, tokenized
 
 
 @pytest.mark.parametrize(
@@ -116,3 +118,43 @@ def test_halves_of_characters_are_read_as_the_sign_for_none_and_counted():
     lines, _ = coded.tokens.encode(["a half \ud83d and more"])
     np.testing.assert_array_equal(lines, coded.tokens.encode(["a half \ufffd and more"])[0])
     assert not np.array_equal(coded.samples[1], coded.samples[0])
+
+
+def without_spaces(count, letters, seed=0, alphabet="abcdefghijklmnopqrstuvwxyz"):
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice([*alphabet], letters)) for _ in range(count)]
+
+
+def test_of_words_without_an_end_some_stretches_are_learned_from_in_any_order(monkeypatch):
+    monkeypatch.setattr(tokens_module, "LEARNED_FROM", 20_000)
+    texts = [*(f"see {word} there" for word in without_spaces(8, 30_000)), "plain words"]
+    some = _stretches(texts)
+    assert 20_000 * 0.9 < sum(map(len, some)) < 20_000 * 1.2
+    assert all(text.startswith("see ") and text.endswith(" there") for text in some if text != "plain words")
+    assert sorted(some) == sorted(_stretches(texts[::-1]))
+    whole = [*without_spaces(30, 100), "plain words"]
+    assert _stretches(whole) == whole
+
+
+def test_words_without_an_end_are_learned_as_their_parts_are():
+    """A token is at most 24 bytes, and what is at the seams of so many letters is hardly any of them."""
+    long = "".join(without_spaces(400, 6, alphabet="acgt"))
+    learned = Tokens.learn([long, long[::-1]])
+    lines, _ = learned.encode([long[:200]])
+    assert "".join(learned.read_as(lines[0])).strip() == long[:200]
+    assert not [text for text in learned.read_as(lines[0])[1:] if text.startswith(" ")]
+
+
+@pytest.mark.thorough
+def test_texts_without_a_space_take_time_as_they_have_letters():
+    """40 texts of 100,000 letters: at most 60 seconds of computing, and half as many of half as much."""
+    seconds = []
+    for letters in (50_000, 100_000):
+        texts = without_spaces(40, letters)
+        began = time.process_time()
+        tokens = Tokens.learn(texts)
+        tokens.encode(texts)
+        seconds.append(time.process_time() - began)
+        assert tokens.vocabulary > 500
+    assert seconds[1] < 60
+    assert seconds[1] < 3 * seconds[0]

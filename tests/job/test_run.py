@@ -22,7 +22,8 @@ import pytest
 import torch
 
 from neuralfinder.data import from_arrays, source_of
-from neuralfinder.errors import MachineError, RunFolderError
+from neuralfinder.data.sources.in_memory import InMemory
+from neuralfinder.errors import InputError, MachineError, RunFolderError
 from neuralfinder.job.forecast import SAFETY
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.run import _Run, run
@@ -492,6 +493,40 @@ def test_an_interrupt_while_searching_finishes_with_the_best_so_far(tmp_path, mo
         assert record.last("stop").data == {"reason": "interrupted", "slots": 1}
 
 
+def slowly(monkeypatch, seconds, also=lambda: None):
+    """Reading takes so long for each of 90 samples."""
+    read, real = [], InMemory.load
+
+    def load(self, scratch, progress):
+        for done in range(90):
+            read.append(done)
+            time.sleep(seconds)
+            also()
+            progress(done, 90)
+        return real(self, scratch, progress)
+
+    monkeypatch.setattr(InMemory, "load", load)
+    return read
+
+
+def test_reading_that_takes_longer_than_the_minutes_ends_with_them(tmp_path, monkeypatch):
+    began, read = time.monotonic(), slowly(monkeypatch, 0.1)
+    with pytest.raises(InputError, match=r"minutes is 0.01, in which \d of 90 samples were read; .* which is 0\.\d"):
+        run(source(), small(minutes=0.01, candidates=None, epochs=None), tmp_path / "run", Status())
+    assert len(read) < 10
+    assert time.monotonic() - began < 30
+
+
+def test_an_interrupt_while_reading_leaves_at_once_and_the_run_can_be_called_again(finished, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        read = slowly(patch, 0.0, lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            run(source(), small(), tmp_path / "run", Status())
+    assert read == [0]
+    run(source(), small(), tmp_path / "run", Status())
+    assert outcome(tmp_path / "run") == outcome(finished[0])
+
+
 def test_a_second_interrupt_leaves_a_run_that_goes_on(finished, tmp_path, monkeypatch):
     real = sys.modules["neuralfinder.job.run"].evaluate
     seen = []
@@ -662,23 +697,6 @@ def test_two_kills_change_nothing(tmp_path):
     seconds = undisturbed(tmp_path / "whole", *KILLED)
     assert kill_and_resume(tmp_path / "killed", KILLED, [0.6 * seconds, 0.8 * seconds]) >= 1
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_twenty_kills_change_nothing(tmp_path):
-    """Each kill falls where work is done: from the loading of torch to just before the end."""
-    seconds = undisturbed(tmp_path / "whole", *KILLED)
-    expected = outcome(tmp_path / "whole")
-    rng = np.random.default_rng(0)
-    kills = runs = 0
-    while kills < 20:
-        runs += 1
-        moments = rng.uniform(0.3, 1.0, 4) * seconds
-        folder = tmp_path / f"killed-{runs}"
-        kills += kill_and_resume(folder, KILLED, moments)
-        assert outcome(folder) == expected
-        assert not [path for path in Path(folder).rglob("*.part") if path.parent.name == "model"]
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,10 +17,10 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from neuralfinder.errors import InputError
+from neuralfinder.errors import InputError, MachineError
 from neuralfinder.search.archive import read_trainings
 from neuralfinder.search.executors import Executor
-from neuralfinder.search.loop import Limits, Progress, search
+from neuralfinder.search.loop import Limits, Progress, replay, search
 from neuralfinder.search.ray_executor import RayExecutor, ray_workers
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
@@ -124,6 +126,67 @@ def test_a_worker_that_dies_each_time_is_one_failure(tmp_path: Path):
     assert failures == {3: "lost worker"}
     assert len(trainings) == 8
     assert all(result for _, result in trainings)
+
+
+def cannot_prepare() -> None:
+    die(candidate())
+
+
+class Unknown:
+    """A function that no worker can load, as where a package is not installed."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return __import__, ("no_such_package",)
+
+    def __call__(self, candidate: Candidate) -> Result:
+        return TOY.answer(candidate)
+
+
+def full_disk(candidate: Candidate) -> Result:
+    if candidate.id == 5:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return TOY.answer(candidate)
+
+
+@pytest.mark.parametrize(
+    ("fn", "prepare", "words"),
+    [
+        (Unknown(), None, "cannot begin .*no_such_package.*install"),
+        (TOY.answer, cannot_prepare, "see to the cluster"),
+        (full_disk, None, "No space left"),
+    ],
+)
+def test_what_fails_before_a_network_is_trained_ends_the_run_and_it_goes_on(tmp_path: Path, fn, prepare, words):
+    with Record(tmp_path / "run.sqlite") as record:
+        with (
+            pytest.raises(OSError, match=words),
+            ray_workers(1, None, cuda=False, prepare=prepare) as (executor, slots),
+        ):
+            for _ in search(progress(), executor, fn, record, Limits(8), slots):
+                pass
+        assert not [result for _, result in read_trainings(record.events()) if result and result.failure]
+        again = progress()
+        replay(again, record.events())
+        with ray_workers(1, None, cuda=False) as (executor, slots):
+            for _ in search(again, executor, TOY.answer, record, Limits(8), slots):
+                pass
+        trainings = read_trainings(record.events())
+    assert len(trainings) == 8
+    assert all(result and result.score is not None for _, result in trainings)
+
+
+def test_a_cluster_whose_workers_are_all_taken_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("neuralfinder.search.ray_executor.START_SECONDS", 3.0)
+    taken = ray.remote(num_cpus=4)(sleep).remote(candidate())
+    time.sleep(1)
+    try:
+        with (
+            ray_workers(2, None, cuda=False) as (executor, _),
+            pytest.raises(MachineError, match="began no worker within 3 s; 0 of 4 CPUs are free"),
+        ):
+            executor.submit(TOY.answer, candidate())
+    finally:
+        ray.cancel(taken, force=True)
 
 
 def test_results_do_not_depend_on_who_trained(tmp_path: Path):

@@ -70,7 +70,7 @@ class Folder(OnDisk):
         found = self._found()
         if found.kind == TEXTS:
             check_no_picture_settings(self.image_size, self.image_fit)
-            return texts.from_folder(self.path.name, found)
+            return texts.from_folder(self.path.name, found, progress)
         reader = partial(
             reading.read_files, image_size=self.image_size, fit=self.image_fit, scratch=scratch, progress=progress
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable
@@ -193,7 +194,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _read(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, expected: str) -> Array:
     try:
         with archive.open(entry) as file:
-            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+            array = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+        if array.dtype.kind == "U" and np.ascontiguousarray(array).view(np.uint32).max(initial=0) > sys.maxunicode:
+            raise ValueError("letters that are none")
+        return array
     except Exception as error:  # as spoilt bytes do
         raise _unreadable(f"{_member(entry)} of {path}", error, expected) from None
 

@@ -5,7 +5,7 @@
     forecast    what will take how long, and how long that leaves: every answer about the time of a run
     past_runs   the experience that a run begins with, and the networks of an earlier run
     prepare     data -> parts, and what all trainings on them share
-    run         one run from data to model: the order of the stations
+    run         one run from data to model: the order of the stations; workers: who trains candidates
     finish      finalists -> winner; race: all train on, the worse half leaves; trainer: each training once, recorded
     figures     the one look at the test part; calibration: how far its probabilities can be trusted
     baselines   what the winner must beat; pretrained: a network that others trained, beside it; backbone: that network

@@ -330,7 +330,14 @@ def test_the_worse_half_leaves_after_each_round_and_what_is_clearly_behind_with_
     archive = found(
         ("C8.bn M > G", 0.9), ("C16.bn M > G", 0.89), ("C24.bn M > G", 0.88), (bench.forecast.by_hand.key, 0.87)
     )
-    scores = {"final-0-0": 0.9, "final-1-0": 0.93, "final-2-0": 0.91, "by-hand-0": 0.94, "final-1-1": 0.95}
+    scores = {
+        "final-0-0": 0.9,
+        "final-1-0": 0.93,
+        "final-2-0": 0.91,
+        "by-hand-0": 0.94,
+        "final-1-1": 0.95,
+        "final-1-2": 0.95,
+    }
     monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({**scores, "by-hand-1": 0.94}))
     _, figures = bench.with_(finalists=3, epochs=12).finish(archive)
     assert [*epochs_of(bench)][4:] == ["by-hand-1", "final-1-1", "final-1-2", "last"]
@@ -341,7 +348,7 @@ def test_one_that_is_far_ahead_has_the_rest_of_the_time_alone(bench: Bench, monk
     archive = found(
         ("C8.bn M > G", 0.9), ("C16.bn M > G", 0.89), ("C24.bn M > G", 0.88), (bench.forecast.by_hand.key, 0.87)
     )
-    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({"final-2-0": 0.95}))
+    monkeypatch.setattr("neuralfinder.job.trainer.evaluate", fake_trainings({"final-2-0": 0.95, "final-2-2": 0.96}))
     bench.with_(finalists=3, epochs=12).finish(archive)
     assert [*epochs_of(bench)][4:] == ["final-2-2", "last"]
 

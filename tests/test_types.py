@@ -28,7 +28,7 @@ def test_the_package_says_that_it_is_typed():
     assert files(neuralfinder).joinpath("py.typed").is_file()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_mypy_finds_nothing_in_the_users_file(tmp_path):
     """Without our configuration, as a user runs it; what is in the package itself is checked elsewhere."""
     words = ["--strict", "--config-file=", "--follow-imports=silent", "--cache-dir", str(tmp_path), str(USER)]

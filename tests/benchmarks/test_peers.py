@@ -165,7 +165,7 @@ def test_peers_are_pinned():
         assert all(re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line) for line in lines)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_environment_is_made_once_or_there_is_a_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "PINNED", tmp_path)
     (tmp_path / "good.txt").write_text("")

@@ -91,4 +91,4 @@ def test_with_little_memory_what_is_small_is_read_and_what_is_large_is_told(tmp_
     assert all("takes a quarter of this machine's memory" in line for line in endless)
     assert small == "16"
     assert "more than a quarter of this machine's 268,435,456 bytes of memory" in bomb
-    assert int(most.split()[1]) < 1500
+    assert int(most.split()[1]) < 1800  # of the 2,048 that it may have, torch among them

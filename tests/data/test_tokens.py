@@ -145,7 +145,7 @@ def test_words_without_an_end_are_learned_as_their_parts_are():
     assert not [text for text in learned.read_as(lines[0])[1:] if text.startswith(" ")]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_texts_without_a_space_take_time_as_they_have_letters():
     """40 texts of 100,000 letters: at most 60 seconds of computing, and half as many of half as much."""
     seconds = []

@@ -126,6 +126,7 @@ def _count_or_auto(given: Any) -> int | str:
 
 
 WHOLE = Kind("a whole number", _whole)
+COUNT = Kind(f"{AUTO} or a whole number between 1 and {MOST_WORKERS:,}", _count_or_auto)
 NUMBER = Kind("a number", _number)
 SWITCH = Kind("on or off", _switch)
 WORD = Kind("a word", _word)
@@ -241,9 +242,8 @@ RUN = (
     ),
     Setting("device", WORD, "`auto`, `cpu`, `cuda` or `cuda:N`", "run", default="auto", option=True),
     Setting(
-        "workers", Kind(f"{AUTO} or a whole number between 1 and {MOST_WORKERS:,}", _count_or_auto),
-        f"candidates trained at once, where more than 1 in a process each; `{AUTO}` for as many as do most on these "
-        "cores", "run", unset="1; with `ray` one a card or node", option=True,
+        "workers", COUNT, "candidates trained at once, where more than 1 in a process each; "
+        f"`{AUTO}` for as many as do most on these cores", "run", unset="1; with `ray` one a card or node", option=True,
     ),
     Setting(
         "ray", WORD, "address of a Ray cluster that trains the candidates, `auto` to find a running one", "run",

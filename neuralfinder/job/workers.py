@@ -25,7 +25,7 @@ Ready = Callable[[Setup, Forecast], tuple[Executor, int]]
 """Gives who trains candidates, and how many at once; may measure, and begin processes, the first time."""
 
 BEGINNING = 5.0
-"""Seconds that processes need to begin, most of them to load torch: 3 to 6 for two at once on two cores."""
+"""Seconds that processes need to begin, most of them to load torch. A guess: one alone loads it in two."""
 
 LONG = 4
 """How many times as long the search has to be for several processes to be begun for it."""

@@ -24,6 +24,7 @@ from neuralfinder.job.factories import make_space, make_strategy
 from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.settings import (
     CAPS,
+    COUNT,
     DATA,
     OF_THE_PLAN,
     OWN,
@@ -112,14 +113,13 @@ def test_signature_and_docstring_of_the_estimator_agree_with_the_table():
     parameters = dict(inspect.signature(NeuralFinder).parameters)
     rows = [row for row in OWN if row.option]
     assert list(parameters) == [*(row.name for row in rows), "options", "run", "verbose", "callbacks"]
-    kinds = {"a whole number": "int", "a number": "float"}
+    kinds = {"a whole number": "int", "a number": "float", COUNT.name: "int | str"}
     entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", inspect.getdoc(NeuralFinder) or "", re.M)
     said = {name: " ".join(text.split()) for name, text in entries}
     for row in rows:
         assert parameters[row.name].default == row.default
         optional = " | None" if row.default is None else ""
-        kind = "int | str" if row.name == "workers" else kinds.get(row.kind.name, "str")
-        assert parameters[row.name].annotation == kind + optional
+        assert parameters[row.name].annotation == kinds.get(row.kind.name, "str") + optional
         assert said[row.name] == row.described
     assert NeuralFinder().get_params() == {name: parameter.default for name, parameter in parameters.items()}
 

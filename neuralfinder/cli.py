@@ -472,7 +472,7 @@ PREDICTIONS = ("table", "csv", "json", "jsonl", "parquet")
     )
 )
 @run_folder("MODEL_OR_RUN")
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
 @click.option("--format", "form", type=click.Choice(PREDICTIONS), help="[what --out ends in, else table]")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file. [standard output]")
 @click.option("--top", type=click.IntRange(1), help="Tell of so many of the likeliest classes.")
@@ -481,7 +481,7 @@ PREDICTIONS = ("table", "csv", "json", "jsonl", "parquet")
 @click.option("--image", metavar="COLUMN", help="Column of a table with paths of pictures. [found by its name]")
 def predict(
     folder: Path,
-    inputs: Sequence[Path],
+    inputs: Sequence[str],
     form: str | None,
     out: Path | None,
     top: int | None,
@@ -522,17 +522,16 @@ def predict(
         sys.exit(EXIT_INPUT)
 
 
-def _with_listed(inputs: Sequence[Path]) -> list[Path]:
+def _with_listed(inputs: Sequence[str]) -> list[str]:
     """The inputs, a `-` replaced by the paths on standard input."""
-    dash = Path("-")
-    if dash not in inputs:
+    if "-" not in inputs:
         return [*inputs]
     given = sys.stdin.buffer.read()
     lines = given.split(b"\0") if b"\0" in given else given.splitlines()  # as `find -print0` ends them
-    listed = [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    listed = [os.fsdecode(line) for line in lines if line.strip()]
     if not listed:
         raise InputError("-", given="without a path", expected="a list on standard input, one a line", mend="give one")
-    return [path for one in inputs for path in (listed if one == dash else [one])]
+    return [path for one in inputs for path in (listed if one == "-" else [one])]
 
 
 @cli.command(epilog=_examples("export runs/photos", "export runs/photos --to code,onnx --out cats/ --quantize int8"))

@@ -6,6 +6,7 @@ import codecs
 import difflib
 import io
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -117,6 +118,18 @@ def as_path(given: str | Path) -> Path:
         return Path(given)
 
 
+def check_no_address(given: str | Path, what: str) -> None:
+    """Refuse what lies somewhere else: nothing here opens a connection.
+
+    Raises:
+        InputError: an address such as `https://...`.
+    """
+    if re.match(r"[A-Za-z][\w+.-]*://", str(given)):
+        raise InputError(
+            what, given=f"the address {str(given)!r}", expected="a path", mend="download it, and give that"
+        )
+
+
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is passed over, as what systems leave behind is."""
     return name.startswith(".") or name == "__MACOSX"
@@ -187,10 +200,11 @@ def existing(source: str | Path, what: str) -> Path:
         what: the argument's name, for messages.
 
     Raises:
-        InputError: nothing is there; names the nearest name that is.
+        InputError: nothing is there; names the nearest name that is. Or an address.
     """
     if not str(source):
         raise InputError(what, given="an empty text", expected="a path that exists", mend="give a path")
+    check_no_address(source, what)
     path = as_path(source)
     if path.exists():
         return path

@@ -14,7 +14,18 @@ import numpy as np
 from neuralfinder.data.archives import contents
 from neuralfinder.data.arrays import Values, as_pictures, check_values
 from neuralfinder.data.dataset import Array
-from neuralfinder.data.files import PICTURES, TABLES, TEXTS, Kind, as_path, is_hidden, suffixes, text_in_bytes, text_of
+from neuralfinder.data.files import (
+    PICTURES,
+    TABLES,
+    TEXTS,
+    Kind,
+    as_path,
+    check_no_address,
+    is_hidden,
+    suffixes,
+    text_in_bytes,
+    text_of,
+)
 from neuralfinder.data.located import located
 from neuralfinder.data.pairs import is_pairs, samples_of
 from neuralfinder.data.pictures import no_warnings, read_picture
@@ -199,6 +210,7 @@ def _samples_at(
     Raises:
         InputError: nothing there, unreadable, or without samples.
     """
+    check_no_address(given, "an input")
     path, kind = as_path(given), kind_for(shape)
     try:
         path.is_dir()

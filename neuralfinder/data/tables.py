@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from neuralfinder.data.delimited import NUMBERED, SEPARATORS, check_filled, read_delimited, table_text
-from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, no_file
+from neuralfinder.data.files import PICTURES, TEXTS, Kind, as_path, check_no_address, no_file
 from neuralfinder.data.findings import Finding, present
 from neuralfinder.data.labels import Sizes
 from neuralfinder.data.located import first_of, located
@@ -323,13 +323,14 @@ def path_in(home: Path, cell: object, name: str) -> Path:
     """The path in a table's cell, as seen from the table's folder; `name` is the row's, for messages.
 
     Raises:
-        InputError: no path.
+        InputError: no path, or an address.
     """
     if not isinstance(cell, str):
         raise InputError(
             name, given="without a path" if cell is None else f"of type {type(cell).__name__}",
             expected="the path of a picture", mend="give it, or take the row away",
         )  # fmt: skip
+    check_no_address(cell, name)
     return home / as_path(cell)
 
 

@@ -15,6 +15,7 @@ from loading import fingerprint, load
 from PIL import Image, ImageFile, features
 
 from neuralfinder.data import mapped, pictures, reading
+from neuralfinder.data.inputs import blocks_at
 from neuralfinder.errors import InputError
 from neuralfinder.types import Shape
 
@@ -185,6 +186,16 @@ def test_paths_that_do_not_exist_suggest_near_ones(tmp_path, call):
         call(tmp_path / "digits")
     with pytest.raises(InputError, match=r"data is an empty text.*give a path"):
         call("")
+
+
+def test_addresses_are_refused_as_such(tmp_path):
+    """As data, in a table, as an input: a path would have them without one of their strokes."""
+    refuse("data is the address 'https://example.org/photos.zip'.*download it", "https://example.org/photos.zip")
+    table = tmp_path / "table.csv"
+    table.write_text("image,label\nhttp://example.org/x.png,a\nhttp://example.org/y.png,b\n", encoding="utf-8")
+    refuse("row 0 .*the address 'http://example.org/x.png'", table)
+    (block,) = blocks_at(["http://example.org/x.png"], Shape(3, 8, 8))
+    assert "the address 'http://example.org/x.png'" in str(block.errors[0])
 
 
 def test_folders_that_are_no_data_are_refused(tmp_path):

@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[1]
 EXTRAS = ("dashboard", "serve", "tables")
 """Extras whose libraries are tried beside what is always needed; the others bring bounds of their own for these."""
 
-TOOLS = ("hypothesis", "httpx", "pytest", "pytest-timeout", "pytest-xdist", "setuptools")
+TOOLS = (
+    "hypothesis", "httpx", "matplotlib", "pandas", "pytest", "pytest-timeout", "pytest-xdist", "ruff", "setuptools",
+)  # fmt: skip
 
 WITHOUT = ("tests/search/test_ray.py",)
 """Tests of a library that is not there; all others see that by themselves."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -175,6 +176,10 @@ def _too_many(most: int) -> RefusedError:
     )  # fmt: skip
 
 
+def _unreadable(why: str) -> RefusedError:
+    return _spoilt(f"a form that cannot be read ({why})", "parts between boundaries")
+
+
 async def _parts(request: Request, most: int, size: int) -> list[object]:
     """Files and fields of a form in their order; those of the same name too."""
     parser = MultiPartParser(request.headers, request.stream(), max_files=most, max_fields=most, max_part_size=size)
@@ -183,7 +188,9 @@ async def _parts(request: Request, most: int, size: int) -> list[object]:
     except MultiPartException as error:
         if error.message.startswith("Too many"):
             raise _too_many(most) from None
-        raise _spoilt(f"a form that cannot be read ({error.message})", "parts between boundaries") from None
+        raise _unreadable(error.message) from None
+    except FormParserError as error:  # which newer versions of starlette raise as the other
+        raise _unreadable(str(error)) from None
     try:
         parts = [part for _, part in form.multi_items()]
         return [await part.read() if isinstance(part, UploadFile) else part for part in parts]

@@ -45,13 +45,18 @@ class Entrant:
         name: there.
         genome: its own.
         rounds: its training so far after each round in which it trained, but for one that made it clearly worse.
-        past_best: whether there was such a round: it learns by heart from then on.
+        beyond: its training after such a round, as if it learned by heart from then on; `None` where there was none.
     """
 
     name: str
     genome: Genome
     rounds: dict[int, Trained] = field(default_factory=dict)
-    past_best: bool = False
+    beyond: Trained | None = None
+
+    @property
+    def past_best(self) -> bool:
+        """Whether it went back, to where it was best."""
+        return self.beyond is not None
 
     @property
     def trained(self) -> Trained | None:
@@ -121,10 +126,13 @@ def race(
             running.insert(0, own)
         else:
             gone.insert(0, own)
-    if running[0].past_best and (most := _time_for(forecast, setup, running[0], running[0])):
-        # it may have been chance, and there is nobody else
-        again = replace(running[0], past_best=False)
-        running[0], forecast = _in_pieces(trainer, forecast, setup, again, ONCE_MORE, most)
+    best, beyond = running[0], running[0].beyond
+    if best.trained and beyond and (most := _time_for(forecast, setup, best, best)):
+        # it may have been chance, and there is nobody else: on from there, so that nothing of it was in vain
+        again = replace(best, rounds={**best.rounds, ONCE_MORE: beyond}, beyond=None)
+        again, forecast = _in_pieces(trainer, forecast, setup, again, ONCE_MORE + 1, most)
+        if again.trained and again.trained is not beyond and not _is_worse(forecast, again.trained, best.trained):
+            running[0] = again
     return running + gone, forecast
 
 
@@ -178,17 +186,19 @@ def _go_on(
     if trained is None:
         return entrant, forecast.plus(predicted, forecast.pace * predicted)
     known = forecast.plus(predicted, trained.seconds)
-    if (
-        before
-        and trained.half == before.half
-        and trained.score < before.score - WORSE * noise(before.score, known.validation)
-    ):
+    if before and _is_worse(known, trained, before):
         now, then = map(setup.metric.words, (trained.score, before.score))
         trainer.status.say(
             f"{name} has begun to learn by heart ({now} on the validation part, {then} before): it goes back"
         )
-        return replace(entrant, past_best=True), known
+        return replace(entrant, beyond=trained), known
     return replace(entrant, rounds={**entrant.rounds, number: trained}), known
+
+
+def _is_worse(forecast: Forecast, trained: Trained, before: Trained) -> bool:
+    """Whether more training has made a network clearly worse; small pictures and large ones are not comparable."""
+    margin = WORSE * noise(before.score, forecast.validation)
+    return trained.half == before.half and trained.score < before.score - margin
 
 
 def _in_pieces(

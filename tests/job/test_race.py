@@ -223,7 +223,7 @@ def test_the_winner_has_its_share_of_the_time() -> None:
 
 @pytest.mark.parametrize(("drop", "goes_back"), [(0.9, False), (1.1, True)])
 def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_back: bool) -> None:
-    """By more than a standard error, that is. It goes on from there for want of others, and back again."""
+    """By more than a standard error, that is. For want of others it goes on after all, and back again."""
     forecast, worse = forecast_of(100.0, longest=10_000), 0.9 - drop * WORSE * noise(0.9, len(SETUP.validation))
     fake = Fake(forecast, {"final-0": [0.8, 0.9, worse]})
     (winner,), last = run(fake, forecast, [Entrant("final-0", GENOMES[1])])
@@ -231,7 +231,7 @@ def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_ba
     assert winner.trained
     assert last
     own = {name: epochs for name, epochs, _ in fake.trained if name != "last"}
-    more = own.pop(f"final-0-{ONCE_MORE}", None)
+    more = [own.pop(name) for name in list(own) if int(name.rsplit("-", 1)[1]) > ONCE_MORE]
     lengths = [*own.values()]
     assert lengths[1:] == pytest.approx([sum(lengths[:place]) for place in range(1, len(lengths))], rel=0.1)
     if goes_back:
@@ -241,6 +241,18 @@ def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_ba
         assert last.epochs == pytest.approx((1 + LEAST_LAST) * winner.epochs)
     else:
         assert (winner.trained.score, len(lengths)) == (worse, PIECES)
+
+
+def test_what_seemed_to_be_learning_by_heart_is_gone_on_from() -> None:
+    """Where it was chance, nothing of the training was in vain, and the rest of the time is used."""
+    forecast = forecast_of(100.0, longest=10_000)
+    fake = Fake(forecast, {"final-0": [0.8, 0.9, 0.7, 0.91]})
+    (winner,), last = run(fake, forecast, [Entrant("final-0", GENOMES[1])])
+    assert winner.trained
+    assert last
+    assert (winner.trained.score, winner.past_best) == (0.91, False)
+    assert winner.epochs == pytest.approx(sum(epochs for name, epochs, _ in fake.trained if name != "last"))
+    assert seconds_of(fake) > 95
 
 
 @pytest.mark.parametrize(("other", "wins"), [(0.95, True), (0.85, False)])

@@ -252,8 +252,11 @@ def figures(status: Status) -> list[tuple[str, str]]:
 @contextmanager
 def bar(stream: TextIO, shown: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told of samples done and in all, if it is to be shown at all; it is gone at the end."""
+    if not shown:  # older versions of rich write an empty line for one that is disabled
+        yield lambda done, total: None
+        return
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=stream), transient=True, disable=not shown) as progress:
+    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
         task = progress.add_task("", total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

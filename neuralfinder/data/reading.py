@@ -366,8 +366,8 @@ def each(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterat
 def _shape(headers: Sequence[Header], shape: Shape, image_size: int | None, limited: bool, fit: str) -> Finding:
     sizes = sorted((header.height * header.width, header.height, header.width) for header in headers)
     resized = sum(size[1:] != (shape.height, shape.width) for size in sizes)
-    colours = "grey" if shape.channels == 1 else "colour"
-    text = f"Pictures are {shape.height} high and {shape.width} wide, {shape.channels} channels ({colours})"
+    colours = "grey" if shape.channels == 1 else "in colour"
+    text = f"Pictures are {shape.height} high and {shape.width} wide, {colours}"
     if not resized:
         return Finding("size", f"{text}; none was resized")
     reason = "image_size" if image_size else "the median size"

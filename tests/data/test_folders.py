@@ -43,7 +43,7 @@ def test_a_folder_of_classes(tmp_path):
     assert data.samples[:, 0, 2, 3].tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
     assert not data.given_test.any()
     check_note(data, "8 pictures of 2 classes: cat 4, dog 4.")
-    check_note(data, "6 high and 8 wide, 3 channels (colour); none was resized")
+    check_note(data, "6 high and 8 wide, in colour; none was resized")
 
 
 def test_train_and_test_folders_equal_two_folders_given_apart(tmp_path):

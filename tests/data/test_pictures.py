@@ -280,7 +280,7 @@ def test_h02_all_kinds_in_one_folder(tmp_path):
     assert len(data.labels) == 24
     assert np.bincount(data.labels).tolist() == [12, 12]
     shape, notes = data.shape, " ".join(data.notes)
-    assert f"{shape.height} high and {shape.width} wide, 3 channels (colour); " in notes
+    assert f"{shape.height} high and {shape.width} wide, in colour; " in notes
     assert "of 24 were resized to it (the median size; aspect ratio not kept), from " in notes
     # 6 JPEG are plain; 6 RGBA, 6 palette, 5 grey and 1 GIF are not.
     assert (
@@ -296,7 +296,7 @@ def test_all_grey_folders_stay_grey(tmp_path):
         Image.new(("L", "1", "LA")[number % 3], (4, 4)).save(tmp_path / "ab"[number % 2] / f"{number}.png")
     data = load(tmp_path)
     assert data.shape == Shape(1, 4, 4)
-    assert any("1 channels (grey)" in note for note in data.notes)
+    assert any("wide, grey" in note for note in data.notes)
     assert any(
         f"4 of 6 pictures were converted to 8-bit grey, of them 1-bit 2, {TRANSPARENT} 2: " in note
         for note in data.notes

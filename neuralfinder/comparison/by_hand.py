@@ -20,7 +20,7 @@ from neuralfinder.data import Divided
 from neuralfinder.errors import InputError, NothingTrainedError
 from neuralfinder.job.baselines import majority
 from neuralfinder.job.factories import NOT_MEASURED, make_space
-from neuralfinder.job.figures import judged, with_views
+from neuralfinder.job.figures import judged, say_of, with_say, with_views
 from neuralfinder.job.forecast import (
     FORWARD_SHARE,
     LAST_SHARE,
@@ -230,10 +230,11 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
     else:
         raise NothingTrainedError(f"{method} is at chance after half of its training, at three learning rates")
     predictor, whole, epochs, improvements, views = figures
-    predictor, validation, _ = with_views(setup, predictor, views, len(parts.test))
+    say = say_of(setup, predictor)
+    predictor, validation, _ = with_views(setup, with_say(predictor, say), views, len(parts.test))
     test = open_test(data, bench.device)
     if whole is not None:
-        predictor = dataclasses.replace(whole, views=dataclasses.replace(predictor.views, half=False))
+        predictor = dataclasses.replace(with_say(whole, say), views=dataclasses.replace(predictor.views, half=False))
     return {
         **judged(test.labels.cpu().numpy(), predictor.answers(test, setup.bf16)),
         "validation_accuracy": validation,

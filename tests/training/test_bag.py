@@ -13,10 +13,13 @@ from sentences import sentences
 from setups import setup_of_texts
 from torch import nn
 
+from neuralfinder.job.figures import SAYS, say_of, with_say
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.bag import AT_ONCE, STRENGTHS, Bag, Bags, answers_of
 from neuralfinder.training.build import bag_of, build
+from neuralfinder.training.clock import Clock
+from neuralfinder.training.model import Predictor
 from neuralfinder.training.train import Setup, predict_logits, score, train
 from neuralfinder.types import Fidelity
 
@@ -151,3 +154,35 @@ def test_answers_are_kept_beside_a_part_until_the_bag_is_another() -> None:
     bag.take(setup.bags.of(12, setup).state)
     assert not torch.equal(answers_of(bag, setup.validation), nothing)
     assert answers_of(bag, setup.validation) is answers_of(bag, setup.validation)
+
+
+def loud(setup: Setup, bag: bool) -> Predictor:
+    """Layers that have learned nothing and are sure of it, with or without a bag that is right and less sure."""
+    with torch_seed(0):
+        network = build(GENOME if bag else parse("C8 > GM"), setup.shape, setup.classes).eval()
+    network.get_parameter("head.weight").data *= 100
+    if own := bag_of(network):
+        state = setup.bags.of(12, setup).state
+        own.take({**state, "weight": state["weight"] / 20, "bias": state["bias"] / 20})
+    return Predictor(network=network, preparation=setup.preparation)
+
+
+def test_layers_that_know_less_than_the_bag_have_less_say() -> None:
+    setup = told(3)
+    model = loud(setup, bag=True)
+    say = say_of(setup, model)
+    labels = setup.validation.labels.numpy()
+    right = {each: float((with_say(model, each).logits(setup.validation).argmax(1) == labels).mean()) for each in SAYS}
+    assert right[say] == max(right.values()) > right[SAYS[0]] + 0.2
+    bag = bag_of(model.network)
+    assert bag is not None
+    quiet = with_say(model, 0.0).logits(setup.validation).argmax(1)
+    assert quiet.tolist() == answers_of(bag, setup.validation).argmax(1).tolist()
+    assert say_of(dataclasses.replace(setup, clock=Clock(0.0)), model) == SAYS[0]  # no time for other looks
+
+
+def test_layers_without_a_bag_have_all_the_say() -> None:
+    setup = told(3)
+    model = loud(setup, bag=False)
+    assert say_of(setup, model) == SAYS[0]
+    assert with_say(model, SAYS[0]) is model

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from neuralfinder.show.run import Run
     from neuralfinder.training.model import Model
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOMES = {
     "Genome": "networks.genome",

@@ -98,7 +98,7 @@ def pets_run(tmp_path_factory):
 def test_a_search_prints_plan_and_outcome(digits_run):
     folder, outcome = digits_run
     lines = outcome.out.splitlines()
-    assert lines[0] == f"NeuralFinder 0.1.0: digits, seed 0, preset fast, into {folder}"
+    assert lines[0] == f"NeuralFinder 1.0.0: digits, seed 0, preset fast, into {folder}"
     starts = [line.split()[0] for line in lines]
     assert [s for s in starts if s in ("data", "search", "world", "finish", "verdict", "test", "work", "files")] == [
         "data", "search", "world", "finish", "verdict", "test", "work", "files",

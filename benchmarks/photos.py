@@ -2,7 +2,7 @@
 
     python benchmarks/photos.py FOLDER [--only NAME ...]
 
-    stamps      drawings and photographs of Tux Paint, up to 320 pixels, what they show in seven uneven classes
+    stamps      drawings and photographs of Tux Paint, up to 320 pixels, what they show in five uneven classes
                 (Debian: tuxpaint-stamps-default)
     emoji       symbols on ground of any colour, 96 x 96, nine uneven groups of the standard; those that differ by the
                 colour of skin or hair alone are there once (Debian: fonts-noto-color-emoji, unicode-data)
@@ -28,7 +28,9 @@ Pictures = Iterator[tuple[str, Image.Image]]
 """Classes and pictures."""
 
 STAMPS = Path("/usr/share/tuxpaint/stamps")
-EMOJI_FONT, EMOJI_LIST = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"), Path("/usr/share/unicode/emoji/emoji-test.txt")  # fmt: skip
+FONTS = Path("/usr/share/fonts/truetype")
+EMOJI_LIST = Path("/usr/share/unicode/emoji/emoji-test.txt")
+
 EMOJI_SIZE = 109
 """The only one that the font has."""
 
@@ -64,7 +66,7 @@ def stamps(_: np.random.Generator) -> Pictures:
 
 
 def emoji(rng: np.random.Generator) -> Pictures:
-    font, group = ImageFont.truetype(str(EMOJI_FONT), EMOJI_SIZE), ""
+    font, group = ImageFont.truetype(str(FONTS / "noto/NotoColorEmoji.ttf"), EMOJI_SIZE), ""
     for line in EMOJI_LIST.read_text(encoding="utf-8").splitlines():
         if told := re.fullmatch(r"# group: (.+)", line):
             group = re.sub(r"\W+", "-", told[1]).lower()
@@ -84,7 +86,7 @@ def fonts(rng: np.random.Generator) -> Pictures:
     letters = list("abcdefghijklmnopqrstuvwxyz")
     for family, file in FAMILIES.items():
         for _ in range(OF_A_FAMILY):
-            font = ImageFont.truetype(f"/usr/share/fonts/truetype/{file}", int(rng.integers(16, 30)))
+            font = ImageFont.truetype(str(FONTS / file), int(rng.integers(16, 30)))
             words = "\n".join("".join(rng.choice(letters, int(rng.integers(4, 10)))).capitalize() for _ in range(3))
             paper, ink = int(rng.integers(170, 256)), int(rng.integers(0, 90))
             picture = Image.new("L", (200, 150), paper)

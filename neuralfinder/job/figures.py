@@ -16,17 +16,16 @@ from neuralfinder.errors import MachineError
 from neuralfinder.job.answers import told_apart
 from neuralfinder.job.baselines import Linear, NGrams, prior
 from neuralfinder.job.calibration import calibration, fit_temperature, surprise
-from neuralfinder.job.forecast import TESTING_SHARE
 from neuralfinder.job.pretrained import Probe
 from neuralfinder.job.trainer import Trained
 from neuralfinder.job.verdict import BY_HAND, LINEAR, MAJORITY, PRETRAINED, interval
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.batches import Part
-from neuralfinder.training.build import bag_of
+from neuralfinder.training.build import bag_of, together
 from neuralfinder.training.metrics import ACCURACY, Metric
 from neuralfinder.training.model import Model, Predictor
 from neuralfinder.training.recipes import MOST_VIEWS
-from neuralfinder.training.train import HALF, PLAIN, Setup
+from neuralfinder.training.train import HALF, PLAIN, Setup, logits_apart
 from neuralfinder.training.weights import WeightStore
 
 P = TypeVar("P", bound=Predictor)
@@ -200,23 +199,14 @@ def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: T
 
 
 def say_of(setup: Setup, model: Predictor) -> float:
-    """Which of `SAYS` is best on the validation part, of equals the largest.
-
-    All of it where there is no bag of n-grams, or where looks at the others would take more than `TESTING_SHARE` of
-    what the clock leaves.
-    """
+    """Which of `SAYS` is best on the validation part, of equals the largest; all where there is no bag of n-grams."""
     if bag_of(model.network) is None:
         return SAYS[0]
-    labels, began = setup.validation.labels.cpu().numpy(), time.monotonic()
-
-    def score(say: float) -> float:
-        return setup.metric.score(labels, with_say(model, say).logits(setup.validation, setup.bf16))
-
-    scores = {SAYS[0]: score(SAYS[0])}
-    if (len(SAYS) - 1) * (time.monotonic() - began) > TESTING_SHARE * setup.clock.left():
-        return SAYS[0]
-    scores |= {say: score(say) for say in SAYS[1:]}
-    return max(SAYS, key=scores.__getitem__)
+    part = setup.validation
+    network = copy.deepcopy(model.network).to(part.labels.device)
+    layers, bag = logits_apart(network, part, model.preparation, setup.bf16, model.views)
+    labels = part.labels.cpu().numpy()
+    return max(SAYS, key=lambda say: setup.metric.score(labels, together(say * layers, bag).cpu().numpy()))
 
 
 def with_say(model: P, say: float) -> P:

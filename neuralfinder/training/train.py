@@ -404,10 +404,18 @@ def predict_logits(
     network: nn.Module, part: Part, preparation: Preparation, bf16: bool = False, views: Views = PLAIN
 ) -> Tensor:
     """Logits `(n, classes)` float32 of all samples of the part, in order, the mean over the views."""
+    logits, *bag = logits_apart(network, part, preparation, bf16, views)
+    return together(logits, *bag) if bag else logits
+
+
+def logits_apart(
+    network: nn.Module, part: Part, preparation: Preparation, bf16: bool = False, views: Views = PLAIN
+) -> list[Tensor]:
+    """The same of the layers and, where there is one, of the bag of n-grams beside them."""
     bag, alone = bag_of(network), network.alone if isinstance(network, Network) else network
     network.eval()
     logits = torch.cat(list(_logits(alone, part, preparation, bf16, views)))
-    return logits if bag is None else together(logits, answers_of(bag, part))
+    return [logits] if bag is None else [logits, answers_of(bag, part)]
 
 
 @torch.no_grad()

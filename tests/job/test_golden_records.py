@@ -37,12 +37,14 @@ CHANGING = {
 
 
 def where() -> dict[str, str]:
-    """What decides the last digits of sums: two processors of the same capability differ in bf16."""
+    """What decides the last digits of sums: processors of one capability differ in bf16, and so do hosts of one."""
     paper = Path("/proc/cpuinfo")
     lines = (line.split(":", 1) for line in paper.read_text().splitlines() if ":" in line) if paper.exists() else ()
     known = {name.strip(): value.strip() for name, value in lines}
     processor = " ".join(known.get(name, "") for name in ("vendor_id", "cpu family", "model"))
-    return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "processor": processor}
+    bf16 = " ".join(sorted(flag for flag in known.get("flags", "").split() if flag.endswith("bf16")))
+    capability = torch.backends.cpu.get_cpu_capability()
+    return {"torch": torch.__version__, "cpu": capability, "processor": processor, "bf16": bf16}
 
 
 def stable(value: Any) -> Any:

@@ -12,6 +12,7 @@ from setups import setup_of_texts
 from neuralfinder.data.tokens import PIECE, PIECES, Tokens
 from neuralfinder.job.figures import with_views
 from neuralfinder.networks.genome import parse
+from neuralfinder.seeds import torch_seed
 from neuralfinder.training.augmentation import Augmentation, piece
 from neuralfinder.training.batches import Views
 from neuralfinder.training.model import Model
@@ -53,8 +54,9 @@ def test_what_is_told_late_in_a_long_text_is_learned_and_answered() -> None:
 def trained(setup, genome):
     from neuralfinder.training.build import build
 
-    network = build(genome, setup.shape, setup.classes)
-    training = train(network, setup, Fidelity(8), 0)
+    with torch_seed(0):
+        network = build(genome, setup.shape, setup.classes)
+        training = train(network, setup, Fidelity(8), 0)
     model = Model.of(genome, training.state, setup.shape, setup.preparation, ("sea", "wood"))
     return with_views(setup, model, True, 0)[:2]
 

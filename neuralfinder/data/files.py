@@ -118,13 +118,18 @@ def as_path(given: str | Path) -> Path:
         return Path(given)
 
 
+def is_address(given: str | Path) -> bool:
+    """Whether it is one such as `https://...`, and no path."""
+    return bool(re.match(r"[A-Za-z][\w+.-]*://", str(given)))
+
+
 def check_no_address(given: str | Path, what: str) -> None:
     """Refuse what lies somewhere else: nothing here opens a connection.
 
     Raises:
-        InputError: an address such as `https://...`.
+        InputError: an address.
     """
-    if re.match(r"[A-Za-z][\w+.-]*://", str(given)):
+    if is_address(given):
         raise InputError(
             what, given=f"the address {str(given)!r}", expected="a path", mend="download it, and give that"
         )

@@ -21,6 +21,7 @@ from neuralfinder.data.files import (
     Kind,
     as_path,
     check_no_address,
+    is_address,
     is_hidden,
     suffixes,
     text_in_bytes,
@@ -255,7 +256,8 @@ def _in_table(path: Path, row: int, cell: object, kind: Kind, of_file: Callable[
         return name, partial(text_in, cell, what)
     if (content := content_in(cell)) is not None:
         return name, partial(of_file, content, name=name)
-    name = str(path.parent / cell) if isinstance(cell, str) else name
+    if isinstance(cell, str):
+        name = cell if is_address(cell) else str(path.parent / cell)
     return name, lambda: of_file(path_in(path.parent, cell, what))
 
 

@@ -196,6 +196,9 @@ def test_addresses_are_refused_as_such(tmp_path):
     refuse("row 0 .*the address 'http://example.org/x.png'", table)
     (block,) = blocks_at(["http://example.org/x.png"], Shape(3, 8, 8))
     assert "the address 'http://example.org/x.png'" in str(block.errors[0])
+    (block,) = blocks_at([table], Shape(3, 8, 8))
+    assert block.names == ["http://example.org/x.png", "http://example.org/y.png"]
+    assert len(block.errors) == 2
 
 
 def test_folders_that_are_no_data_are_refused(tmp_path):

@@ -74,6 +74,8 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             for, 150 without limit.
         batch_size: samples in a training step; a whole number between 2 and 1,000,000. Not given: the recipe's, less
             where data are few.
+        copies: most networks of the winner's kind that answer together about pictures, where that is better in the same
+            minutes; a whole number between 1 and 9.
         retrain: retrainings of the winner on all but the test part, reported beside it; a whole number between 0 and
             10,000. Not given: the preset's.
         max_parameters: most trainable numbers of a network; a whole number at least 1. Not given: the preset's,
@@ -138,6 +140,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         world_size: int | None = None,
         rounds: int | None = None,
         batch_size: int | None = None,
+        copies: int = 4,
         retrain: int | None = None,
         max_parameters: int | None = None,
         max_size_mb: float | None = None,
@@ -173,6 +176,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.world_size = world_size
         self.rounds = rounds
         self.batch_size = batch_size
+        self.copies = copies
         self.retrain = retrain
         self.max_parameters = max_parameters
         self.max_size_mb = max_size_mb

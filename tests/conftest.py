@@ -89,6 +89,8 @@ st.register_type_strategy(
         st.from_type(tuple[Gene, ...]),
         st.just(DenseHead(512)) | st.from_type(Head),
         st.lists(st.sampled_from(RECIPE_GENES), unique_by=lambda gene: gene.name, max_size=3).map(tuple),
+        side=st.sampled_from((0, 0, 32, 128)),
+        copies=st.sampled_from((1, 1, 1, 2, 9)),
     ),
 )
 

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from neuralfinder.errors import MachineError
 from neuralfinder.job.answers import told_apart
 from neuralfinder.job.baselines import Linear, NGrams, prior
 from neuralfinder.job.calibration import calibration, fit_temperature, surprise
@@ -136,7 +135,8 @@ def measure(
         "answers": told_apart(labels, logits / model.temperature),
         "parameters": size.parameters,
         "macs": size.macs,
-        "genome": winner.genome.key,
+        "genome": winner.genome.alone.key,
+        "copies": winner.genome.copies,
         "epochs": (last or winner).epochs,
         "curve": list((winner if refit else last or winner).curve),
         "views": dataclasses.asdict(model.views),
@@ -190,11 +190,8 @@ def _by_hand(
 
 
 def _load(store: WeightStore, setup: Setup, classes: tuple[Any, ...], trained: Trained) -> Model:
-    parent = store.load(trained.name)
-    if parent is None:
-        raise MachineError(f"{store.path(trained.name)} is gone or spoilt; see to the disk, and call the run again")
     views = HALF if trained.half else PLAIN
-    state = {**parent.state, **setup.bags.beside(trained.genome, setup)}
+    state = {**store.needed(trained.name).state, **setup.bags.beside(trained.genome, setup)}
     return Model.of(trained.genome, state, setup.shape, setup.preparation, classes, views)
 
 

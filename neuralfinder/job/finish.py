@@ -15,7 +15,7 @@ from neuralfinder.job.baselines import Linear, NGrams, fit_linear
 from neuralfinder.job.figures import Decided, Samples, measure
 from neuralfinder.job.forecast import Forecast, linear_seconds, noise, winners_share
 from neuralfinder.job.pretrained import Probe, Rival
-from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, best_first, last_training, race
+from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, best_first, last_trainings, race
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.plain import counted
@@ -77,18 +77,12 @@ def finish(
     if setup.recipe.goes_on:
         standing, forecast = race(trainer, forecast, training, entrants, reserves)
         first, winner = _within_limits(standing, forecast, trainer.record)
+        first, winner = _together(trainer, first, winner, training)
         looking, views = forecast.last_looks(winner.genome)
         clock = setup.clock.until(setup.clock.deadline - looking - plan.looks.rival)
         last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
         share = forecast.left / (forecast.left + retraining) if 0 < forecast.left < math.inf else 1.0
-        last = last_training(trainer, forecast, last_setup, first, share)
-        # clearly worse than before, and where it has learned from these very samples: it was too short
-        if last and last.score < winner.score - noise(winner.score, forecast.validation):
-            after, before = map(setup.metric.words, (last.score, winner.score))
-            status.say(
-                f"the last training is not taken: {setup.metric.title} {after} on the validation part, {before} before"
-            )
-            last = None
+        last = _last(trainer, forecast, last_setup, training, first, winner, share)
     else:
         standing = _train_each(trainer, forecast, training, entrants, inherit)
         first, winner = _within_limits(standing, forecast, trainer.record)
@@ -103,6 +97,45 @@ def finish(
     status.enter("finishing")
     model, figures = compute(executor, measure, decided, trainer.store, setup, samples, views)
     return model, figures
+
+
+def _last(
+    trainer: Trainer, forecast: Forecast, setup: Setup, judging: Setup, first: Entrant, winner: Trained, share: float
+) -> Trained | None:
+    """The winner after its last training, as `last_trainings`; `None` where that failed or was too short."""
+    lasts = last_trainings(trainer, forecast, setup, first, share)
+    last = lasts[0] if len(lasts) == 1 else _joined(trainer, TEAM_LAST, lasts, judging)
+    # clearly worse than before, and where it has learned from these very samples: it was too short
+    if last and last.score < winner.score - noise(winner.score, forecast.validation):
+        after, before = map(setup.metric.words, (last.score, winner.score))
+        trainer.status.say(
+            f"the last training is not taken: {setup.metric.title} {after} on the validation part, {before} before"
+        )
+        return None
+    return last
+
+
+def _together(trainer: Trainer, first: Entrant, winner: Trained, setup: Setup) -> tuple[Entrant, Trained]:
+    """The winner with its mates as one network, unless it is better without them on the validation part."""
+    together = _joined(trainer, TEAM, [winner, *first.mates], setup) if first.mates else None
+    if together is None:
+        return first, winner
+    count, alone, joined = together.genome.copies, *map(setup.metric.words, (winner.score, together.score))
+    if together.score < winner.score:
+        trainer.status.say(f"the winner is alone: {alone}, {count} networks of its kind together {joined}")
+        return dataclasses.replace(first, mates=()), winner
+    trainer.status.say(f"{count} networks of the winner's kind answer together: {joined}, one alone {alone}")
+    return first, together
+
+
+def _joined(trainer: Trainer, name: str, members: Sequence[Trained | None], setup: Setup) -> Trained | None:
+    """Networks of one kind as one; `None` where a training failed."""
+    trained = [each for each in members if each]
+    return trainer.join(name, trained, setup) if len(trained) == len(members) else None
+
+
+TEAM, TEAM_LAST = "team", "team-last"
+"""Names of the winner with its mates, before their last trainings and after them."""
 
 
 def _limit(forecast: Forecast) -> str:

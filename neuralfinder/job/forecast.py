@@ -196,13 +196,16 @@ def winners_share(entrants: int) -> float:
     return 1 - sum((count - 1) * share for count, share in field)
 
 
-def winners_epochs(plan: Plan, space: ChainSpace, genome: Genome) -> float:
-    """Epochs that a network trains for in all, should it win: as many as it gains from, or as there is time for."""
+def winners_epochs(plan: Plan, space: ChainSpace, genome: Genome, copies: int = 1) -> float:
+    """Epochs that a network trains for in all, should it win: as many as it gains from, or as there is time for.
+
+    With others of its kind, so that there are so many `copies`.
+    """
     finish, steps = plan.finish, steps_of_epoch(plan.task.train, 1.0, plan.training.batch_size)
     epoch = steps * plan.speed.rates.step_seconds(space.cost(genome))
     if finish.seconds is None or not epoch:
         return finish.epochs
-    return min(finish.epochs, SAFETY * winners_share(finish.finalists + 1) * finish.seconds / epoch)
+    return min(finish.epochs, SAFETY * winners_share(finish.finalists + 1) * finish.seconds / (copies * epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +265,9 @@ class Forecast:
         """Seconds of a full training of so many epochs."""
         return self.seconds(genome, epochs, self.final)
 
-    def in_all(self, genome: Genome) -> float | None:
-        """Epochs of all trainings of this network together, should it win; `None` where each stands alone."""
-        return winners_epochs(self.plan, self.space, genome) if self.final.goes_on else None
+    def in_all(self, genome: Genome, copies: int = 1) -> float | None:
+        """Epochs of all trainings of this network together, should it win as one of so many; `None` for alone each."""
+        return winners_epochs(self.plan, self.space, genome, copies) if self.final.goes_on else None
 
     def seconds(self, genome: Genome, epochs: float, recipe: Recipe) -> float:
         """Seconds of a training of so many epochs by this recipe."""
@@ -383,8 +386,9 @@ class Forecast:
         return clock.until(clock.deadline - self.plan.looks.seconds)
 
     def spare(self, genome: Genome) -> float:
-        """How many trainings as long as this network gains there is time for."""
-        return self.left / max(AROUND_SECONDS, self.full(genome, self.plan.finish.epochs))
+        """How many times there is time for what this network gains from, with all of its kind that may be with it."""
+        each = max(AROUND_SECONDS, self.full(genome, self.plan.finish.epochs))
+        return self.left / (self.plan.finish.copies * each)
 
     @property
     def by_hand(self) -> Genome:
@@ -392,8 +396,11 @@ class Forecast:
         return small_network(self.space)
 
     def finish(self, genome: Genome) -> float:
-        """Seconds of the finish that a network needs to be trained for as long as it gains, should it win the race."""
-        full = self.full(genome, self.plan.finish.epochs)
+        """Seconds of the finish that a network needs to be trained for as long as it gains, should it win the race.
+
+        With all of its kind that may answer with it.
+        """
+        full = self.plan.finish.copies * self.full(genome, self.plan.finish.epochs)
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
         return full / winners_share(self.plan.finish.finalists + 1) + again * full
 

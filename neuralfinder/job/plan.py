@@ -105,6 +105,7 @@ class FinishStage:
             leaves comes on top.
         retrainings: of the winner, for the report.
         fixed: whether exactly so many are trained, or more where there is time.
+        copies: how many networks of the winner's kind may answer together, at most.
     """
 
     finalists: int
@@ -112,6 +113,7 @@ class FinishStage:
     seconds: float | None = None
     retrainings: int = 0
     fixed: bool = False
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)

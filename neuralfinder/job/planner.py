@@ -196,7 +196,9 @@ class _Draft:
         else:
             finalists, finish_seconds = 1, min(WINNERS_SHARE / winners_share(2) * left, gaining / share)
         finish_seconds = max(0.0, finish_seconds)
-        finish = FinishStage(finalists, longest, finish_seconds, self.retrainings, bool(s.finalists))
+        alone = self.task.shape.vocabulary or self.retrainings or not self.final.goes_on
+        copies = 1 if alone else s.copies
+        finish = FinishStage(finalists, longest, finish_seconds, self.retrainings, bool(s.finalists), copies)
         winners = min(longest, finish_seconds / (1 / winners_share(1 + finalists) + again) / epoch)
 
         search = self._search(winners, max(0.0, left - finish_seconds), typical, cap)

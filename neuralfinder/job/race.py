@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, noise, rounds
+from neuralfinder.job.team import copies, mates
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup
@@ -33,6 +34,9 @@ that, and twice as much training should have made it better."""
 ONCE_MORE = 2 * PIECES
 """The round of who goes on for want of others, above those of all pieces before."""
 
+MOST_EPOCHS = 10_000.0
+"""More than anybody has time for."""
+
 LEAST_PIECE = 1.0
 """Seconds of such a piece at least: it costs a look, and weights are written."""
 
@@ -46,12 +50,16 @@ class Entrant:
         genome: its own.
         rounds: its training so far after each round in which it trained, but for one that made it clearly worse.
         beyond: its training after such a round, as if it learned by heart from then on; `None` where there was none.
+        copies: how many of its kind, with it, are to share the time that it would have.
+        mates: the others, trained as long as it was.
     """
 
     name: str
     genome: Genome
     rounds: dict[int, Trained] = field(default_factory=dict)
     beyond: Trained | None = None
+    copies: int = 1
+    mates: tuple[Trained, ...] = ()
 
     @property
     def past_best(self) -> bool:
@@ -117,6 +125,12 @@ def race(
         close = forecast.close(seen, epochs) if seen else []
         kept = [entrant for entrant, may_win in zip(half, close, strict=True) if may_win] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
+    best = running[0]
+    if best.trained and best.copies > 1:
+        others, forecast = mates(trainer, forecast, setup, best.trained, best.copies)
+        running[0] = replace(best, mates=tuple(others))
+        if others:
+            return running + gone, forecast
     for reserve in reserves:
         if not running[0].past_best or not (most := _time_for(forecast, setup, running[0], reserve)):
             break
@@ -181,7 +195,7 @@ def _go_on(
     # not so long that the others have nothing
     share = min(cap, PATIENCE * seconds / forecast.left) if forecast.left > 0 else cap
     name, predicted = f"{entrant.name}-{number}", forecast.seconds(genome, epochs, setup.recipe)
-    setup = replace(setup, in_all=forecast.in_all(genome))
+    setup = replace(setup, in_all=forecast.in_all(genome, entrant.copies))
     trained = trainer.train(name, genome, epochs, setup, share, goes_on=before, falls=False)
     if trained is None:
         return entrant, forecast.plus(predicted, forecast.pace * predicted)
@@ -207,26 +221,50 @@ def _in_pieces(
     """As `_go_on`, with looks at it in between, from which it goes back where it has become worse."""
     seconds, longest, cap = most
     kept = forecast.left - seconds if seconds < math.inf else 0.0
-    whole = entrant.epochs + forecast.epochs_within(entrant.genome, seconds, longest - entrant.epochs, setup.recipe)
+    affordable = entrant.epochs + forecast.epochs_within(entrant.genome, seconds, MOST_EPOCHS, setup.recipe)
+    whole = min(longest, affordable)
     reached, ends = entrant.epochs, list[float]()
     for end in (whole / 2**piece for piece in reversed(range(1, PIECES))):
         if end > reached and forecast.seconds(entrant.genome, end - reached, setup.recipe) >= LEAST_PIECE:
             ends.append(end)
             reached = end
     for piece, end in enumerate([*ends, longest]):
-        entrant, forecast = _go_on(trainer, forecast, setup, entrant, number + piece, (forecast.left - kept, end, cap))
-    return entrant, forecast
+        entrant = _shared(trainer, forecast, entrant, affordable, longest)
+        most = forecast.left - kept, min(end, affordable / entrant.copies) if entrant.copies > 1 else end, cap
+        entrant, forecast = _go_on(trainer, forecast, setup, entrant, number + piece, most)
+    return _shared(trainer, forecast, entrant, affordable, longest), forecast
 
 
-def last_training(trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant, share: float) -> Trained | None:
-    """The winner trained for this share of the time on the clock, until its rate is zero; `None` where that failed.
+def _shared(trainer: Trainer, forecast: Forecast, entrant: Entrant, affordable: float, longest: float) -> Entrant:
+    """The entrant with as many of its kind to share the time with as are better together, see `copies`.
 
-    `setup` may have more samples than the race had; pictures have their full size.
+    Small pictures end earlier then, so that never fewer are taken than were before.
+    """
+    looks = list(entrant.rounds.values())
+    if not looks:
+        return entrant
+    count = max(entrant.copies, copies(forecast, looks, affordable, longest, past_best=entrant.past_best))
+    if count > entrant.copies:
+        trainer.status.say(f"{entrant.name} gains less by more training than by others of its kind: {count} of them")
+    return replace(entrant, copies=count)
+
+
+def last_trainings(
+    trainer: Trainer, forecast: Forecast, setup: Setup, winner: Entrant, share: float
+) -> list[Trained | None]:
+    """The winner and its mates trained until their rates are zero, for this share of the time on the clock together.
+
+    `setup` may have more samples than the race had; pictures have their full size. `None` for one that failed.
     """
     rest = 0.0 if winner.past_best else forecast.plan.finish.epochs - winner.epochs
     wanted = max(LEAST_LAST * winner.epochs, rest)
-    longer = len(setup.train) / forecast.plan.task.train
+    longer, setup = len(setup.train) / forecast.plan.task.train, replace(setup, in_all=0.0)
     timed = setup.clock.left() < math.inf
-    seconds = max(SLACK * setup.clock.left(), 0.0) if timed else forecast.left
-    epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
-    return trainer.train("last", winner.genome, epochs, replace(setup, in_all=0.0), share, goes_on=winner.trained)
+    done, members = list[Trained | None](), [winner.trained, *winner.mates]
+    for place, member in enumerate(members):
+        own = share / (share * (len(members) - place - 1) + 1)
+        seconds = max(SLACK * own * setup.clock.left(), 0.0) if timed else forecast.left / len(members)
+        epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
+        name = f"mate-{place}-last" if place else "last"
+        done.append(trainer.train(name, winner.genome, epochs, setup, own, goes_on=member))
+    return done

@@ -20,7 +20,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from neuralfinder.errors import InputError, check_allowed, unknown_name
-from neuralfinder.networks.genome import Layer, Pool, parse_gene, parse_head
+from neuralfinder.networks.genome import MOST_COPIES, Layer, Pool, parse_gene, parse_head
 from neuralfinder.types import FITS, METRICS, Allowed, Range, Shape
 
 if TYPE_CHECKING:
@@ -307,6 +307,10 @@ RUN = (
         unset="the recipe's, less where data are few", option=True,
     ),
     Setting(
+        "copies", WHOLE, "most networks of the winner's kind that answer together about pictures, where "
+        "that is better in the same minutes", "plan", Range(1, MOST_COPIES), default=4, option=True,
+    ),
+    Setting(
         "retrain", WHOLE, "retrainings of the winner on all but the test part, reported beside it", "plan",
         Range(0, 10_000), unset="the preset's", option=True,
     ),
@@ -455,6 +459,7 @@ class Settings:
     world_size: int | None = None
     rounds: int | None = None
     batch_size: int | None = None
+    copies: int = 4
     retrain: int | None = None
     device: str = "auto"
     workers: int | str | None = None

@@ -5,21 +5,26 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
 
+import torch
+
 from neuralfinder.job.status import Status
+from neuralfinder.networks.cost import cost
 from neuralfinder.networks.genome import Genome
 from neuralfinder.search.archive import Entry
 from neuralfinder.search.events import FullyTrained
-from neuralfinder.search.executors import Executor, outcome
+from neuralfinder.search.executors import Executor, compute, outcome
 from neuralfinder.search.loop import HEARTBEAT
 from neuralfinder.search.record import Record
 from neuralfinder.seeds import Seeds
+from neuralfinder.training.build import build
 from neuralfinder.training.evaluate import evaluate
-from neuralfinder.training.train import Setup
+from neuralfinder.training.inheritance import State
+from neuralfinder.training.train import HALF, PLAIN, Setup, score
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Result
 
@@ -116,6 +121,29 @@ class Trainer:
         epochs, curve = goes_on.epochs + trained.epochs, goes_on.curve + trained.curve
         return dataclasses.replace(trained, epochs=epochs, curve=curve)
 
+    def join(self, name: str, members: Sequence[Trained], setup: Setup) -> Trained:
+        """Networks of one kind as one that answers by the mean of their probabilities, measured and written down.
+
+        Args:
+            name: of it.
+            members: two or more; all on pictures of the same side.
+            setup: has the validation part.
+
+        Raises:
+            MachineError: weights are gone, or spoilt, since they were written.
+        """
+        first = members[0]
+        genome = dataclasses.replace(first.genome, copies=len(members))
+        _, result = self._recorded(name, genome) or (0.0, None)
+        if result is None:
+            parents = [self.store.needed(each.name) for each in members]
+            state = {f"{place}.{key}": own for place, each in enumerate(parents) for key, own in each.state.items()}
+            self.store.save(name, genome, state)
+            result = compute(self.executor, _judged, genome, state, setup, members)
+            self.record.write(FullyTrained(name, genome.key, 0.0, self.store.fingerprint(name), result))
+        joined = Trained.of(name, genome, float(result.score or 0.0), 0.0, result)
+        return dataclasses.replace(joined, epochs=first.epochs, curve=(*first.curve, joined.score))
+
     def _recorded(self, name: str, genome: Genome) -> tuple[float, Result] | None:
         """The epochs and the result of the last training of this name, if the weights that are there are its own.
 
@@ -144,3 +172,18 @@ class Trainer:
         epochs = candidate.fidelity.passes
         self.record.write(FullyTrained(name, candidate.genome.key, epochs, weights, result))
         return epochs, result
+
+
+def _judged(genome: Genome, state: State, setup: Setup, members: Sequence[Trained]) -> Result:
+    """How good networks are together on the validation part."""
+    began, half, alone = time.monotonic(), members[0].half, [each.milliseconds for each in members]
+    network = build(genome, setup.shape, setup.classes, initialisation=None)
+    network.load_state_dict(state)
+    network.to(setup.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks the keyword
+    reached = score(network, setup.of(genome).validation, setup.of(genome), HALF if half else PLAIN)
+    size = cost(genome, setup.shape, setup.classes)
+    return Result(
+        -1, reached, curve=(reached,), ended="complete", seconds=time.monotonic() - began, parameters=size.parameters,
+        macs=size.macs, milliseconds=() if any(map(math.isnan, alone)) else (sum(alone),), half=half,
+    )  # fmt: skip

@@ -216,10 +216,12 @@ class ChainSpace(Space):
     def infeasible(self, genome: Genome) -> str | None:
         """Why `genome` cannot live here, or `None` when it can.
 
-        `infeasible:` and `empty`, `side`, `head`, `pool-first`, `pool`, `border`, `recipe` or `cap`.
+        `infeasible:` and `empty`, `copies`, `side`, `head`, `pool-first`, `pool`, `border`, `recipe` or `cap`.
         """
         if not genome.genes:
             return "infeasible:empty"
+        if genome.copies > 1:
+            return "infeasible:copies"
         if genome.side not in self.looks:
             return "infeasible:side"
         return self.at(genome.side)._infeasible(genome)
@@ -239,7 +241,7 @@ class ChainSpace(Space):
             return "infeasible:border" if isinstance(genome.genes[place], Conv) else "infeasible:pool"
         if genome.recipe and len(self._legal_recipe(genome)) < len(genome.recipe):
             return "infeasible:recipe"
-        return "infeasible:cap" if self._beyond_caps(genome) else None
+        return None if self.keeps_caps(genome) else "infeasible:cap"
 
     def _legal_recipe(self, genome: Genome) -> RecipeGenes:
         names = {gene.name for gene in self.changeable_recipe}
@@ -265,8 +267,9 @@ class ChainSpace(Space):
         sides = (min(after.height, after.width) for after in shapes(genome, self.shape))
         return next((place for place, side in enumerate(sides) if side < 1), None)
 
-    def _beyond_caps(self, genome: Genome) -> bool:
-        return next(self._excesses(genome), None) is not None
+    def keeps_caps(self, genome: Genome) -> bool:
+        """Whether a network, all its copies together, has no more of anything than the caps allow."""
+        return next(self._excesses(genome), None) is None
 
     def _excesses(self, genome: Genome) -> Iterator[str]:
         """What the network has more of than the caps allow, in words: the cheapest to find out first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -40,6 +41,10 @@ class Cost:
     activations: int
     layers: int
     updates: int = 0
+
+    def times(self, count: int) -> Cost:
+        """Of so many such networks."""
+        return Cost(*(count * each for each in dataclasses.astuple(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +167,12 @@ def slid(side: int, window: int, stride: int, border: int) -> int:
 def cost(genome: Genome, shape: Shape, classes: int) -> Cost:
     """Count parameters, multiply-adds and activations of `genome` on samples of `shape` with `classes` outputs.
 
+    Of all its copies together.
+
     Kept for the genomes asked for last: whoever breeds asks several times, to mend, to refuse and to compare.
     """
+    if genome.copies > 1:
+        return cost(genome.alone, shape, classes).times(genome.copies)
     shape = genome.seen(shape)
     macs = updates = 0
     activations = shape.channels * shape.width if shape.vocabulary else 0
@@ -228,13 +237,17 @@ def file_bytes(genome: Genome, shape: Shape, classes: int) -> int:
         beside += (1 << head.bag) + 2 if head.bag else 0
     tensors, beside = tensors + 5 * norms, beside + 2 * norms  # one of five is a count of eight bytes
     parameters = cost(genome, shape, classes).parameters
-    return HEADER_BYTES + TENSOR_BYTES * tensors + BYTES_EACH * (parameters + beside)
+    return HEADER_BYTES + genome.copies * (TENSOR_BYTES * tensors + BYTES_EACH * beside) + BYTES_EACH * parameters
 
 
 def layer_parameters(genome: Genome, shape: Shape, classes: int) -> list[int]:
-    """Trainable numbers of each gene, then of the head; the embedding of texts has `vocabulary * channels` more."""
+    """Trainable numbers of each gene, then of the head; the embedding of texts has `vocabulary * channels` more.
+
+    Of all copies together.
+    """
     maps, shape = shapes(genome, shape), genome.seen(shape)
-    return _parameters(genome, maps, shape, _head_sizes(genome.head, maps[-1] if maps else shape, classes))
+    each = _parameters(genome, maps, shape, _head_sizes(genome.head, maps[-1] if maps else shape, classes))
+    return [genome.copies * count for count in each]
 
 
 def _parameters(genome: Genome, maps: Sequence[Shape], shape: Shape, sizes: Sequence[int]) -> list[int]:

@@ -1,8 +1,8 @@
 """Other forms of a genome than its short text, each equal to it.
 
 * JSON: ``{"genes": [{"kind": "conv", "filters": 32}, ...], "head": {"kind": "dense", "units": 512}}``,
-  ``"side": 96`` where it looks at another side than usual, and ``"recipe": {"shift": 0.0}`` where training is otherwise
-  than the task's;
+  ``"copies": 2`` where two networks answer together, ``"side": 96`` where it looks at another side than usual, and
+  ``"recipe": {"shift": 0.0}`` where training is otherwise than the task's;
 * the tuple list of 2017: ``(name, "0.927000", [("conv", [("nb_filter", 32)]), ("maxp", [("pool_size", 2)])])``;
 * to be read only, the text in which normalisation and activation are genes of their own.
 """
@@ -18,6 +18,7 @@ from neuralfinder.errors import InputError
 from neuralfinder.networks.genome import (
     ACTIVATIONS,
     EXPECTED,
+    MOST_COPIES,
     MOST_SIDE,
     PUBLISHED_HEAD,
     AvgPool,
@@ -96,7 +97,8 @@ def to_json(genome: Genome) -> dict[str, Any]:
     ]
     recipe = {"recipe": {gene.name: gene.value for gene in genome.recipe}} if genome.recipe else {}
     side = {"side": genome.side} if genome.side else {}
-    return {**side, "genes": genes, "head": _head_to_json(genome.head), **recipe}
+    copies = {"copies": genome.copies} if genome.copies > 1 else {}
+    return {**copies, **side, "genes": genes, "head": _head_to_json(genome.head), **recipe}
 
 
 def _head_to_json(head: Head) -> dict[str, Any]:
@@ -114,7 +116,8 @@ def from_json(form: Mapping[str, Any]) -> Genome:
         InputError: a gene, head or recipe gene of unknown kind.
     """
     recipe = tuple(RecipeGene(name, value) for name, value in form.get("recipe", {}).items())
-    side = _side(form.get("side", 0), form)
+    side = _number("side", form.get("side", 0), range(MOST_SIDE + 1), form)
+    copies = _number("copies", form.get("copies", 1), range(1, MOST_COPIES + 1), form)
     genes: list[Gene] = []
     for gene in form["genes"]:
         if gene.get("kind") == LAYER and isinstance(text := gene.get("text"), str):
@@ -126,18 +129,20 @@ def from_json(form: Mapping[str, Any]) -> Genome:
         genes.append(_gene_of(kind, {name: value for name, value in gene.items() if name != "kind"}, gene))
     match form["head"]:
         case {"kind": "dense", "units": int(units), **rest} if isinstance(second := rest.get("second", 0), int):
-            return Genome(tuple(genes), DenseHead(units, second), recipe, side)
+            return Genome(tuple(genes), DenseHead(units, second), recipe, side, copies)
         case {"kind": "pool", **rest} if (head := _pool_head(rest)) is not None:
-            return Genome(tuple(genes), head, recipe, side)
+            return Genome(tuple(genes), head, recipe, side, copies)
         case head:
             raise InputError("head", given=head, expected="kind dense or pool", mend="see forms.py")
 
 
-def _side(side: object, where: object) -> int:
-    """A number that `Genome.side` may be."""
-    if type(side) is int and 0 <= side <= MOST_SIDE:
-        return side
-    raise InputError("side", given=where, expected=f"a whole number of pixels up to {MOST_SIDE}", mend="see forms.py")
+def _number(name: str, number: object, allowed: range, where: object) -> int:
+    """A number that this attribute of a genome may be."""
+    if type(number) is int and number in allowed:
+        return number
+    raise InputError(
+        name, given=where, expected=f"a whole number of {allowed[0]} to {allowed[-1]}", mend="see forms.py"
+    )
 
 
 def _pool_head(attributes: Mapping[Any, Any]) -> PoolHead | None:
@@ -156,7 +161,8 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
     """The tuple list of 2017: `name` is `<origin>-<n>`, the score a string with six decimals.
 
     What 2017 did not know is appended in the same shape: ``("batch_norm", True)``, ``("kernel", 5)`` and so on of a
-    convolution, further kinds of layers, a first ``("side", ...)`` where it is not the usual one, a ``("head", ...)``
+    convolution, further kinds of layers, a first ``("copies", ...)`` where there are several,
+    a ``("side", ...)`` where it is not the usual one, a ``("head", ...)``
     where the head is not the published one, and a last ``("recipe", ...)`` where training is otherwise than the task's.
     """
     names = {kind: (name, renamed) for name, (kind, renamed) in _SEED_KINDS.items()}
@@ -169,6 +175,8 @@ def to_seed(genome: Genome, name: str, score: float) -> SeedTuple:
         layers.append((name_there, [(renamed.get(k, k), value) for k, value in _attributes(gene).items()]))
     if genome.side:
         layers.insert(0, ("side", [("pixels", genome.side)]))
+    if genome.copies > 1:
+        layers.insert(0, ("copies", [("number", genome.copies)]))
     if genome.head != PUBLISHED_HEAD:
         layers.append(("head", [("text", str(genome.head))]))
     if genome.recipe:
@@ -190,7 +198,7 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
     genes: list[Gene] = []
     head: Head = PUBLISHED_HEAD
     recipe: tuple[RecipeGene, ...] = ()
-    side = 0
+    side, copies = 0, 1
     for kind, pairs in layers:
         given: dict[str, Any] = dict(pairs)
         if kind == "head" and isinstance(given.get("text"), str):
@@ -198,7 +206,9 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
         elif kind == "recipe":
             recipe = tuple(RecipeGene(*pair) for pair in pairs)
         elif kind == "side":
-            side = _side(given.get("pixels"), (kind, pairs))
+            side = _number("side", given.get("pixels"), range(MOST_SIDE + 1), (kind, pairs))
+        elif kind == "copies":
+            copies = _number("copies", given.get("number"), range(1, MOST_COPIES + 1), (kind, pairs))
         elif kind == LAYER and isinstance(given.get("text"), str):
             genes.append(parse_gene(given["text"], given["text"]))
         elif kind in _SEED_KINDS:
@@ -209,7 +219,7 @@ def from_seed(form: str | Sequence[Any]) -> tuple[Genome, str, float]:
             raise InputError(
                 "layer", given=(kind, pairs), expected=f"one of {', '.join(_SEED_KINDS)}", mend="see forms.py"
             )
-    return Genome(tuple(genes), head, recipe, side), str(name), score
+    return Genome(tuple(genes), head, recipe, side, copies), str(name), score
 
 
 def parse_ideal(text: str) -> Genome:

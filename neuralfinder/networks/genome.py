@@ -38,6 +38,9 @@ smaller. Enough for most of what is in the middle of a photograph, at a twelfth 
 MOST_SIDE = 2048
 """The largest side that a genome may name."""
 
+MOST_COPIES = 9
+"""Networks of a kind that may answer together: one digit of the text."""
+
 MOST_GENES, MOST_LETTERS = 1000, 100_000
 """Layers, and letters of the text, that a genome may have where it is read. Networks of more than a hundred layers gain
 nothing here, and what is asked about a genome may take time by the square of them."""
@@ -333,6 +336,7 @@ class Genome:
         head: what follows them.
         recipe: what its training has otherwise than the task's recipe, in the order of `recipe_genes.KINDS`.
         side: the longer side, in pixels, to which larger pictures are made smaller first; 0 for `USUAL_SIDE`.
+        copies: how many networks of this kind, each with weights of its own, answer together.
         key: the short text: identity of the network and key of every cache. Equal genomes have equal keys.
 
     Example:
@@ -344,6 +348,7 @@ class Genome:
     head: Head = PUBLISHED_HEAD
     recipe: RecipeGenes = ()
     side: int = 0
+    copies: int = 1
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -352,7 +357,8 @@ class Genome:
         Raises:
             InputError: recipe genes that are none, or twice there.
         """
-        text = " ".join(([f"@{self.side}"] if self.side else []) + [str(gene) for gene in self.genes])
+        begins = [f"{self.copies}x"] * (self.copies > 1) + [f"@{self.side}"] * (self.side > 0)
+        text = " ".join([*begins, *map(str, self.genes)])
         if self.head != PUBLISHED_HEAD:
             text += f" > {self.head}"
         if self.recipe:
@@ -368,6 +374,16 @@ class Genome:
 
     def __len__(self) -> int:
         return len(self.genes)
+
+    @property
+    def alone(self) -> Genome:
+        """One network of its copies.
+
+        Example:
+            >>> neuralfinder.parse("3x C32.bn M > G").alone.key
+            'C32.bn M > G'
+        """
+        return dataclasses.replace(self, copies=1) if self.copies > 1 else self
 
     def seen(self, shape: Shape) -> Shape:
         """What the network looks at, of samples of this shape.
@@ -433,7 +449,8 @@ def parse(text: str) -> Genome:
     """Read the short text; `parse(genome.key) == genome`.
 
     Raises:
-        InputError: a word that is no side, gene, head or recipe gene, or too many or too large numbers of these.
+        InputError: a word that is no number of copies, side, gene, head or recipe gene, or too many or too large
+            numbers of these.
 
     Example:
         >>> genome = neuralfinder.parse("C32.bn M C64.bn > G")
@@ -447,16 +464,16 @@ def parse(text: str) -> Genome:
         )  # fmt: skip
     network, bar, words = text.partition("|")
     body, arrow, tail = network.partition(">")
-    side, *others = body.split() or [""]
-    looks = re.fullmatch(r"@([1-9]\d{0,3})", side)
-    if looks and int(looks[1]) > MOST_SIDE:
-        raise InputError(f"side of {text!r}", given=side, expected=f"@1 to @{MOST_SIDE}", mend="make it smaller")
-    genes = tuple(parse_gene(word, text) for word in (others if looks else body.split()))
+    begins = re.match(r"\s*(?:([2-9])x(?=\s|$))?\s*(?:@([1-9]\d{0,3})(?=\s|$))?", body)
+    copies, side = (int(number or 0) for number in begins.groups()) if begins else (0, 0)
+    if side > MOST_SIDE:
+        raise InputError(f"side of {text!r}", given=f"@{side}", expected=f"@1 to @{MOST_SIDE}", mend="make it smaller")
+    genes = tuple(parse_gene(word, text) for word in body[begins.end() if begins else 0 :].split())
     if len(genes) > MOST_GENES:
         given = f"of {len(genes):,} layers"
         raise InputError("genome", given=given, expected=f"at most {MOST_GENES:,}", mend="make it smaller")
     head = parse_head(tail.strip(), text) if arrow else PUBLISHED_HEAD
-    return Genome(genes, head, parse_recipe(words, text) if bar else (), int(looks[1]) if looks else 0)
+    return Genome(genes, head, parse_recipe(words, text) if bar else (), side, copies or 1)
 
 
 _MODIFIERS = {"k": ("kernel", KERNELS), "s": ("stride", STRIDES), "g": ("groups", None)}

@@ -154,13 +154,16 @@ def _data(result: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
 
 def _made(result: Mapping[str, Any]) -> list[str]:
     counts, seconds = result["candidates"], result["seconds"]
+    copies = result.get("copies", 1)
+    several = f". There are {copies} of it, each with weights of its own: they answer together" if copies > 1 else ""
     again = " Its last training was on the training part and on what it was chosen by." if result["refit"] else ""
     return [
         f"NeuralFinder trained {counted(counts['trained'], 'network')} in {seconds['search']:,.0f} seconds, chose by "
         f"the validation part and trained the winner for {result['epochs']:.3g} passes over the data.{again} Seed "
         f"{result['seed']}, preset {result['preset']}, strategy {result['strategy']}.",
         "",
-        f"The network in a line, where `C16` is a convolution of 16 filters and `M` a pool: `{result['genome']}`",
+        "The network in a line, where `C16` is a convolution of 16 filters and `M` a pool: "
+        f"`{result['genome']}`{several}",
     ]
 
 

@@ -142,10 +142,12 @@ def aligned(rows: Iterable[Sequence[str]], widths: Sequence[int], left: Sequence
 def summary(result: Mapping[str, Any]) -> list[str]:
     """The outcome of a finished run as lines for people, the verdict first; runs of older versions have none."""
     counts, seconds, metric = result["candidates"], result["seconds"], metric_of(result)
+    copies = result.get("copies", 1)
     said = [result["verdict"], *result["cautions"]] if "verdict" in result else []
     lines = [f"{'' if place else 'verdict':10}{sentence}" for place, sentence in enumerate(said)]
     lines += [
         f"{'by hand' if is_by_hand(result) else 'found':10}{result['genome']}",
+        *([f"          {copies} of this kind, each with weights of its own, answer together"] if copies > 1 else []),
         f"          {result['parameters']:,} parameters, {result['macs'] / 1e6:,.1f} M multiply-adds a sample",
         *_reached(result, metric),
     ]

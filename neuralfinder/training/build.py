@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -174,6 +174,28 @@ class Network(nn.Sequential):
         return torch.stack([maps.float(), beside.float()], dim=2) if self.training else together(maps, beside)
 
 
+class Team(nn.Module):
+    """Networks of one kind, each with weights of its own, that answer together.
+
+    Args:
+        members: two or more.
+    """
+
+    def __init__(self, members: Iterable[Network]) -> None:
+        super().__init__()
+        self.members = [*members]
+        for place, member in enumerate(self.members):
+            self.add_module(str(place), member)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pictures `(n, channels, height, width)` -> logits `(n, classes)` of the mean of all their probabilities.
+
+        While training, logits of all of them apart, `(n, classes, members)` or more, see `Network.alone`.
+        """
+        answers = torch.stack([member(maps).float() for member in self.members], dim=2)
+        return answers.flatten(2) if self.training else mean_of(answers)
+
+
 def bag_of(network: nn.Module) -> Bag | None:
     """The bag of n-grams beside a network's layers."""
     bag = dict(network.named_children()).get(BAG)
@@ -182,11 +204,18 @@ def bag_of(network: nn.Module) -> Bag | None:
 
 def together(one: Tensor, other: Tensor) -> Tensor:
     """Logits `(n, classes)` of the mean of two answers' probabilities."""
-    return torch.stack([one.float(), other.float()], dim=2).log_softmax(1).logsumexp(2)
+    return mean_of(torch.stack([one.float(), other.float()], dim=2))
 
 
-def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None = "he") -> Network:
+def mean_of(answers: Tensor) -> Tensor:
+    """Logits `(n, classes)` of the mean of the probabilities of some logits `(n, classes, some)`."""
+    return answers.log_softmax(1).logsumexp(2)
+
+
+def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None = "he") -> Network | Team:
     """The network of `genome`: pictures or texts, as `Network.forward` takes them, -> logits `(n, classes)`.
+
+    Of several copies a `Team`.
 
     Layers are named after their gene (`0_conv`, `1_pool`, ..., `head`), the embedding of texts `words`. Weights come
     from torch's global generator.
@@ -199,8 +228,16 @@ def build(genome: Genome, shape: Shape, classes: int, initialisation: str | None
             for weights that are to be replaced.
 
     Raises:
-        InputError: a gene that stands for a row of a table.
+        InputError: a gene that stands for a row of a table, or several copies for texts.
     """
+    if genome.copies == 1:
+        return _build(genome, shape, classes, initialisation)
+    if shape.vocabulary:
+        raise InputError("copies", given=f"{genome.copies} for texts", expected="1", mend=genome.alone.key)
+    return Team(_build(genome.alone, shape, classes, initialisation) for _ in range(genome.copies))
+
+
+def _build(genome: Genome, shape: Shape, classes: int, initialisation: str | None) -> Network:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     sources: dict[str, list[str]] = {}
     ends: list[str] = []  # the last layer of each gene

@@ -293,7 +293,8 @@ def _loss(network: nn.Module, setup: Setup, pictures: Tensor, labels: Tensor) ->
     losses = [F.cross_entropy(part, labels, setup.weights, label_smoothing=recipe.label_smoothing) for part in parts]
     loss = torch.stack(losses).sum()
     if recipe.class_l2:
-        loss = loss + recipe.class_l2 * network.get_parameter("head.weight").square().sum()
+        heads = [own for name, own in network.named_parameters() if name.endswith("head.weight")]
+        loss = loss + recipe.class_l2 * torch.stack([head.square().sum() for head in heads]).sum()
     return loss
 
 

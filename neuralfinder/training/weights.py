@@ -79,6 +79,16 @@ class WeightStore:
         found = self._found(name)
         return Parent(parse(found[0]["genome"]), found[1]) if found else None
 
+    def needed(self, name: str) -> Parent:
+        """The network of this name, which was written before.
+
+        Raises:
+            MachineError: it is not there, or spoilt.
+        """
+        if (found := self.load(name)) is None:
+            raise MachineError(f"{self.path(name)} is gone or spoilt; see to the disk, and call the run again")
+        return found
+
     def fingerprint(self, name: str) -> str | None:
         """What tells these weights from all others: their check sum, `None` when there are none, or they are spoilt."""
         found = self._found(name)

@@ -26,7 +26,7 @@ from neuralfinder.job.forecast import (
     winners_share,
 )
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
-from neuralfinder.job.race import ONCE_MORE, PIECES, WORSE, Entrant, best_first, last_training, race
+from neuralfinder.job.race import ONCE_MORE, PIECES, WORSE, Entrant, best_first, last_trainings, race
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trained
@@ -131,7 +131,7 @@ def run(fake: Fake, forecast: Forecast, entrants: list[Entrant]) -> tuple[list[E
     if not standing[0].trained:
         return standing, None
     fake.forecast = forecast
-    return standing, last_training(fake, forecast, SETUP, standing[0], 1.0)  # type: ignore[arg-type]
+    return standing, last_trainings(fake, forecast, SETUP, standing[0], 1.0)[0]  # type: ignore[arg-type]
 
 
 def least_spare(forecast: Forecast, entrants: list[Entrant]) -> float:

@@ -79,6 +79,7 @@ MODELS = {
     "large": lambda: pictures("@24 C4.s2.bn M C4.bn.add2 > F0", Shape(3, 90, 50), Views(mirror=True), "crop"),
     "half": lambda: pictures("C4.bn M C4 > GM", Shape(3, 15, 21), Views(shift=True, half=True)),
     "float": lambda: pictures("C4.bn > G", Shape(2, 7, 9), dtype="float32"),
+    "team": lambda: pictures("2x C4.bn M C8 > G.lin", Shape(3, 15, 21), SEVERAL),
     "text": lambda: texts("C6 M C5.bn > GM.d50"),
     "bag": lambda: texts("I > G.bag9"),
     "long": lambda: texts("C6.k5.add1 > GM.d50.bag10", pieces=3),

@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from torch import nn
+
 import neuralfinder
 from neuralfinder.data.pictures import decode
 from neuralfinder.data.tokens import MOST_LETTERS, Tokens, lines_of
@@ -19,9 +21,9 @@ from neuralfinder.errors import InputError
 from neuralfinder.networks.cost import cost
 from neuralfinder.training.bag import BAG, Bag
 from neuralfinder.training.batches import Scaling
-from neuralfinder.training.build import Network, bag_of
+from neuralfinder.training.build import Network, Team, bag_of
 from neuralfinder.training.export.excerpt import Excerpt
-from neuralfinder.training.export.layers import class_source
+from neuralfinder.training.export.layers import MEMBERS, class_source
 from neuralfinder.training.files import write as write_file
 from neuralfinder.training.model import Model
 from neuralfinder.training.model_files import TOKENIZER, WEIGHTS
@@ -98,7 +100,7 @@ LOAD = '''
 def load() -> Network:
     """The network with its weights, where the layer `conv_0` is named `0_conv`."""
     state = load_file(HERE / "{weights}")
-    state = {{re.sub(r"^(\\d+)_(\\w+)", r"\\2_\\1", name): own for name, own in state.items()}}
+    state = {{{prefix}re.sub(r"\\b(\\d+)_(\\w+)", r"\\2_\\1", name): own for name, own in state.items()}}
     network = Network().eval()
 {lines}
     return network
@@ -201,7 +203,7 @@ def source(model: Model) -> str:
         InputError: a layer of a package, of which there is no source.
     """
     network, bag = model.network, bag_of(model.network)
-    if not isinstance(network, Network):
+    if not isinstance(network, Network | Team):
         raise InputError(
             "the model", given=f"a {type(network).__name__}", expected="a network built from a genome",
             mend="export another form than code",
@@ -212,7 +214,7 @@ def source(model: Model) -> str:
     excerpt = Excerpt.of(([Bag] if bag else []) + ([] if not files else [decode, Shape] if scaling else [lines_of]))
     parts = [
         class_source(network, looked_at(model), len(model.classes)),
-        _load(bag),
+        _load(network, bag),
         *(_of_texts(model, tokens, bag) if tokens else []),
         *(_of_pictures(model, scaling) if scaling else []),
         *([_predict(scaling)] if files else []),
@@ -269,11 +271,12 @@ def _sorted(imports: Iterable[str]) -> str:
     return "\n\n".join(blocks)
 
 
-def _load(bag: Bag | None) -> str:
+def _load(network: nn.Module, bag: Bag | None) -> str:
     lines = ["network.load_state_dict(state)"]
     if bag is not None:
         lines.insert(0, f'network.{BAG}.take({{name: state.pop(f"{BAG}.{{name}}") for name in network.{BAG}.state}})')
-    return LOAD.format(weights=WEIGHTS, lines=_body(lines))
+    prefix = f'"{MEMBERS}." + ' if isinstance(network, Team) else ""
+    return LOAD.format(weights=WEIGHTS, prefix=prefix, lines=_body(lines))
 
 
 def _of_pictures(model: Model, scaling: Scaling) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from neuralfinder.errors import InputError
 from neuralfinder.training.bag import BAG
-from neuralfinder.training.build import PIXELS, PIXELS_SCALE, SAMPLE, WORDS, Inputs, Network, Pixels, Skip
+from neuralfinder.training.build import PIXELS, PIXELS_SCALE, SAMPLE, WORDS, Inputs, Network, Pixels, Skip, Team
 from neuralfinder.types import Shape
 
 FUNCTIONS: dict[type[nn.Module], str] = {
@@ -48,8 +48,10 @@ def identifier(layer: str) -> str:
     return f"{kind}_{place}" if place.isdigit() else layer
 
 
-def class_source(network: Network, seen: Shape, classes: int) -> str:
-    """The source of a class `Network` that does what the network does with one look at each sample.
+def class_source(network: Network | Team, seen: Shape, classes: int) -> str:
+    """The source of a class `Network`, which does what the network does with one look at each sample.
+
+    That of the members of a team comes before it.
 
     Args:
         network: of any weights, on the CPU.
@@ -59,6 +61,13 @@ def class_source(network: Network, seen: Shape, classes: int) -> str:
     Raises:
         InputError: a layer that is no layer of ours, as packages bring them.
     """
+    if isinstance(network, Network):
+        return _class_source(network, seen, classes, "Network")
+    each = _class_source(network.members[0], seen, classes, ONE)
+    return f"{each}\n{TEAM.format(copies=len(network.members), one=ONE, members=MEMBERS)}"
+
+
+def _class_source(network: Network, seen: Shape, classes: int, name: str) -> str:
     steps = _steps(network, seen)
     pixels, bag = (dict(network.named_children()).get(name) for name in (PIXELS, BAG))
     kept = {source for sources in network.sources.values() for source in sources}
@@ -81,15 +90,32 @@ def class_source(network: Network, seen: Shape, classes: int) -> str:
     lines.append("return torch.stack([x, beside]).log_softmax(2).logsumexp(0)" if pixels else "return x")
     if bag is not None:
         made.append(f"self.{BAG} = Bag({bag.bits}, {classes})  # n-grams beside the layers, see `probabilities`")
-    return _class(made, lines, seen, classes)
+    return _class(name, made, lines, seen, classes)
 
 
-def _class(made: Sequence[str], lines: Sequence[str], seen: Shape, classes: int) -> str:
+TEAM = '''
+class Network(nn.Module):
+    """{copies} networks of this kind, each with weights of its own, that answer together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.{members} = nn.ModuleList({one}() for _ in range({copies}))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As each of them; the mean of their probabilities, as logits."""
+        return torch.stack([member(x) for member in self.{members}], dim=2).log_softmax(1).logsumexp(2)
+'''
+
+ONE, MEMBERS = "Member", "members"
+"""The class of one network of a team, and the attribute in which the team has them."""
+
+
+def _class(name: str, made: Sequence[str], lines: Sequence[str], seen: Shape, classes: int) -> str:
     given = f"Tokens `(n, {seen.width})`" if seen.vocabulary else f"`(n, {seen.channels}, {seen.height}, {seen.width})`"
     indented = (textwrap.indent("\n".join(some), " " * 8) for some in (made, lines))
     init, forward = indented
     return (
-        "class Network(nn.Module):\n"
+        f"class {name}(nn.Module):\n"
         '    """The layers in order."""\n\n'
         f"    def __init__(self) -> None:\n        super().__init__()\n{init}\n\n"
         f"    def forward(self, x: Tensor) -> Tensor:\n"

@@ -15,6 +15,7 @@ function putWinner(body) {
   const milliseconds = firstLife(number)?.milliseconds;
   parts.push(h("div", {},
     facts([
+      ["networks", done.copies > 1 && `${done.copies} of this kind, each with weights of its own, answer together`],
       ["parameters", whole(done.parameters)], ["size", `${(4 * done.parameters / 1e6).toPrecision(3)} MB`],
       ["multiply-adds", `${short(done.macs)} a sample`], ["one sample", milliseconds && `${milliseconds[0]} ms on ${done.device}`],
       ["trained", `${count} epoch${count === 1 ? "" : "s"}${done.refit ? ", the last of them on training and validation part" : ""}`],

@@ -1,0 +1,133 @@
+"""The winner's minutes shared out: one network trained for all of them, or several of its kind that answer together.
+
+Networks of one kind that begin with other weights are wrong about other samples, and the mean of their probabilities is
+wrong less often than each (Hansen & Salamon 1990; Lakshminarayanan, Pritzel & Blundell 2017). Where twice as much
+training brings less than that, a second network has the time: small tasks are learned by heart long before the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from neuralfinder.job.forecast import LAST_SHARE, PATIENCE, Forecast
+from neuralfinder.job.trainer import Trained, Trainer
+from neuralfinder.networks.expectation import log_odds
+from neuralfinder.networks.genome import Genome
+from neuralfinder.training.clock import steps_of_epoch
+from neuralfinder.training.train import Setup
+
+GAIN = 0.12
+"""Log-odds of a right answer that a second network of the winner's kind adds; `count` of them add `2 - 2 / count` times
+as much, as means of `count` numbers vary. Measured 0.09 and 0.12 (CIFAR-10), 0.03 (tiles), 0.25 and 0.28 (language);
+questions 0 (docs/LOG.md)."""
+
+FADING, PRIOR, POWER = 0.4, 0.1, 0.8
+"""What a doubling of a training brings, in log-odds: so much of what the doubling before it brought, and beside that
+`PRIOR` after a hundred steps, falling by this power of the steps. Fitted to the better half of our own table, without
+tiles (1,024 doublings of 13 tasks, `benchmarks/own_summary.py`); at a thousand steps it says 0.03 to 0.05, and three
+measured there were 0.03, 0.04 and 0.06 (docs/LOG.md)."""
+
+LEAST_GROWTH = 1.5
+"""How many times as long a training has to be for its score to say what more of it brings."""
+
+LEAST_MORE = 1.0
+"""Samples of the validation part that a second network is expected to put right, at least: else it is not worth what it
+costs whoever runs it."""
+
+LEAST_MATE = 0.5
+"""Of the winner's epochs, that there has to be time for, lest half-trained networks spoil its answers."""
+
+LAST = LAST_SHARE / (1 - LAST_SHARE)
+"""How long the last training of a network takes, in trainings before it."""
+
+
+def copies(forecast: Forecast, looks: Sequence[Trained], affordable: float, longest: float, *, past_best: bool) -> int:
+    """How many networks of a kind to share the time among, so that they are best together; 1 for one alone.
+
+    Args:
+        forecast: what there is time for.
+        looks: the network so far, after longer and longer trainings; one or more.
+        affordable: epochs that there is time for before last trainings, if it is to be alone.
+        longest: how many one network may have of them.
+        past_best: whether more training made it worse.
+    """
+    now, genome = looks[-1], looks[-1].genome
+    before = [each for each in looks if each.half == now.half and LEAST_GROWTH * each.epochs <= now.epochs]
+    more = GAIN * now.score * (1 - now.score) * forecast.validation
+    if more < LEAST_MORE or not (before or past_best):
+        return 1
+    brought = 0.0 if past_best else _brought(before[-1], now, forecast.validation)
+    steps = now.epochs * steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)
+
+    def gain(count: int) -> float:
+        doublings = 0.0 if past_best else math.log2(max(1.0, min(longest, affordable / count) / now.epochs))
+        return coming(brought, steps, doublings) + GAIN * (2 - 2 / count)
+
+    most = min(forecast.plan.finish.copies, math.floor(affordable / now.epochs + TOLERANCE))
+    allowed = [count for count in range(1, most + 1) if _fits(forecast, genome, now.milliseconds, count)]
+    return max(allowed, key=gain, default=1)
+
+
+def coming(brought: float, steps: float, doublings: float) -> float:
+    """Log-odds of a right answer that more training is expected to bring.
+
+    Args:
+        brought: what the last doubling brought.
+        steps: of training so far.
+        doublings: of them that are to come, 0 or more; of a part of one a part.
+    """
+    gain = 0.0
+    while doublings > 0:
+        brought = FADING * brought + PRIOR * (steps / 100) ** -POWER
+        gain, steps, doublings = gain + min(1.0, doublings) * brought, 2 * steps, doublings - 1
+    return gain
+
+
+def _brought(before: Trained, now: Trained, samples: float) -> float:
+    """Log-odds that a doubling of the training brought; 0 at least."""
+    first, second = log_odds([before.score, now.score], samples)
+    return max(0.0, float(second - first)) / math.log2(now.epochs / before.epochs)
+
+
+TOLERANCE = 0.1
+"""Of a network: epochs are whole tenths, and what was trained is seldom an exact part of the whole."""
+
+
+def _fits(forecast: Forecast, genome: Genome, milliseconds: float, count: int) -> bool:
+    """Whether so many networks keep the user's limits together."""
+    space = replace(forecast.space, max_step_seconds=math.inf)
+    return space.keeps_caps(replace(genome, copies=count)) and not forecast.is_slow(count * milliseconds)
+
+
+def mates(
+    trainer: Trainer, forecast: Forecast, setup: Setup, winner: Trained, count: int
+) -> tuple[list[Trained], Forecast]:
+    """Other networks of the winner's kind, each trained as long as it was; and the time after that.
+
+    Args:
+        trainer: where they are trained and written down.
+        forecast: what there is time for.
+        setup: of full trainings, on the training part.
+        winner: as it left the race.
+        count: how many there are to be with it.
+
+    Returns:
+        As many as there was time for and did not fail.
+    """
+    found, genome = list[Trained](), winner.genome
+    # as long on small pictures as the winner
+    setup = replace(setup, in_all=forecast.in_all(genome, 1 if winner.half else count))
+    setup = replace(setup, recipe=replace(setup.recipe, measures=1))
+    for number in range(1, count):
+        seconds = forecast.left / (count - number + count * LAST)
+        epochs = forecast.epochs_within(genome, seconds, winner.epochs, setup.recipe)
+        if epochs < LEAST_MATE * winner.epochs:
+            break
+        share, predicted = min(1.0, PATIENCE * seconds / forecast.left), forecast.seconds(genome, epochs, setup.recipe)
+        trained = trainer.train(f"mate-{number}", genome, epochs, setup, share, falls=False)
+        forecast = forecast.plus(predicted, trained.seconds if trained else forecast.pace * predicted)
+        if trained and trained.half == winner.half and trained.epochs >= LEAST_MATE * winner.epochs:
+            found.append(trained)
+    return found, forecast

@@ -1,0 +1,188 @@
+"""Networks of one kind that share the winner's minutes: when, for how long, and that they answer together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_finish import ORDER, Bench, archive_of, bench, part  # noqa: F401 - a fixture
+from test_race import GENOMES, SCORES, SETUP, Fake, forecast_of, seconds_of
+
+from neuralfinder.errors import InputError
+from neuralfinder.job.forecast import Forecast
+from neuralfinder.job.race import Entrant, last_trainings, race
+from neuralfinder.job.team import coming, copies
+from neuralfinder.job.trainer import Trained
+from neuralfinder.networks.cost import cost, file_bytes
+from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.training.build import Team, build
+from neuralfinder.training.model import Model
+from neuralfinder.types import Shape
+
+
+def looked(*scores: float, epochs: float = 20.0, genome: Genome = GENOMES[1]) -> list[Trained]:
+    """A network after trainings of which each is twice as long as the one before."""
+    return [
+        Trained(str(place), genome, score, 1, epochs * 2**place, (score,), "complete", 1.0, 1.0)
+        for place, score in enumerate(scores)
+    ]
+
+
+def with_copies(forecast: Forecast, count: int, **caps: Any) -> Forecast:
+    finish = dataclasses.replace(forecast.plan.finish, copies=count)
+    plan, space = dataclasses.replace(forecast.plan, finish=finish), dataclasses.replace(forecast.space, **caps)
+    return dataclasses.replace(forecast, plan=plan, space=space)
+
+
+@given(st.floats(0, 2), st.floats(1, 10_000), st.floats(0, 4), st.floats(0, 4))
+def test_more_training_brings_more_and_each_doubling_less(brought: float, steps: float, one: float, more: float):
+    assert coming(brought, steps, 0.0) == 0.0
+    assert coming(brought, steps, one + more) >= coming(brought, steps, one)
+    assert coming(brought, steps, one) >= coming(brought, 2 * steps, one)
+
+
+@pytest.mark.parametrize(
+    ("scores", "affordable", "expected"),
+    [
+        ((0.70, 0.70), 160.0, 4),  # brings nothing more, and there is time for four
+        ((0.70, 0.70), 85.0, 2),  # for two
+        ((0.70, 0.70), 60.0, 1),  # for one and a half
+        ((0.50, 0.80), 160.0, 1),  # still learns fast
+        ((0.70,), 160.0, 1),  # nobody knows
+        ((0.999, 0.999), 160.0, 1),  # nothing is left to be put right
+    ],
+)
+def test_time_is_shared_where_more_training_brings_little(scores: Any, affordable: float, expected: int) -> None:
+    forecast = with_copies(forecast_of(1000.0), 4)
+    assert copies(forecast, looked(*scores), affordable, 10_000.0, past_best=False) == expected
+    assert copies(with_copies(forecast, 1), looked(*scores), affordable, 10_000.0, past_best=False) == 1
+
+
+def test_time_that_one_network_may_not_use_is_shared_in_any_case() -> None:
+    forecast, looks = with_copies(forecast_of(1000.0), 4), looked(0.50, 0.80)
+    assert copies(forecast, looks, 160.0, 10_000.0, past_best=False) == 1
+    assert copies(forecast, looks, 160.0, 41.0, past_best=False) > 1
+    assert copies(forecast, looked(0.6), 160.0, 10_000.0, past_best=True) > 1  # learns by heart
+
+
+def test_networks_together_keep_the_users_limits() -> None:
+    forecast, looks = with_copies(forecast_of(1000.0), 4), looked(0.7, 0.7)
+    parameters = forecast.space.cost(GENOMES[1]).parameters
+    capped = with_copies(forecast, 4, max_parameters=3 * parameters + 1)
+    assert copies(capped, looks, 160.0, 10_000.0, past_best=False) == 3
+    slow = with_copies(forecast, 4, max_forward_seconds=0.0025)  # each takes a millisecond
+    assert copies(slow, looks, 160.0, 10_000.0, past_best=False) == 2
+
+
+@dataclasses.dataclass
+class FakeOfTeams(Fake):
+    """As `Fake`, of trainings that say how long small pictures last; others of a kind are as good as the first."""
+
+    def train(self, name: str, genome: Genome, epochs: float, setup: Any, share: float, **more: Any) -> Trained | None:
+        own = name.removesuffix("-last")
+        falls = name == "last" or name != own
+        score = 0.5 if falls or own.startswith("mate-") else self._score(*own.rsplit("-", 1))
+        seconds = self.slower * self.forecast.seconds(genome, epochs, setup.recipe)
+        self.trained.append((name, epochs, seconds))
+        assert more.pop("falls", True) is falls
+        before = more.get("goes_on")
+        epochs += before.epochs if before else 0.0
+        return score and Trained(name, genome, score, 1, epochs, (score,), "complete", math.nan, seconds)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_race_with_others_of_the_winners_kind_takes_no_longer_than_there_is_time(data: Any) -> None:
+    genomes = data.draw(st.lists(st.sampled_from(GENOMES), min_size=1, max_size=4))
+    forecast = with_copies(forecast_of(data.draw(st.floats(1, 600)), data.draw(st.sampled_from([3, 20, 500]))), 4)
+    entrants = [Entrant(f"final-{place}", genome) for place, genome in enumerate(genomes)]
+    fake = FakeOfTeams(forecast, {entrant.name: data.draw(SCORES) for entrant in entrants})
+    standing, after = race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
+    first = standing[0]
+    if not first.trained:
+        return
+    fake.forecast = after
+    lasts = last_trainings(fake, after, SETUP, first, 1.0)  # type: ignore[arg-type]
+    assert len(lasts) == 1 + len(first.mates) <= 4
+    assert seconds_of(fake) <= forecast.left * (1 + 0.25 * bool(first.mates)) + 1e-6
+    assert all(mate.epochs == pytest.approx(first.epochs, rel=0.5) for mate in first.mates)
+
+
+def test_who_gains_little_is_one_of_several_and_all_the_time_is_used() -> None:
+    forecast = with_copies(forecast_of(100.0, longest=10_000), 4)
+    fake = FakeOfTeams(forecast, {"final-0": [0.70, 0.71, 0.71, 0.71]})
+    (winner,), after = race(fake, forecast, SETUP, [Entrant("final-0", GENOMES[1])])  # type: ignore[arg-type]
+    assert 1 <= len(winner.mates) <= 3
+    assert {name for name, *_ in fake.trained if name.startswith("mate")} == {mate.name for mate in winner.mates}
+    lasts = (1 + len(winner.mates)) * 3 / 7 * after.seconds(GENOMES[1], winner.epochs, SETUP.recipe)
+    assert seconds_of(fake) + lasts == pytest.approx(100.0, rel=0.15)
+
+
+def test_a_finish_hands_over_networks_that_answer_together(
+    bench: Bench,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("neuralfinder.job.race.copies", lambda *_, **__: 2)
+    genome = "C8.bn M C8.bn > G"
+    archive = archive_of(bench, genome)
+    bench = bench.with_(left=4.0, mac=3e-8, epochs=12, finalists=1, copies=2)
+    model, figures = bench.finish(archive)
+    names = [event.data["name"] for event in bench.record.read() if event.kind == "final"]
+    assert {"mate-1", "team", "last", "mate-1-last"} <= set(names)
+    assert (model.genome.key, figures["genome"], figures["copies"]) == (f"2x {genome}", genome, 2)
+    assert figures["parameters"] == 2 * cost(parse(genome), model.shape, 10).parameters
+    rows = part(ORDER[1200:1260])
+    expected = np.mean([_probabilities(bench, name, model, rows) for name in ("last", "mate-1-last")], axis=0)
+    logits = torch.from_numpy(model.logits(rows))
+    np.testing.assert_allclose(logits.softmax(1), expected, atol=1e-5)
+    again, figures_again = bench.finish(archive)  # as after a kill: nothing is trained again
+    assert [event.data["name"] for event in bench.record.read() if event.kind == "final"] == names
+    np.testing.assert_array_equal(again.logits(rows), model.logits(rows))
+    assert figures_again["test_accuracy"] == figures["test_accuracy"]
+
+
+def _probabilities(bench: Bench, name: str, model: Model, rows: Any) -> np.ndarray:  # noqa: F811
+    alone = Model.of(
+        model.genome.alone, bench.store.needed(name).state, model.shape, model.preparation, model.classes, model.views
+    )
+    return np.asarray(torch.from_numpy(alone.logits(rows)).softmax(1))
+
+
+def test_who_is_worse_together_is_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Here by weights that somebody has spoilt on the way."""
+    monkeypatch.setattr("neuralfinder.job.race.copies", lambda *_, **__: 2)
+    monkeypatch.setattr("neuralfinder.job.trainer.score", lambda *_: 0.05)
+    archive = archive_of(bench, "C8.bn M C8.bn > G")
+    bench = bench.with_(left=4.0, mac=3e-8, epochs=12, finalists=1, copies=2)
+    model, figures = bench.finish(archive)
+    names = [event.data["name"] for event in bench.record.read() if event.kind == "final"]
+    assert "team" in names
+    assert "mate-1-last" not in names
+    assert (model.genome.copies, figures["copies"]) == (1, 1)
+
+
+@given(st.integers(2, 4), st.sampled_from(["C4.bn M C6 > G.lin", "@24 C4.bn > GM", "C4 M > F8", "I > F0"]))
+def test_a_team_is_so_many_networks_side_by_side(count: int, text: str) -> None:
+    genome, shape = dataclasses.replace(parse(text), copies=count), Shape(3, 30, 24)
+    team = build(genome, shape, 5)
+    assert isinstance(team, Team)
+    assert sum(own.numel() for own in team.parameters()) == cost(genome, shape, 5).parameters
+    assert file_bytes(genome, shape, 5) >= 4 * cost(genome, shape, 5).parameters
+    side = genome.seen(shape)
+    pictures = torch.rand(2, side.channels, side.height, side.width)
+    with torch.no_grad():
+        each = [member.eval()(pictures).softmax(1) for member in team.members]
+        torch.testing.assert_close(team.eval()(pictures).softmax(1), torch.stack(each).mean(0))
+        assert team.train()(pictures).shape[:2] == (2, 5)
+    assert len({each[0, 0].item() for each in each}) == count
+
+
+def test_texts_are_answered_about_by_one_network() -> None:
+    with pytest.raises(InputError, match="2 for texts"):
+        build(parse("2x C4 > G"), Shape(4, 1, 16, vocabulary=10), 2)

@@ -45,7 +45,7 @@ from neuralfinder.training.clock import Clock
 from neuralfinder.training.machine import find_device, keep_memory, measure
 from neuralfinder.training.memory import check_memory
 from neuralfinder.training.model import Predictor
-from neuralfinder.training.recipes import MOST_VIEWS, Recipe
+from neuralfinder.training.recipes import COUNTS_OF_VIEWS, Recipe
 from neuralfinder.training.train import (
     EVALUATION_BATCH,
     HALF,
@@ -264,8 +264,8 @@ def _build(name: str, classes: int, side: int | None, shape: Shape) -> nn.Module
 
 def _train(
     build: Callable[[Shape], nn.Module], setup: Setup, looks: int, seed: int
-) -> tuple[Predictor, Predictor | None, float, list[tuple[float, float]], bool] | None:
-    """The trained network, one of training and validation part, epochs, improvements, and whether there are views.
+) -> tuple[Predictor, Predictor | None, float, list[tuple[float, float]], int] | None:
+    """The trained network, one of training and validation part, epochs, improvements, and how many views there may be.
 
     The second is the same after its last training, on training and validation part, as the winner of a search has it;
     `None` where the recipe has none. Improvements are moments and accuracies on validation.
@@ -283,9 +283,9 @@ def _train(
         each = step_seconds(network, setup, (1 - FORWARD_SHARE) * measuring)
         testing = forward_seconds(network, setup, EVALUATION_BATCH, 2, FORWARD_SHARE * measuring)
         testing *= looks / EVALUATION_BATCH
-        views = setup.recipe.views and setup.several != PLAIN
-        views = views and views_fit(MOST_VIEWS * testing, setup.clock.left())
-        testing *= MOST_VIEWS if views else 1
+        counts = COUNTS_OF_VIEWS if setup.recipe.views else ()
+        views = next((count for count in counts if views_fit(count * testing, setup.clock.left())), 1)
+        testing *= setup.several(views).count
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - testing))
         last = LAST_SHARE if setup.recipe.refit else 0.0
         # more than there seems to be time for: the clock ends it, and nothing is left over where steps are faster

@@ -6,7 +6,8 @@
     past_runs   the experience that a run begins with, and the networks of an earlier run
     prepare     data -> parts, and what all trainings on them share
     run         one run from data to model: the order of the stations; workers: who trains candidates
-    finish      finalists -> winner; race: all train on, the worse half leaves; trainer: each training once, recorded
+    finish      finalists -> winner; race: all train on, the worse half leaves; team: others of the winner's kind, to
+                answer with it; trainer: each training once, recorded
     figures     the one look at the test part; calibration: how far its probabilities can be trusted
     baselines   what the winner must beat; pretrained: a network that others trained, beside it; backbone: that network
     outcome     what `result.json` holds, and its writing; verdict: what it says in words

@@ -23,7 +23,6 @@ from neuralfinder.training.batches import Part
 from neuralfinder.training.build import bag_of, together
 from neuralfinder.training.metrics import ACCURACY, Metric
 from neuralfinder.training.model import Model, Predictor
-from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.training.train import HALF, PLAIN, Setup, logits_apart
 from neuralfinder.training.weights import WeightStore
 
@@ -79,7 +78,7 @@ class Decided:
 
 
 def measure(
-    decided: Decided, store: WeightStore, setup: Setup, samples: Samples, views: bool
+    decided: Decided, store: WeightStore, setup: Setup, samples: Samples, views: int
 ) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with.
 
@@ -88,7 +87,7 @@ def measure(
         store: has the weights.
         setup: of trainings on the training part.
         samples: the data.
-        views: whether there is time for the winner to answer with several views.
+        views: how many views there is time for the winner to answer with.
 
     Raises:
         MachineError: weights are gone, or spoilt, since they were written.
@@ -113,7 +112,7 @@ def measure(
     labels = test.labels.cpu().numpy()
     began = time.monotonic()
     logits = model.logits(test, setup.bf16)
-    took = (time.monotonic() - began) / (1 if model.views in (PLAIN, HALF) else MOST_VIEWS)
+    took = (time.monotonic() - began) / model.views.count
     guess = np.broadcast_to(prior(setup.train.labels.cpu().numpy(), len(classes)), logits.shape)
     size, linear = cost(winner.genome, model.shape, len(classes)), decided.linear
     by = model.temperature if metric.probable else 1.0  # probabilities are judged as the model gives them
@@ -216,15 +215,15 @@ def with_say(model: P, say: float) -> P:
     return dataclasses.replace(model, network=network)
 
 
-def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float, np.ndarray]:
+def with_views(setup: Setup, model: P, views: int, test: int) -> tuple[P, float, np.ndarray]:
     """The model with test-time averaging where that helps on the validation part, its score and its logits there.
 
-    Without `views` there is no averaging, nor where the first look shows that the clock leaves no time for it here and
-    at so many samples of the `test` part. Of equally good ones the likelier is taken: few pictures often cannot
-    tell two models apart by their errors.
+    There are at most so many `views`, and no averaging where the first look shows that the clock leaves no time for it
+    here and at so many samples of the `test` part. Of equally good ones the likelier is taken: few pictures often
+    cannot tell two models apart by their errors.
     """
     labels = setup.validation.labels.cpu().numpy()
-    several = dataclasses.replace(model, views=dataclasses.replace(setup.several, half=model.views.half))
+    several = dataclasses.replace(model, views=dataclasses.replace(setup.several(views), half=model.views.half))
 
     def judge(model: P) -> tuple[tuple[float, float], np.ndarray]:
         logits = model.logits(setup.validation, setup.bf16)
@@ -233,8 +232,8 @@ def with_views(setup: Setup, model: P, views: bool, test: int) -> tuple[P, float
     began = time.monotonic()
     plain, logits = judge(model)
     each = (time.monotonic() - began) / len(labels)
-    views = views and several.views != model.views
-    if not views or MOST_VIEWS * each * (len(labels) + test) > setup.clock.left():
+    alone = several.views == model.views
+    if alone or several.views.count * each * (len(labels) + test) > setup.clock.left():
         return model, plain[0], logits
     averaged, others = judge(several)
     return (several, averaged[0], others) if averaged > plain else (model, plain[0], logits)

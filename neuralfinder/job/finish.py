@@ -27,6 +27,7 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Scaling
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.model import Model
+from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 
@@ -86,7 +87,8 @@ def finish(
     else:
         standing = _train_each(trainer, forecast, training, entrants, inherit)
         first, winner = _within_limits(standing, forecast, trainer.record)
-        last, views, looking = None, setup.recipe.views, plan.looks.seconds - plan.looks.rival
+        last, looking = None, plan.looks.seconds - plan.looks.rival
+        views = MOST_VIEWS if setup.recipe.views else 1
     probe = compute(executor, _probe, rival, forecast, setup, looking, trainer) if rival else None
     linear = compute(executor, _linear, known, setup.clock, trainer.seeds)
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)

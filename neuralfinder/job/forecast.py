@@ -21,7 +21,7 @@ from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
 from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all, steps_of_epoch
-from neuralfinder.training.recipes import MOST_VIEWS, Recipe
+from neuralfinder.training.recipes import COUNTS_OF_VIEWS, MOST_VIEWS, Recipe
 from neuralfinder.types import Candidate, Fidelity
 
 SAFETY = 0.92
@@ -102,8 +102,8 @@ def views_fit(looking: float, left: float) -> bool:
 
 def last_looks(
     step: float, by_hand: float, task: Task, training: TrainingStage, views: bool, seconds: float
-) -> tuple[float, bool]:
-    """Seconds of the last looks and of logistic regression, and whether there is time for several views.
+) -> tuple[float, int]:
+    """Seconds of the last looks and of logistic regression, and how many views of each sample there is time for.
 
     Args:
         step: seconds of a training step of the winner.
@@ -114,13 +114,18 @@ def last_looks(
         seconds: of the run.
     """
     size = training.batch_size
-    one = LOOKING_MARGIN * looking_steps(task.validation + task.test, size)
-    several = LOOKING_MARGIN * looking_steps((1 + MOST_VIEWS) * task.validation + MOST_VIEWS * task.test, size)
-    views = views and (training.long or not task.shape.vocabulary) and views_fit(several * step, seconds)
+
+    def looking(count: int) -> float:
+        each = task.validation + task.test
+        return LOOKING_MARGIN * step * looking_steps(count * each + (task.validation if count > 1 else 0), size)
+
+    counts = (MOST_VIEWS,) if task.shape.vocabulary else COUNTS_OF_VIEWS
+    wanted = counts if views and (training.long or not task.shape.vocabulary) else ()
+    most = next((count for count in wanted if views_fit(looking(count), seconds)), 1)
     rivals = LOOKING_MARGIN * looking_steps(task.test, size) * (step + by_hand)
     linear = min(LINEAR_SECONDS, LINEAR_PLANNED * seconds)
-    looks = (several if views else one) * step + linear
-    return looks + (rivals if rivals <= RIVALS_SHARE * seconds else 0.0), views
+    looks = looking(most) + linear
+    return looks + (rivals if rivals <= RIVALS_SHARE * seconds else 0.0), most
 
 
 def linear_seconds(clock: Clock) -> float:
@@ -409,8 +414,8 @@ class Forecast:
         leader = next(iter(self.leaders(archive, 1)), None)
         return self.finish(leader.genome if leader else self.by_hand) + self.plan.looks.seconds
 
-    def last_looks(self, genome: Genome) -> tuple[float, bool]:
-        """Seconds of the last looks should this network win, and whether there is time for several views."""
+    def last_looks(self, genome: Genome) -> tuple[float, int]:
+        """Seconds of the last looks should this network win, and how many views there is time for."""
         plan, rates = self.plan, self.plan.speed.rates
         step, by_hand = (self.pace * rates.step_seconds(self.space.cost(each)) for each in (genome, self.by_hand))
         seconds = math.inf if plan.budget_seconds is None else plan.budget_seconds

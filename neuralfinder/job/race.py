@@ -129,8 +129,23 @@ def race(
     if best.trained and best.copies > 1:
         others, forecast = mates(trainer, forecast, setup, best.trained, best.copies)
         running[0] = replace(best, mates=tuple(others))
-        if others:
-            return running + gone, forecast
+    if not running[0].mates:
+        forecast = _past_best(trainer, forecast, setup, running, gone, reserves)
+    return running + gone, forecast
+
+
+def _past_best(
+    trainer: Trainer,
+    forecast: Forecast,
+    setup: Setup,
+    running: list[Entrant],
+    gone: list[Entrant],
+    reserves: Sequence[Entrant],
+) -> Forecast:
+    """While the one that is `running` has learned all it can: the reserves, then itself after all; the time after that.
+
+    Whoever is better takes its place, and the others are `gone`.
+    """
     for reserve in reserves:
         if not running[0].past_best or not (most := _time_for(forecast, setup, running[0], reserve)):
             break
@@ -147,7 +162,7 @@ def race(
         again, forecast = _in_pieces(trainer, forecast, setup, again, ONCE_MORE + 1, most)
         if again.trained and again.trained is not beyond and not _is_worse(forecast, again.trained, best.trained):
             running[0] = again
-    return running + gone, forecast
+    return forecast
 
 
 def _time_for(forecast: Forecast, setup: Setup, winner: Entrant, other: Entrant) -> tuple[float, float, float] | None:

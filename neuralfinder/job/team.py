@@ -23,11 +23,11 @@ GAIN = 0.12
 as much, as means of `count` numbers vary. Measured 0.09 and 0.12 (CIFAR-10), 0.03 (tiles), 0.25 and 0.28 (language);
 questions 0 (docs/LOG.md)."""
 
-FADING, PRIOR, POWER = 0.4, 0.1, 0.8
-"""What a doubling of a training brings, in log-odds: so much of what the doubling before it brought, and beside that
-`PRIOR` after a hundred steps, falling by this power of the steps. Fitted to the better half of our own table, without
-tiles (1,024 doublings of 13 tasks, `benchmarks/own_summary.py`); at a thousand steps it says 0.03 to 0.05, and three
-measured there were 0.03, 0.04 and 0.06 (docs/LOG.md)."""
+FADING, STEPS, PASSES = 0.4, (0.1, 100.0, 0.8), (0.07, 6.0, 1.5)
+"""What a doubling of a training brings, in log-odds: so much of what the doubling before it brought; and the first of
+each three after as many steps, or passes over the data, as the second says, falling by the third as a power: the larger
+of both. Steps as in the better half of our own table (1,024 doublings of 13 tasks); passes as CIFAR-10 has it beyond
+that, where a doubling brought 0.19 after 6 passes, 0.05 after 12 (docs/LOG.md)."""
 
 LEAST_GROWTH = 1.5
 """How many times as long a training has to be for its score to say what more of it brings."""
@@ -59,29 +59,31 @@ def copies(forecast: Forecast, looks: Sequence[Trained], affordable: float, long
     if more < LEAST_MORE or not (before or past_best):
         return 1
     brought = 0.0 if past_best else _brought(before[-1], now, forecast.validation)
-    steps = now.epochs * steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)
+    steps = steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)
 
     def gain(count: int) -> float:
         doublings = 0.0 if past_best else math.log2(max(1.0, min(longest, affordable / count) / now.epochs))
-        return coming(brought, steps, doublings) + GAIN * (2 - 2 / count)
+        return coming(brought, now.epochs, steps, doublings) + GAIN * (2 - 2 / count)
 
     most = min(forecast.plan.finish.copies, math.floor(affordable / now.epochs + TOLERANCE))
     allowed = [count for count in range(1, most + 1) if _fits(forecast, genome, now.milliseconds, count)]
     return max(allowed, key=gain, default=1)
 
 
-def coming(brought: float, steps: float, doublings: float) -> float:
+def coming(brought: float, passes: float, steps: float, doublings: float) -> float:
     """Log-odds of a right answer that more training is expected to bring.
 
     Args:
         brought: what the last doubling brought.
-        steps: of training so far.
+        passes: over the data so far.
+        steps: of each.
         doublings: of them that are to come, 0 or more; of a part of one a part.
     """
     gain = 0.0
     while doublings > 0:
-        brought = FADING * brought + PRIOR * (steps / 100) ** -POWER
-        gain, steps, doublings = gain + min(1.0, doublings) * brought, 2 * steps, doublings - 1
+        known = (STEPS, steps * passes), (PASSES, passes)
+        brought = FADING * brought + max(usual * (done / at) ** -power for (usual, at, power), done in known)
+        gain, passes, doublings = gain + min(1.0, doublings) * brought, 2 * passes, doublings - 1
     return gain
 
 

@@ -18,6 +18,7 @@ from neuralfinder.data.mapped import memory_bytes
 from neuralfinder.data.tokens import Tokens
 from neuralfinder.networks.genome import USUAL_SIDE
 from neuralfinder.training.augmentation import Augmentation, piece
+from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.types import Shape
 
 BLOCK = 1 << 26
@@ -262,6 +263,11 @@ class Views:
     shift: bool = False
     half: bool = False
     pieces: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many there are, of pictures with more than one pixel; of texts at most."""
+        return MOST_VIEWS if self.pieces else (1 + self.mirror) * (1 + 2 * self.shift)
 
     def of(self, pictures: Tensor) -> Iterator[Tensor]:
         """The views of `(n, channels, height, width)`, each of the same shape and layout; of texts each one piece."""

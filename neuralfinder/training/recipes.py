@@ -15,6 +15,9 @@ MOST_VIEWS = 6
 """Views of a picture that a network may answer with at most: as it is and moved two ways, each mirrored too; see
 `batches.Views`."""
 
+COUNTS_OF_VIEWS = MOST_VIEWS, 3, 2
+"""How many views there may be, but for one: with either alone there are three or two."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

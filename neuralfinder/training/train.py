@@ -22,7 +22,7 @@ from neuralfinder.training.build import Network, Words, bag_of, together
 from neuralfinder.training.clock import TIMED_STEPS, Clock, Pace, looking_steps, seconds_each, steps_of_epoch
 from neuralfinder.training.metrics import ACCURACY, TINY, Metric
 from neuralfinder.training.optimizers import Optimizer, looked_up
-from neuralfinder.training.recipes import Recipe
+from neuralfinder.training.recipes import MOST_VIEWS, Recipe
 from neuralfinder.training.threads import THREADS
 from neuralfinder.training.trunk import NORM_BATCHES, Average, Trunk
 from neuralfinder.types import BEHIND, RUNG_SAMPLES, RUNGS, Fidelity, Shape
@@ -93,10 +93,14 @@ class Setup:
         """The shape of one sample, for the network."""
         return self.preparation.shape(self.train.shape)
 
-    @property
-    def several(self) -> Views:
-        """All that a finished network may look at: moved and mirrored pictures where it was trained on such."""
-        return Views(self.flip and self.recipe.flip, self.recipe.shift > 0, pieces=self.long)
+    def several(self, most: int = MOST_VIEWS) -> Views:
+        """What a finished network may look at: moved and mirrored pictures where it was trained on such.
+
+        Where that is more than so many views, mirrored pictures alone, moved ones alone, or nothing else.
+        """
+        mirror, shift = self.flip and self.recipe.flip, self.recipe.shift > 0
+        kinds = (Views(mirror, shift, pieces=self.long), Views(mirror), Views(shift=shift))
+        return next((views for views in kinds if views.count <= most), PLAIN)
 
     def whole(self) -> Setup:
         """The same for trainings on training and validation part, which tells nothing about these any more."""

@@ -58,7 +58,7 @@ def trained(setup, genome):
         network = build(genome, setup.shape, setup.classes)
         training = train(network, setup, Fidelity(8), 0)
     model = Model.of(genome, training.state, setup.shape, setup.preparation, ("sea", "wood"))
-    return with_views(setup, model, True, 0)[:2]
+    return with_views(setup, model, MOST_VIEWS, 0)[:2]
 
 
 def test_a_model_reads_all_pieces_of_what_it_is_asked(tmp_path) -> None:
@@ -75,7 +75,7 @@ def test_a_model_reads_all_pieces_of_what_it_is_asked(tmp_path) -> None:
 def test_short_texts_have_one_look() -> None:
     setup = setup_of_texts(["sea wave", "wood fern"] * 40, ["sea", "wood"] * 40, "text-final")
     assert not setup.long
-    assert setup.several == PLAIN
+    assert setup.several() == PLAIN
 
 
 def test_pieces_are_chosen_among_those_that_a_text_has() -> None:

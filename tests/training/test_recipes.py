@@ -25,7 +25,7 @@ from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.model import Model
 from neuralfinder.training.optimizers import Optimizer
-from neuralfinder.training.recipes import RECIPES
+from neuralfinder.training.recipes import MOST_VIEWS, RECIPES
 from neuralfinder.training.train import PLAIN, Setup, train
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Shape
@@ -135,7 +135,7 @@ def test_views_are_moved_and_mirrored_as_training_was(monkeypatch: pytest.Monkey
             return np.zeros((len(part), 10))
 
     for words in ("", " | shift0", " | mirror0", " | shift0 mirror0"):
-        with_views(setup.of(parse(NETWORK + words)), Fake(), True, 10)
+        with_views(setup.of(parse(NETWORK + words)), Fake(), MOST_VIEWS, 10)
     others = [views for views in looked if views != PLAIN]
     assert others == [Views(True, True), Views(True, False), Views(False, True)]
 
@@ -157,7 +157,7 @@ def test_there_are_several_views_only_where_the_clock_leaves_time_for_them(
             now[0] += 2.0
             return np.zeros((len(part), 10))
 
-    with_views(setup, Slow(), True, 2 * len(setup.validation))
+    with_views(setup, Slow(), MOST_VIEWS, 2 * len(setup.validation))
     assert len(looked) == looks
 
 
@@ -183,3 +183,12 @@ def test_few_are_those_for_training_and_choosing_up_to_two_thousand(count, few):
     assert setup.few == few
     assert setup.of(None).recipe.mix == (0.5 if few else 0.0)
     assert any("pictures are few" in line for line in status.lines) == few
+
+
+@pytest.mark.parametrize(("most", "views"), [(6, Views(True, True)), (5, Views(True)), (2, Views(True)), (1, PLAIN)])
+def test_where_there_is_no_time_for_all_views_there_are_mirrored_ones(most: int, views: Views) -> None:
+    setup = dataclasses.replace(setup_of_digits(), flip=True)
+    assert setup.several(most) == views
+    assert len(list(views.of(torch.zeros(1, 1, 8, 8)))) == views.count <= most
+    still = setup.of(parse(NETWORK + " | mirror0"))
+    assert still.several(most) == (Views(shift=True) if most >= 3 else PLAIN)

@@ -618,10 +618,13 @@ def _listed(what: str) -> Sequence[tuple[str, ...]]:
 
             rows = [(name, recipe.summary) for name, recipe in RECIPES.items()]
         case "genes":
-            from neuralfinder.networks.genome import GENES, LAYERS, USUAL_SIDE
+            from neuralfinder.networks.genome import GENES, LAYERS, MOST_COPIES, USUAL_SIDE
             from neuralfinder.networks.recipe_genes import KINDS
 
-            rows = [("@<side>", f"the longer side of pictures as the network sees them, {USUAL_SIDE} if not written")]
+            rows = [
+                ("<count>x", f"so many such networks answer together, 2 to {MOST_COPIES}; one if not written"),
+                ("@<side>", f"the longer side of pictures as the network sees them, {USUAL_SIDE} if not written"),
+            ]
             rows += [(form, meaning) for form, (_, meaning) in GENES.items()]
             rows += [(kind.form, kind.meaning) for kind in LAYERS.foreign.values()]
             rows += [(f"| {name}<value>", kind.described) for name, kind in KINDS.items()]

@@ -57,6 +57,15 @@ LEAST_LAST = 0.25
 """Last training at least, as a share of the training before: the rate has to fall. That is within the last fifth of all
 steps."""
 
+GAIN = 0.12
+"""Log-odds of a right answer that a second network of the winner's kind adds; `count` of them add `2 - 2 / count` times
+as much, as means of `count` numbers vary. Measured 0.09 and 0.12 (CIFAR-10), 0.03 (tiles), 0.25 and 0.28 (language);
+questions 0 (docs/LOG.md)."""
+
+LEAST_MORE = 1.0
+"""Samples of the validation part that a second network is expected to put right, at least: else it is not worth what it
+costs whoever runs it."""
+
 TESTING_SHARE = 0.1
 """Share of the time that the last looks may take with several views of each picture; else one has to do. Six views of
 10,000 pictures took 27 of 120 s once (docs/LOG.md)."""
@@ -353,7 +362,9 @@ class Forecast:
             if len(leaders) < finish.finalists:
                 return planned_finish
             at_pace = dataclasses.replace(self, tally=progress.tally)
-            return min(planned_finish, max(at_pace.finish(leader.genome) for leader in leaders))
+            counts = [1 + self.gains_by_another(leader.score) for leader in leaders]
+            each = (at_pace.finish(leader.genome, count) for leader, count in zip(leaders, counts, strict=True))
+            return min(planned_finish, max(each))
 
         def work(progress: Progress) -> float:
             each = progress.work_at_pace / max(1, progress.asked)  # one more is asked while there is any left
@@ -391,21 +402,21 @@ class Forecast:
         return clock.until(clock.deadline - self.plan.looks.seconds)
 
     def spare(self, genome: Genome) -> float:
-        """How many times there is time for what this network gains from, with all of its kind that may be with it."""
-        each = max(AROUND_SECONDS, self.full(genome, self.plan.finish.epochs))
-        return self.left / (self.plan.finish.copies * each)
+        """How many trainings as long as this network gains there is time for."""
+        return self.left / max(AROUND_SECONDS, self.full(genome, self.plan.finish.epochs))
+
+    def gains_by_another(self, score: float) -> bool:
+        """Whether a second network of its kind is expected to put right what one with this score has wrong."""
+        return self.plan.finish.copies > 1 and GAIN * score * (1 - score) * self.validation >= LEAST_MORE
 
     @property
     def by_hand(self) -> Genome:
         """The network by hand."""
         return small_network(self.space)
 
-    def finish(self, genome: Genome) -> float:
-        """Seconds of the finish that a network needs to be trained for as long as it gains, should it win the race.
-
-        With all of its kind that may answer with it.
-        """
-        full = self.plan.finish.copies * self.full(genome, self.plan.finish.epochs)
+    def finish(self, genome: Genome, copies: int = 1) -> float:
+        """Seconds of the finish that so many of a network need to be trained as long as it gains, should it win."""
+        full = copies * self.full(genome, self.plan.finish.epochs)
         again = retrained_share(self.plan.finish.retrainings, self.plan.task)
         return full / winners_share(self.plan.finish.finalists + 1) + again * full
 

@@ -14,7 +14,7 @@ from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, F
 from neuralfinder.job.team import copies, mates
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.genome import Genome
-from neuralfinder.training.train import Setup
+from neuralfinder.training.train import Setup, chance
 
 AS_FOUND = -1
 """The round of what an entrant comes with."""
@@ -244,13 +244,15 @@ def _in_pieces(
             ends.append(end)
             reached = end
     for piece, end in enumerate([*ends, longest]):
-        entrant = _shared(trainer, forecast, entrant, affordable, longest)
+        entrant = _shared(trainer, forecast, setup, entrant, affordable, longest)
         most = forecast.left - kept, min(end, affordable / entrant.copies) if entrant.copies > 1 else end, cap
         entrant, forecast = _go_on(trainer, forecast, setup, entrant, number + piece, most)
-    return _shared(trainer, forecast, entrant, affordable, longest), forecast
+    return _shared(trainer, forecast, setup, entrant, affordable, longest), forecast
 
 
-def _shared(trainer: Trainer, forecast: Forecast, entrant: Entrant, affordable: float, longest: float) -> Entrant:
+def _shared(
+    trainer: Trainer, forecast: Forecast, setup: Setup, entrant: Entrant, affordable: float, longest: float
+) -> Entrant:
     """The entrant with as many of its kind to share the time with as are better together, see `copies`.
 
     Small pictures end earlier then, so that never fewer are taken than were before.
@@ -258,7 +260,8 @@ def _shared(trainer: Trainer, forecast: Forecast, entrant: Entrant, affordable: 
     looks = list(entrant.rounds.values())
     if not looks:
         return entrant
-    count = max(entrant.copies, copies(forecast, looks, affordable, longest, past_best=entrant.past_best))
+    best = copies(forecast, looks, affordable, longest, chance(setup), past_best=entrant.past_best)
+    count = max(entrant.copies, best)
     if count > entrant.copies:
         trainer.status.say(f"{entrant.name} gains less by more training than by others of its kind: {count} of them")
     return replace(entrant, copies=count)

@@ -11,17 +11,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from neuralfinder.job.forecast import LAST_SHARE, PATIENCE, Forecast
+from neuralfinder.job.forecast import GAIN, LAST_SHARE, PATIENCE, Forecast, noise
 from neuralfinder.job.trainer import Trained, Trainer
 from neuralfinder.networks.expectation import log_odds
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.clock import steps_of_epoch
 from neuralfinder.training.train import Setup
-
-GAIN = 0.12
-"""Log-odds of a right answer that a second network of the winner's kind adds; `count` of them add `2 - 2 / count` times
-as much, as means of `count` numbers vary. Measured 0.09 and 0.12 (CIFAR-10), 0.03 (tiles), 0.25 and 0.28 (language);
-questions 0 (docs/LOG.md)."""
 
 FADING, STEPS, PASSES = 0.4, (0.1, 100.0, 0.8), (0.07, 6.0, 1.5)
 """What a doubling of a training brings, in log-odds: so much of what the doubling before it brought; and the first of
@@ -32,9 +27,9 @@ that, where a doubling brought 0.19 after 6 passes, 0.05 after 12 (docs/LOG.md).
 LEAST_GROWTH = 1.5
 """How many times as long a training has to be for its score to say what more of it brings."""
 
-LEAST_MORE = 1.0
-"""Samples of the validation part that a second network is expected to put right, at least: else it is not worth what it
-costs whoever runs it."""
+LEAST_PASSES = 3.0
+"""Over the data, before which nothing tells what more of them bring: a search of tiles took four networks of 0.4 passes
+each, all at chance, for one had had 28.1 % before it had 25.9."""
 
 LEAST_MATE = 0.5
 """Of the winner's epochs, that there has to be time for, lest half-trained networks spoil its answers."""
@@ -43,7 +38,9 @@ LAST = LAST_SHARE / (1 - LAST_SHARE)
 """How long the last training of a network takes, in trainings before it."""
 
 
-def copies(forecast: Forecast, looks: Sequence[Trained], affordable: float, longest: float, *, past_best: bool) -> int:
+def copies(
+    forecast: Forecast, looks: Sequence[Trained], affordable: float, longest: float, chance: float, *, past_best: bool
+) -> int:
     """How many networks of a kind to share the time among, so that they are best together; 1 for one alone.
 
     Args:
@@ -51,12 +48,13 @@ def copies(forecast: Forecast, looks: Sequence[Trained], affordable: float, long
         looks: the network so far, after longer and longer trainings; one or more.
         affordable: epochs that there is time for before last trainings, if it is to be alone.
         longest: how many one network may have of them.
+        chance: the score of who knows nothing.
         past_best: whether more training made it worse.
     """
     now, genome = looks[-1], looks[-1].genome
     before = [each for each in looks if each.half == now.half and LEAST_GROWTH * each.epochs <= now.epochs]
-    more = GAIN * now.score * (1 - now.score) * forecast.validation
-    if more < LEAST_MORE or not (before or past_best):
+    awake = now.epochs >= LEAST_PASSES and now.score > chance + noise(chance, forecast.validation)
+    if not awake or not forecast.gains_by_another(now.score) or not (before or past_best):
         return 1
     brought = 0.0 if past_best else _brought(before[-1], now, forecast.validation)
     steps = steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)

@@ -17,6 +17,7 @@ LETTERS = {
     r"> ": "> what answers",
     r" \| ": "| how its training differs",
     r"@\d": "@128 looks at pictures of 128 pixels",
+    r"\b\dx ": "2x two such networks that answer together",
 }
 """Marks in the text of a genome, and what they mean in short."""
 

@@ -314,7 +314,7 @@ class _Judge:
         self.state, self.ended, self.half = dict[str, Tensor](), "", False
         self._setup, self._steps, self._epochs, self._told = setup, steps, epochs, told
         self._bars = [(rung * steps * epochs, bar) for rung, bar in zip(RUNGS, bars, strict=bool(bars))]
-        self._chance = _chance(setup)
+        self._chance = chance(setup)
         self._since_best = 0
 
     def is_due(self, pace: Pace) -> bool:
@@ -455,7 +455,7 @@ def _is_measured(epoch: int, epochs: int, measures: int | None) -> bool:
     return measures is None or epoch * measures // epochs > (epoch - 1) * measures // epochs
 
 
-def _chance(setup: Setup) -> float:
+def chance(setup: Setup) -> float:
     """The score of who knows the classes' shares alone."""
     labels = setup.validation.labels
     shares = torch.bincount(labels, minlength=setup.classes) / len(labels)

@@ -58,28 +58,30 @@ def test_more_training_brings_more_the_less_there_was(
         ((0.50, 0.80), 160.0, 1),  # still learns fast
         ((0.70,), 160.0, 1),  # nobody knows
         ((0.999, 0.999), 160.0, 1),  # nothing is left to be put right
+        ((0.11, 0.11), 160.0, 1),  # knows nothing yet
     ],
 )
 def test_time_is_shared_where_more_training_brings_little(scores: Any, affordable: float, expected: int) -> None:
     forecast = with_copies(forecast_of(1000.0), 4)
-    assert copies(forecast, looked(*scores), affordable, 10_000.0, past_best=False) == expected
-    assert copies(with_copies(forecast, 1), looked(*scores), affordable, 10_000.0, past_best=False) == 1
+    assert copies(forecast, looked(*scores), affordable, 10_000.0, 0.1, past_best=False) == expected
+    assert copies(with_copies(forecast, 1), looked(*scores), affordable, 10_000.0, 0.1, past_best=False) == 1
 
 
 def test_time_that_one_network_may_not_use_is_shared_in_any_case() -> None:
     forecast, looks = with_copies(forecast_of(1000.0), 4), looked(0.50, 0.80)
-    assert copies(forecast, looks, 160.0, 10_000.0, past_best=False) == 1
-    assert copies(forecast, looks, 160.0, 41.0, past_best=False) > 1
-    assert copies(forecast, looked(0.6), 160.0, 10_000.0, past_best=True) > 1  # learns by heart
+    assert copies(forecast, looks, 160.0, 10_000.0, 0.1, past_best=False) == 1
+    assert copies(forecast, looks, 160.0, 41.0, 0.1, past_best=False) > 1
+    assert copies(forecast, looked(0.6), 160.0, 10_000.0, 0.1, past_best=True) > 1  # learns by heart
+    assert copies(forecast, looked(0.6, epochs=0.4), 160.0, 10_000.0, 0.1, past_best=True) == 1  # by chance, so early
 
 
 def test_networks_together_keep_the_users_limits() -> None:
     forecast, looks = with_copies(forecast_of(1000.0), 4), looked(0.7, 0.7)
     parameters = forecast.space.cost(GENOMES[1]).parameters
     capped = with_copies(forecast, 4, max_parameters=3 * parameters + 1)
-    assert copies(capped, looks, 160.0, 10_000.0, past_best=False) == 3
+    assert copies(capped, looks, 160.0, 10_000.0, 0.1, past_best=False) == 3
     slow = with_copies(forecast, 4, max_forward_seconds=0.0025)  # each takes a millisecond
-    assert copies(slow, looks, 160.0, 10_000.0, past_best=False) == 2
+    assert copies(slow, looks, 160.0, 10_000.0, 0.1, past_best=False) == 2
 
 
 @dataclasses.dataclass

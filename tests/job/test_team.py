@@ -17,7 +17,7 @@ from test_race import GENOMES, SCORES, SETUP, Fake, forecast_of, seconds_of
 from neuralfinder.errors import InputError
 from neuralfinder.job.forecast import Forecast
 from neuralfinder.job.race import Entrant, last_trainings, race
-from neuralfinder.job.team import coming, copies
+from neuralfinder.job.team import brought_by, coming, copies
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import cost, file_bytes
 from neuralfinder.networks.genome import Genome, parse
@@ -47,6 +47,15 @@ def test_more_training_brings_more_the_less_there_was(
     assert coming(brought, passes, steps, 0.0) == 0.0
     assert coming(brought, passes, steps, one + more) >= coming(brought, passes, steps, one)
     assert coming(brought, passes, steps, one) >= coming(brought, 2 * passes, steps, one)
+
+
+@given(st.floats(0.1, 0.9), st.floats(0.1, 0.9), st.floats(0.5, 50))
+def test_many_samples_say_what_a_doubling_brought_and_few_what_is_usual(one: float, two: float, epochs: float) -> None:
+    before, now = looked(one, two, epochs=epochs)
+    few, some, many = (brought_by(before, now, samples) for samples in (2, 500, 10_000_000))
+    seen = max(0.0, math.log(two / (1 - two)) - math.log(one / (1 - one)))
+    assert many == pytest.approx(seen, abs=0.01)
+    assert min(few, many) <= some <= max(few, many)
 
 
 @pytest.mark.parametrize(

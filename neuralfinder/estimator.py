@@ -75,7 +75,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         batch_size: samples in a training step; a whole number between 2 and 1,000,000. Not given: the recipe's, less
             where data are few.
         copies: most networks of the winner's kind that answer together about pictures, where that is better in the same
-            minutes; a whole number between 1 and 9.
+            minutes; a whole number between 1 and 9. Not given: 4.
         retrain: retrainings of the winner on all but the test part, reported beside it; a whole number between 0 and
             10,000. Not given: the preset's.
         max_parameters: most trainable numbers of a network; a whole number at least 1. Not given: the preset's,

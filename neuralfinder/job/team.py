@@ -61,16 +61,23 @@ def copies(
     awake = now.epochs >= LEAST_PASSES and now.score > chance + noise(chance, forecast.validation)
     if not awake or not forecast.gains_by_another(now.score) or not (before or past_best):
         return 1
-    brought = 0.0 if past_best else brought_by(before[-1], now, forecast.validation)
+    # what small pictures bring says little of what large ones will
+    samples, small = (0.0 if now.half else forecast.validation), forecast.final.with_genes(genome.recipe).small
+    brought = 0.0 if past_best else brought_by(before[-1], now, samples)
     steps = steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)
 
     def gain(count: int) -> float:
         doublings = 0.0 if past_best else math.log2(max(1.0, min(longest, affordable / count) / now.epochs))
         return coming(brought, now.epochs, steps, doublings) + GAIN * (2 - 2 / count)
 
+    def may_be(count: int) -> bool:
+        """Whether so many keep the user's limits, and have their share of large pictures, which begin earlier then."""
+        in_all = forecast.in_all(genome, count)
+        late = now.half and in_all is not None and now.epochs > small * in_all
+        return not late and _fits(forecast, genome, now.milliseconds, count)
+
     most = min(forecast.plan.finish.copies, math.floor(affordable / now.epochs + TOLERANCE))
-    allowed = [count for count in range(1, most + 1) if _fits(forecast, genome, now.milliseconds, count)]
-    return max(allowed, key=gain, default=1)
+    return max((count for count in range(1, most + 1) if may_be(count)), key=gain, default=1)
 
 
 def coming(brought: float, passes: float, steps: float, doublings: float) -> float:
@@ -129,8 +136,7 @@ def mates(
         As many as there was time for and did not fail.
     """
     found, genome = list[Trained](), winner.genome
-    # as long on small pictures as the winner
-    setup = replace(setup, in_all=forecast.in_all(genome, 1 if winner.half else count))
+    setup = replace(setup, in_all=forecast.in_all(genome, count))
     setup = replace(setup, recipe=replace(setup.recipe, measures=1))
     for number in range(1, count):
         seconds = forecast.left / (count - number + count * LAST)

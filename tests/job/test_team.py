@@ -21,6 +21,7 @@ from neuralfinder.job.team import brought_by, coming, copies
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import cost, file_bytes
 from neuralfinder.networks.genome import Genome, parse
+from neuralfinder.networks.recipe_genes import SMALL
 from neuralfinder.training.build import Team, build
 from neuralfinder.training.model import Model
 from neuralfinder.types import Shape
@@ -82,6 +83,18 @@ def test_time_that_one_network_may_not_use_is_shared_in_any_case() -> None:
     assert copies(forecast, looks, 160.0, 41.0, 0.1, past_best=False) > 1
     assert copies(forecast, looked(0.6), 160.0, 10_000.0, 0.1, past_best=True) > 1  # learns by heart
     assert copies(forecast, looked(0.6, epochs=0.4), 160.0, 10_000.0, 0.1, past_best=True) == 1  # by chance, so early
+
+
+def test_small_pictures_do_not_last_longer_for_those_who_share() -> None:
+    """They are two fifths of all that one alone is trained for, and of the half that one of two is."""
+    forecast = with_copies(forecast_of(100.0, longest=10_000), 4)
+    genome = dataclasses.replace(GENOMES[1], recipe=SMALL)
+    in_all = forecast.in_all(genome)
+    assert in_all
+    for share, expected in ((0.35, 1), (0.18, 2), (0.05, 4)):
+        looks = looked(0.7, 0.7, epochs=share * in_all / 2, genome=genome)
+        half = [dataclasses.replace(look, half=True) for look in looks]
+        assert copies(forecast, half, 0.7 * in_all, 10_000.0, 0.1, past_best=True) == expected
 
 
 def test_networks_together_keep_the_users_limits() -> None:

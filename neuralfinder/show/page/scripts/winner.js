@@ -12,13 +12,13 @@ function putWinner(body) {
     return;
   }
   const count = Number(done.epochs.toPrecision(3));
-  const milliseconds = firstLife(number)?.milliseconds;
+  const copies = done.copies ?? 1, alone = firstLife(number)?.milliseconds?.[0];
   parts.push(h("div", {},
     facts([
-      ["networks", done.copies > 1 && `${done.copies} of this kind, each with weights of its own, answer together`],
+      ["networks", copies > 1 && `${copies} of this kind, each with weights of its own, answer together`],
       ["parameters", whole(done.parameters)], ["size", `${(4 * done.parameters / 1e6).toPrecision(3)} MB`],
-      ["multiply-adds", `${short(done.macs)} a sample`], ["one sample", milliseconds && `${milliseconds[0]} ms on ${done.device}`],
-      ["trained", `${count} epoch${count === 1 ? "" : "s"}${done.refit ? ", the last of them on training and validation part" : ""}`],
+      ["multiply-adds", `${short(done.macs)} a sample`], ["one sample", alone && `${Number((copies * alone).toPrecision(4))} ms on ${done.device}`],
+      ["trained", `${count} epoch${count === 1 ? "" : "s"}${copies > 1 ? " each" : ""}${done.refit ? ", the last of them on training and validation part" : ""}`],
     ]),
     curve(done.refit ? "Learning curve until the last training" : "Learning curve", done.curve)), ablation(story.single.ablation));
   put(body, h("div", { class: "winner" }, parts));

@@ -30,9 +30,9 @@ third is its standard deviation. In our own table it is 0.46 from one to two pas
 four to eight, 0.18 from eight on."""
 
 HALF_TELLS = 100.0
-"""Samples at most that what small pictures brought counts for, since large ones may bring more: `C16.bn C24.bn M ...` went
-from 71.8 to 73.6 % of CIFAR-10 on half the side, and then to 80.3 on all of it; on tiles no doubling brought anything
-on either side. So many are as sure as what is usual: a guess between the two."""
+"""Samples at most that what small pictures brought counts for, since large ones may bring more: `C16.bn C24.bn M ...`
+went from 71.8 to 73.6 % of CIFAR-10 on half the side, and then to 80.3 on all of it; on tiles no doubling brought
+anything on either side. So many are as sure as what is usual: a guess between the two."""
 
 LEAST_GROWTH = 1.5
 """How many times as long a training has to be for its score to say what more of it brings."""

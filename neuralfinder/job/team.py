@@ -64,11 +64,11 @@ def copies(
     now, genome = looks[-1], looks[-1].genome
     before = [each for each in looks if each.half == now.half and LEAST_GROWTH * each.epochs <= now.epochs]
     awake = now.epochs >= LEAST_PASSES and now.score > chance + noise(chance, forecast.validation)
-    if not awake or not forecast.gains_by_another(now.score) or not (before or past_best):
+    if not awake or not forecast.gains_by_another(now.score):
         return 1
     samples = min(HALF_TELLS, forecast.validation) if now.half else forecast.validation
     small = forecast.final.with_genes(genome.recipe).small
-    brought = 0.0 if past_best else brought_by(before[-1], now, samples)
+    brought = 0.0 if past_best else brought_by(before[-1] if before else None, now, samples)
     steps = steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)
 
     def gain(count: int) -> float:
@@ -102,15 +102,19 @@ def coming(brought: float, passes: float, steps: float, doublings: float) -> flo
     return gain
 
 
-def brought_by(before: Trained, now: Trained, samples: float) -> float:
+def brought_by(before: Trained | None, now: Trained, samples: float) -> float:
     """Log-odds that the last doubling of the training brought; 0 at least.
 
-    The mean of what is seen and of what is usual, each weighted by how sure it is: few samples see little.
+    The mean of what is seen and of what is usual, each weighted by how sure it is: few samples see little. What is
+    usual alone where nothing `before` can be compared.
     """
+    usual, power, spread = USUAL
+    expected = usual * math.pow(now.epochs / 2, -power)
+    if before is None:
+        return expected
     first, second = log_odds([before.score, now.score], samples)
     seen = float(second - first) / math.log2(now.epochs / before.epochs)
-    usual, power, spread = USUAL
-    expected, doubt = usual * before.epochs**-power, 1 / max(1.0, samples * now.score * (1 - now.score))
+    doubt = 1 / max(1.0, samples * now.score * (1 - now.score))
     known = (seen / doubt + expected / spread**2) / (1 / doubt + 1 / spread**2)
     return max(0.0, float(known))
 

@@ -3,8 +3,8 @@
     python benchmarks/own_summary.py [--table FILE]
 
 How precise accuracies are, do short trainings rank networks as long ones do, whether a network's rank on other tasks
-tells its rank on this one, how many networks to begin where time is short, what other rates and no shifts do to which
-heads.
+tells its rank on this one, how many networks to begin where time is short, what a doubling of a training brings, what
+other rates and no shifts do to which heads.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from own_networks import BY_HAND
 from own_policies import LOOKS, Pool
 from own_table import FEWEST, FILE, Known, OwnSpace, Point, Training, mean, rank_agreement, read
 
+from neuralfinder.networks.expectation import log_odds
 from neuralfinder.networks.genome import DenseHead, Genome, PoolHead, parse
 from neuralfinder.types import Shape
 
@@ -43,6 +44,7 @@ def print_summary(space: OwnSpace) -> None:
     _print_agreement(space)
     _print_transfer(space)
     _print_few(space)
+    _print_doublings(space)
     _print_recipes(space)
 
 
@@ -176,6 +178,30 @@ def _print_few(space: OwnSpace) -> None:
             drawn = [rng.permutation(sorted(table))[:count] for _ in range(200)]
             blind.append(mean(_handed_over_of(table, keys, share) for keys in drawn))
         print(f"{count} for 1/{round(1 / share):<2} {100 * mean(known):6.1f}% {100 * mean(blind):6.1f}%")
+
+
+def _print_doublings(space: OwnSpace) -> None:
+    """By which `job/team.py` reckons; tiles are left out, whose networks learn nothing here."""
+    print(
+        "\nlog-odds of a right answer that a doubling brings, better half of each task but tiles, by what was before:"
+    )
+    gains: dict[str, dict[int, list[float]]] = {"steps": defaultdict(list), "passes": defaultdict(list)}
+    for task, sizes in space.tasks.items():
+        for training in _better(space, task) if task != "tiles" else ():
+            points = [training.at(share) for share in space.shares]
+            odds = [log_odds([point.judged], sizes["judging"])[0] if point else None for point in points]
+            for share, first, second in zip(space.shares, odds, odds[1:], strict=False):
+                if first is not None and second is not None:
+                    steps = share * training.steps
+                    gains["steps"][math.floor(math.log2(steps))].append(second - first)
+                    passes = steps * sizes["batch"] / sizes["train"]
+                    gains["passes"][math.floor(math.log2(passes))].append(second - first)
+    for unit, found in gains.items():
+        cells = (
+            f"{2.0**power:g} to {2.0 ** (power + 1):g}: {mean(found[power]):.2f} ({len(found[power])})"
+            for power in sorted(found)
+        )
+        print(f"{unit}: {', '.join(cells)}")
 
 
 def _whole_trunks(space: OwnSpace, task: str) -> dict[str, Training]:

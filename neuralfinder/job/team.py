@@ -21,13 +21,13 @@ from neuralfinder.training.train import Setup
 FADING, STEPS, PASSES = 0.4, (0.1, 100.0, 0.8), (0.07, 6.0, 1.5)
 """What a doubling of a training brings, in log-odds: so much of what the doubling before it brought; and the first of
 each three after as many steps, or passes over the data, as the second says, falling by the third as a power: the larger
-of both. Steps as in the better half of our own table (1,024 doublings of 13 tasks); passes as CIFAR-10 has it beyond
-that, where a doubling brought 0.19 after 6 passes, 0.05 after 12 (docs/LOG.md)."""
+of both. Steps as in the better half of our own table (700 doublings of 13 tasks, `benchmarks/own_summary.py`); passes
+as CIFAR-10 has it beyond that, where a doubling brought 0.19 after 6 passes, 0.05 after 12 (docs/LOG.md)."""
 
 USUAL = 0.5, 0.4, 0.2
 """What a doubling brings of which nothing is known: the first after one pass, falling by the second as a power; the
-third is its standard deviation. In our own table it is 0.46 from one to two passes, 0.33 from two to four, 0.28 from
-four to eight, 0.18 from eight on."""
+third is its standard deviation. In that table it is 0.58 after one to two passes, 0.34 after two to four, 0.28 after
+four to eight, 0.14 after more."""
 
 HALF_TELLS = 100.0
 """Samples at most that what small pictures brought counts for, since large ones may bring more: `C16.bn C24.bn M ...`

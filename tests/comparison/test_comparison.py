@@ -243,7 +243,7 @@ def test_names_of_strategies_and_networks_are_different():
 def test_a_network_that_does_not_learn_is_trained_at_a_lower_rate(monkeypatch, trouble, share):
     """The first training ends so; the second is at a fifth of the rate, and time for the test is left to it.
 
-    That is time for several views where the share allows it, else for one.
+    That is time for several views where the share allows it, else for one: digits are moved, but not mirrored.
     """
     rates, kept, real = [], [], by_hand.train
 
@@ -261,14 +261,14 @@ def test_a_network_that_does_not_learn_is_trained_at_a_lower_rate(monkeypatch, t
         return real(network, setup, Fidelity(4), seed, [1.1, 1.1])
 
     monkeypatch.setattr(by_hand, "train", train)
-    monkeypatch.setattr(by_hand, "forward_seconds", lambda *_: 1.0)  # 256 pictures; six looks at 108 are 2.5 s
+    monkeypatch.setattr(by_hand, "forward_seconds", lambda *_: 1.0)  # 256 pictures; three looks at 108 are 1.3 s
     monkeypatch.setattr("neuralfinder.job.forecast.TESTING_SHARE", share)
     data = Divided.of(limited(load("digits"), 300), 0)
     began = time.monotonic()
     figures = by_hand.measure_by_hand("lenet-5", data, Settings(minutes=0.2))
     assert rates[1] == pytest.approx(0.2 * rates[0])
     assert figures["rate"] == 0.2
-    assert 1.5 < kept[0] < 2.6 if share == 0.5 else -0.6 < kept[0] < 0.5
+    assert 0.4 < kept[0] < 1.4 if share == 0.5 else -0.6 < kept[0] < 0.5
 
 
 # the limit

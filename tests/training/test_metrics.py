@@ -176,16 +176,16 @@ def test_a_training_is_judged_by_the_metric(name):
     [("accuracy", 0.9), ("balanced-accuracy", 0.5), ("macro-f1", 0.9 / 1.9), ("log-loss", 0.722467), ("roc-auc", 0.5)],
 )
 def test_chance_is_what_the_classes_shares_alone_give(name, chance):
-    from neuralfinder.training.train import _chance
+    from neuralfinder.training.train import chance as score_of_chance
 
     setup = setup_of_digits()
     labels = torch.tensor([0] * 270 + [1] * 30)
     part = dataclasses.replace(setup.validation, labels=labels)
     setup = dataclasses.replace(setup, validation=part, classes=2, metric=METRICS[name])
-    assert _chance(setup) == pytest.approx(chance)
+    assert score_of_chance(setup) == pytest.approx(chance)
     if name == "accuracy":
         weighted = dataclasses.replace(setup, weights=class_weights(labels, 2))
-        assert _chance(weighted) == pytest.approx(0.5)
+        assert score_of_chance(weighted) == pytest.approx(0.5)
 
 
 def answers(labels, found, false):

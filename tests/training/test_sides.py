@@ -82,9 +82,9 @@ def test_what_is_no_side_is_refused(side):
 @pytest.mark.parametrize("side", [-1, 2049, True, 1.5, "96", None])
 def test_other_forms_refuse_it_too(side):
     form = to_json(parse("C8 > G"))
-    with pytest.raises(InputError, match="a whole number of pixels"):
+    with pytest.raises(InputError, match="a whole number of 0 to 2048"):
         from_json({**form, "side": side})
-    with pytest.raises(InputError, match="a whole number of pixels"):
+    with pytest.raises(InputError, match="a whole number of 0 to 2048"):
         from_seed(("init-1", "0.5", [("side", [("pixels", side)])]))
 
 

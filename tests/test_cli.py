@@ -382,8 +382,8 @@ def test_predict_refuses_weights_of_another_network(digits_run, pets_run, tmp_pa
 def test_predict_refuses_a_newer_model(digits_run, tmp_path):
     run = copied(digits_run[0], tmp_path)
     paper = run / "model" / "preprocessing.json"
-    paper.write_text(paper.read_text().replace('"format": 5', '"format": 6'))
-    call("predict", run, run / "x.png").refused("format 6; expected 5 or older", "update")
+    paper.write_text(paper.read_text().replace('"format": 6', '"format": 7'))
+    call("predict", run, run / "x.png").refused("format 7; expected 6 or older", "update")
 
 
 def test_a_home_is_written_out_wherever_a_path_stands(digits_run, tmp_path, monkeypatch):

@@ -26,10 +26,10 @@ from neuralfinder.training.batches import Preparation, Scaling, Views
 from neuralfinder.training.inheritance import State
 from neuralfinder.types import FITS, Range, Shape
 
-FORMAT = 5
+FORMAT = 6
 """Of what is written. In the first one a network looked at pictures as large as they were, whatever its genome says; in
 the second one texts had no pieces, and pictures were stretched; in the third one probabilities had no temperature; in
-the fourth one 16-bit grey was scaled by all that 16 bits can hold."""
+the fourth one 16-bit grey was scaled by all that 16 bits can hold; in the fifth one a model was one network."""
 
 WEIGHTS, PAPER, TOKENIZER = "model.safetensors", "preprocessing.json", "tokenizer.json"
 """Names of the files of a model."""

@@ -59,15 +59,15 @@ steps."""
 
 GAIN = 0.12
 """Log-odds of a right answer that a second network of the winner's kind adds; `count` of them add `2 - 2 / count` times
-as much, as means of `count` numbers vary. Measured 0.09 and 0.12 (CIFAR-10), 0.03 (tiles), 0.25 and 0.28 (language);
-questions 0 (docs/LOG.md)."""
+as much, as means of `count` numbers vary. Measured 0.12 (CIFAR-10), 0.03 (tiles), 0.26 (language), 0.11 and 0.06 (two
+sets of drawings; means of two pairs, docs/LOG.md)."""
 
 LEAST_MORE = 1.0
 """Samples of the validation part that a second network is expected to put right, at least: else it is not worth what it
 costs whoever runs it."""
 
 TESTING_SHARE = 0.1
-"""Share of the time that the last looks may take with several views of each picture; else one has to do. Six views of
+"""Share of the time that the last looks may take with several views of each picture; else there are fewer. Six views of
 10,000 pictures took 27 of 120 s once (docs/LOG.md)."""
 
 RIVALS_SHARE = 0.04

@@ -280,7 +280,7 @@ def last_trainings(
     timed = setup.clock.left() < math.inf
     done, members = list[Trained | None](), [winner.trained, *winner.mates]
     for place, member in enumerate(members):
-        own = share / (share * (len(members) - place - 1) + 1)
+        own = share / (len(members) - place)
         seconds = max(SLACK * own * setup.clock.left(), 0.0) if timed else forecast.left / len(members)
         epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
         name = f"mate-{place}-last" if place else "last"

@@ -27,6 +27,9 @@ SPARSEST = 10
 LOOKED_AT = 20
 """Lines that are looked at to tell what separates cells."""
 
+MANY = 10
+"""Rows that tell what else is in their columns."""
+
 SAMPLE, LABEL = "sample", "label"
 """What the columns of a table of two are called where it has no line of names."""
 
@@ -192,8 +195,8 @@ def _rows(path: Path, lines: Sequence[str], separator: str) -> tuple[list[Row], 
 def _doubtful(rows: Sequence[Row], lines: Sequence[str], separator: str) -> Iterator[int]:
     """First lines of rows that an open quotation mark may have made of several rows, or of several cells.
 
-    Such a row is of lines each of which is a row without quoting, with a cell in one column that other lines have there
-    too, such as a label. Lines of a text do not look so.
+    Such a row is of lines each of which is a row without quoting, with a cell in one column that all of them have, or
+    that other rows have there too (where there are few, other lines), such as a label. Lines of a text do not look so.
     """
     width, start = len(rows[0].cells) if rows else 0, 0
     seen: list[Counter[str]] = []
@@ -203,11 +206,17 @@ def _doubtful(rows: Sequence[Row], lines: Sequence[str], separator: str) -> Iter
         if width < 2 or (len(own) == 1 and len(row.cells) >= width) or any(len(cells) != width for cells in own):
             continue
         if not seen:
-            whole = [cells for cells in (_split(line, separator) for line in lines) if len(cells) == width]
+            read = [row.cells for row in rows] if len(rows) >= MANY else [_split(line, separator) for line in lines]
+            whole = [cells for cells in read if len(cells) == width]
             seen = [Counter(column) for column in zip(*whole, strict=True)]
-        alike = zip(*own, strict=True)
-        if any(all(cell and counts[cell] > 1 for cell in column) for column, counts in zip(alike, seen, strict=True)):
+        if any(_alike(column, counts) for column, counts in zip(zip(*own, strict=True), seen, strict=True)):
             yield first
+
+
+def _alike(column: Sequence[str], counts: Counter[str]) -> bool:
+    """Whether the cells of some lines are all the same, or each is in other rows as well."""
+    same = len(column) > 1 and len(set(column)) == 1
+    return all(cell and (same or counts[cell] > 1) for cell in column)
 
 
 def _unquoted(cell: str) -> str:

@@ -103,7 +103,7 @@ def logistic_regression(rows: np.ndarray, labels: np.ndarray, strength: float, *
 
 @dataclass(frozen=True, slots=True)
 class NGrams:
-    """Logistic regression on TF-IDF of n-grams, fitted to so many `samples`: the bag that networks may have."""
+    """A linear model of TF-IDF of n-grams, fitted to so many `samples`: the bag that networks may have."""
 
     bag: Bag
     samples: int

@@ -246,7 +246,7 @@ def _reached(figures: Mapping[str, Any], metric: Metric) -> str:
 
 
 def _linear(result: Mapping[str, Any]) -> str:
-    """What the linear model is for those who are told of it: on texts it is fitted to TF-IDF of n-grams."""
+    """What the linear model is for those who are told of it: on texts it is one of TF-IDF of n-grams."""
     return "a table of word counts" if _kind(result) == "texts" else "logistic regression on pixels"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -40,8 +40,13 @@ CHOOSING, PASSES = 2, 6
 STRENGTHS = (1e-5, 1e-6, 1e-4)
 """Of regularisation: sentences want more of it than long texts, so the validation part chooses (docs/LOG.md)."""
 
-SCALES = tuple(np.geomspace(1 / 8, 4, 21))
-"""Factors on the answers: classes that are fitted one by one are too sure, or not sure enough, beside a network."""
+FACTORS = ((1 / 8, 4.0), (0.0, 1.0))
+"""From, to: on the answers of logistic regression and of naive Bayes. Classes that are fitted one by one are too sure,
+or not sure enough, beside a network; how much the n-grams say that a class never has, the task tells."""
+
+UNSEEN = 0.01
+"""How often naive Bayes takes an n-gram to have come in each class besides: a tenth as often or ten times as often are
+no better on words, sections and docstrings (docs/LOG.md)."""
 
 GRAM_SECONDS, STEP_SECONDS = 5e-7, 4.5e-9
 """What a different n-gram of a text takes to be found, and in a pass for each class, on two cores (docs/LOG.md)."""
@@ -145,11 +150,11 @@ def answers_of(bag: Bag, part: Part) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A bag's state, and what was chosen by the validation part: one of `STRENGTHS` and of `SCALES`."""
+    """A bag's state, and what was chosen by the validation part: one of `STRENGTHS`, and factors within `FACTORS`."""
 
     state: dict[str, Tensor]
     strength: float
-    scale: float
+    factors: np.ndarray
 
 
 @dataclass(eq=False)
@@ -158,7 +163,7 @@ class Bags:
 
     Attributes:
         seconds: that fitting one may take, as planned; it has fewer texts then.
-        first: the setup whose choice of strength and scale holds, `None` for the one itself.
+        first: the setup whose choice of strength and factors holds, `None` for the one itself.
     """
 
     seconds: float = math.inf
@@ -179,13 +184,16 @@ class Bags:
 
 
 def fit(bits: int, setup: Setup, seconds: float, chosen: Fitted | None = None) -> Fitted:
-    """Logistic regression of each class against the others, by averaged stochastic gradient descent.
+    """Logistic regression of each class against the others, by averaged stochastic gradient descent, and naive Bayes.
+
+    Both are linear in the same features, so their sum is (interpolated as by Wang & Manning 2012): the one learns what
+    tells classes apart, the other what is rare, of which many steps would have to be made to learn as much.
 
     Args:
         bits: of the bag.
         setup: of texts.
         seconds: as planned; some texts are used however little that is.
-        chosen: one whose strength and scale are taken; else the likelier on the validation part.
+        chosen: one whose strength and factors are taken; else the likeliest on the validation part.
     """
     from sklearn.linear_model import SGDClassifier
 
@@ -196,10 +204,10 @@ def fit(bits: int, setup: Setup, seconds: float, chosen: Fitted | None = None) -
         bag.met += torch.bincount(rows[times > 0], minlength=len(bag.met))
     bag.texts.fill_(len(part))
     features, labels = _matrix(bag, part), part.labels.cpu().numpy()
-    balance = None if setup.weights is None else dict(enumerate(setup.weights.tolist()))
+    counts = np.ones(setup.classes) if setup.weights is None else setup.weights.cpu().numpy()
     tried = [
         SGDClassifier(
-            loss="log_loss", alpha=strength, average=True, random_state=0, class_weight=balance,
+            loss="log_loss", alpha=strength, average=True, random_state=0, class_weight=dict(enumerate(counts)),
             n_jobs=torch.get_num_threads(),
         )
         for strength in ((chosen.strength,) if chosen else STRENGTHS)
@@ -208,15 +216,16 @@ def fit(bits: int, setup: Setup, seconds: float, chosen: Fitted | None = None) -
         _pass(model, CHOOSING, features, labels, setup.classes)
     if not chosen:
         own, truth = _matrix(bag, setup.validation), setup.validation.labels.cpu().numpy()
-        best = max(range(len(tried)), key=lambda place: _likeliest(_logits(tried[place], own), truth)[1])
-        tried = tried[best : best + 1]
+        known = [_likeliest([_logits(_linear(model), own)], truth, counts)[1] for model in tried]
+        tried = [tried[int(np.argmax(known))]]
     (model,) = tried
     _pass(model, PASSES, features, labels, setup.classes)
-    scale = chosen.scale if chosen else _likeliest(_logits(model, own), truth)[0]
-    coefficients, intercepts = _of_all_classes(model)
-    bag.weight[:-1] = torch.from_numpy((scale * coefficients.T).astype(np.float32))
-    bag.bias.copy_(torch.from_numpy((scale * intercepts).astype(np.float32)))
-    return Fitted(bag.state, model.alpha, scale)
+    both = _linear(model), naive_bayes(features, labels, counts)
+    factors = chosen.factors if chosen else _likeliest([_logits(one, own) for one in both], truth, counts)[0]
+    for factor, (coefficients, intercepts) in zip(factors, both, strict=True):
+        bag.weight[:-1] += torch.from_numpy((factor * coefficients.T).astype(np.float32))
+        bag.bias += torch.from_numpy((factor * intercepts).astype(np.float32))
+    return Fitted(bag.state, model.alpha, factors)
 
 
 def _pass(model: SGDClassifier, times: int, features: csr_matrix, labels: np.ndarray, classes: int) -> None:
@@ -251,24 +260,52 @@ def _matrix(bag: Bag, part: Part) -> csr_matrix:
     return csr_matrix((np.concatenate(numbers), np.concatenate(columns), ends), shape=(len(part), bag.nothing))
 
 
-def _of_all_classes(model: SGDClassifier) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients `(classes, rows)` and intercepts `(classes,)`; scikit-learn keeps those of one for two classes."""
+Linear = tuple[np.ndarray, np.ndarray]
+"""Coefficients `(classes, rows)` and intercepts `(classes,)`."""
+
+
+def _linear(model: SGDClassifier) -> Linear:
+    """Of all classes; of two, scikit-learn keeps those of one."""
     coefficients, intercepts = model.coef_, model.intercept_
     if len(coefficients) > 1:
         return coefficients, intercepts
     return np.concatenate([0 * coefficients, coefficients]), np.concatenate([0 * intercepts, intercepts])
 
 
-def _logits(model: SGDClassifier, features: csr_matrix) -> np.ndarray:
-    coefficients, intercepts = _of_all_classes(model)
+def naive_bayes(features: csr_matrix, labels: np.ndarray, counts: np.ndarray) -> Linear:
+    """Naive Bayes, samples counting by their class: logarithms, less their means over the classes.
+
+    A class without a text is as unlikely by each n-gram as the unlikeliest of the others.
+    """
+    from sklearn.naive_bayes import MultinomialNB
+
+    model = MultinomialNB(alpha=UNSEEN)
+    model.partial_fit(features, labels, classes=np.arange(len(counts)), sample_weight=counts[labels])
+    usual, there = model.feature_log_prob_, model.class_count_
+    usual[there == 0] = usual[there > 0].min(axis=0)
+    return usual - usual.mean(axis=0), np.log(there + UNSEEN) - np.log(there + UNSEEN).mean()
+
+
+def _logits(model: Linear, features: csr_matrix) -> np.ndarray:
+    coefficients, intercepts = model
     return np.asarray(features @ coefficients.T + intercepts)
 
 
-def _likeliest(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """The scale by which the labels are the likeliest, and their mean log-likelihood then."""
+def _likeliest(answers: Sequence[np.ndarray], labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, float]:
+    """The factors on some logits by whose sum the labels are the likeliest, and their mean log-likelihood then.
+
+    Samples count by their class; a factor costs its square in samples, so that few of them do not have it all.
+    """
+    from scipy.optimize import minimize
     from scipy.special import log_softmax
 
-    own = np.arange(len(labels)), labels
-    found: list[Any] = [(float(log_softmax(scale * logits, axis=1)[own].mean()), float(scale)) for scale in SCALES]
-    likelihood, scale = max(found)
-    return scale, likelihood
+    logits, own = np.stack(answers), (np.arange(len(labels)), labels)
+    weights = counts[labels] / counts[labels].sum()
+
+    def unlikely(factors: np.ndarray) -> tuple[float, np.ndarray]:
+        likely = log_softmax(np.tensordot(factors, logits, 1), axis=1)
+        gradient = np.tensordot(logits, weights[:, None] * np.exp(likely), 2) - logits[:, *own] @ weights
+        return float(factors @ factors / len(labels) - likely[own] @ weights), gradient + 2 * factors / len(labels)
+
+    best = minimize(unlikely, np.eye(1, len(logits))[0], jac=True, method="L-BFGS-B", bounds=FACTORS[: len(logits)])
+    return best.x, -float(best.fun)

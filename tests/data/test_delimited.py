@@ -100,6 +100,13 @@ def test_mail_over_several_lines_stays_one_text(tmp_path, end):
     assert load(tmp_path / "a.csv").samples.tolist() == texts
 
 
+def test_texts_whose_lines_look_like_rows_stay_whole(tmp_path):
+    texts = [f"Word {n}, n.:\n\tWhat it means, in short" for n in range(12)]
+    with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([HEADER, *((text, "ab"[n % 2]) for n, text in enumerate(texts))])
+    assert load(tmp_path / "a.csv").samples.tolist() == texts
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig", "cp1252", "utf-32"])
 def test_h19_other_separators_and_encodings_are_read_and_told(tmp_path, separator, encoding):

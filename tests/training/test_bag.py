@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from sentences import sentences
+from scipy.sparse import csr_matrix
 from setups import setup_of_texts
 from torch import nn
 
 from neuralfinder.job.figures import SAYS, say_of, with_say
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import torch_seed
-from neuralfinder.training.bag import AT_ONCE, STRENGTHS, Bag, Bags, answers_of
+from neuralfinder.training.bag import AT_ONCE, STRENGTHS, Bag, Bags, answers_of, naive_bayes
 from neuralfinder.training.build import bag_of, build
 from neuralfinder.training.model import Predictor
 from neuralfinder.training.train import Setup, predict_logits, score, train
@@ -95,6 +96,32 @@ def test_it_learns_what_words_say_and_is_sure_of_it(classes: int) -> None:
     torch.testing.assert_close(again.state, fitted.state, rtol=0, atol=0)
 
 
+def test_words_that_a_class_never_has_tell_of_it_though_each_is_rare(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    known = [rng.permutation(400)[:250] for _ in range(3)]
+    labels = rng.integers(0, 3, 600).tolist()
+    texts = [" ".join(f"w{word}q" for word in rng.choice(known[label], 8)) for label in labels]
+    setup = setup_of_texts(texts, labels)
+
+    def right(bags: Bags) -> float:
+        bag = Bag(14, 3)
+        bag.take(bags.of(14, setup).state)
+        setup.validation.answers.clear()
+        return float((answers_of(bag, setup.validation).argmax(1) == setup.validation.labels).float().mean())
+
+    both = right(Bags())
+    monkeypatch.setattr("neuralfinder.training.bag.FACTORS", ((1 / 8, 4.0), (0.0, 0.0)))
+    assert both > right(Bags()) + 0.05
+
+
+def test_a_class_without_a_text_is_as_unlikely_as_any_other() -> None:
+    features = csr_matrix(np.array([[1.0, 0, 0], [0, 1, 0], [1, 1, 0]]))
+    coefficients, intercepts = naive_bayes(features, np.array([0, 1, 0]), np.ones(3))
+    assert np.isfinite(coefficients).all()
+    assert (coefficients[2] == coefficients[:2].min(axis=0)).all()
+    assert intercepts.argmin() == 2
+
+
 def told(classes: int, count: int = 200) -> Setup:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, classes, count).tolist()
@@ -114,7 +141,7 @@ def test_what_was_chosen_holds_where_the_validation_part_is_learned_too() -> Non
     setup = told(3)
     whole = setup.whole()
     refitted, first = whole.bags.of(12, whole), setup.bags.of(12, setup)
-    assert (refitted.strength, refitted.scale) == (first.strength, first.scale)
+    assert (refitted.strength, refitted.factors.tolist()) == (first.strength, first.factors.tolist())
     assert refitted.state["texts"] == len(setup.train) + len(setup.validation)
 
 
@@ -162,7 +189,7 @@ def loud(setup: Setup, bag: bool) -> Predictor:
     network.get_parameter("head.weight").data *= 100
     if own := bag_of(network):
         state = setup.bags.of(12, setup).state
-        own.take({**state, "weight": state["weight"] / 20, "bias": state["bias"] / 20})
+        own.take({**state, "weight": state["weight"] / 5, "bias": state["bias"] / 5})
     return Predictor(network=network, preparation=setup.preparation)
 
 

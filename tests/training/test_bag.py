@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from sentences import sentences
 from scipy.sparse import csr_matrix
+from sentences import sentences
 from setups import setup_of_texts
 from torch import nn
 

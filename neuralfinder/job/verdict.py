@@ -90,7 +90,8 @@ def _sentence(result: Mapping[str, Any], confusion: Sequence[Sequence[int]]) -> 
     """The network against the better of those that need no search."""
     there = sum(any(row) for row in confusion)
     some = f" of {there} of {len(confusion)} classes" if there < len(confusion) else ""
-    metric, one = metric_of(result), f"network {'by hand' if is_by_hand(result) else 'found'}"
+    metric, copies = metric_of(result), result.get("copies", 1)  # records from before there were several have none
+    one = f"{f'team of {copies} networks' if copies > 1 else 'network'} {'by hand' if is_by_hand(result) else 'found'}"
     samples, own = f"{result['data']['test']:,} {_kind(result)}{some}", _reached(result, metric)
     chance, linear = result["baselines"][MAJORITY], _measured(result, LINEAR)
     shares = metric == ACCURACY  # of samples: the others are figures about them

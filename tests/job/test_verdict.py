@@ -75,6 +75,11 @@ def test_a_network_that_is_better_than_all_that_is_plainer():
     assert cautions == []
 
 
+def test_several_networks_that_answer_together_are_a_team():
+    verdict, _ = judge(GOOD, majority=(95, 5), linear=(30, 10), copies=3)
+    assert verdict.startswith("The team of 3 networks found is right about 95.00% of 200 pictures")
+
+
 def test_a_table_of_word_counts_that_is_better():
     """38 of 200 against 165."""
     verdict, _ = judge([[19, 81], [81, 19]], majority=(10, 72), linear=(3, 130), vocabulary=900)

@@ -19,9 +19,9 @@ PACKAGE = ROOT / "neuralfinder"
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 
 GROUND, FACES = "the ground", "the faces"
-"""The files beneath all rooms, and those on top of them."""
+"""What is beneath all rooms, and on top of them."""
 
-ON_TOP = ("estimator", "cli", "cli_options", "__main__")
+ON_TOP = ("estimator", "cli", "__main__")
 
 COLUMNS = {
     "data": 0.0, "networks": 1.4, "training": 0.75, "strategies": 2.35, "search": 1.75, "job": 0.8, "testing": 2.35,
@@ -77,7 +77,7 @@ def arrows() -> dict[tuple[str, str], int]:
 
 def _room(module: str) -> str:
     name = module.split(".", maxsplit=1)[0]
-    return name if (PACKAGE / name).is_dir() else FACES if name in ON_TOP else GROUND
+    return FACES if name in ON_TOP else name if (PACKAGE / name).is_dir() else GROUND
 
 
 def weight(count: int) -> int:

@@ -16,7 +16,7 @@ from neuralfinder import errors
 ROOT = Path(neuralfinder.__file__).parent
 
 TOPICS = {
-    "cli.py": "Commands", "estimator.py": "Commands", "data": "Data", "networks": "Networks and spaces of them",
+    "cli": "Commands", "estimator.py": "Commands", "data": "Data", "networks": "Networks and spaces of them",
     "strategies": "Strategies",
     "training": "Training and models", "search": "The search and its record", "job": "The run",
     "show": "Looking at a run", "serve": "Serving", "comparison": "Comparing",

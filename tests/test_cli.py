@@ -50,7 +50,7 @@ class Outcome:
 def _call(arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["neuralfinder", *map(str, arguments)])
-        patch.setattr(cli, "STARTED", time.monotonic())
+        patch.setattr("neuralfinder.cli.searching.STARTED", time.monotonic())
         out, err = io.StringIO(), io.StringIO()
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
@@ -606,7 +606,7 @@ def settings_of(monkeypatch):
 
     def of(*arguments):
         seen = []
-        monkeypatch.setattr(cli, "_search", lambda source, settings, folder, quiet, as_json: seen.append(settings))
+        monkeypatch.setattr("neuralfinder.cli.searching._search", lambda *given: seen.append(given[1]))
         outcome = call("search", *arguments)
         return seen[0] if seen else outcome.refused()
 
@@ -822,7 +822,7 @@ def test_the_default_folder_is_found_again_by_the_same_command(tmp_path, monkeyp
     assert folder.name.startswith("digits-")
     assert f"{Path('runs') / folder.name} is finished" in call("search", *SMALL).out
     seen = []
-    monkeypatch.setattr(cli, "_search", lambda source, settings, folder, quiet, as_json: seen.append(folder))
+    monkeypatch.setattr("neuralfinder.cli.searching._search", lambda *given: seen.append(given[2]))
     (tmp_path / "digits").mkdir()
     for more in ((), ("--seed", "1"), ("--set", "r=0.1"), (str(tmp_path / "digits"),)):
         call("search", *SMALL, *more)

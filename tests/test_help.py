@@ -12,6 +12,7 @@ from click.shell_completion import ShellComplete
 from test_cli import call
 
 from neuralfinder import cli
+from neuralfinder.cli import program
 
 
 def test_help_is_in_groups_with_examples():
@@ -54,7 +55,7 @@ def test_every_help_has_examples_that_parse(name):
 
 
 def test_all_commands_are_in_a_group():
-    assert sorted(name for names in cli.GROUPS.values() for name in names) == sorted(cli.cli.commands)
+    assert sorted(name for names in program.GROUPS.values() for name in names) == sorted(cli.cli.commands)
     assert not re.search(r"[a-z,] ?\.\.\.$", call("--help").out, re.MULTILINE)
 
 
@@ -62,7 +63,7 @@ def test_all_commands_are_in_a_group():
 def test_on_a_terminal_no_word_is_broken(width, monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((width, 24)))
     words = "verdict   The network found is right about 98.33% of 359 pictures that it never saw, a 3x3 one."
-    lines = cli._wrapped(words, 10)
+    lines = program.wrapped(words, 10)
     assert " ".join(" ".join(lines).split()) == " ".join(words.split())
     assert all(len(line) <= width for line in lines)
     assert all(line.startswith(" " * 10) for line in lines[1:])

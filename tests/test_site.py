@@ -28,6 +28,7 @@ from test_cli import SMALL, call
 
 import neuralfinder
 from neuralfinder import cli, errors
+from neuralfinder.cli import program
 from neuralfinder.search.executors import outcome
 
 ROOT = Path(__file__).parent.parent
@@ -112,7 +113,7 @@ def test_a_message_is_as_shown_and_in_the_list_of_all(command, shown, spoilt, mo
     monkeypatch.chdir(spoilt)
     monkeypatch.setenv("XDG_CACHE_HOME", str(spoilt))
     done = call(*words_of(command))
-    assert done.code == cli.EXIT_INPUT
+    assert done.code == program.EXIT_INPUT
     said = done.err.replace(str(spoilt), "/home/you").splitlines()
     assert said == shown
     listed = [_unescaped(text) for texts in messages.messages().values() for text in texts]
@@ -146,7 +147,7 @@ def test_the_list_of_messages_is_whole():
 def test_every_exit_code_and_every_class_of_errors_is_there():
     page = PAGES["troubleshooting"]
     rows = dict(re.findall(r"^\| (\d+) \| (.*)$", page, re.MULTILINE))
-    codes = {value for name, value in vars(cli).items() if name.startswith("EXIT_")}
+    codes = {value for name, value in vars(program).items() if name.startswith("EXIT_")}
     assert rows.keys() == {"0", "1", *map(str, codes)}
     kinds = [
         kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.NeuralFinderError)

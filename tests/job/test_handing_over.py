@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from PIL import Image
 from runs import searched
 
-from neuralfinder.cli import EXIT_RECEIPT, cli
+from neuralfinder.cli import cli
+from neuralfinder.cli.program import EXIT_RECEIPT
 from neuralfinder.data.pictures import PALETTE, TRANSPARENT
 from neuralfinder.job.handing_over import TRIED
 from neuralfinder.training.export import receipt

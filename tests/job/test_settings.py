@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neuralfinder
-from neuralfinder.cli import search
+from neuralfinder.cli.searching import search
 from neuralfinder.errors import InputError
 from neuralfinder.estimator import NeuralFinder
 from neuralfinder.job.factories import make_space, make_strategy

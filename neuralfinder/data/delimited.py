@@ -28,7 +28,7 @@ LOOKED_AT = 20
 """Lines that are looked at to tell what separates cells."""
 
 MANY = 10
-"""Rows that tell what else is in their columns."""
+"""Rows from which on these, and not all lines of the file, tell what else comes in a column. A guess."""
 
 SAMPLE, LABEL = "sample", "label"
 """What the columns of a table of two are called where it has no line of names."""

@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from neuralfinder.job.forecast import GAIN, LAST_SHARE, PATIENCE, Forecast, noise
 from neuralfinder.job.trainer import Trained, Trainer
-from neuralfinder.networks.expectation import FADING, log_odds
+from neuralfinder.networks.expectation import log_odds
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.clock import steps_of_epoch
 from neuralfinder.training.train import Setup
 
-STEPS, PASSES = (0.1, 100.0, 0.8), (0.07, 6.0, 1.5)
-"""What a doubling of a training brings, in log-odds, beside `FADING` of what the one before it brought: the first of
+FADING, STEPS, PASSES = 0.4, (0.1, 100.0, 0.8), (0.07, 6.0, 1.5)
+"""What a doubling of a training brings, in log-odds: so much of what the doubling before it brought; and the first of
 each three after as many steps, or passes over the data, as the second says, falling by the third as a power: the larger
 of both. Steps as in the better half of our own table (700 doublings of 13 tasks, `benchmarks/own_summary.py`); passes
 as CIFAR-10 has it beyond that, where a doubling brought 0.19 after 6 passes, 0.05 after 12 (docs/LOG.md)."""

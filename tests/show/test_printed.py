@@ -114,7 +114,7 @@ def test_errors_are_one_line(monkeypatch, capsys):
     def failing(**_):
         raise InputError(HOSTILE, given=HOSTILE, expected="x", mend="y")
 
-    monkeypatch.setattr("neuralfinder.cli.cli", failing)
+    monkeypatch.setattr("neuralfinder.cli.program.cli", failing)
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from neuralfinder.networks.chains import ChainSpace
 
 WIDTHS = range(8, 513, 4)
-"""Filters of the first layer. Twelve take half as long as sixteen and twice as long as eight; 512 is the widest layer
-of the space."""
+"""Filters of the first layer: twelve have some half of the multiply-adds of sixteen and twice those of eight; 512 is
+the widest layer of the space."""
 
 WIDEST = 512
 """Filters of a layer at most, where they double from stage to stage: as in VGG."""

@@ -45,8 +45,8 @@ FACTORS = ((1 / 8, 4.0), (0.0, 1.0))
 or not sure enough, beside a network; how much the n-grams say that a class never has, the task tells."""
 
 UNSEEN = 0.01
-"""How often naive Bayes takes an n-gram to have come in each class besides: a tenth as often or ten times as often are
-no better on words, sections and docstrings (docs/LOG.md)."""
+"""How often naive Bayes takes an n-gram to have come in each class besides: a tenth as often is level, ten times as
+often up to 1.7 points worse (docs/LOG.md)."""
 
 GRAM_SECONDS, STEP_SECONDS = 5e-7, 4.5e-9
 """What a different n-gram of a text takes to be found, and in a pass for each class, on two cores (docs/LOG.md)."""
@@ -260,11 +260,11 @@ def _matrix(bag: Bag, part: Part) -> csr_matrix:
     return csr_matrix((np.concatenate(numbers), np.concatenate(columns), ends), shape=(len(part), bag.nothing))
 
 
-Linear = tuple[np.ndarray, np.ndarray]
-"""Coefficients `(classes, rows)` and intercepts `(classes,)`."""
+Coefficients = tuple[np.ndarray, np.ndarray]
+"""Of a linear model: `(classes, rows)`, and intercepts `(classes,)`."""
 
 
-def _linear(model: SGDClassifier) -> Linear:
+def _linear(model: SGDClassifier) -> Coefficients:
     """Of all classes; of two, scikit-learn keeps those of one."""
     coefficients, intercepts = model.coef_, model.intercept_
     if len(coefficients) > 1:
@@ -272,7 +272,7 @@ def _linear(model: SGDClassifier) -> Linear:
     return np.concatenate([0 * coefficients, coefficients]), np.concatenate([0 * intercepts, intercepts])
 
 
-def naive_bayes(features: csr_matrix, labels: np.ndarray, counts: np.ndarray) -> Linear:
+def naive_bayes(features: csr_matrix, labels: np.ndarray, counts: np.ndarray) -> Coefficients:
     """Naive Bayes, samples counting by their class: logarithms, less their means over the classes.
 
     A class without a text is as unlikely by each n-gram as the unlikeliest of the others.
@@ -286,7 +286,7 @@ def naive_bayes(features: csr_matrix, labels: np.ndarray, counts: np.ndarray) ->
     return usual - usual.mean(axis=0), np.log(there + UNSEEN) - np.log(there + UNSEEN).mean()
 
 
-def _logits(model: Linear, features: csr_matrix) -> np.ndarray:
+def _logits(model: Coefficients, features: csr_matrix) -> np.ndarray:
     coefficients, intercepts = model
     return np.asarray(features @ coefficients.T + intercepts)
 

@@ -55,7 +55,7 @@ class NeuralFinder(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             given: 0.
         device: `auto`, `cpu`, `cuda` or `cuda:N`. Not given: auto.
         workers: candidates trained at once, where more than 1 in a process each; `auto` for as many as do most on
-            these cores. Not given: 1; with `ray` one a card or node.
+            these cores. Not given: 1, but networks of a team beside each other; with `ray` one a card or node.
         ray: address of a Ray cluster that trains the candidates, `auto` to find a running one. Not given: no cluster.
         experience: what is known of networks on other tasks: `default` as shipped, `off` for nothing, a folder of
             finished runs to know of as well, or a file in the place of the one shipped. Not given: the preset's.

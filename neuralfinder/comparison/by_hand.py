@@ -229,9 +229,9 @@ def train_and_test(method: str, blueprint: Blueprint, bench: Bench) -> dict[str,
             break
     else:
         raise NothingTrainedError(f"{method} is at chance after half of its training, at three learning rates")
-    predictor, whole, epochs, improvements, views = figures
+    predictor, whole, epochs, improvements = figures
     say = say_of(setup, predictor)
-    predictor, validation, _ = with_views(setup, with_say(predictor, say), views, len(parts.test))
+    predictor, validation, _ = with_views(setup, with_say(predictor, say), len(parts.test))
     test = open_test(data, bench.device)
     if whole is not None:
         predictor = dataclasses.replace(with_say(whole, say), views=dataclasses.replace(predictor.views, half=False))
@@ -264,8 +264,8 @@ def _build(name: str, classes: int, side: int | None, shape: Shape) -> nn.Module
 
 def _train(
     build: Callable[[Shape], nn.Module], setup: Setup, looks: int, seed: int
-) -> tuple[Predictor, Predictor | None, float, list[tuple[float, float]], int] | None:
-    """The trained network, one of training and validation part, epochs, improvements, and how many views there may be.
+) -> tuple[Predictor, Predictor | None, float, list[tuple[float, float]]] | None:
+    """The trained network, one of training and validation part, epochs, and improvements.
 
     The second is the same after its last training, on training and validation part, as the winner of a search has it;
     `None` where the recipe has none. Improvements are moments and accuracies on validation.
@@ -318,7 +318,6 @@ def _train(
         refitted,
         epochs,
         improvements,
-        views,
     )
 
 

@@ -23,6 +23,7 @@ from neuralfinder.training.batches import Part
 from neuralfinder.training.build import bag_of, together
 from neuralfinder.training.metrics import ACCURACY, Metric
 from neuralfinder.training.model import Model, Predictor
+from neuralfinder.training.recipes import COUNTS_OF_VIEWS
 from neuralfinder.training.train import HALF, PLAIN, Setup, logits_apart
 from neuralfinder.training.weights import WeightStore
 
@@ -77,9 +78,7 @@ class Decided:
     probe: Probe | None = None
 
 
-def measure(
-    decided: Decided, store: WeightStore, setup: Setup, samples: Samples, views: int
-) -> tuple[Model, dict[str, Any]]:
+def measure(decided: Decided, store: WeightStore, setup: Setup, samples: Samples) -> tuple[Model, dict[str, Any]]:
     """The winner as a model, and the figures about it and all that it is compared with.
 
     Args:
@@ -87,7 +86,6 @@ def measure(
         store: has the weights.
         setup: of trainings on the training part.
         samples: the data.
-        views: how many views there is time for the winner to answer with.
 
     Raises:
         MachineError: weights are gone, or spoilt, since they were written.
@@ -102,7 +100,7 @@ def measure(
     # network chosen
     model = load(winner if refit or last is None else last)
     say = say_of(setup, model)
-    model, measured, known = with_views(setup.of(winner.genome), with_say(model, say), views, samples.test)
+    model, measured, known = with_views(setup.of(winner.genome), with_say(model, say), samples.test)
     judging, metric = setup.validation.labels.cpu().numpy(), setup.metric
     model = dataclasses.replace(model, temperature=fit_temperature(judging, known))
     if refit and last:
@@ -215,15 +213,14 @@ def with_say(model: P, say: float) -> P:
     return dataclasses.replace(model, network=network)
 
 
-def with_views(setup: Setup, model: P, views: int, test: int) -> tuple[P, float, np.ndarray]:
+def with_views(setup: Setup, model: P, test: int) -> tuple[P, float, np.ndarray]:
     """The model with test-time averaging where that helps on the validation part, its score and its logits there.
 
-    There are at most so many `views`, and no averaging where the first look shows that the clock leaves no time for it
-    here and at so many samples of the `test` part. Of equally good ones the likelier is taken: few pictures often
+    There are as many views as the clock leaves time for, here and at so many samples of the `test` part; how long one
+    takes is seen at the first look. Of equally good ones the likelier is taken: few pictures often
     cannot tell two models apart by their errors.
     """
     labels = setup.validation.labels.cpu().numpy()
-    several = dataclasses.replace(model, views=dataclasses.replace(setup.several(views), half=model.views.half))
 
     def judge(model: P) -> tuple[tuple[float, float], np.ndarray]:
         logits = model.logits(setup.validation, setup.bf16)
@@ -232,8 +229,11 @@ def with_views(setup: Setup, model: P, views: int, test: int) -> tuple[P, float,
     began = time.monotonic()
     plain, logits = judge(model)
     each = (time.monotonic() - began) / len(labels)
-    alone = several.views == model.views
-    if alone or several.views.count * each * (len(labels) + test) > setup.clock.left():
+    kinds = [setup.several(count) for count in (COUNTS_OF_VIEWS if setup.recipe.views else ())]
+    left = setup.clock.left()
+    views = next((views for views in kinds if views.count * each * (len(labels) + test) <= left), PLAIN)
+    several = dataclasses.replace(model, views=dataclasses.replace(views, half=model.views.half))
+    if several.views == model.views:
         return model, plain[0], logits
     averaged, others = judge(several)
     return (several, averaged[0], others) if averaged > plain else (model, plain[0], logits)

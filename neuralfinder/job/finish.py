@@ -17,7 +17,7 @@ from neuralfinder.job.forecast import Forecast, linear_seconds, noise, winners_s
 from neuralfinder.job.pretrained import Probe, Rival
 from neuralfinder.job.race import AS_FOUND, GAVE_ALL, Entrant, best_first, last_trainings, race
 from neuralfinder.job.trainer import Trained, Trainer
-from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.genome import Conv, Genome
 from neuralfinder.plain import counted
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.events import Evaluated, FullyTrained
@@ -27,12 +27,15 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.training.batches import Scaling
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.model import Model
-from neuralfinder.training.recipes import MOST_VIEWS
 from neuralfinder.training.train import Setup
 from neuralfinder.training.weights import WeightStore
 
 RACING = 1 / 3
 """Several run only where the winner has this share of the epochs that it may gain from."""
+
+ALIKE = 1.0
+"""By how many doublings of widths, all layers together, networks differ that are taken for the same one in a race. A
+guess: in a search of CIFAR-10 its three leaders differed by 0.4 and 0.6 (docs/LOG.md)."""
 
 
 def finish(
@@ -79,7 +82,7 @@ def finish(
         standing, forecast = race(trainer, forecast, training, entrants, reserves)
         first, winner = _within_limits(standing, forecast, trainer.record)
         first, winner = _together(trainer, first, winner, training)
-        looking, views = forecast.last_looks(winner.genome)
+        looking = forecast.last_looks(winner.genome, winner.of_batch)
         clock = setup.clock.until(setup.clock.deadline - looking - plan.looks.rival)
         last_setup = dataclasses.replace(whole if setup.recipe.refit else training, clock=clock)
         share = forecast.left / (forecast.left + retraining) if 0 < forecast.left < math.inf else 1.0
@@ -88,7 +91,6 @@ def finish(
         standing = _train_each(trainer, forecast, training, entrants, inherit)
         first, winner = _within_limits(standing, forecast, trainer.record)
         last, looking = None, plan.looks.seconds - plan.looks.rival
-        views = MOST_VIEWS if setup.recipe.views else 1
     probe = compute(executor, _probe, rival, forecast, setup, looking, trainer) if rival else None
     linear = compute(executor, _linear, known, setup.clock, trainer.seeds)
     retrained = _retrain(trainer, plan.finish.retrainings, winner, whole)
@@ -97,7 +99,7 @@ def finish(
     if probe:  # has its time for the test part, whatever the others' looks take
         setup = dataclasses.replace(setup, clock=setup.clock.until(setup.clock.deadline - probe.seconds))
     status.enter("finishing")
-    model, figures = compute(executor, measure, decided, trainer.store, setup, samples, views)
+    model, figures = compute(executor, measure, decided, trainer.store, setup, samples)
     return model, figures
 
 
@@ -181,11 +183,16 @@ def _entrant(name: str, genome: Genome, archive: Archive, store: WeightStore) ->
 
 
 def _entrants(
-    store: WeightStore, forecast: Forecast, leaders: Sequence[Entry], archive: Archive, by_hand: Entrant
+    store: WeightStore,
+    forecast: Forecast,
+    leaders: Sequence[Entry],
+    archive: Archive,
+    by_hand: Entrant,
 ) -> tuple[list[Entrant], list[Entrant]]:
     """The search's leaders, and where trainings can go on the network by hand while it is not clearly behind.
 
-    In reserve are those leaders that there is no time for while the first one still gains.
+    In reserve are those leaders that there is no time for while the first one still gains; and where there is not time
+    for all of them to gain all they can, those that are nearly a better one.
 
     By hand only where the search trained it too: one that had less training says nothing beside the others.
     """
@@ -201,10 +208,34 @@ def _entrants(
     reserves = list[Entrant]()
     if forecast.full(leaders[0].genome, RACING * longest) > seconds:
         entrants, reserves = entrants[:1], entrants[1:]  # what they get is taken from a winner that still gains much
+    elif forecast.spare(leaders[0].genome) < len(entrants) and not forecast.plan.finish.fixed:
+        entrants, reserves = _unlike(entrants)
     known = any(entrant.genome == by_hand.genome for entrant in entrants)
     if not known and not behind and forecast.final.goes_on:
         entrants.append(by_hand)
     return entrants, [each for each in reserves if each.genome != entrants[-1].genome]
+
+
+def _unlike(entrants: Sequence[Entrant]) -> tuple[list[Entrant], list[Entrant]]:
+    """Those that differ from all better ones, and the others."""
+    unlike, others = list[Entrant](), list[Entrant]()
+    for entrant in entrants:
+        alike = any(_are_alike(entrant.genome, better.genome) for better in unlike)
+        (others if alike else unlike).append(entrant)
+    return unlike, others
+
+
+def _are_alike(one: Genome, other: Genome) -> bool:
+    """Whether all layers have the same widths, or nearly: what is gained by the better one costs more to find out."""
+    bare, widths = zip(*map(_apart, (one, other)), strict=True)
+    return bare[0] == bare[1] and sum(abs(math.log2(a / b)) for a, b in zip(*widths, strict=True)) <= ALIKE
+
+
+def _apart(genome: Genome) -> tuple[Genome, list[int]]:
+    """The genome without widths, and these."""
+    genes = [dataclasses.replace(gene, filters=1) if isinstance(gene, Conv) else gene for gene in genome.genes]
+    widths = [gene.filters for gene in genome.genes if isinstance(gene, Conv)]
+    return dataclasses.replace(genome, genes=tuple(genes)), widths
 
 
 def _train_each(

@@ -20,7 +20,15 @@ from neuralfinder.networks.genome import Genome
 from neuralfinder.networks.portfolio import small_network
 from neuralfinder.search.archive import Archive, Entry
 from neuralfinder.search.loop import Limits, Progress
-from neuralfinder.training.clock import AROUND_SECONDS, Clock, Tally, looking_steps, steps_in_all, steps_of_epoch
+from neuralfinder.training.clock import (
+    AROUND_SECONDS,
+    PASSES_OF_A_STEP,
+    Clock,
+    Tally,
+    looking_steps,
+    steps_in_all,
+    steps_of_epoch,
+)
 from neuralfinder.training.recipes import COUNTS_OF_VIEWS, MOST_VIEWS, Recipe
 from neuralfinder.types import Candidate, Fidelity
 
@@ -109,10 +117,8 @@ def views_fit(looking: float, left: float) -> bool:
     return looking <= TESTING_SHARE * left
 
 
-def last_looks(
-    step: float, by_hand: float, task: Task, training: TrainingStage, views: bool, seconds: float
-) -> tuple[float, int]:
-    """Seconds of the last looks and of logistic regression, and how many views of each sample there is time for.
+def last_looks(step: float, by_hand: float, task: Task, training: TrainingStage, views: bool, seconds: float) -> float:
+    """Seconds of the last looks and of logistic regression, with as many views of each sample as there is time for.
 
     Args:
         step: seconds of a training step of the winner.
@@ -134,7 +140,7 @@ def last_looks(
     rivals = LOOKING_MARGIN * looking_steps(task.test, size) * (step + by_hand)
     linear = min(LINEAR_SECONDS, LINEAR_PLANNED * seconds)
     looks = looking(most) + linear
-    return looks + (rivals if rivals <= RIVALS_SHARE * seconds else 0.0), most
+    return looks + (rivals if rivals <= RIVALS_SHARE * seconds else 0.0)
 
 
 def linear_seconds(clock: Clock) -> float:
@@ -210,16 +216,16 @@ def winners_share(entrants: int) -> float:
     return 1 - sum((count - 1) * share for count, share in field)
 
 
-def winners_epochs(plan: Plan, space: ChainSpace, genome: Genome, copies: int = 1) -> float:
+def winners_epochs(plan: Plan, space: ChainSpace, genome: Genome, taken: float = 1.0) -> float:
     """Epochs that a network trains for in all, should it win: as many as it gains from, or as there is time for.
 
-    With others of its kind, so that there are so many `copies`.
+    Each one takes so many times as long as measured, where the machine is slower or others of its kind train as well.
     """
     finish, steps = plan.finish, steps_of_epoch(plan.task.train, 1.0, plan.training.batch_size)
     epoch = steps * plan.speed.rates.step_seconds(space.cost(genome))
     if finish.seconds is None or not epoch:
         return finish.epochs
-    return min(finish.epochs, SAFETY * winners_share(finish.finalists + 1) * finish.seconds / (copies * epoch))
+    return min(finish.epochs, SAFETY * winners_share(finish.finalists + 1) * finish.seconds / (taken * epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,9 +285,12 @@ class Forecast:
         """Seconds of a full training of so many epochs."""
         return self.seconds(genome, epochs, self.final)
 
-    def in_all(self, genome: Genome, copies: int = 1) -> float | None:
-        """Epochs of all trainings of this network together, should it win as one of so many; `None` for alone each."""
-        return winners_epochs(self.plan, self.space, genome, copies) if self.final.goes_on else None
+    def in_all(self, genome: Genome, taken: float = 1.0) -> float | None:
+        """Epochs of all trainings of this network together, should it win; `None` where each is for itself.
+
+        With others of its kind they take so many times as long.
+        """
+        return winners_epochs(self.plan, self.space, genome, taken * self.pace) if self.final.goes_on else None
 
     def seconds(self, genome: Genome, epochs: float, recipe: Recipe) -> float:
         """Seconds of a training of so many epochs by this recipe."""
@@ -425,10 +434,12 @@ class Forecast:
         leader = next(iter(self.leaders(archive, 1)), None)
         return self.finish(leader.genome if leader else self.by_hand) + self.plan.looks.seconds
 
-    def last_looks(self, genome: Genome) -> tuple[float, int]:
-        """Seconds of the last looks should this network win, and how many views there is time for."""
+    def last_looks(self, genome: Genome, milliseconds: float = math.nan) -> float:
+        """Seconds of the last looks should this network win, of which a batch was seen to take so many milliseconds."""
         plan, rates = self.plan, self.plan.speed.rates
         step, by_hand = (self.pace * rates.step_seconds(self.space.cost(each)) for each in (genome, self.by_hand))
+        if milliseconds > 0:
+            step = min(step, PASSES_OF_A_STEP * milliseconds / 1000)
         seconds = math.inf if plan.budget_seconds is None else plan.budget_seconds
         return last_looks(step, by_hand, plan.task, plan.training, self.final.views, seconds)
 

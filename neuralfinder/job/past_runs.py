@@ -192,4 +192,4 @@ def in_time(experience: Experience, plan: Plan, space: ChainSpace) -> Expectatio
     def steps(genome: Genome) -> float:
         return max(1.0, epoch * winners_epochs(plan, space, genome))
 
-    return experience.expectation(task.train, task.shape, task.classes, steps)
+    return experience.expectation(task.train, task.shape, task.classes, steps, shifts=plan.training.shifts)

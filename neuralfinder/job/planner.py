@@ -272,7 +272,7 @@ class _Draft:
 
     def _looks(self, step: float, seconds: float) -> float:
         """Seconds kept for the last looks at a network of such a step, and for the logistic regression."""
-        looks, _ = last_looks(step, self._step(self.by_hand), self.task, self.training, self.final.views, seconds)
+        looks = last_looks(step, self._step(self.by_hand), self.task, self.training, self.final.views, seconds)
         return min(LOOKING_SHARE * seconds, looks)
 
 

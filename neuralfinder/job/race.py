@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, noise, rounds
-from neuralfinder.job.team import copies, mates
-from neuralfinder.job.trainer import Trained, Trainer
+from neuralfinder.job.team import Turns, beside, copies, mates
+from neuralfinder.job.trainer import Asked, Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup, chance
 
@@ -33,6 +33,9 @@ that, and twice as much training should have made it better."""
 
 ONCE_MORE = 2 * PIECES
 """The round of who goes on for want of others, above those of all pieces before."""
+
+TOGETHER = 2 * ONCE_MORE
+"""The round in which the last one trains beside others of its kind."""
 
 MOST_EPOCHS = 10_000.0
 """More than anybody has time for."""
@@ -65,6 +68,10 @@ class Entrant:
     def past_best(self) -> bool:
         """Whether it went back, to where it was best."""
         return self.beyond is not None
+
+    def to_train(self, at_once: int) -> Turns:
+        """Those of its kind that train on, at most so many at once: without it where it is past its best."""
+        return Turns(max(1, self.copies - self.past_best), at_once)
 
     @property
     def trained(self) -> Trained | None:
@@ -125,13 +132,27 @@ def race(
         close = forecast.close(seen, epochs) if seen else []
         kept = [entrant for entrant, may_win in zip(half, close, strict=True) if may_win] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
-    best = running[0]
-    if best.trained and best.copies > 1:
-        others, forecast = mates(trainer, forecast, setup, best.trained, best.copies)
-        running[0] = replace(best, mates=tuple(others))
+    running[0], forecast = _with_mates(trainer, forecast, setup, running[0])
     if not running[0].mates:
         forecast = _past_best(trainer, forecast, setup, running, gone, reserves)
     return running + gone, forecast
+
+
+def _with_mates(trainer: Trainer, forecast: Forecast, setup: Setup, best: Entrant) -> tuple[Entrant, Forecast]:
+    """The last one in the race with others of its kind, where it is to have such; and the time after that."""
+    before = best.trained
+    if before is None or best.copies == 1:
+        return best, forecast
+    turns = best.to_train(trainer.at_once)
+    if turns.at_once == 1:
+        others, forecast = mates(trainer, forecast, setup, before, best.copies)
+        return replace(best, mates=tuple(others)), forecast
+    goes_on = None if best.past_best else f"{best.name}-{TOGETHER}"
+    longest = before.epochs if best.past_best else (1 - LAST_SHARE) * forecast.plan.finish.epochs
+    trained, others, forecast = beside(trainer, forecast, setup, before, turns, longest, goes_on)
+    if not _is_worse(forecast, trained, before):
+        best = replace(best, rounds={**best.rounds, TOGETHER: trained})
+    return replace(best, mates=tuple(others)), forecast
 
 
 def _past_best(
@@ -245,6 +266,8 @@ def _in_pieces(
             reached = end
     for piece, end in enumerate([*ends, longest]):
         entrant = _shared(trainer, forecast, setup, entrant, affordable, longest)
+        if entrant.to_train(trainer.at_once).at_once > 1:
+            return entrant, forecast  # they train on beside each other
         most = forecast.left - kept, min(end, affordable / entrant.copies) if entrant.copies > 1 else end, cap
         entrant, forecast = _go_on(trainer, forecast, setup, entrant, number + piece, most)
     return _shared(trainer, forecast, setup, entrant, affordable, longest), forecast
@@ -260,7 +283,9 @@ def _shared(
     looks = list(entrant.rounds.values())
     if not looks:
         return entrant
-    best = copies(forecast, looks, affordable, longest, chance(setup), past_best=entrant.past_best)
+    best = copies(
+        forecast, looks, affordable, longest, chance(setup), past_best=entrant.past_best, at_once=trainer.at_once
+    )
     count = max(entrant.copies, best)
     if count > entrant.copies:
         trainer.status.say(f"{entrant.name} gains less by more training than by others of its kind: {count} of them")
@@ -279,10 +304,20 @@ def last_trainings(
     longer, setup = len(setup.train) / forecast.plan.task.train, replace(setup, in_all=0.0)
     timed = setup.clock.left() < math.inf
     done, members = list[Trained | None](), [winner.trained, *winner.mates]
+    turns = Turns(len(members), trainer.at_once)
+    if timed and turns.at_once > 1:
+        seconds = max(SLACK * share * setup.clock.left() / turns.taken, 0.0)
+        epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
+        asked = [Asked(_last(place), winner.genome, epochs, member) for place, member in enumerate(members)]
+        return trainer.train_beside(asked, turns.at_once, setup, share)
     for place, member in enumerate(members):
         own = share / (len(members) - place)
         seconds = max(SLACK * own * setup.clock.left(), 0.0) if timed else forecast.left / len(members)
         epochs = forecast.epochs_within(winner.genome, seconds / longer, wanted, setup.recipe)
-        name = f"mate-{place}-last" if place else "last"
-        done.append(trainer.train(name, winner.genome, epochs, setup, own, goes_on=member))
+        done.append(trainer.train(_last(place), winner.genome, epochs, setup, own, goes_on=member))
     return done
+
+
+def _last(place: int) -> str:
+    """The name of the last training of the winner, the first, or of one of its mates."""
+    return f"mate-{place}-last" if place else "last"

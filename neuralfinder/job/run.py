@@ -39,7 +39,7 @@ from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import FILE, Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.job.verdict import judgement
-from neuralfinder.job.workers import Ready, workers
+from neuralfinder.job.workers import Ready, beside_each_other, team, workers
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.expectation import Expectation
@@ -175,6 +175,7 @@ class _Run:
             self.interrupts.watched(),
             self._computing() as executor,
             workers(settings, executor, device, self.interrupts, status.say) as ready,
+            team(self.interrupts) as others,
         ):
             status.enter("reading")
             data = divided(self.source.load(self.folder, self._read_so_far), settings)
@@ -209,7 +210,16 @@ class _Run:
             if interrupted:
                 self._say_when_done(min(known.whole_finish(progress.archive), clock.left()))
             model, figures = finish(
-                Trainer(executor, self.store, self.record, self.seeds, status),
+                Trainer(
+                    executor,
+                    self.store,
+                    self.record,
+                    self.seeds,
+                    status,
+                    others.of,
+                    beside_each_other(settings, device, known),
+                    self.folder / SHARED,
+                ),
                 known,
                 dataclasses.replace(setup, recipe=forecast.final, clock=clock),
                 Samples(seen.classes, len(parts.test), partial(open_test, data, device)),

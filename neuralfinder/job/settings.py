@@ -243,7 +243,8 @@ RUN = (
     Setting("device", WORD, "`auto`, `cpu`, `cuda` or `cuda:N`", "run", default="auto", option=True),
     Setting(
         "workers", COUNT, "candidates trained at once, where more than 1 in a process each; "
-        f"`{AUTO}` for as many as do most on these cores", "run", unset="1; with `ray` one a card or node", option=True,
+        f"`{AUTO}` for as many as do most on these cores", "run",
+        unset="1, but networks of a team beside each other; with `ray` one a card or node", option=True,
     ),
     Setting(
         "ray", WORD, "address of a Ray cluster that trains the candidates, `auto` to find a running one", "run",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from neuralfinder.job.forecast import GAIN, LAST_SHARE, PATIENCE, Forecast, noise
-from neuralfinder.job.trainer import Trained, Trainer
+from neuralfinder.job.forecast import GAIN, LAST_SHARE, PATIENCE, SLACK, Forecast, noise
+from neuralfinder.job.trainer import Asked, Trained, Trainer
 from neuralfinder.networks.expectation import log_odds
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.clock import steps_of_epoch
@@ -44,12 +44,51 @@ each, all at chance, for one had had 28.1 % before it had 25.9."""
 LEAST_MATE = 0.5
 """Of the winner's epochs, that there has to be time for, lest half-trained networks spoil its answers."""
 
+BESIDE = 0.7
+"""How much longer each training takes where several are at once on all cores, as a power of their number: for two
+trainings on two cores 1.6. Measured 1.35, 1.53 and 1.6 (25, 62 and 97 million multiply-adds; docs/LOG.md); the clock
+ends what is slower, and what is faster has more epochs."""
+
 LAST = LAST_SHARE / (1 - LAST_SHARE)
 """How long the last training of a network takes, in trainings before it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How so many trainings of one kind share the cores.
+
+    Attributes:
+        count: of trainings, 1 or more.
+        most: of them at once, 1 or more; fewer where that takes less time.
+    """
+
+    count: int
+    most: int
+
+    @property
+    def at_once(self) -> int:
+        """How many are beside each other, 1 for one after the other."""
+        several = min(self.count, self.most)
+        return several if self._taken(several) < self.count else 1
+
+    @property
+    def taken(self) -> float:
+        """What they take together, in trainings of one alone."""
+        return self._taken(self.at_once)
+
+    def _taken(self, at_once: int) -> float:
+        return math.ceil(self.count / at_once) * float(at_once**BESIDE)
+
+
 def copies(
-    forecast: Forecast, looks: Sequence[Trained], affordable: float, longest: float, chance: float, *, past_best: bool
+    forecast: Forecast,
+    looks: Sequence[Trained],
+    affordable: float,
+    longest: float,
+    chance: float,
+    *,
+    past_best: bool,
+    at_once: int = 1,
 ) -> int:
     """How many networks of a kind to share the time among, so that they are best together; 1 for one alone.
 
@@ -60,6 +99,7 @@ def copies(
         longest: how many one network may have of them.
         chance: the score of who knows nothing.
         past_best: whether more training made it worse.
+        at_once: how many may be trained beside each other.
     """
     now, genome = looks[-1], looks[-1].genome
     before = [each for each in looks if each.half == now.half and LEAST_GROWTH * each.epochs <= now.epochs]
@@ -71,18 +111,22 @@ def copies(
     brought = 0.0 if past_best else brought_by(before[-1] if before else None, now, samples)
     steps = steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)
 
+    def taken(count: int) -> float:
+        return Turns(count, at_once).taken
+
     def gain(count: int) -> float:
-        doublings = 0.0 if past_best else math.log2(max(1.0, min(longest, affordable / count) / now.epochs))
+        doublings = 0.0 if past_best else math.log2(max(1.0, min(longest, affordable / taken(count)) / now.epochs))
         return coming(brought, now.epochs, steps, doublings) + GAIN * (2 - 2 / count)
 
     def may_be(count: int) -> bool:
         """Whether so many keep the user's limits, and have their share of large pictures, which begin earlier then."""
-        in_all = forecast.in_all(genome, count)
+        in_all = forecast.in_all(genome, taken(count))
         late = now.half and in_all is not None and now.epochs > small * in_all
         return not late and _fits(forecast, genome, now.milliseconds, count)
 
-    most = min(forecast.plan.finish.copies, math.floor(affordable / now.epochs + TOLERANCE))
-    return max((count for count in range(1, most + 1) if may_be(count)), key=gain, default=1)
+    most, time_for = forecast.plan.finish.copies, affordable / now.epochs + TOLERANCE
+    counts = (count for count in range(1, most + 1) if count == 1 or taken(count) <= time_for)
+    return max(filter(may_be, counts), key=gain, default=1)
 
 
 def coming(brought: float, passes: float, steps: float, doublings: float) -> float:
@@ -144,17 +188,72 @@ def mates(
     Returns:
         As many as there was time for and did not fail.
     """
-    found, genome = list[Trained](), winner.genome
-    setup = replace(setup, in_all=forecast.in_all(genome, count))
-    setup = replace(setup, recipe=replace(setup.recipe, measures=1))
+    found, genome, setup = list[Trained](), winner.genome, _of_team(forecast, setup, winner.genome, float(count))
     for number in range(1, count):
         seconds = forecast.left / (count - number + count * LAST)
         epochs = forecast.epochs_within(genome, seconds, winner.epochs, setup.recipe)
         if epochs < LEAST_MATE * winner.epochs:
             break
         share, predicted = min(1.0, PATIENCE * seconds / forecast.left), forecast.seconds(genome, epochs, setup.recipe)
-        trained = trainer.train(f"mate-{number}", genome, epochs, setup, share, falls=False)
+        trained = trainer.train(_name(number), genome, epochs, setup, share, falls=False)
         forecast = forecast.plus(predicted, trained.seconds if trained else forecast.pace * predicted)
-        if trained and trained.half == winner.half and trained.epochs >= LEAST_MATE * winner.epochs:
-            found.append(trained)
+        found += [trained] if trained and _is_mate(trained, winner) else []
     return found, forecast
+
+
+def beside(
+    trainer: Trainer,
+    forecast: Forecast,
+    setup: Setup,
+    winner: Trained,
+    turns: Turns,
+    longest: float,
+    goes_on: str | None = None,
+) -> tuple[Trained, list[Trained], Forecast]:
+    """Others of the winner's kind, trained beside each other; and the time after that.
+
+    All have equal time, less what their last trainings need. The clock ends them: how much slower they are beside each
+    other is known only then.
+
+    Args:
+        trainer: where they are trained and written down.
+        forecast: what there is time for.
+        setup: of full trainings, on the training part; with a deadline.
+        winner: as it is now.
+        turns: how many are to be trained.
+        longest: epochs of each at most.
+        goes_on: the name of the training in which the winner trains on as one of them, `None` where it does not.
+
+    Returns:
+        The winner, as it was where it has no training or that failed; and as many others as did not fail.
+    """
+    genome, setup = winner.genome, _of_team(forecast, setup, winner.genome, turns.taken)
+    share = 1 - LAST_SHARE
+    seconds = share * forecast.left
+    expected, epochs = (
+        forecast.epochs_within(genome, slack * seconds / turns.taken, longest, setup.recipe) for slack in (1, SLACK)
+    )
+    if setup.in_all is not None:  # those that begin now have their share of large pictures as well
+        setup = replace(setup, in_all=min(setup.in_all, expected / share))
+    asked = [Asked(goes_on, genome, epochs, winner)] if goes_on else []
+    asked += [Asked(_name(number), genome, epochs) for number in range(1, 1 + turns.count - len(asked))]
+    done = trainer.train_beside(asked, turns.at_once, setup, share, falls=False)
+    waves = math.ceil(turns.count / turns.at_once)
+    took = min(seconds, waves * max((each.seconds for each in done if each), default=seconds))
+    first = done.pop(0) or winner if goes_on else winner
+    return first, [each for each in done if each and _is_mate(each, first)], forecast.plus(took, took)
+
+
+def _of_team(forecast: Forecast, setup: Setup, genome: Genome, taken: float) -> Setup:
+    """The setup of trainings that take so many times as long as one alone."""
+    recipe = replace(setup.recipe, measures=1)
+    return replace(setup, in_all=forecast.in_all(genome, taken), recipe=recipe)
+
+
+def _name(number: int) -> str:
+    return f"mate-{number}"
+
+
+def _is_mate(trained: Trained, winner: Trained) -> bool:
+    """Whether a network was trained so long that it does not spoil the winner's answers."""
+    return trained.half == winner.half and trained.epochs >= LEAST_MATE * winner.epochs

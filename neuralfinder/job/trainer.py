@@ -6,9 +6,10 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -24,7 +25,7 @@ from neuralfinder.seeds import Seeds
 from neuralfinder.training.build import build
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.inheritance import State
-from neuralfinder.training.train import HALF, PLAIN, Setup, score
+from neuralfinder.training.train import HALF, PLAIN, Setup, Told, score
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Result
 
@@ -33,8 +34,9 @@ from neuralfinder.types import Candidate, Fidelity, Result
 class Trained:
     """A network with weights in the store under `name`, trained for `epochs` (fractions of an epoch count).
 
-    `ended` says why training ended, as in `Training.ended`; `milliseconds` are of a forward pass of one sample, NaN
-    where nobody measured them; `seconds` of the last training alone; `half` says of pictures of half the side.
+    `ended` says why training ended, as in `Training.ended`; `milliseconds` are of a forward pass of one sample, those
+    `of_batch` of one of a batch, NaN where nobody measured them; `seconds` of the last training alone; `half` says of
+    pictures of half the side.
     """
 
     name: str
@@ -47,14 +49,15 @@ class Trained:
     milliseconds: float
     seconds: float
     half: bool = False
+    of_batch: float = math.nan
 
     @classmethod
     def of(cls, name: str, genome: Genome, score: float, planned_epochs: float, result: Result) -> Trained:
         """What a successful training of so many planned epochs left."""
-        milliseconds = result.milliseconds[0] if result.milliseconds else math.nan
+        milliseconds, of_batch, *_ = (*result.milliseconds, math.nan, math.nan)
         return cls(
             name, genome, score, result.macs, planned_epochs * result.done, result.curve, result.ended, milliseconds,
-            result.seconds, result.half,
+            result.seconds, result.half, of_batch,
         )  # fmt: skip
 
     @classmethod
@@ -66,14 +69,47 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A training that is wanted.
+
+    Attributes:
+        name: of the training.
+        genome: the network.
+        epochs: to train.
+        goes_on: the training that this one goes on from; what comes back is both together.
+        inherits: ids of trainings whose weights it starts from.
+    """
+
+    name: str
+    genome: Genome
+    epochs: float
+    goes_on: Trained | None = None
+    inherits: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Trainer:
-    """Where full trainings are done, where their weights lie and where they are written down."""
+    """Where full trainings are done, where their weights lie and where they are written down.
+
+    Attributes:
+        executor: trains, and computes all else.
+        store: has the weights.
+        record: is told of each training.
+        seeds: of trainings.
+        status: is told how far they are.
+        beside: gives an executor of so many processes, each with its share of the cores.
+        at_once: processes at most that train faster together than one after the other with all cores each; 1 for none.
+        shared: the folder for samples that they map.
+    """
 
     executor: Executor
     store: WeightStore
     record: Record
     seeds: Seeds
     status: Status
+    beside: Callable[[int], Executor] | None = None
+    at_once: int = 1
+    shared: Path = Path()
 
     def train(
         self,
@@ -99,26 +135,80 @@ class Trainer:
             goes_on: the training that this one goes on from; what comes back is both together.
             falls: whether it is the network's last, see `train`.
         """
-        if goes_on and not self.store.trunk_path(goes_on.name).exists():
-            goes_on = None  # a recipe whose trainings cannot go on, or weights that were not among the best
-        seed = self.seeds.number("final", name, genome.key)
-        plan = Candidate(-1, genome, "final", (), seed, Fidelity.of(epochs), inherits=inherits)
-        before = goes_on.name if goes_on else None
         reached = goes_on.score if goes_on else None
 
         def told(epoch: float, epochs: float, score: float | None) -> None:
             self.status.train(name, genome.key, epoch, epochs, reached if score is None else score)
 
-        train = partial(evaluate, store=self.store, name=name, goes_on=before, falls=falls, told=told)
         told(0.0, epochs, None)
-        epochs, result = self._recorded(name, genome) or self._new(train, name, plan, setup, share)
+        asked = Asked(name, genome, epochs, goes_on, inherits)
+        return self._all([asked], self.executor, 1, setup, share, falls=falls, told=told)[0]
+
+    def train_beside(
+        self, asked: Sequence[Asked], at_once: int, setup: Setup, share: float = 1.0, *, falls: bool = True
+    ) -> list[Trained | None]:
+        """The same of several trainings, so many of them `at_once`, each in a process with its part of the cores.
+
+        One after the other in this one where no process can begin.
+        """
+        try:
+            executor = self.beside(at_once) if self.beside else self.executor
+        except OSError as error:
+            self.status.say(f"no process can begin ({error}): networks are trained one after the other")
+            return self._all(asked, self.executor, 1, setup, share, falls=falls)
+        setup = setup.filed(self.shared / f"{len(setup.train)}")
+        return self._all(asked, executor, at_once, setup, share, falls=falls)
+
+    def _all(
+        self, asked: Sequence[Asked], executor: Executor, at_once: int, setup: Setup, share: float, *, falls: bool,
+        told: Told | None = None,
+    ) -> list[Trained | None]:  # fmt: skip
+        asked = [each if self._goes_on(each) else dataclasses.replace(each, goes_on=None) for each in asked]
+        known = [self._recorded(each.name, each.genome) for each in asked]
+        began, seconds = time.monotonic(), share * max(0.0, setup.clock.left())
+        waves, futures = math.ceil(len(asked) / at_once), dict[int, Future[Result]]()
+        for place, each in enumerate(asked):
+            if known[place] is None:
+                # in turn, so that who waits for others has time of its own
+                clock = setup.clock.until(began + seconds * (place // at_once + 1) / waves)
+                future = self._begin(each, executor, dataclasses.replace(setup, clock=clock), falls, told)
+                futures[place] = future
+        while not all(future.done() for future in futures.values()):
+            wait(futures.values(), timeout=HEARTBEAT)
+            self.status.keep()
+        for place, future in futures.items():
+            known[place] = self._written(asked[place], outcome(-1, future))
+        return [found and self._trained(each, *found) for each, found in zip(asked, known, strict=True)]
+
+    def _begin(self, asked: Asked, executor: Executor, setup: Setup, falls: bool, told: Told | None) -> Future[Result]:
+        seed = self.seeds.number("final", asked.name, asked.genome.key)
+        fidelity = Fidelity.of(asked.epochs)
+        candidate = Candidate(-1, asked.genome, "final", (), seed, fidelity, inherits=asked.inherits)
+        before = asked.goes_on.name if asked.goes_on else None
+        train = partial(
+            evaluate, setup=setup, store=self.store, name=asked.name, goes_on=before, falls=falls, told=told
+        )
+        return executor.submit(train, candidate)
+
+    def _goes_on(self, asked: Asked) -> bool:
+        """Not from a recipe whose trainings cannot go on, or from weights that were not among the best."""
+        return asked.goes_on is None or self.store.trunk_path(asked.goes_on.name).exists()
+
+    def _written(self, asked: Asked, result: Result) -> tuple[float, Result]:
+        weights = None if result.failure else self.store.fingerprint(asked.name)
+        epochs = Fidelity.of(asked.epochs).passes
+        self.record.write(FullyTrained(asked.name, asked.genome.key, epochs, weights, result))
+        return epochs, result
+
+    def _trained(self, asked: Asked, epochs: float, result: Result) -> Trained | None:
+        """What came of it, with what was before; `None` where it failed, which is said."""
         if result.score is None:
-            self.status.say(f"{name} {genome.key} failed: {result.failure}: {result.detail}")
+            self.status.say(f"{asked.name} {asked.genome.key} failed: {result.failure}: {result.detail}")
             return None
-        trained = Trained.of(name, genome, result.score, epochs, result)
-        if goes_on is None:
+        trained, before = Trained.of(asked.name, asked.genome, result.score, epochs, result), asked.goes_on
+        if before is None:
             return trained
-        epochs, curve = goes_on.epochs + trained.epochs, goes_on.curve + trained.curve
+        epochs, curve = before.epochs + trained.epochs, before.curve + trained.curve
         return dataclasses.replace(trained, epochs=epochs, curve=curve)
 
     def join(self, name: str, members: Sequence[Trained], setup: Setup) -> Trained:
@@ -159,24 +249,11 @@ class Trainer:
             self.status.say(f"{name} is trained again: its weights are gone, spoilt or exchanged")
         return None
 
-    def _new(
-        self, train: Callable[..., Result], name: str, candidate: Candidate, setup: Setup, share: float
-    ) -> tuple[float, Result]:
-        clock = setup.clock.until(time.monotonic() + share * max(0.0, setup.clock.left()))
-        future = self.executor.submit(partial(train, setup=dataclasses.replace(setup, clock=clock)), candidate)
-        while not future.done():
-            wait([future], timeout=HEARTBEAT)
-            self.status.keep()
-        result = outcome(candidate.id, future)
-        weights = None if result.failure else self.store.fingerprint(name)
-        epochs = candidate.fidelity.passes
-        self.record.write(FullyTrained(name, candidate.genome.key, epochs, weights, result))
-        return epochs, result
-
 
 def _judged(genome: Genome, state: State, setup: Setup, members: Sequence[Trained]) -> Result:
     """How good networks are together on the validation part."""
-    began, half, alone = time.monotonic(), members[0].half, [each.milliseconds for each in members]
+    began, half = time.monotonic(), members[0].half
+    milliseconds = tuple(map(math.fsum, zip(*((each.milliseconds, each.of_batch) for each in members), strict=True)))
     network = build(genome, setup.shape, setup.classes, initialisation=None)
     network.load_state_dict(state)
     network.to(setup.device)
@@ -185,5 +262,5 @@ def _judged(genome: Genome, state: State, setup: Setup, members: Sequence[Traine
     size = cost(genome, setup.shape, setup.classes)
     return Result(
         -1, reached, curve=(reached,), ended="complete", seconds=time.monotonic() - began, parameters=size.parameters,
-        macs=size.macs, milliseconds=() if any(map(math.isnan, alone)) else (sum(alone),), half=half,
+        macs=size.macs, milliseconds=() if any(map(math.isnan, milliseconds)) else milliseconds, half=half,
     )  # fmt: skip

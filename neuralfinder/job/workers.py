@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +20,7 @@ from neuralfinder.search.process_executor import processes
 from neuralfinder.seeds import torch_seed
 from neuralfinder.training.build import build
 from neuralfinder.training.machine import keep_memory, share_cores
-from neuralfinder.training.threads import side_by_side
+from neuralfinder.training.threads import THREADS, side_by_side
 from neuralfinder.training.train import Setup, training_step
 
 Ready = Callable[[Setup, Forecast], tuple[Executor, int]]
@@ -72,23 +74,61 @@ def workers(
         yield lambda setup, forecast: hired or hire(compute(executor, at_once, setup, forecast))
 
 
+class Team:
+    """Processes for networks of a kind that are trained beside each other in the finish: begun when first wanted."""
+
+    def __init__(self, stack: ExitStack, interrupts: Interrupts) -> None:
+        self._stack, self._interrupts, self._hired = stack, interrupts, dict[int, Executor]()
+
+    def of(self, count: int) -> Executor:
+        """So many processes, each with its share of the cores."""
+        if count not in self._hired:
+            several = self._stack.enter_context(processes(count, partial(share_cores, count), script=False))
+            _stopped_by(self._interrupts.second, several.stop)
+            self._hired[count] = several
+        return self._hired[count]
+
+
+@contextmanager
+def team(interrupts: Interrupts) -> Iterator[Team]:
+    """Processes that end with the block."""
+    with ExitStack() as stack:
+        yield Team(stack, interrupts)
+
+
+def beside_each_other(settings: Settings, device: torch.device, forecast: Forecast) -> int:
+    """How many networks of a kind may be trained at once in the finish: 1 where that is not to be.
+
+    One for each core, in the time that there is. On a card threads share nothing; who asks for one process gets one;
+    a process that may have no children has none; where answers must be quick, they are measured as they will be, with
+    all cores; and layers of packages may be what only the program's script knows.
+    """
+    alone = device.type != "cpu" or settings.ray is not None or settings.workers == 1
+    alone = alone or multiprocessing.current_process().daemon or bool(forecast.space.layers)
+    timed = forecast.plan.finish.seconds is not None and forecast.space.max_forward_seconds == math.inf
+    return THREADS.most if timed and not alone else 1
+
+
+def _stopped_by(event: threading.Event, stop: Callable[[], None]) -> None:
+    def wait() -> None:
+        event.wait()
+        stop()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 @contextmanager
 def _beside(
     settings: Settings, count: int, executor: Executor, device: torch.device, interrupts: Interrupts,
     say: Callable[[str], object],
 ) -> Iterator[tuple[Executor, int]]:  # fmt: skip
     """Where candidates are trained, and how many at once."""
-
-    def stop_on_interrupt(stop: Callable[[], None]) -> None:
-        interrupts.first.wait()
-        stop()
-
     if settings.ray is None and count == 1:
         yield executor, 1
         return
     if settings.ray is None:
         with processes(count, partial(share_cores, count)) as several:
-            threading.Thread(target=stop_on_interrupt, args=(several.stop,), daemon=True).start()
+            _stopped_by(interrupts.first, several.stop)
             say(f"training {count} candidates at once, in a process each")
             yield several, count
         return
@@ -101,6 +141,6 @@ def _beside(
         ray_workers(asked, settings.ray, device.type == "cuda", keep_memory) as (ray, slots),
         interrupts.watched(),  # Ray has put its own answers to signals in the place of ours
     ):
-        threading.Thread(target=stop_on_interrupt, args=(ray.stop,), daemon=True).start()
+        _stopped_by(interrupts.first, ray.stop)
         say(f"training {slots} candidates at once through Ray")
         yield ray, slots

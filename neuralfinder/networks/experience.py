@@ -66,7 +66,7 @@ class Experience:
         return Experience(self.tasks + other.tasks, (*self.rows, *moved))
 
     def expectation(
-        self, samples: int, shape: Shape, classes: int, steps: Callable[[Genome], float]
+        self, samples: int, shape: Shape, classes: int, steps: Callable[[Genome], float], *, shifts: bool = False
     ) -> Expectation | None:
         """What to expect on a task; `None` where there is no experience of its kind, pictures or texts.
 
@@ -75,12 +75,13 @@ class Experience:
             shape: of one.
             classes: of the task.
             steps: how many steps of training a network can have, above 0.
+            shifts: whether its pictures are usually shifted.
         """
         text = bool(shape.vocabulary)
         rows = [row for row in self.rows if bool(self.tasks[row.task].shape.vocabulary) == text]
         if not rows:
             return None
-        return Expectation(self.tasks, _fewer(rows), Past(samples, shape, classes), steps)
+        return Expectation(self.tasks, _fewer(rows), Past(samples, shape, classes), steps, shifts=shifts)
 
 
 def _fewer(rows: Sequence[Row]) -> list[Row]:

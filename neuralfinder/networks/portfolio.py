@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from neuralfinder.networks.genome import Conv, DenseHead, Gene, Genome, Identity, PoolHead
@@ -23,31 +26,67 @@ def small_network(space: ChainSpace) -> Genome:
     Raises:
         InputError: the limits exclude even the smallest network.
     """
-    return _widest(space.usual, _by_hand) or space.smallest()
+    return _Kind(_by_hand).network(space.usual) or space.smallest()
 
 
-def portfolio(space: ChainSpace) -> list[Genome]:
+Best = Callable[[Sequence[Genome]], Genome]
+"""Of some networks of a kind, the narrowest first, the one to begin with."""
+
+
+def portfolio(space: ChainSpace, best: Best = itemgetter(-1)) -> list[Genome]:
     """Networks of all kinds that the space has, the one by hand first; a search is to be no worse than any of them.
 
     For pictures: the networks by hand and, where a step has its time, by rule, these with small pictures at first; a
     chain by rule for each side above the usual one, or below where the limits allow none there; one with a linear model
     of all pixels beside it; without shifts, where the place may be the meaning: the network by hand, a shallow one with
     a flattened map, logistic regression on pixels, a perceptron. For texts: a bag of n-grams (Joulin et al. 2017), the
-    network by hand with such a bag beside it (Cheng et al. 2016), one of wide kernels (Kim 2014). Each is as wide as
-    the limits allow; left out are those that no width makes legal, and those whose head the space has not. No doubles.
+    network by hand with such a bag beside it (Cheng et al. 2016), one of wide kernels (Kim 2014). Left out are those
+    that no width makes legal, and those whose head the space has not. No doubles.
+
+    Args:
+        space: its limits count.
+        best: chooses among the widths of a rule that the limits allow; the widest by default. The others are as wide as
+            the limits allow.
     """
-    kinds = [_by_hand, *(_TEXTS if space.shape.vocabulary else _PICTURES)]
     heads, usual = (space.head, *space.heads), space.usual
-    found = [genome for kind in kinds if kind(usual, 1).head in heads and (genome := _widest(usual, kind))]
+    kinds = [_Kind(_by_hand), *(_TEXTS if space.shape.vocabulary else _PICTURES)]
+    found = [network for kind in kinds if (network := kind.network(usual, best)) and network.head in heads]
     place = space.looks.index(space.usual_look)
-    others = space.looks[place + 1 :] if _widest(usual, _CHAIN) else space.looks[:place]
-    closer = [genome for look in others if (genome := _widest(space.at(look), _CHAIN))]
+    others = space.looks[place + 1 :] if _CHAIN.network(usual, best) else space.looks[:place]
+    closer = [network for look in others if (network := _CHAIN.network(space.at(look), best))]
     return list(dict.fromkeys(map(space.canonical, [*found[:AFTER], *closer, *found[AFTER:]])))
 
 
-def _widest(space: ChainSpace, kind: Callable[[ChainSpace, int], Genome]) -> Genome | None:
-    """The network of this kind with its widths divided by the least power of 2 that makes it legal; `None` for none."""
-    return next((genome for parts in PARTS if space.infeasible(genome := kind(space, parts)) is None), None)
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Networks that differ in their width alone.
+
+    Attributes:
+        base: the network with its widths divided by a number, or the name of a rule of thumb.
+        change: what else they have otherwise.
+    """
+
+    base: Callable[[ChainSpace, int], Genome] | str
+    change: Callable[[ChainSpace, Genome], Genome] = lambda space, genome: genome
+
+    def network(self, space: ChainSpace, best: Best = itemgetter(-1)) -> Genome | None:
+        """The one to begin with; `None` where the space has none."""
+
+        def legal(genome: Genome) -> bool:
+            return space.infeasible(self.change(space, genome)) is None
+
+        base = self.base
+        if not isinstance(base, str):
+            return self._widest(space, base)
+        if space.max_step_seconds < math.inf:
+            sizes = [self.change(space, genome) for genome in RULES[base].sizes(space, legal) if legal(genome)]
+            if sizes:
+                return best(sizes)
+        return self._widest(space, partial(_narrow, base))
+
+    def _widest(self, space: ChainSpace, base: Callable[[ChainSpace, int], Genome]) -> Genome | None:
+        networks = (self.change(space, base(space, parts)) for parts in PARTS)
+        return next((network for network in networks if space.infeasible(network) is None), None)
 
 
 PARTS = (1, 2, 4, 8, 16, 32)
@@ -66,20 +105,10 @@ def _by_hand(space: ChainSpace, parts: int) -> Genome:
     return space.mend(Genome(tuple(genes), space.head))
 
 
-def _ruled(name: str) -> Callable[[ChainSpace, int], Genome]:
-    """The network of a rule of thumb as the kind of a portfolio: as wide as the time of a step allows, or narrow."""
-
-    def network(space: ChainSpace, parts: int) -> Genome:
-        narrow = NARROW[bool(space.shape.vocabulary)] // parts
-
-        def fits(genome: Genome) -> bool:
-            if parts == 1 and space.max_step_seconds < math.inf:
-                return space.infeasible(genome) is None
-            return _first(genome) <= narrow
-
-        return RULES[name].genome(space, fits)
-
-    return network
+def _narrow(rule: str, space: ChainSpace, parts: int) -> Genome:
+    """The network of a rule of thumb where no time limits it, with its widths divided by `parts`."""
+    narrow = NARROW[bool(space.shape.vocabulary)] // parts
+    return RULES[rule].genome(space, lambda genome: _first(genome) <= narrow)
 
 
 def _first(genome: Genome) -> int:
@@ -94,19 +123,19 @@ def _trained(space: ChainSpace, genome: Genome, **values: float) -> Genome:
     return dataclasses.replace(genome, recipe=in_order(genes))
 
 
-def _unmoved(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSpace, int], Genome]:
-    """The same kind without random shifts."""
-    return lambda space, parts: _trained(space, kind(space, parts), shift=0)
+def _unmoved(space: ChainSpace, genome: Genome) -> Genome:
+    """The same without random shifts."""
+    return _trained(space, genome, shift=0)
 
 
-def _small_first(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSpace, int], Genome]:
-    """The same kind with small pictures at first, where those of the task are large enough."""
-    return lambda space, parts: space.mend(dataclasses.replace(kind(space, parts), recipe=SMALL))
+def _small_first(space: ChainSpace, genome: Genome) -> Genome:
+    """The same with small pictures at first, where those of the task are large enough."""
+    return space.mend(dataclasses.replace(genome, recipe=SMALL))
 
 
-def _with_pixels(kind: Callable[[ChainSpace, int], Genome]) -> Callable[[ChainSpace, int], Genome]:
-    """Networks of this kind with a linear model beside them."""
-    return lambda space, parts: space.mend(dataclasses.replace(kind(space, parts), head=PoolHead(pixels=True)))
+def _with_pixels(space: ChainSpace, genome: Genome) -> Genome:
+    """The same with a linear model beside it."""
+    return space.mend(dataclasses.replace(genome, head=PoolHead(pixels=True)))
 
 
 def _shallow(space: ChainSpace, parts: int) -> Genome:
@@ -160,17 +189,24 @@ def bag_bits(classes: int) -> int:
 FEW_INPUTS = 256
 """Inputs of a linear layer that learns at the usual rate; 64 do (docs/LOG.md), and its curvature grows with them."""
 
+_CHAIN = _Kind("chain-by-rule", _small_first)
 _PICTURES = (
-    _unmoved(_by_hand),
-    _small_first(_ruled("chain-by-rule")),
-    _with_pixels(_ruled("chain-by-rule")),
-    _unmoved(_shallow),
-    _small_first(_ruled("residual-by-rule")),
-    _linear,
-    _small_first(_ruled("wide-by-rule")),
-    _perceptron,
+    _Kind(_by_hand, _unmoved),
+    _CHAIN,
+    _Kind("chain-by-rule", _with_pixels),
+    _Kind(_shallow, _unmoved),
+    _Kind("residual-by-rule", _small_first),
+    _Kind(_linear),
+    _Kind("wide-by-rule", _small_first),
+    _Kind(_perceptron),
 )
-_CHAIN, AFTER = _small_first(_ruled("chain-by-rule")), 3
-"""Of sides that are not the usual one, and after how many others these networks come."""
+AFTER = 3
+"""After how many others chains of sides that are not the usual one come."""
 
-_TEXTS = (_bag, _ruled("chain-by-rule"), _wide_and_deep, _wide_kernel, _ruled("residual-by-rule"))
+_TEXTS = (
+    _Kind(_bag),
+    _Kind("chain-by-rule"),
+    _Kind(_wide_and_deep),
+    _Kind(_wide_kernel),
+    _Kind("residual-by-rule"),
+)

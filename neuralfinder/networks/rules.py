@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from neuralfinder.networks.genome import USUAL_SIDE, Conv, Gene, Genome
@@ -54,20 +55,17 @@ class Rule:
         usual = space.usual_look
         larger = [look for look in reversed(space.looks) if (look or USUAL_SIDE) > (usual or USUAL_SIDE)]
         for look in larger:
-            network = self._widest(space.at(look), fits)
+            network = self.sizes(space.at(look), fits)[-1]
             if fits(network) and isinstance(first := network.genes[0], Conv) and first.filters >= ENOUGH:
                 return network
-        return self._widest(space.at(usual), fits)
+        return self.sizes(space.at(usual), fits)[-1]
 
-    def _widest(self, space: ChainSpace, fits: Callable[[Genome], bool]) -> Genome:
+    def sizes(self, space: ChainSpace, fits: Callable[[Genome], bool]) -> list[Genome]:
+        """From the narrowest network on to the widest before the first that does not fit; the narrowest at least."""
         form = self.texts if space.shape.vocabulary else self.pictures
-        best = None
-        for width in WIDTHS:
-            network = space.mend(Genome(tuple(form(space, width)), space.head))
-            if best and not fits(network):
-                break
-            best = network
-        return best or space.smallest()
+        networks = (space.mend(Genome(tuple(form(space, width)), space.head)) for width in WIDTHS)
+        narrowest = next(networks)
+        return [narrowest, *takewhile(fits, networks)]
 
 
 def _stages(space: ChainSpace, width: int) -> list[int]:

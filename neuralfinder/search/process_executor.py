@@ -10,12 +10,14 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Any, TypeVar
 
 from neuralfinder.errors import LostWorkerError, MachineError
@@ -45,12 +47,14 @@ class ProcessExecutor:
     Args:
         count: calls at once, 1 or more.
         prepare: called once in each process, before its first call.
+        script: whether processes import the program's own script, so that calls may carry what it defines; then it has
+            to guard what it does by `if __name__ == "__main__"`.
     """
 
-    def __init__(self, count: int, prepare: Callable[[], None] | None = None) -> None:
-        self._prepare = prepare
+    def __init__(self, count: int, prepare: Callable[[], None] | None = None, *, script: bool = True) -> None:
+        self._prepare, self._script = prepare, script
         self._lock = threading.Lock()
-        self._workers = [_Worker(prepare) for _ in range(count)]
+        self._workers = [_Worker(prepare, script=script) for _ in range(count)]
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -117,15 +121,17 @@ class ProcessExecutor:
 
     def _in_place_of(self, gone: _Worker) -> _Worker:
         """A fresh one; where there can be none, all is as it was."""
-        worker = _Worker(self._prepare)
+        worker = _Worker(self._prepare, script=self._script)
         self._workers[self._workers.index(gone)] = worker
         return worker
 
 
 @contextmanager
-def processes(count: int, prepare: Callable[[], None] | None = None) -> Iterator[ProcessExecutor]:
+def processes(
+    count: int, prepare: Callable[[], None] | None = None, *, script: bool = True
+) -> Iterator[ProcessExecutor]:
     """A `ProcessExecutor` for as long as the block."""
-    executor = ProcessExecutor(count, prepare)
+    executor = ProcessExecutor(count, prepare, script=script)
     try:
         yield executor
     finally:
@@ -135,12 +141,12 @@ def processes(count: int, prepare: Callable[[], None] | None = None) -> Iterator
 class _Worker:
     """One process, seen from the caller. `busy` is the executor's, under its lock."""
 
-    def __init__(self, prepare: Callable[[], None] | None) -> None:
+    def __init__(self, prepare: Callable[[], None] | None, *, script: bool) -> None:
         self.busy = self._stopped = self._lost = False
         self._known: object = None
         self._here, there = SPAWN.Pipe()
         self._process = SPAWN.Process(target=_serve, args=(there, prepare), daemon=True)
-        with _deaf():
+        with _deaf(), nullcontext() if script else _without_script():
             self._process.start()
         there.close()
 
@@ -201,6 +207,17 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Processes that start within the block do not import the program's own script."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _serve(calls: Connection, prepare: Callable[[], None] | None) -> None:

@@ -81,7 +81,8 @@ def keep_memory() -> None:
 def share_cores(workers: int) -> None:
     """Prepare this process to train beside others, `workers` in all: its share of the cores, 1 or more, as threads."""
     keep_memory()
-    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+    THREADS.most = max(1, THREADS.most // workers)
+    torch.set_num_threads(THREADS.most)
 
 
 def describe(device: torch.device) -> str:

@@ -39,6 +39,7 @@ class Threads:
     """
 
     most: int = field(default_factory=torch.get_num_threads)
+    _kind: object = None
     _count: int = 0
     _row: int = 0
     _slow: int = 0
@@ -56,10 +57,16 @@ class Threads:
         """Something else is done before the next step."""
         self._began = math.nan
 
-    def step(self) -> None:
-        """A training step begins."""
+    def step(self, kind: object = None) -> None:
+        """A training step begins; where it is of another kind than the last one, both numbers are tried again.
+
+        Such steps last longer or shorter, whoever else wants the cores.
+        """
         if self.most == 1:
             return
+        if kind != self._kind:
+            self._kind = kind
+            self.begin()
         now = time.perf_counter()
         took, self._began = now - self._began, now
         if math.isnan(took):

@@ -221,7 +221,7 @@ def train(
     while not judge.ended:
         half = pace.done < grows
         for pictures, labels in islice(batches[half], SMALL_STEPS if half else 1):
-            THREADS.step()
+            THREADS.step(half)
             if setup.clock.cancelled.is_set():
                 raise Cancelled
             loss_sum += gradients(network, setup, pictures, labels)

@@ -496,7 +496,7 @@ def test_a_slow_finalist_leaves_the_others_their_time(bench: Bench, monkeypatch:
     bench.finish(found(("C8.bn M > G", 0.5), (bench.forecast.by_hand.key, 0.5)))
     allowed = dict(taken)
     assert allowed["final-0-0"] == pytest.approx(1000 * PATIENCE * rounds(2)[0][1], rel=0.01)
-    looking, _ = bench.forecast.last_looks(parse("C8.bn M > G"))
+    looking = bench.forecast.last_looks(parse("C8.bn M > G"))
     assert allowed["last"] == pytest.approx(1000 - looking, rel=0.02)
 
 

@@ -62,7 +62,7 @@ def test_a_network_is_judged_by_the_steps_that_a_finalist_has_time_for(monkeypat
     """Steps of 10 ms and more, for as long as the winner of the race trains; 100 epochs of 20 steps at most."""
     given = []
 
-    def of(self, samples, shape, classes, steps):
+    def of(self, samples, shape, classes, steps, *, shifts):
         given.append([steps(parse(key)) for key in ("C16.k1 > G", "C16 > G")])
 
     monkeypatch.setattr(Experience, "expectation", of)

@@ -121,11 +121,10 @@ def test_only_trainings_that_are_long_enough_are_stopped_early() -> None:
 def test_last_looks_have_their_time_and_several_views_only_where_that_is_little() -> None:
     test = CIFAR.test / 128 / 3  # steps that a look at the test part lasts as long as
     for seconds, several in ((60.0, False), (3600.0, True)):
-        looks, views = last_looks(0.1, 0.05, CIFAR, TrainingStage(128), True, seconds)
-        assert views == (6 if several else 1)
+        looks = last_looks(0.1, 0.05, CIFAR, TrainingStage(128), True, seconds)
         # rivals have the validation part alone, where time is short
         assert looks > (6 if several else 1) * test * 0.1 + several * test * 0.15
-        assert (looks > last_looks(0.1, 0.04, CIFAR, TrainingStage(128), True, seconds)[0]) is several
+        assert (looks > last_looks(0.1, 0.04, CIFAR, TrainingStage(128), True, seconds)) is several
         plan = plan_for(CIFAR, seconds)
         assert 0 < plan.looks.seconds <= 0.25 * seconds
 

@@ -50,6 +50,7 @@ class Fake:
     Attributes:
         forecast: what predicts.
         scores: validation accuracy by name of entrant, one for each of its trainings in turn; `None` for a failure.
+        at_once: how many it trains beside each other.
     """
 
     forecast: Forecast
@@ -57,6 +58,7 @@ class Fake:
     slower: float = 1.0
     trained: list[tuple[str, float, float]] = dataclasses.field(default_factory=list)
     status: Status = dataclasses.field(default_factory=Status)
+    at_once: int = 1
 
     def train(
         self,
@@ -73,7 +75,8 @@ class Fake:
         seconds = self.slower * self.forecast.seconds(genome, epochs, setup.recipe)
         self.trained.append((name, epochs, seconds))
         assert falls is (name == "last")
-        assert setup.in_all == (0.0 if name == "last" else self.forecast.in_all(genome))
+        if self.slower == 1.0:
+            assert setup.in_all == (0.0 if name == "last" else self.forecast.in_all(genome))
         score = 0.5 if name == "last" else self._score(*name.rsplit("-", 1))
         macs = self.forecast.space.cost(genome).macs
         before = goes_on.epochs if goes_on else 0.0

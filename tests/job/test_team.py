@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +18,22 @@ from test_finish import ORDER, Bench, archive_of, bench, part  # noqa: F401 - a 
 from test_race import GENOMES, SCORES, SETUP, Fake, forecast_of, seconds_of
 
 from neuralfinder.errors import InputError
-from neuralfinder.job.forecast import Forecast
-from neuralfinder.job.race import Entrant, last_trainings, race
-from neuralfinder.job.team import brought_by, coming, copies
-from neuralfinder.job.trainer import Trained
+from neuralfinder.job.factories import make_space
+from neuralfinder.job.forecast import LAST_SHARE, Forecast
+from neuralfinder.job.interrupts import Interrupts
+from neuralfinder.job.race import TOGETHER, Entrant, last_trainings, race
+from neuralfinder.job.settings import Settings
+from neuralfinder.job.team import Turns, brought_by, coming, copies
+from neuralfinder.job.trainer import Asked, Trained
+from neuralfinder.job.workers import beside_each_other, team
 from neuralfinder.networks.cost import cost, file_bytes
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.networks.recipe_genes import SMALL
 from neuralfinder.training.build import Team, build
+from neuralfinder.training.clock import Clock
 from neuralfinder.training.model import Model
+from neuralfinder.training.threads import THREADS
+from neuralfinder.training.train import Setup
 from neuralfinder.types import Shape
 
 
@@ -122,6 +132,27 @@ class FakeOfTeams(Fake):
         epochs += before.epochs if before else 0.0
         return score and Trained(name, genome, score, 1, epochs, (score,), "complete", math.nan, seconds)
 
+    def train_beside(
+        self, asked: Sequence[Asked], at_once: int, setup: Setup, share: float, *, falls: bool = True
+    ) -> list[Trained | None]:
+        """Ended by the clock, in turn; the seconds are written down of all together."""
+        assert 1 < at_once <= self.at_once
+        assert not falls
+        waves, done, nan = math.ceil(len(asked) / at_once), list[Trained | None](), math.nan
+        each = share * self.left / waves
+        for own in asked:
+            whole = self.slower * at_once * self.forecast.seconds(own.genome, own.epochs, setup.recipe)
+            epochs = own.epochs * min(1.0, each / whole) + (own.goes_on.epochs if own.goes_on else 0.0)
+            seconds = min(each, whole)
+            score = self._score(*own.name.rsplit("-", 1)) if own.goes_on else 0.5
+            done.append(score and Trained(own.name, own.genome, score, 1, epochs, (score,), "complete", nan, seconds))
+        self.trained.append(("beside", len(asked), waves * max(own.seconds for own in done if own)))
+        return done
+
+    @property
+    def left(self) -> float:
+        return self.forecast.left - sum(seconds for *_, seconds in self.trained)
+
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
@@ -130,6 +161,7 @@ def test_a_race_with_others_of_the_winners_kind_takes_no_longer_than_there_is_ti
     forecast = with_copies(forecast_of(data.draw(st.floats(1, 600)), data.draw(st.sampled_from([3, 20, 500]))), 4)
     entrants = [Entrant(f"final-{place}", genome) for place, genome in enumerate(genomes)]
     fake = FakeOfTeams(forecast, {entrant.name: data.draw(SCORES) for entrant in entrants})
+    fake.at_once = data.draw(st.integers(1, 5))
     standing, after = race(fake, forecast, SETUP, entrants)  # type: ignore[arg-type]
     first = standing[0]
     if not first.trained:
@@ -138,7 +170,7 @@ def test_a_race_with_others_of_the_winners_kind_takes_no_longer_than_there_is_ti
     lasts = last_trainings(fake, after, SETUP, first, 1.0)  # type: ignore[arg-type]
     assert len(lasts) == 1 + len(first.mates) <= 4
     assert seconds_of(fake) <= forecast.left * (1 + 0.25 * bool(first.mates)) + 1e-6
-    assert all(mate.epochs == pytest.approx(first.epochs, rel=0.5) for mate in first.mates)
+    assert all(mate.epochs >= 0.5 * first.epochs for mate in first.mates)
 
 
 def test_who_gains_little_is_one_of_several_and_all_the_time_is_used() -> None:
@@ -151,17 +183,25 @@ def test_who_gains_little_is_one_of_several_and_all_the_time_is_used() -> None:
     assert seconds_of(fake) + lasts == pytest.approx(100.0, rel=0.15)
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
 def test_a_finish_hands_over_networks_that_answer_together(
     bench: Bench,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    at_once: int,
 ) -> None:
     monkeypatch.setattr("neuralfinder.job.race.copies", lambda *_, **__: 2)
     genome = "C8.bn M C8.bn > G"
     archive = archive_of(bench, genome)
     bench = bench.with_(left=4.0, mac=3e-8, epochs=12, finalists=1, copies=2)
-    model, figures = bench.finish(archive)
+    with team(Interrupts(lambda: None)) as others:
+        trainer = dataclasses.replace(bench.trainer, beside=others.of, at_once=at_once, shared=tmp_path / "shared")
+        setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 60))
+        bench = dataclasses.replace(bench, trainer=trainer, setup=setup)
+        model, figures = bench.finish(archive)
     names = [event.data["name"] for event in bench.record.read() if event.kind == "final"]
     assert {"mate-1", "team", "last", "mate-1-last"} <= set(names)
+    assert any(name.endswith(f"-{TOGETHER}") for name in names) is (at_once == 2)
     assert (model.genome.key, figures["genome"], figures["copies"]) == (f"2x {genome}", genome, 2)
     assert figures["parameters"] == 2 * cost(parse(genome), model.shape, 10).parameters
     rows = part(ORDER[1200:1260])
@@ -194,6 +234,29 @@ def test_who_is_worse_together_is_alone(bench: Bench, monkeypatch: pytest.Monkey
     assert (model.genome.copies, figures["copies"]) == (1, 1)
 
 
+@given(st.integers(1, 9), st.integers(1, 16))
+def test_who_is_beside_others_takes_less_time_than_who_is_after_them(count: int, most: int) -> None:
+    turns = Turns(count, most)
+    assert 1 <= turns.at_once <= min(count, most)
+    assert turns.taken <= count
+    assert (turns.taken < count) is (turns.at_once > 1)
+    assert Turns(count, 1).taken == count
+    assert turns.taken >= 1 == Turns(1, most).taken
+
+
+def test_networks_of_a_kind_train_beside_each_other_and_all_the_time_is_used() -> None:
+    """The one that is ahead goes on as one of them; each has more than half of the time that it would have alone."""
+    forecast = with_copies(forecast_of(100.0, longest=10_000), 2)
+    fake = FakeOfTeams(forecast, {"final-0": [0.70, 0.71, 0.71, 0.71]}, slower=0.75, at_once=2)
+    (winner,), after = race(fake, forecast, SETUP, [Entrant("final-0", GENOMES[1])])  # type: ignore[arg-type]
+    (mate,) = winner.mates
+    assert winner.trained
+    assert winner.trained.epochs > mate.epochs > 0.5 * winner.trained.epochs
+    assert fake.trained[-1][0] == "beside"
+    assert after.left == pytest.approx(LAST_SHARE * 100.0, rel=0.1)
+    assert mate.epochs > 0.5 * forecast.epochs_within(GENOMES[1], 0.7 * 100.0, 10_000, SETUP.recipe)
+
+
 @given(st.integers(2, 4), st.sampled_from(["C4.bn M C6 > G.lin", "@24 C4.bn > GM", "C4 M > F8", "I > F0"]))
 def test_a_team_is_so_many_networks_side_by_side(count: int, text: str) -> None:
     genome, shape = dataclasses.replace(parse(text), copies=count), Shape(3, 30, 24)
@@ -208,6 +271,41 @@ def test_a_team_is_so_many_networks_side_by_side(count: int, text: str) -> None:
         torch.testing.assert_close(team.eval()(pictures).softmax(1), torch.stack(each).mean(0))
         assert team.train()(pictures).shape[:2] == (2, 5)
     assert len({each[0, 0].item() for each in each}) == count
+
+
+def test_where_no_process_can_begin_networks_train_one_after_the_other(bench: Bench) -> None:  # noqa: F811
+    def refuses(count: int) -> Any:
+        raise OSError("no more of them")
+
+    trainer = dataclasses.replace(bench.trainer, beside=refuses, at_once=2)
+    asked = [Asked(f"mate-{place}", parse("C8.bn > G"), 1.0) for place in range(2)]
+    assert [each and each.name for each in trainer.train_beside(asked, 2, bench.setup)] == ["mate-0", "mate-1"]
+    assert "one after the other" in bench.trainer.status.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("given", "most"),
+    [
+        ({}, 4),
+        ({"workers": 1}, 1),
+        ({"workers": 2}, 4),
+        ({"options": {"max_latency_ms": 5.0}}, 1),
+        ({"timed": False}, 1),
+    ],
+)
+def test_networks_are_trained_beside_each_other_where_it_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], most: int
+) -> None:
+    monkeypatch.setattr(THREADS, "most", 4)
+    forecast = forecast_of(100.0)
+    if not given.pop("timed", True):
+        finish = dataclasses.replace(forecast.plan.finish, seconds=None)
+        forecast = dataclasses.replace(forecast, plan=dataclasses.replace(forecast.plan, finish=finish))
+    chosen = Settings(**given)
+    space = make_space(chosen, Shape(1, 8, 8), 10, forecast.plan.speed.rates, math.inf)
+    forecast = dataclasses.replace(forecast, space=space)
+    assert beside_each_other(chosen, torch.device("cpu"), forecast) == most
+    assert beside_each_other(chosen, torch.device("cuda"), forecast) == 1
 
 
 def test_texts_are_answered_about_by_one_network() -> None:

@@ -181,6 +181,23 @@ if __name__ == "__main__":
 """
 
 
+UNGUARDED = """
+from math import sqrt
+from neuralfinder.search.process_executor import processes
+
+print("begun")
+with processes(1, script=False) as executor:
+    print(executor.submit(sqrt, 4.0).result())
+"""
+
+
+def test_processes_without_the_script_need_no_guard_in_it(tmp_path: Path):
+    """Whoever fits a finder on several cores need not know that it has processes."""
+    (tmp_path / "script.py").write_text(UNGUARDED, "utf-8")
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["begun", "2.0"]
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes as Linux shows them")
 def test_a_killed_caller_leaves_no_process():
     caller = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE)

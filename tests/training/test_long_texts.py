@@ -58,7 +58,7 @@ def trained(setup, genome):
         network = build(genome, setup.shape, setup.classes)
         training = train(network, setup, Fidelity(8), 0)
     model = Model.of(genome, training.state, setup.shape, setup.preparation, ("sea", "wood"))
-    return with_views(setup, model, MOST_VIEWS, 0)[:2]
+    return with_views(setup, model, 0)[:2]
 
 
 def test_a_model_reads_all_pieces_of_what_it_is_asked(tmp_path) -> None:

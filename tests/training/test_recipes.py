@@ -25,7 +25,7 @@ from neuralfinder.training.clock import Clock
 from neuralfinder.training.evaluate import evaluate
 from neuralfinder.training.model import Model
 from neuralfinder.training.optimizers import Optimizer
-from neuralfinder.training.recipes import MOST_VIEWS, RECIPES
+from neuralfinder.training.recipes import RECIPES
 from neuralfinder.training.train import PLAIN, Setup, train
 from neuralfinder.training.weights import WeightStore
 from neuralfinder.types import Candidate, Fidelity, Shape
@@ -123,7 +123,7 @@ def test_its_model_is_loaded_and_predicts(tmp_path: Path) -> None:
 
 
 def test_views_are_moved_and_mirrored_as_training_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    setup = dataclasses.replace(setup_of_digits(), flip=True)
+    setup = dataclasses.replace(setup_of_digits(), flip=True, recipe=RECIPES["final"])
     looked: list[Views] = []
 
     @dataclasses.dataclass(frozen=True)
@@ -135,18 +135,18 @@ def test_views_are_moved_and_mirrored_as_training_was(monkeypatch: pytest.Monkey
             return np.zeros((len(part), 10))
 
     for words in ("", " | shift0", " | mirror0", " | shift0 mirror0"):
-        with_views(setup.of(parse(NETWORK + words)), Fake(), MOST_VIEWS, 10)
+        with_views(setup.of(parse(NETWORK + words)), Fake(), 10)
     others = [views for views in looked if views != PLAIN]
     assert others == [Views(True, True), Views(True, False), Views(False, True)]
 
 
-@pytest.mark.parametrize(("left", "looks"), [(1.0, 1), (60.0, 2)])
-def test_there_are_several_views_only_where_the_clock_leaves_time_for_them(
-    left: float, looks: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("left", "views"), [(11.0, None), (13.0, Views(True)), (37.0, Views(True, True))])
+def test_there_are_as_many_views_as_the_clock_leaves_time_for(
+    left: float, views: Views | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, looked = [0.0], []
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    setup = dataclasses.replace(setup_of_digits(), clock=Clock(2.0 + left))
+    setup = dataclasses.replace(setup_of_digits(), flip=True, recipe=RECIPES["final"], clock=Clock(2.0 + left))
 
     @dataclasses.dataclass(frozen=True)
     class Slow:
@@ -157,8 +157,8 @@ def test_there_are_several_views_only_where_the_clock_leaves_time_for_them(
             now[0] += 2.0
             return np.zeros((len(part), 10))
 
-    with_views(setup, Slow(), MOST_VIEWS, 2 * len(setup.validation))
-    assert len(looked) == looks
+    with_views(setup, Slow(), 2 * len(setup.validation))
+    assert looked == [PLAIN, *([views] if views else [])]
 
 
 def test_few_pictures_have_other_light_and_parts_of_others_unless_the_place_is_the_meaning():

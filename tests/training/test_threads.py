@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from neuralfinder.training.threads import AGAIN_SECONDS, Threads, settle, side_by_side
+from neuralfinder.training.machine import share_cores
+from neuralfinder.training.threads import AGAIN_SECONDS, THREADS, Threads, settle, side_by_side
 
 
 class Machine:
@@ -68,6 +69,28 @@ def test_it_notices_when_they_come_and_when_they_go(machine_of) -> None:
         112 < now < 150 for now, _ in moments
     )
     assert {count for now, count in moments if now > 150 + AGAIN_SECONDS + 1} == {2}
+
+
+def test_steps_of_another_kind_last_otherwise_whoever_wants_the_cores(machine_of) -> None:
+    """Those on large pictures take four times as long as those on small ones before."""
+    machine = machine_of(lambda count, now: (0.1 if count == 1 else 0.06) * (4 if now > 110 else 1))
+    machine.threads.begin()
+    moments = []
+    while machine.now < 150:
+        machine.threads.step(machine.now < 110)
+        moments.append((machine.now, machine.count))
+        machine.now += machine.seconds(machine.count, machine.now)
+    assert {count for now, count in moments if 101 < now < 110} == {2}
+    assert {count for now, count in moments if now > 115} == {2}
+
+
+def test_who_shares_the_cores_never_tries_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[int]()
+    monkeypatch.setattr(THREADS, "most", 8)
+    monkeypatch.setattr("neuralfinder.training.machine.keep_memory", lambda: None)
+    monkeypatch.setattr("torch.set_num_threads", told.append)
+    share_cores(3)
+    assert (THREADS.most, told) == (2, [2])
 
 
 def test_one_core_is_left_alone(machine_of) -> None:

@@ -209,20 +209,20 @@ def _entrants(
     if forecast.full(leaders[0].genome, RACING * longest) > seconds:
         entrants, reserves = entrants[:1], entrants[1:]  # what they get is taken from a winner that still gains much
     elif forecast.spare(leaders[0].genome) < len(entrants) and not forecast.plan.finish.fixed:
-        entrants, reserves = _unlike(entrants)
+        entrants, reserves = unlike(entrants)
     known = any(entrant.genome == by_hand.genome for entrant in entrants)
     if not known and not behind and forecast.final.goes_on:
         entrants.append(by_hand)
     return entrants, [each for each in reserves if each.genome != entrants[-1].genome]
 
 
-def _unlike(entrants: Sequence[Entrant]) -> tuple[list[Entrant], list[Entrant]]:
+def unlike(entrants: Sequence[Entrant]) -> tuple[list[Entrant], list[Entrant]]:
     """Those that differ from all better ones, and the others."""
-    unlike, others = list[Entrant](), list[Entrant]()
+    first, others = list[Entrant](), list[Entrant]()
     for entrant in entrants:
-        alike = any(_are_alike(entrant.genome, better.genome) for better in unlike)
-        (others if alike else unlike).append(entrant)
-    return unlike, others
+        alike = any(_are_alike(entrant.genome, better.genome) for better in first)
+        (others if alike else first).append(entrant)
+    return first, others
 
 
 def _are_alike(one: Genome, other: Genome) -> bool:

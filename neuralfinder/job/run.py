@@ -39,7 +39,7 @@ from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import FILE, Status
 from neuralfinder.job.trainer import Trainer
 from neuralfinder.job.verdict import judgement
-from neuralfinder.job.workers import Ready, beside_each_other, team, workers
+from neuralfinder.job.workers import Ready, beside, most_beside, workers
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.expectation import Expectation
@@ -175,7 +175,7 @@ class _Run:
             self.interrupts.watched(),
             self._computing() as executor,
             workers(settings, executor, device, self.interrupts, status.say) as ready,
-            team(self.interrupts) as others,
+            beside(self.interrupts) as several,
         ):
             status.enter("reading")
             data = divided(self.source.load(self.folder, self._read_so_far), settings)
@@ -216,8 +216,8 @@ class _Run:
                     self.record,
                     self.seeds,
                     status,
-                    others.of,
-                    beside_each_other(settings, device, known),
+                    several,
+                    most_beside(settings, device, known),
                     self.folder / SHARED,
                 ),
                 known,

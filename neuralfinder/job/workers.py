@@ -74,29 +74,26 @@ def workers(
         yield lambda setup, forecast: hired or hire(compute(executor, at_once, setup, forecast))
 
 
-class Team:
-    """Processes for networks of a kind that are trained beside each other in the finish: begun when first wanted."""
-
-    def __init__(self, stack: ExitStack, interrupts: Interrupts) -> None:
-        self._stack, self._interrupts, self._hired = stack, interrupts, dict[int, Executor]()
-
-    def of(self, count: int) -> Executor:
-        """So many processes, each with its share of the cores."""
-        if count not in self._hired:
-            several = self._stack.enter_context(processes(count, partial(share_cores, count), script=False))
-            _stopped_by(self._interrupts.second, several.stop)
-            self._hired[count] = several
-        return self._hired[count]
-
-
 @contextmanager
-def team(interrupts: Interrupts) -> Iterator[Team]:
-    """Processes that end with the block."""
+def beside(interrupts: Interrupts) -> Iterator[Callable[[int], Executor]]:
+    """Gives so many processes, each with its share of the cores; they begin when first wanted and end with the block.
+
+    They do not know the program's own script. A second interrupt of the user stops them.
+    """
+    hired = dict[int, Executor]()
     with ExitStack() as stack:
-        yield Team(stack, interrupts)
+
+        def of(count: int) -> Executor:
+            if count not in hired:
+                several = stack.enter_context(processes(count, partial(share_cores, count), script=False))
+                _stopped_by(interrupts.second, several.stop)
+                hired[count] = several
+            return hired[count]
+
+        yield of
 
 
-def beside_each_other(settings: Settings, device: torch.device, forecast: Forecast) -> int:
+def most_beside(settings: Settings, device: torch.device, forecast: Forecast) -> int:
     """How many networks of a kind may be trained at once in the finish: 1 where that is not to be.
 
     One for each core, in the time that there is. On a card threads share nothing; who asks for one process gets one;

@@ -20,7 +20,7 @@ from neuralfinder.job.baselines import majority
 from neuralfinder.job.calibration import calibration_error, fit_temperature, reliability
 from neuralfinder.job.factories import make_space
 from neuralfinder.job.figures import Samples
-from neuralfinder.job.finish import finish
+from neuralfinder.job.finish import finish, unlike
 from neuralfinder.job.forecast import LAST_SHARE, PATIENCE, Forecast, rounds, winners_share
 from neuralfinder.job.plan import (
     FinishStage,
@@ -32,6 +32,7 @@ from neuralfinder.job.plan import (
     TrainingStage,
     WorldStage,
 )
+from neuralfinder.job.race import Entrant
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
 from neuralfinder.job.trainer import Trainer
@@ -509,6 +510,14 @@ def test_one_finalist_that_is_slow_leaves_its_last_training_the_time(
     bench = dataclasses.replace(bench, setup=setup).with_(left=950.0, mac=1e-6, finalists=1, epochs=10**6)
     bench.finish(found(("C8.bn M > G", 0.9)))
     assert dict(taken)["final-0-0"] == pytest.approx(1000 * (1 - LAST_SHARE), rel=0.01)
+
+
+def test_nearly_the_same_networks_do_not_race_each_other() -> None:
+    keys = ["C24.bn M C48.bn > G", "C24.bn M C64.bn > G", "C24.bn M C24.bn > G", "C48.bn M C96.bn > G", "C24.bn > G",
+            "C24.bn M C48.bn > G.lin", "C24.bn M C48.bn > G | shift0", "C24.bn M C48.k5.bn > G"]  # fmt: skip
+    race, others = unlike([Entrant(key, parse(key)) for key in keys])
+    assert [each.name for each in others] == ["C24.bn M C64.bn > G", "C24.bn M C24.bn > G"]
+    assert [each.name for each in race] == [key for key in keys if key not in {each.name for each in others}]
 
 
 class TestAsPublished:

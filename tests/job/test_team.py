@@ -25,7 +25,7 @@ from neuralfinder.job.race import TOGETHER, Entrant, last_trainings, race
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.team import Turns, brought_by, coming, copies
 from neuralfinder.job.trainer import Asked, Trained
-from neuralfinder.job.workers import beside_each_other, team
+from neuralfinder.job.workers import beside, most_beside
 from neuralfinder.networks.cost import cost, file_bytes
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.networks.recipe_genes import SMALL
@@ -194,8 +194,8 @@ def test_a_finish_hands_over_networks_that_answer_together(
     genome = "C8.bn M C8.bn > G"
     archive = archive_of(bench, genome)
     bench = bench.with_(left=4.0, mac=3e-8, epochs=12, finalists=1, copies=2)
-    with team(Interrupts(lambda: None)) as others:
-        trainer = dataclasses.replace(bench.trainer, beside=others.of, at_once=at_once, shared=tmp_path / "shared")
+    with beside(Interrupts(lambda: None)) as several:
+        trainer = dataclasses.replace(bench.trainer, beside=several, at_once=at_once, shared=tmp_path / "shared")
         setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 60))
         bench = dataclasses.replace(bench, trainer=trainer, setup=setup)
         model, figures = bench.finish(archive)
@@ -304,8 +304,8 @@ def test_networks_are_trained_beside_each_other_where_it_does_no_harm(
     chosen = Settings(**given)
     space = make_space(chosen, Shape(1, 8, 8), 10, forecast.plan.speed.rates, math.inf)
     forecast = dataclasses.replace(forecast, space=space)
-    assert beside_each_other(chosen, torch.device("cpu"), forecast) == most
-    assert beside_each_other(chosen, torch.device("cuda"), forecast) == 1
+    assert most_beside(chosen, torch.device("cpu"), forecast) == most
+    assert most_beside(chosen, torch.device("cuda"), forecast) == 1
 
 
 def test_texts_are_answered_about_by_one_network() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -260,6 +261,22 @@ def test_the_first_founders_are_networks_of_all_kinds_in_their_order():
         assert [genome.key for genome in founders][: len(known)] == known
         assert len(set(founders)) == 12
         assert [genome.key for genome in space.founders(2, rng())] == known[:2]
+
+
+def test_networks_by_rule_are_of_the_width_that_is_said_to_be_best():
+    """Of those that the time of a step allows, all else is as it was."""
+    timed = replace(RICH, rates=Rates(mac=1e-9), max_step_seconds=1.0)
+    offered = list[Genome]()
+
+    def third(genomes: Sequence[Genome]) -> Genome:
+        offered.extend(genomes)
+        return genomes[2]
+
+    widest, chosen = portfolio(timed), portfolio(timed, third)
+    assert all(timed.infeasible(genome) is None for genome in offered)
+    assert parse("C16.bn M C32.bn C32.bn M C64.bn C64.bn M C128.bn C128.bn > G | small0.4") in chosen
+    assert set(chosen) - set(offered) == set(widest) - set(offered)
+    assert len(set(chosen) & set(offered)) == len(set(widest) & set(offered)) == 4
 
 
 def test_the_portfolio_keeps_to_limits_and_to_the_heads_there_are():

@@ -101,6 +101,19 @@ def test_what_is_learned_by_heart_sooner_is_worth_less_the_less_was_trained(spar
     assert longer[0] - longer[1] == pytest.approx(2 * UNMOVED)
 
 
+def test_a_linear_model_of_pixels_is_learned_by_heart_where_pictures_are_shifted():
+    pair, known = [parse("C16.bn M C16.bn > G"), parse("C16.bn M C16.bn > G.lin")], past()
+
+    def ahead(steps: float, shifts: bool) -> float:
+        task = Past(1000, DIGITS, 10)
+        here = Expectation(known.tasks, known.rows, task, lambda _: 256.0, shifts=shifts)
+        first, second = here.worths(pair, [0.6, 0.6], steps, samples=1000)
+        return first - second
+
+    assert ahead(32, shifts=True) - ahead(32, shifts=False) == pytest.approx(3 * UNMOVED)
+    assert ahead(256, shifts=True) == pytest.approx(ahead(256, shifts=False))
+
+
 def test_a_rate_that_did_better_elsewhere_is_expected_to_be_better():
     rows = [
         Row(task, f"{key}{recipe}", 100, worth(key, 100) + gain)

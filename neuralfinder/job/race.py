@@ -55,6 +55,7 @@ class Entrant:
         beyond: its training after such a round, as if it learned by heart from then on; `None` where there was none.
         copies: how many of its kind, with it, are to share the time that it would have.
         mates: the others, trained as long as it was.
+        together: whether it and they are to train on beside each other.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Entrant:
     beyond: Trained | None = None
     copies: int = 1
     mates: tuple[Trained, ...] = ()
+    together: bool = False
 
     @property
     def past_best(self) -> bool:
@@ -143,13 +145,14 @@ def _with_mates(trainer: Trainer, forecast: Forecast, setup: Setup, best: Entran
     before = best.trained
     if before is None or best.copies == 1:
         return best, forecast
-    turns = best.to_train(trainer.at_once)
-    if turns.at_once == 1:
+    if not best.together:
         others, forecast = mates(trainer, forecast, setup, before, best.copies)
         return replace(best, mates=tuple(others)), forecast
     goes_on = None if best.past_best else f"{best.name}-{TOGETHER}"
     longest = before.epochs if best.past_best else (1 - LAST_SHARE) * forecast.plan.finish.epochs
-    trained, others, forecast = beside(trainer, forecast, setup, before, turns, longest, goes_on)
+    trained, others, forecast = beside(
+        trainer, forecast, setup, before, best.to_train(trainer.at_once), longest, goes_on
+    )
     if not _is_worse(forecast, trained, before):
         best = replace(best, rounds={**best.rounds, TOGETHER: trained})
     return replace(best, mates=tuple(others)), forecast
@@ -266,8 +269,9 @@ def _in_pieces(
             reached = end
     for piece, end in enumerate([*ends, longest]):
         entrant = _shared(trainer, forecast, setup, entrant, affordable, longest)
-        if entrant.to_train(trainer.at_once).at_once > 1:
-            return entrant, forecast  # they train on beside each other
+        done, left = 0.0 if entrant.past_best else entrant.epochs, affordable - entrant.epochs
+        if entrant.to_train(trainer.at_once).pays(done, left):
+            return replace(entrant, together=True), forecast
         most = forecast.left - kept, min(end, affordable / entrant.copies) if entrant.copies > 1 else end, cap
         entrant, forecast = _go_on(trainer, forecast, setup, entrant, number + piece, most)
     return _shared(trainer, forecast, setup, entrant, affordable, longest), forecast

@@ -76,6 +76,17 @@ class Turns:
         """What they take together, in trainings of one alone."""
         return self._taken(self.at_once)
 
+    def each(self, done: float, left: float) -> float:
+        """Epochs of each where one of them has so many and there is time for so many more of one alone.
+
+        One after the other all have as many; beside each other who is ahead stays so, and these are the others'.
+        """
+        return max((done + left) / self.count, left / self.taken)
+
+    def pays(self, done: float, left: float) -> bool:
+        """Whether they train longer beside each other than one after the other, see `each`."""
+        return self.at_once > 1 and left / self.taken >= (done + left) / self.count
+
     def _taken(self, at_once: int) -> float:
         return math.ceil(self.count / at_once) * float(at_once**BESIDE)
 
@@ -111,21 +122,21 @@ def copies(
     brought = 0.0 if past_best else brought_by(before[-1] if before else None, now, samples)
     steps = steps_of_epoch(forecast.plan.task.train, 1.0, forecast.plan.training.batch_size)
 
-    def taken(count: int) -> float:
-        return Turns(count, at_once).taken
+    def each(count: int) -> float:
+        return Turns(count, at_once).each(now.epochs, affordable - now.epochs)
 
     def gain(count: int) -> float:
-        doublings = 0.0 if past_best else math.log2(max(1.0, min(longest, affordable / taken(count)) / now.epochs))
+        doublings = 0.0 if past_best else math.log2(max(1.0, min(longest, each(count)) / now.epochs))
         return coming(brought, now.epochs, steps, doublings) + GAIN * (2 - 2 / count)
 
     def may_be(count: int) -> bool:
         """Whether so many keep the user's limits, and have their share of large pictures, which begin earlier then."""
-        in_all = forecast.in_all(genome, taken(count))
+        in_all = forecast.in_all(genome, affordable / each(count))
         late = now.half and in_all is not None and now.epochs > small * in_all
         return not late and _fits(forecast, genome, now.milliseconds, count)
 
-    most, time_for = forecast.plan.finish.copies, affordable / now.epochs + TOLERANCE
-    counts = (count for count in range(1, most + 1) if count == 1 or taken(count) <= time_for)
+    most = forecast.plan.finish.copies
+    counts = (n for n in range(1, most + 1) if n == 1 or each(n) >= now.epochs * (1 - TOLERANCE / n))
     return max(filter(may_be, counts), key=gain, default=1)
 
 

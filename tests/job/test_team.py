@@ -244,6 +244,17 @@ def test_who_is_beside_others_takes_less_time_than_who_is_after_them(count: int,
     assert turns.taken >= 1 == Turns(1, most).taken
 
 
+@given(st.integers(2, 9), st.integers(1, 16), st.floats(0, 100), st.floats(0, 100))
+def test_who_is_far_ahead_has_no_others_beside_it(count: int, most: int, done: float, left: float) -> None:
+    """They could not come near it in the time that is left; one after the other it stops for them."""
+    turns = Turns(count, most)
+    assert turns.each(done, left) >= (done + left) / count
+    assert not turns.pays(10 * left + 1, left)
+    assert turns.pays(0.0, 1 + left) is (turns.at_once > 1)
+    if turns.pays(done, left):
+        assert turns.each(done, left) == left / turns.taken
+
+
 def test_networks_of_a_kind_train_beside_each_other_and_all_the_time_is_used() -> None:
     """The one that is ahead goes on as one of them; each has more than half of the time that it would have alone."""
     forecast = with_copies(forecast_of(100.0, longest=10_000), 2)

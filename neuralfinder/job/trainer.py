@@ -156,6 +156,9 @@ class Trainer:
         except OSError as error:
             self.status.say(f"no process can begin ({error}): networks are trained one after the other")
             return self._all(asked, self.executor, 1, setup, share, falls=falls)
+        first = asked[0]
+        before = first.goes_on.score if first.goes_on else None
+        self.status.train(first.name, f"{len(asked)}x {first.genome.key}", 0.0, first.epochs, before)
         setup = setup.filed(self.shared / f"{len(setup.train)}")
         return self._all(asked, executor, at_once, setup, share, falls=falls)
 

@@ -213,6 +213,11 @@ def with_say(model: P, say: float) -> P:
     return dataclasses.replace(model, network=network)
 
 
+VIEWS_MARGIN = 1.25
+"""How much longer than the first look tells the others may take: nobody stops them, and what is written comes after. A
+guess."""
+
+
 def with_views(setup: Setup, model: P, test: int) -> tuple[P, float, np.ndarray]:
     """The model with test-time averaging where that helps on the validation part, its score and its logits there.
 
@@ -230,7 +235,7 @@ def with_views(setup: Setup, model: P, test: int) -> tuple[P, float, np.ndarray]
     plain, logits = judge(model)
     each = (time.monotonic() - began) / len(labels)
     kinds = [setup.several(count) for count in (COUNTS_OF_VIEWS if setup.recipe.views else ())]
-    left = setup.clock.left()
+    left = setup.clock.left() / VIEWS_MARGIN
     views = next((views for views in kinds if views.count * each * (len(labels) + test) <= left), PLAIN)
     several = dataclasses.replace(model, views=dataclasses.replace(views, half=model.views.half))
     if several.views == model.views:

@@ -183,11 +183,7 @@ def _entrant(name: str, genome: Genome, archive: Archive, store: WeightStore) ->
 
 
 def _entrants(
-    store: WeightStore,
-    forecast: Forecast,
-    leaders: Sequence[Entry],
-    archive: Archive,
-    by_hand: Entrant,
+    store: WeightStore, forecast: Forecast, leaders: Sequence[Entry], archive: Archive, by_hand: Entrant
 ) -> tuple[list[Entrant], list[Entrant]]:
     """The search's leaders, and where trainings can go on the network by hand while it is not clearly behind.
 

@@ -246,7 +246,8 @@ def beside(
     )
     if setup.in_all is not None:  # those that begin now have their share of large pictures as well
         setup = replace(setup, in_all=min(setup.in_all, expected / share))
-    asked = [Asked(goes_on, genome, epochs, winner)] if goes_on else []
+    more = max(0.1, min(epochs, longest - winner.epochs))
+    asked = [Asked(goes_on, genome, more, winner)] if goes_on else []
     asked += [Asked(_name(number), genome, epochs) for number in range(1, 1 + turns.count - len(asked))]
     done = trainer.train_beside(asked, turns.at_once, setup, share, falls=False)
     waves = math.ceil(turns.count / turns.at_once)

@@ -140,7 +140,7 @@ def test_views_are_moved_and_mirrored_as_training_was(monkeypatch: pytest.Monkey
     assert others == [Views(True, True), Views(True, False), Views(False, True)]
 
 
-@pytest.mark.parametrize(("left", "views"), [(11.0, None), (13.0, Views(True)), (37.0, Views(True, True))])
+@pytest.mark.parametrize(("left", "views"), [(14.0, None), (16.0, Views(True)), (46.0, Views(True, True))])
 def test_there_are_as_many_views_as_the_clock_leaves_time_for(
     left: float, views: Views | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

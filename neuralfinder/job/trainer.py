@@ -149,18 +149,18 @@ class Trainer:
     ) -> list[Trained | None]:
         """The same of several trainings, so many of them `at_once`, each in a process with its part of the cores.
 
-        One after the other in this one where no process can begin.
+        One after the other in this one where no process can begin, or there is no room for what they share.
         """
         try:
             executor = self.beside(at_once) if self.beside else self.executor
+            shared = setup.filed(self.shared / f"{len(setup.train)}")
         except OSError as error:
-            self.status.say(f"no process can begin ({error}): networks are trained one after the other")
+            self.status.say(f"no other process can train ({error}): networks are trained one after the other")
             return self._all(asked, self.executor, 1, setup, share, falls=falls)
         first = asked[0]
         before = first.goes_on.score if first.goes_on else None
         self.status.train(first.name, f"{len(asked)}x {first.genome.key}", 0.0, first.epochs, before)
-        setup = setup.filed(self.shared / f"{len(setup.train)}")
-        return self._all(asked, executor, at_once, setup, share, falls=falls)
+        return self._all(asked, executor, at_once, shared, share, falls=falls)
 
     def _all(
         self, asked: Sequence[Asked], executor: Executor, at_once: int, setup: Setup, share: float, *, falls: bool,

@@ -157,9 +157,8 @@ class Trainer:
         except OSError as error:
             self.status.say(f"no other process can train ({error}): networks are trained one after the other")
             return self._all(asked, self.executor, 1, setup, share, falls=falls)
-        first = asked[0]
-        before = first.goes_on.score if first.goes_on else None
-        self.status.train(first.name, f"{len(asked)}x {first.genome.key}", 0.0, first.epochs, before)
+        self.status.training = {}  # nobody is told how far those of other processes are
+        self.status.say(f"{', '.join(each.name for each in asked)}: {at_once} train at once, in a process each")
         return self._all(asked, executor, at_once, shared, share, falls=falls)
 
     def _all(

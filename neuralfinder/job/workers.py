@@ -67,7 +67,7 @@ def workers(
     with ExitStack() as stack:
 
         def hire(count: int) -> tuple[Executor, int]:
-            return stack.enter_context(_beside(settings, count, executor, device, interrupts, say))
+            return stack.enter_context(_for_candidates(settings, count, executor, device, interrupts, say))
 
         left_open = settings.ray is None and settings.workers == AUTO
         hired = None if left_open else hire(settings.workers if isinstance(settings.workers, int) else 1)
@@ -115,7 +115,7 @@ def _stopped_by(event: threading.Event, stop: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _beside(
+def _for_candidates(
     settings: Settings, count: int, executor: Executor, device: torch.device, interrupts: Interrupts,
     say: Callable[[str], object],
 ) -> Iterator[tuple[Executor, int]]:  # fmt: skip

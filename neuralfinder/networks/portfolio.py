@@ -1,4 +1,4 @@
-"""Networks made by hand that a search begins with: of all kinds that a space has, as wide as its limits allow."""
+"""Networks made by hand that a search begins with: of all kinds that a space has."""
 
 from __future__ import annotations
 

@@ -59,6 +59,12 @@ def is_by_hand(result: Mapping[str, Any]) -> bool:
     return bool((result["baselines"].get(BY_HAND) or {}).get("genome") == result["genome"])
 
 
+def noun(result: Mapping[str, Any]) -> str:
+    """What the winner is: a network, or several that answer together; records of older versions have no such."""
+    copies = result.get("copies", 1)
+    return f"team of {copies} networks" if copies > 1 else "network"
+
+
 def is_noise(wins: int, losses: int) -> bool:
     """Whether two that answered the same samples are not told apart: McNemar's test (1947) in its exact form.
 
@@ -90,8 +96,7 @@ def _sentence(result: Mapping[str, Any], confusion: Sequence[Sequence[int]]) -> 
     """The network against the better of those that need no search."""
     there = sum(any(row) for row in confusion)
     some = f" of {there} of {len(confusion)} classes" if there < len(confusion) else ""
-    metric, copies = metric_of(result), result.get("copies", 1)  # records from before there were several have none
-    one = f"{f'team of {copies} networks' if copies > 1 else 'network'} {'by hand' if is_by_hand(result) else 'found'}"
+    metric, one = metric_of(result), f"{noun(result)} {'by hand' if is_by_hand(result) else 'found'}"
     samples, own = f"{result['data']['test']:,} {_kind(result)}{some}", _reached(result, metric)
     chance, linear = result["baselines"][MAJORITY], _measured(result, LINEAR)
     shares = metric == ACCURACY  # of samples: the others are figures about them

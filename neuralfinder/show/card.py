@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralfinder.errors import RunFolderError
+from neuralfinder.job.verdict import noun
 from neuralfinder.plain import counted
 from neuralfinder.search.events import Answered, DataRead, Finished, FullyTrained
 from neuralfinder.search.record import Record
@@ -171,10 +172,10 @@ def _quality(result: Mapping[str, Any]) -> list[str]:
     metric = metric_of(result)
     test, title = metric.key("test"), metric.title
     low, high = map(metric.text, result["test_interval" if metric == ACCURACY else f"{test}_interval"])
-    balanced = f"| this network, mean of the classes' accuracies | {result['test_balanced_accuracy']:.2%} |"
+    balanced = f"| this {noun(result)}, mean of the classes' accuracies | {result['test_balanced_accuracy']:.2%} |"
     return [
         f"| on the test part | {title} |", "|---|---|",
-        f"| **this network** | **{metric.text(result[test])}** ({low} to {high}) |",
+        f"| **this {noun(result)}** | **{metric.text(result[test])}** ({low} to {high}) |",
         *([balanced] if metric == ACCURACY else []),
         *(f"| {_plain(name)} | {reached} |" for name, reached in rivals(result)),
         "",

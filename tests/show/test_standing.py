@@ -66,3 +66,7 @@ def test_bins_without_answers_are_left_out_and_others_have_their_edges():
     assert [(row["from"], row["to"], row["count"]) for row in found] == [(0.25, 0.5, 10), (0.75, 1.0, 30)]
     assert all(row["interval"][0] < row["came"] < row["interval"][1] for row in found)
     assert reliability(RESULT) == []
+
+
+def test_a_winner_of_several_networks_is_called_a_team():
+    assert standing({**RESULT, "copies": 2})[0]["title"] == "this team of 2 networks"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from neuralfinder.job.verdict import called, interval, is_by_hand
+from neuralfinder.job.verdict import called, interval, is_by_hand, noun
 from neuralfinder.show.report import rivals
 from neuralfinder.training.metrics import ACCURACY, Metric, metric_of
 
@@ -26,7 +26,7 @@ def standing(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     ends = result["test_interval" if metric == ACCURACY else f"{test}_interval"]
     own = {"score": metric.score_of(result[test]), "interval": sorted(map(metric.score_of, ends)), "part": "test"}
     others = sorted(_rivals(result, metric), key=lambda row: -row.get("score", -1.0))
-    return [{"title": f"this network{', made by hand' * is_by_hand(result)}", "terms": "", **own}, *others]
+    return [{"title": f"this {noun(result)}{', made by hand' * is_by_hand(result)}", "terms": "", **own}, *others]
 
 
 def _rivals(result: Mapping[str, Any], metric: Metric) -> Iterator[dict[str, Any]]:

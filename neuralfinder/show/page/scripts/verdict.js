@@ -25,7 +25,7 @@ function figure(done) {
     h("p", { class: "answer" }, h("strong", {}, rows[0].text), h("span", {}, reachedWords(done, rows[0].interval))),
     dots({
       title: "Beside plainer means", rows, from: Math.min(0.8, Math.floor(5 * least) / 5), xText: (v) => scored(v, 0),
-      xTitle: `${axisWords()}${rows.some((row) => row.elsewhere) ? "; hollow: of the validation part" : ""}`,
+      xTitle: `${axisWords(done)}${rows.some((row) => row.elsewhere) ? "; hollow: of the validation part" : ""}`,
     }),
     h("p", { class: "quiet" }, `All classes counted alike ${story.single.metric ? "its accuracy" : "it"} is ${percent(done.test_balanced_accuracy)}. On the validation part, by which it was chosen, it had ${scored(scoreAmong(done, "validation"))}.`),
   ];
@@ -41,10 +41,10 @@ function reachedWords(done, interval) {
   return `${ofMetric()} on ${tested}; 95% interval ${ends.join(" to ")}. Accuracy: ${percent(done.test_accuracy)} ${right}`;
 }
 
-function axisWords() {
+function axisWords({ copies }) {
   if (!story.single.metric) return `test ${sampleKind()}s answered rightly, in %; whiskers: 95% intervals`;
   const { title, percent: shares, loss } = ofRun();
-  return `${title} on the test part${shares ? ", in %" : loss ? ", of which less is better" : ""}; whiskers: 95% interval of this network`;
+  return `${title} on the test part${shares ? ", in %" : loss ? ", of which less is better" : ""}; whiskers: 95% interval of this ${copies > 1 ? "team" : "network"}`;
 }
 
 function some({ mistakes, rightly, confusion }) {

@@ -37,7 +37,7 @@ from neuralfinder.job.presets import PRESETS
 from neuralfinder.job.pretrained import Rival
 from neuralfinder.job.settings import OF_READING, Settings
 from neuralfinder.job.status import FILE, Status
-from neuralfinder.job.trainer import Trainer
+from neuralfinder.job.trainer import Processes, Trainer
 from neuralfinder.job.verdict import judgement
 from neuralfinder.job.workers import Ready, beside, most_beside, workers
 from neuralfinder.networks.chains import ChainSpace
@@ -216,9 +216,7 @@ class _Run:
                     self.record,
                     self.seeds,
                     status,
-                    several,
-                    most_beside(settings, device, known),
-                    self.folder / SHARED,
+                    Processes(several, most_beside(settings, device, known), self.folder / SHARED),
                 ),
                 known,
                 dataclasses.replace(setup, recipe=forecast.final, clock=clock),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,6 +90,42 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Processes:
+    """Those that train networks beside each other, each with its share of the cores.
+
+    Attributes:
+        begin: gives an executor of so many of them.
+        at_once: networks at most that are trained faster together than one after the other with all cores each.
+        folder: for samples that they map, and how far they say that they are.
+    """
+
+    begin: Callable[[int], Executor]
+    at_once: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Writes down how far a training is, for another process; a disk that refuses it harms nobody."""
+
+    file: Path
+
+    def __call__(self, epoch: float, epochs: float, score: float | None) -> None:
+        part = self.file.with_suffix(".part")
+        with suppress(OSError):
+            part.write_text(json.dumps([epoch, epochs, score]), encoding="utf-8")
+            part.replace(self.file)
+
+    def read(self) -> tuple[float, float, float | None] | None:
+        """What was written last; `None` before anything was."""
+        try:
+            epoch, epochs, score = json.loads(self.file.read_text(encoding="utf-8"))
+        except OSError:
+            return None
+        return epoch, epochs, score
+
+
+@dataclass(frozen=True, slots=True)
 class Trainer:
     """Where full trainings are done, where their weights lie and where they are written down.
 
@@ -97,9 +135,7 @@ class Trainer:
         record: is told of each training.
         seeds: of trainings.
         status: is told how far they are.
-        beside: gives an executor of so many processes, each with its share of the cores.
-        at_once: processes at most that train faster together than one after the other with all cores each; 1 for none.
-        shared: the folder for samples that they map.
+        processes: train networks beside each other, where that is to be.
     """
 
     executor: Executor
@@ -107,9 +143,12 @@ class Trainer:
     record: Record
     seeds: Seeds
     status: Status
-    beside: Callable[[int], Executor] | None = None
-    at_once: int = 1
-    shared: Path = Path()
+    processes: Processes | None = None
+
+    @property
+    def at_once(self) -> int:
+        """Networks at most that are trained beside each other."""
+        return self.processes.at_once if self.processes else 1
 
     def train(
         self,
@@ -135,14 +174,8 @@ class Trainer:
             goes_on: the training that this one goes on from; what comes back is both together.
             falls: whether it is the network's last, see `train`.
         """
-        reached = goes_on.score if goes_on else None
-
-        def told(epoch: float, epochs: float, score: float | None) -> None:
-            self.status.train(name, genome.key, epoch, epochs, reached if score is None else score)
-
-        told(0.0, epochs, None)
         asked = Asked(name, genome, epochs, goes_on, inherits)
-        return self._all([asked], self.executor, 1, setup, share, falls=falls, told=told)[0]
+        return self._here([asked], setup, share, falls=falls)[0]
 
     def train_beside(
         self, asked: Sequence[Asked], at_once: int, setup: Setup, share: float = 1.0, *, falls: bool = True
@@ -150,20 +183,49 @@ class Trainer:
         """The same of several trainings, so many of them `at_once`, each in a process with its part of the cores.
 
         One after the other in this one where no process can begin, or there is no room for what they share.
+
+        Raises:
+            ValueError: there are no processes.
         """
+        if self.processes is None:
+            raise ValueError("networks cannot be trained beside each other: expected processes")
         try:
-            executor = self.beside(at_once) if self.beside else self.executor
-            shared = setup.filed(self.shared / f"{len(setup.train)}")
+            executor, folder = self.processes.begin(at_once), self.processes.folder
+            shared = setup.filed(folder / f"{len(setup.train)}")
         except OSError as error:
             self.status.say(f"no other process can train ({error}): networks are trained one after the other")
-            return self._all(asked, self.executor, 1, setup, share, falls=falls)
-        self.status.training = {}  # nobody is told how far those of other processes are
+            return self._here(asked, setup, share, falls=falls)
         self.status.say(f"{', '.join(each.name for each in asked)}: {at_once} train at once, in a process each")
-        return self._all(asked, executor, at_once, shared, share, falls=falls)
+        kept = [_Kept(folder / f"{each.name}.epoch") for each in asked]
+        for each, own in zip(asked, kept, strict=True):
+            own(0.0, each.epochs, each.goes_on.score if each.goes_on else None)
+
+        def hear(running: Sequence[int]) -> None:
+            self._hear({asked[place].name: kept[place] for place in running}, asked[0].genome)
+
+        return self._all(asked, executor, at_once, shared, share, falls=falls, told=kept, hear=hear)
+
+    def _here(self, asked: Sequence[Asked], setup: Setup, share: float, *, falls: bool) -> list[Trained | None]:
+        """One after the other."""
+
+        def told(own: Asked, epoch: float, epochs: float, score: float | None) -> None:
+            before = own.goes_on.score if own.goes_on else None
+            self.status.train(own.name, own.genome.key, epoch, epochs, before if score is None else score)
+
+        told(asked[0], 0.0, asked[0].epochs, None)
+        tellers = [partial(told, each) for each in asked]
+        return self._all(asked, self.executor, 1, setup, share, falls=falls, told=tellers)
+
+    def _hear(self, running: Mapping[str, _Kept], genome: Genome) -> None:
+        """Tell how far trainings of a network in other processes are: as far as the one that is least far."""
+        figures = [figures for each in running.values() if (figures := each.read())]
+        if figures:
+            least = min(figures, key=lambda each: each[0] / each[1])
+            self.status.train(", ".join(running), genome.key, *least)
 
     def _all(
         self, asked: Sequence[Asked], executor: Executor, at_once: int, setup: Setup, share: float, *, falls: bool,
-        told: Told | None = None,
+        told: Sequence[Told], hear: Callable[[Sequence[int]], object] = lambda running: None,
     ) -> list[Trained | None]:  # fmt: skip
         asked = [each if self._goes_on(each) else dataclasses.replace(each, goes_on=None) for each in asked]
         known = [self._recorded(each.name, each.genome) for each in asked]
@@ -173,16 +235,17 @@ class Trainer:
             if known[place] is None:
                 # in turn, so that who waits for others has time of its own
                 clock = setup.clock.until(began + seconds * (place // at_once + 1) / waves)
-                future = self._begin(each, executor, dataclasses.replace(setup, clock=clock), falls, told)
+                future = self._begin(each, executor, dataclasses.replace(setup, clock=clock), falls, told[place])
                 futures[place] = future
-        while not all(future.done() for future in futures.values()):
-            wait(futures.values(), timeout=HEARTBEAT)
+        while running := [place for place, future in futures.items() if not future.done()]:
+            hear(running)
+            wait([futures[place] for place in running], timeout=HEARTBEAT)
             self.status.keep()
         for place, future in futures.items():
             known[place] = self._written(asked[place], outcome(-1, future))
         return [found and self._trained(each, *found) for each, found in zip(asked, known, strict=True)]
 
-    def _begin(self, asked: Asked, executor: Executor, setup: Setup, falls: bool, told: Told | None) -> Future[Result]:
+    def _begin(self, asked: Asked, executor: Executor, setup: Setup, falls: bool, told: Told) -> Future[Result]:
         seed = self.seeds.number("final", asked.name, asked.genome.key)
         fidelity = Fidelity.of(asked.epochs)
         candidate = Candidate(-1, asked.genome, "final", (), seed, fidelity, inherits=asked.inherits)

@@ -23,8 +23,9 @@ from neuralfinder.job.forecast import LAST_SHARE, Forecast
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.race import TOGETHER, Entrant, last_trainings, race
 from neuralfinder.job.settings import Settings
+from neuralfinder.job.status import Status
 from neuralfinder.job.team import Turns, brought_by, coming, copies
-from neuralfinder.job.trainer import Asked, Trained
+from neuralfinder.job.trainer import Asked, Processes, Trained
 from neuralfinder.job.workers import beside, most_beside
 from neuralfinder.networks.cost import cost, file_bytes
 from neuralfinder.networks.genome import Genome, parse
@@ -183,6 +184,18 @@ def test_who_gains_little_is_one_of_several_and_all_the_time_is_used() -> None:
     assert seconds_of(fake) + lasts == pytest.approx(100.0, rel=0.15)
 
 
+class _Heard(Status):
+    """A status that knows of which trainings it was told, and at which epochs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, float]] = []
+
+    def train(self, name: str, genome: str, epoch: float, epochs: float, score: float | None) -> None:
+        super().train(name, genome, epoch, epochs, score)
+        self.heard.append((name, epoch))
+
+
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_a_finish_hands_over_networks_that_answer_together(
     bench: Bench,  # noqa: F811
@@ -195,13 +208,15 @@ def test_a_finish_hands_over_networks_that_answer_together(
     archive = archive_of(bench, genome)
     bench = bench.with_(left=4.0, mac=3e-8, epochs=12, finalists=1, copies=2)
     with beside(Interrupts(lambda: None)) as several:
-        trainer = dataclasses.replace(bench.trainer, beside=several, at_once=at_once, shared=tmp_path / "shared")
+        processes, status = Processes(several, at_once, tmp_path / "shared"), _Heard()
+        trainer = dataclasses.replace(bench.trainer, processes=processes, status=status)
         setup = dataclasses.replace(bench.setup, clock=Clock(time.monotonic() + 60))
         bench = dataclasses.replace(bench, trainer=trainer, setup=setup)
         model, figures = bench.finish(archive)
     names = [event.data["name"] for event in bench.record.read() if event.kind == "final"]
     assert {"mate-1", "team", "last", "mate-1-last"} <= set(names)
     assert any(name.endswith(f"-{TOGETHER}") for name in names) is (at_once == 2)
+    assert any(name == f"final-0-{TOGETHER}, mate-1" and epoch > 0 for name, epoch in status.heard) is (at_once == 2)
     assert (model.genome.key, figures["genome"], figures["copies"]) == (f"2x {genome}", genome, 2)
     assert figures["parameters"] == 2 * cost(parse(genome), model.shape, 10).parameters
     rows = part(ORDER[1200:1260])
@@ -284,11 +299,11 @@ def test_a_team_is_so_many_networks_side_by_side(count: int, text: str) -> None:
     assert len({each[0, 0].item() for each in each}) == count
 
 
-def test_where_no_process_can_begin_networks_train_one_after_the_other(bench: Bench) -> None:  # noqa: F811
+def test_where_no_process_can_begin_networks_train_one_after_the_other(bench: Bench, tmp_path: Path) -> None:  # noqa: F811
     def refuses(count: int) -> Any:
         raise OSError("no more of them")
 
-    trainer = dataclasses.replace(bench.trainer, beside=refuses, at_once=2)
+    trainer = dataclasses.replace(bench.trainer, processes=Processes(refuses, 2, tmp_path))
     asked = [Asked(f"mate-{place}", parse("C8.bn > G"), 1.0) for place in range(2)]
     assert [each and each.name for each in trainer.train_beside(asked, 2, bench.setup)] == ["mate-0", "mate-1"]
     assert "one after the other" in bench.trainer.status.lines[-1]

@@ -41,7 +41,7 @@ function finishingWords() {
   const before = story.finals.findLast((each) => each.genome === training.genome && each.score !== undefined)?.score ?? scoreOf(numbers.get(training.genome));
   const now = scoreAmong(training, "validation");
   const reached = now !== undefined ? `, validation ${ofMetric()} ${scored(now)}` : before !== undefined ? `, validation ${ofMetric()} ${scored(before)} before it` : "";
-  return [training.name === "last" ? "Finishing: the last training of the winner." : `Finishing: the best networks are trained on (${training.name}).`,
+  return [training.name.startsWith("last") ? "Finishing: the last training of the winner." : `Finishing: the best networks are trained on (${training.name}).`,
     `Epoch ${training.epoch.toFixed(1)} of ${training.epochs.toFixed(1)}${reached}.${rest}`, Math.min(1, training.epoch / training.epochs)];
 }
 

@@ -1,26 +1,37 @@
-"""Few pictures: what the last training on all of them is worth.
+"""Few pictures: what their own augmentation and a last training on all of them are worth.
 
-    python benchmarks/few.py CIFAR [--samples 400] [--draws 0 1 ...] [--shares 0 0.3 0.6 1] [--epochs 40]
+    python benchmarks/few.py shares CIFAR [--samples 400] [--draws 0 1 ...] [--shares 0 0.3 0.6 1] [--epochs 40]
+    python benchmarks/few.py searches ROWS --task few=PATH,limit=400 [--minutes 2] [--seeds 0 1 ...] [...]
 
-CIFAR is a folder with train/ and test/ of a folder a class. Each draw takes so many of the training pictures, four
-fifths of them as training part. A network is trained on this part, and for the last of its time, a share of the steps,
-on all pictures, as a run hands it over. All have the same number of steps. Prints, as they come, how much of the test
-part is answered rightly after each.
+Shares: CIFAR is a folder with train/ and test/ of a folder a class. Each draw takes so many of the training pictures,
+four fifths of them as training part. A network is trained on this part, and for the last of its time, a share of the
+steps, on all pictures, as a run hands it over. All have the same number of steps. Prints, as they come, how much of the
+test part is answered rightly after each.
+
+Searches: whole ones as they come, and without both; arguments and rows are those of `suite.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import suite
 import torch
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
+from neuralfinder.comparison.compare import figures
+from neuralfinder.data import Divided
 from neuralfinder.data.changes import harmless_changes
 from neuralfinder.job.planner import batch_size_for
+from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.training.batches import Part, Scaling
@@ -69,14 +80,32 @@ def right(setup: Setup, test: Part, share: float, epochs: int, seed: int) -> flo
     return score(network, test, setup)
 
 
-def main() -> None:
+AS_IT_COMES, WITHOUT = "artificial-life", "without"
+"""Methods: the search, and the same without augmentation of its own for few pictures and last training on all."""
+
+
+def measure(method: str, data: Divided, settings: Settings, folder: Path) -> Mapping[str, Any]:
+    """The figures of a search, made in its process."""
+    if method == AS_IT_COMES:
+        return figures(AS_IT_COMES, data, settings, folder)
+    recipe = replace(RECIPES["final"], refit=False)
+    with patch.dict(RECIPES.own, final=recipe), patch("neuralfinder.job.prepare.FEW", 0):
+        return {**figures(AS_IT_COMES, data, settings, folder), "method": WITHOUT}
+
+
+def searches(arguments: list[str]) -> None:
+    chosen = suite.parser(__doc__ or "", [AS_IT_COMES, WITHOUT]).parse_args(arguments)
+    suite.fill(chosen, chosen.methods, measure)
+
+
+def shares(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cifar", type=Path)
     parser.add_argument("--samples", type=int, default=400)
     parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--shares", type=float, nargs="+", default=[0, 0.3, 0.6, 1])
     parser.add_argument("--epochs", type=int, default=40, help="over the training part")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     X, y = read(chosen.cifar / "train", POOL)
     test_X, test_y = read(chosen.cifar / "test", TEST)
     test = Part.of(test_X, test_y, np.arange(len(test_y)), torch.device("cpu"))
@@ -89,4 +118,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    which = {"shares": shares, "searches": searches}.get((sys.argv[1:] or [""])[0])
+    if which is None:
+        sys.exit(__doc__)
+    which(sys.argv[2:])

@@ -6,8 +6,9 @@
 Draws founders of the preset `fast` as a search of so many minutes would, trains each for every number of passes over
 the training part and then fully, and compares the orders of their validation accuracies. DATA is what `neuralfinder
 search` takes; without it, the bundled digits. The plan may choose a fidelity whose correlation is 0.7 or more. With
---half each is also trained for as long on pictures of half the side, twice the passes, and judged on these. Prints
-besides how many points the best of the three first ones of either order ends behind the best of all.
+--half each is also trained for as long on pictures of half the side, twice the passes, and judged on these; networks
+whose head needs a map of one size are none of them then. Prints besides how many points the best of the first three of
+each order ends behind the best of all.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from neuralfinder.job.plan import Speed, Task, TrainingStage
 from neuralfinder.job.planner import batch_size_for, make_plan
 from neuralfinder.job.settings import Settings
 from neuralfinder.networks.cost import Rates
-from neuralfinder.networks.genome import Genome
+from neuralfinder.networks.genome import Genome, PoolHead
 from neuralfinder.seeds import Seeds, torch_seed
 from neuralfinder.training.batches import Part, Scaling
 from neuralfinder.training.build import build
@@ -95,8 +96,8 @@ def main() -> None:
     keep_memory()
     setup, founders = make_setup(chosen.data, chosen.limit, chosen.minutes)
     trainings = [(passes, half) for half in ((False, True) if chosen.half else (False,)) for passes in chosen.passes]
-    rows = []
-    for genome in founders[: chosen.networks]:
+    rows, able = [], [each for each in founders if not chosen.half or isinstance(each.head, PoolHead)]
+    for genome in able[: chosen.networks]:
         started = time.monotonic()
         short = [score(genome, setup, passes, half=half) for passes, half in trainings]
         final = score(genome, setup, chosen.final)

@@ -3,6 +3,7 @@
     python benchmarks/judgement.py pairs [--table benchmarks/own_space.json.gz]
     python benchmarks/judgement.py begin [--table FILE]
     python benchmarks/judgement.py folds [--table FILE] [--times T ...]
+    python benchmarks/judgement.py back [--table FILE]
 
 `pairs` says of how many pairs of networks accuracy so far, what experience expects, and both together tell which one is
 better in the end; what both weigh then, which the weights of `networks/expectation.py` are taken from; and how well
@@ -16,6 +17,10 @@ training its accuracy is linear in the logarithm of its length; before the first
 `folds` does the same for tasks of pictures as if few samples were there for choosing: so many right answers as one
 draws of them. A network is trained for its share of the time on one split, or is judged by the mean over folds, on each
 of which it has had an equal part of that time; the training on the first fold is the one that goes on.
+
+`back` has every training of pictures go back, for good, to where it was before a doubling that made it worse on the
+samples seen by so many times two standard errors. It prints by task how many there are, their mean accuracy on the
+samples that judge, and how many went back and were right to do so: at the end of a whole training they are worse.
 """
 
 from __future__ import annotations
@@ -30,9 +35,9 @@ from pathlib import Path
 
 import numpy as np
 from experience import as_trained, expectation_of, of_table
-from own_table import FEWEST, FILE, OwnSpace, Training, rank_agreement, read
+from own_table import FEWEST, FILE, OwnSpace, Point, Training, rank_agreement, read
 
-from neuralfinder.job.forecast import MOST_FINALISTS
+from neuralfinder.job.forecast import MOST_FINALISTS, noise
 from neuralfinder.job.planner import WINNERS_SHARE
 from neuralfinder.networks.expectation import WEIGHTS, log_odds
 from neuralfinder.networks.experience import Experience
@@ -53,6 +58,9 @@ CHOSEN = *itertools.product((2, 4), (1 / 16, 1 / 8)), (2, 1 / 4)
 
 DRAWS = 400
 """Of right answers, for a mean."""
+
+WORSE = 0.25, 0.5, 0.75, 1.0, 1.5, math.inf
+"""Times two standard errors by which a training has to be worse to go back."""
 
 FOLDS = 5
 """Of networks: what is expected of one is from experience that has neither its task nor its fold."""
@@ -259,14 +267,44 @@ def print_folds(space: OwnSpace, times: Iterable[float]) -> None:
             print(f"{count} for 1/{round(1 / share):<4}{samples:>5}{cells}   {told}", flush=True)
 
 
+def gone_back(training: Training, samples: int, worse: float) -> Point | None:
+    """The point to which a training goes back, `None` where it never does."""
+    for before, after in itertools.pairwise(training.points):
+        then, now = before.averaged or 0.0, after.averaged or 0.0
+        if now < then - worse * noise(then, samples):
+            return before
+    return None
+
+
+def print_back(space: OwnSpace) -> None:
+    names = [name for name, task in space.tasks.items() if not Shape(*task["shape"]).vocabulary]
+    means = []
+    print(f"task{'':<8}  n" + "".join(f"{f'{worse:g} times':>19}" for worse in WORSE))
+    for name in names:
+        own = [each for each in space.trainings if each.task == name and each.kind == "trunk" and not each.small]
+        whole = [each for each in own if each.ended == "complete"]
+        cells, reached = "", []
+        for worse in WORSE:
+            found = [(gone_back(each, space.tasks[name]["seen"], worse), each.points[-1]) for each in whole]
+            right = sum(back.judged > end.judged for back, end in found if back)
+            reached.append(100 * float(np.mean([(back or end).judged for back, end in found])))
+            cells += f"{f'{reached[-1]:.2f} ({sum(back is not None for back, _ in found)}, {right})':>19}"
+        means.append(reached)
+        print(f"{name:<10}{len(whole):>5}{cells}")
+    print(f"{'mean':<15}" + "".join(f"{mean:12.2f}{'':7}" for mean in np.mean(means, axis=0)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("do", choices=("pairs", "begin", "folds"))
+    parser.add_argument("do", choices=("pairs", "begin", "folds", "back"))
     parser.add_argument("--table", type=Path, default=FILE)
     parser.add_argument("--times", type=float, nargs="+", default=[1, 4, 16], help="of `folds`: full trainings")
     chosen = parser.parse_args()
-    print_ = {"pairs": print_pairs, "begin": print_begun, "folds": partial(print_folds, times=chosen.times)}[chosen.do]
-    print_(read(chosen.table))
+    ways = {
+        "pairs": print_pairs, "begin": print_begun, "folds": partial(print_folds, times=chosen.times),
+        "back": print_back,
+    }  # fmt: skip
+    ways[chosen.do](read(chosen.table))
 
 
 if __name__ == "__main__":

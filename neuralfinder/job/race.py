@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, noise, rounds
-from neuralfinder.job.team import Turns, beside, copies, mates
+from neuralfinder.job.team import LEAST_GROWTH, Turns, beside, copies, mates
 from neuralfinder.job.trainer import Asked, Trained, Trainer
 from neuralfinder.networks.genome import Genome
 from neuralfinder.training.train import Setup, chance
@@ -25,11 +25,12 @@ GAVE_ALL = ("patience", "chance")
 PIECES = 4
 """In how many pieces the last one of a race trains at most, each as long as all before it. Between them it is seen
 whether it has begun to learn by heart: without, a search of eight thousand tiles handed over 35.0 % after five minutes,
-where two rules of thumb had 38.8 and 40.0 (docs/LOG.md)."""
+where two rules of thumb had 38.8 and 40.0 (docs/LOG.md). A piece that would be much shorter tells nothing and is none:
+see `LEAST_GROWTH`."""
 
-WORSE = 0.5
-"""By which share of two standard errors it is worse then: both looks are at the same samples, which tells more than
-that, and twice as much training should have made it better."""
+WORSE = 1.0
+"""By how many times two standard errors it is worse then. Who goes back sooner loses more by chance than it gains: on
+the table of our own space 0.35 points at half of that, on ten tasks of pictures (`benchmarks/judgement.py back`)."""
 
 ONCE_MORE = 2 * PIECES
 """The round of who goes on for want of others, above those of all pieces before."""
@@ -264,7 +265,10 @@ def _in_pieces(
     whole = min(longest, affordable)
     reached, ends = entrant.epochs, list[float]()
     for end in (whole / 2**piece for piece in reversed(range(1, PIECES))):
-        if end > reached and forecast.seconds(entrant.genome, end - reached, setup.recipe) >= LEAST_PIECE:
+        if (
+            end >= LEAST_GROWTH * reached
+            and forecast.seconds(entrant.genome, end - reached, setup.recipe) >= LEAST_PIECE
+        ):
             ends.append(end)
             reached = end
     for piece, end in enumerate([*ends, longest]):

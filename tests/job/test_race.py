@@ -26,9 +26,10 @@ from neuralfinder.job.forecast import (
     winners_share,
 )
 from neuralfinder.job.plan import FinishStage, LooksStage, Plan, SearchStage, Speed, Task, TrainingStage, WorldStage
-from neuralfinder.job.race import ONCE_MORE, PIECES, WORSE, Entrant, best_first, last_trainings, race
+from neuralfinder.job.race import AS_FOUND, ONCE_MORE, PIECES, WORSE, Entrant, best_first, last_trainings, race
 from neuralfinder.job.settings import Settings
 from neuralfinder.job.status import Status
+from neuralfinder.job.team import LEAST_GROWTH
 from neuralfinder.job.trainer import Trained
 from neuralfinder.networks.cost import Rates
 from neuralfinder.networks.expectation import Expectation, Past
@@ -226,7 +227,7 @@ def test_the_winner_has_its_share_of_the_time() -> None:
 
 @pytest.mark.parametrize(("drop", "goes_back"), [(0.9, False), (1.1, True)])
 def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_back: bool) -> None:
-    """By more than a standard error, that is. For want of others it goes on after all, and back again."""
+    """By more than noise, that is. For want of others it goes on after all, and back again."""
     forecast, worse = forecast_of(100.0, longest=10_000), 0.9 - drop * WORSE * noise(0.9, len(SETUP.validation))
     fake = Fake(forecast, {"final-0": [0.8, 0.9, worse]})
     (winner,), last = run(fake, forecast, [Entrant("final-0", GENOMES[1])])
@@ -244,6 +245,19 @@ def test_who_learns_by_heart_goes_back_to_where_it_was_best(drop: float, goes_ba
         assert last.epochs == pytest.approx((1 + LEAST_LAST) * winner.epochs)
     else:
         assert (winner.trained.score, len(lengths)) == (worse, PIECES)
+
+
+@settings(deadline=None)
+@given(st.floats(0.1, 300))
+def test_no_look_follows_a_piece_that_is_too_short_to_tell_anything(before: float) -> None:
+    forecast = forecast_of(20.0, longest=10_000)
+    found = Trained("0", GENOMES[1], 0.5, 1, before, (0.5,), "complete", math.nan, 1.0)
+    fake = Fake(forecast, {"final-0": [0.9] * 3})
+    run(fake, forecast, [Entrant("final-0", GENOMES[1], {AS_FOUND: found})])
+    *pieces, _rest = (epochs for name, epochs, _ in fake.trained if name != "last")
+    for epochs in pieces:
+        assert before + epochs > 0.99 * LEAST_GROWTH * before  # epochs are whole tenths
+        before += epochs
 
 
 def test_what_seemed_to_be_learning_by_heart_is_gone_on_from() -> None:

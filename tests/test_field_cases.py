@@ -43,7 +43,8 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 
 
 def tiny(**settings: Any) -> NeuralFinder:
-    return NeuralFinder(**{"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 2, "verbose": 0, **settings})
+    few = {"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 2, "options": {"max_macs": 10**6}}
+    return NeuralFinder(**{**few, "verbose": 0, **settings})
 
 
 def untimed(finder: NeuralFinder) -> list[dict[str, Any]]:

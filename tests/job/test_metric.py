@@ -24,7 +24,9 @@ from neuralfinder.search.record import Record
 from neuralfinder.training.metrics import METRICS
 from neuralfinder.types import Candidate, Fidelity, Result
 
-SMALL = ("--candidates", "2", "--epochs", "1", "--share", "0.2", "--world-size", "3")
+SMALL = (
+    "--candidates", "2", "--epochs", "1", "--share", "0.2", "--world-size", "3", "--set", "max_macs=500000",
+)  # fmt: skip
 
 
 def call(*words):

@@ -183,6 +183,7 @@ def test_who_gains_little_is_one_of_several_and_all_the_time_is_used() -> None:
     assert seconds_of(fake) + lasts == pytest.approx(100.0, rel=0.15)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_a_finish_hands_over_networks_that_answer_together(
     bench: Bench,  # noqa: F811

@@ -732,6 +732,7 @@ def test_what_does_not_go_with_the_digits(tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_very_little_time_still_gives_a_model_and_a_warning(tmp_path):
     started = time.perf_counter()
     outcome = call("search", "--minutes", "0.0001", "--run", tmp_path / "run")

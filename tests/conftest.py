@@ -139,6 +139,12 @@ def quick_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 LONG = {"test_a_fresh_process_gives_the_same_proposals", "test_the_identity_is_that_of_the_content"}
 """Tests of contracts, which know no marks of ours, that take seconds."""
 
+VARIANTS = {
+    "TestAgingEvolutionWithExperience", "TestArtificialLifeWithEverySettingChanged", "TestLifeOnATable",
+    "TestLocalSearchForTheBest",
+}  # fmt: skip
+"""Suites of strategies that have another suite too: one of them begins a fresh process in a quick suite."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -146,3 +152,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.name in LONG or "finished" in getattr(item, "fixturenames", ()):
             item.add_marker("thorough")
+        if item.name == "test_a_fresh_process_gives_the_same_proposals" and item.parent.name in VARIANTS:
+            item.add_marker("slow")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import cache, cached_property
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from neuralfinder.networks.cost import Rates
+from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import (
     ACTIVATIONS,
     BORDERS,
@@ -29,6 +32,7 @@ from neuralfinder.networks.genome import (
     PoolHead,
 )
 from neuralfinder.networks.recipe_genes import KINDS, RecipeGene
+from neuralfinder.training.export.excerpt import Excerpt
 
 # As many tests at once as there are cores, each on one: the networks here are too small for two.
 torch.set_num_threads(1)
@@ -95,6 +99,26 @@ st.register_type_strategy(
 )
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _learned_once() -> Iterator[None]:
+    """Some hundred searches learn from the same experience, and write the same sources of ours: it is done once."""
+    learn, of, known = Expectation._learned.func, Excerpt.of, {}
+
+    def learned(self):
+        rows = tuple(self._tasks), tuple(self._rows)
+        if rows not in known:
+            known[rows] = learn(self)
+        return known[rows]
+
+    once = cached_property(learned)
+    once.__set_name__(Expectation, "_learned")
+    taken = cache(of)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Expectation, "_learned", once)
+        patch.setattr(Excerpt, "of", lambda wanted: taken(tuple(wanted)))
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser():
     """A real one."""
@@ -115,6 +139,12 @@ def quick_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 LONG = {"test_a_fresh_process_gives_the_same_proposals", "test_the_identity_is_that_of_the_content"}
 """Tests of contracts, which know no marks of ours, that take seconds."""
 
+VARIANTS = {
+    "TestAgingEvolutionWithExperience", "TestArtificialLifeWithEverySettingChanged", "TestLifeOnATable",
+    "TestLocalSearchForTheBest",
+}  # fmt: skip
+"""Suites of strategies that have another suite too: one of them begins a fresh process in a quick suite."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -122,3 +152,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.name in LONG or "finished" in getattr(item, "fixturenames", ()):
             item.add_marker("thorough")
+        if item.name == "test_a_fresh_process_gives_the_same_proposals" and item.parent.name in VARIANTS:
+            item.add_marker("slow")

@@ -22,7 +22,8 @@ from neuralfinder.networks.forms import from_seed
 from neuralfinder.search.record import Record
 from neuralfinder.types import Result
 
-SMALL = ("--candidates", "2", "--epochs", "1", "--final-epochs", "1", "--finalists", "1")
+FEW = ("--candidates", "2", "--epochs", "1", "--final-epochs", "1", "--finalists", "1")
+SMALL = (*FEW, "--set", "max_macs=1000000")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -420,7 +421,7 @@ def test_a_run_folder_belongs_to_its_settings(digits_run, tmp_path):
     call(*same, "--candidates", 6).refused("a run with candidates 5; expected candidates 6", mend)
     call(*same, "--metric", "macro-f1").refused("a run with metric accuracy; expected metric macro-f1", mend)
     call(*same, "--minutes", 5).refused("a run with minutes None; expected minutes 5.0", mend)
-    call(*same, "--set", "boundary=clip").refused("options {}", "boundary", mend)
+    call(*same, "--set", "boundary=clip").refused("options {'max_macs': 1000000};", "boundary", mend)
     call("search", pictures(tmp_path / "pets"), *same[1:]).refused("a run on other data (digits)", "same data")
 
 
@@ -712,7 +713,7 @@ BAD_OPTIONS = [
 
 @pytest.mark.parametrize(("option", "texts"), BAD_OPTIONS)
 def test_settings_out_of_range(tmp_path, option, texts):
-    call("search", *SMALL, "--set", option, "--run", tmp_path / "run").refused(*texts)
+    call("search", *FEW, "--set", option, "--run", tmp_path / "run").refused(*texts)
 
 
 @pytest.mark.parametrize("size", ["0", "-8", "3", "100000"])
@@ -731,6 +732,7 @@ def test_what_does_not_go_with_the_digits(tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_very_little_time_still_gives_a_model_and_a_warning(tmp_path):
     started = time.perf_counter()
     outcome = call("search", "--minutes", "0.0001", "--run", tmp_path / "run")

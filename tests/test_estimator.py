@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ pytestmark = pytest.mark.usefixtures("quick_machine")
 
 
 def tiny(**settings: Any) -> NeuralFinder:
-    return NeuralFinder(**{"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 2, "verbose": 0, **settings})
+    few = {"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 2, "options": {"max_macs": 10**6}}
+    return NeuralFinder(**{**few, "experience": "off", "verbose": 0, **settings})
 
 
 def bars(n: int = 60, classes: int = 3, shape: tuple[int, ...] = (8, 8), seed: int = 0) -> tuple[Any, Any]:
@@ -36,6 +38,12 @@ def bars(n: int = 60, classes: int = 3, shape: tuple[int, ...] = (8, 8), seed: i
     bright = places[np.newaxis] == y[:, np.newaxis]
     X[np.broadcast_to(np.expand_dims(bright, [i for i in range(1, X.ndim) if i != axis]), X.shape)] += 150
     return X.astype(np.uint8), y
+
+
+@cache
+def fitted(n: int = 60) -> NeuralFinder:
+    """One for all tests that only ask it."""
+    return tiny().fit(*bars(n))
 
 
 def weights(finder: NeuralFinder) -> dict[str, torch.Tensor]:
@@ -120,7 +128,7 @@ def test_bool_labels_come_back_as_bool() -> None:
 
 def test_one_hot_labels_are_column_numbers_also_for_score() -> None:
     X, y = bars()
-    plain, hot = tiny().fit(X, y), tiny().fit(X, np.eye(3)[y])
+    plain, hot = fitted(), tiny().fit(X, np.eye(3)[y])
     assert same_run(plain, hot)
     np.testing.assert_array_equal(hot.predict(X), plain.predict(X))
     assert hot.classes_.tolist() == [0, 1, 2]
@@ -205,7 +213,7 @@ def test_equal_seeds_give_equal_runs_and_others_do_not() -> None:
 
 def test_no_global_random_state_is_used_or_touched() -> None:
     X, y = bars()
-    first = tiny().fit(X, y)
+    first = fitted()
     np.random.seed(5)  # noqa: NPY002 - the state that must not matter
     torch.manual_seed(5)
     before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
@@ -252,7 +260,7 @@ def test_colour_that_only_colour_tells_is_learned() -> None:
 def test_type_of_equal_pixels_makes_no_difference(form: Any) -> None:
     X, y = bars(60)
     other = X.tolist() if form is list else X.astype(form)
-    first, second = tiny().fit(X, y), tiny().fit(other, y)
+    first, second = fitted(60), tiny().fit(other, y)
     assert same_run(first, second)
     np.testing.assert_array_equal(first.predict_proba(other), second.predict_proba(X))
 
@@ -262,7 +270,7 @@ def test_type_of_equal_pixels_makes_no_difference(form: Any) -> None:
 def test_scale_of_floats_makes_no_difference(exponent: int) -> None:
     X, y = bars(90)  # enough for the look at mirrored pictures
     scaled = X.astype(np.float32) * np.float32(2.0**exponent)
-    first, second = tiny().fit(X, y), tiny().fit(scaled, y)
+    first, second = fitted(90), tiny().fit(scaled, y)
     assert same_run(first, second)  # to the bit: powers of two round nothing
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(scaled))
 
@@ -347,9 +355,8 @@ def test_presets_and_strategies(preset: str, strategy: str | None) -> None:
     ],
 )
 def test_other_shapes_are_refused_by_predict(shape: tuple[int, ...], given: str) -> None:
-    finder = tiny(candidates=1).fit(*bars())
     with pytest.raises(InputError, match=rf"X is of shape {given}; expected \(8, 8\), \(n, 8, 8\).*; resize"):
-        finder.predict(np.zeros(shape))
+        fitted().predict(np.zeros(shape))
 
 
 @pytest.mark.parametrize(

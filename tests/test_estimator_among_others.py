@@ -30,7 +30,8 @@ TEXTS = [f"{word} number {n}" for n in range(15) for word in ("sea", "wood", "st
 
 
 def tiny(**settings: Any) -> NeuralFinder:
-    return NeuralFinder(**{"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 4, "verbose": 0, **settings})
+    few = {"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 4, "options": {"max_macs": 10**6}}
+    return NeuralFinder(**{**few, "verbose": 0, **settings})
 
 
 def rows(n: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -43,7 +43,8 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 
 
 def tiny(**settings: Any) -> NeuralFinder:
-    return NeuralFinder(**{"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 2, "verbose": 0, **settings})
+    few = {"candidates": 2, "epochs": 1, "finalists": 1, "final_epochs": 2, "options": {"max_macs": 10**6}}
+    return NeuralFinder(**{**few, "experience": "off", "verbose": 0, **settings})
 
 
 def untimed(finder: NeuralFinder) -> list[dict[str, Any]]:
@@ -148,9 +149,16 @@ CPU = lambda: RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate m
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
-@pytest.mark.parametrize("strategy", ["artificial-life", "random"])
 @pytest.mark.parametrize(
-    "errors", [(CUDA, MemoryError), (MemoryError, CUDA), (CPU,)], ids=["CUDA first", "MemoryError first", "CPU"]
+    ("errors", "strategy"),
+    [
+        ((CUDA, MemoryError), "artificial-life"),
+        ((MemoryError, CUDA), "random"),
+        ((CPU,), "random"),
+        pytest.param((CUDA, MemoryError), "random", marks=pytest.mark.slow),
+        pytest.param((MemoryError, CUDA), "artificial-life", marks=pytest.mark.slow),
+        pytest.param((CPU,), "artificial-life", marks=pytest.mark.slow),
+    ],
 )
 def test_h05_out_of_memory_is_learned_from(
     errors: tuple[Any, ...], strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,7 +222,7 @@ def test_h05_no_memory_at_all_is_an_error_with_the_reasons_recorded(
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", out_of_memory_above(0, CUDA))
     X, y = pictures(60, 12)
     with pytest.raises(NothingTrainedError, match=r"no network .*: 4 x out of memory \(.*--all"):
-        tiny(candidates=3, run=tmp_path).fit(X, y)
+        tiny(candidates=3, experience="default", run=tmp_path).fit(X, y)
     with Record(tmp_path / "run.sqlite", readonly=True) as record:
         results = [result for _, result in read_trainings(record.events())]
     assert {result.failure for result in results if result} == {"out of memory"}

@@ -21,7 +21,10 @@ from neuralfinder.types import Result
 
 PAGE = (Path(__file__).parent.parent / "docs" / "how-to.md").read_text(encoding="utf-8")
 
-SMALL = ("--candidates", "4", "--epochs", "1", "--final-epochs", "1", "--finalists", "1", "--world-size", "3")
+SMALL = (
+    "--candidates", "4", "--epochs", "1", "--final-epochs", "1", "--finalists", "1", "--world-size", "3",
+    "--set", "max_macs=1000000",
+)  # fmt: skip
 """What a search here has beside its own words."""
 
 CLASSES = ("bird", "cat", "dog")

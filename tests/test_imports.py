@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -61,6 +62,12 @@ INSIDE_FUNCTIONS = {
 """Who else may import it within a function."""
 
 
+@cache
+def imported(path, top_only):
+    """As `imports`, each file read once for all tests."""
+    return tuple(imports(path, top_only=top_only))
+
+
 def room_of(module):
     return module.split(".")[0]
 
@@ -77,7 +84,7 @@ def is_in(module, homes):
 
 def below(module):
     """Modules of the package that a module imports when it is imported."""
-    used = {name.removeprefix("neuralfinder.") for name in imports(MODULES[module], top_only=True)}
+    used = {name.removeprefix("neuralfinder.") for name in imported(MODULES[module], True)}
     return {name for name in used & MODULES.keys() if not module.startswith(f"{name}.")}
 
 
@@ -120,7 +127,7 @@ def test_heavy_packages_have_few_homes(package):
         return {
             module
             for module, path in MODULES.items()
-            if any(name.split(".")[0] == package for name in imports(path, top_only=top_only))
+            if any(name.split(".")[0] == package for name in imported(path, top_only))
         }
 
     assert not [module for module in users(top_only=True) if not is_in(module, HOMES[package])]

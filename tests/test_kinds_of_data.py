@@ -20,7 +20,9 @@ from neuralfinder.errors import InputError
 from neuralfinder.training.build import bag_of
 from neuralfinder.training.model import Model
 
-FAST = {"candidates": 1, "epochs": 1, "finalists": 1, "final_epochs": 1, "verbose": 0}
+FAST = {
+    "candidates": 1, "epochs": 1, "finalists": 1, "final_epochs": 1, "options": {"max_macs": 10**6}, "verbose": 0,
+}  # fmt: skip
 
 
 @pytest.mark.usefixtures("quick_machine")

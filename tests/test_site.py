@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -116,8 +117,13 @@ def test_a_message_is_as_shown_and_in_the_list_of_all(command, shown, spoilt, mo
     assert done.code == program.EXIT_INPUT
     said = done.err.replace(str(spoilt), "/home/you").splitlines()
     assert said == shown
-    listed = [_unescaped(text) for texts in messages.messages().values() for text in texts]
-    assert [text for text in listed if _fits(text, said[0].removeprefix("neuralfinder: "))]
+    assert [text for text in _listed() if _fits(text, said[0].removeprefix("neuralfinder: "))]
+
+
+@cache
+def _listed():
+    """All messages that there are."""
+    return [_unescaped(text) for texts in messages.messages().values() for text in texts]
 
 
 def _unescaped(text):

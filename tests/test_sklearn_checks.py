@@ -67,7 +67,8 @@ pytestmark = [pytest.mark.usefixtures("quick_machine"), pytest.mark.thorough]
 
 
 def tiny(**settings: Any) -> TableFinder:
-    return TableFinder(**{"candidates": 1, "epochs": 2, "finalists": 1, "final_epochs": 6, "verbose": 0, **settings})
+    few = {"candidates": 1, "epochs": 2, "finalists": 1, "final_epochs": 6, "options": {"max_macs": 10**6}}
+    return TableFinder(**{**few, "experience": "off", "verbose": 0, **settings})
 
 
 def name_of(check: Any) -> str:

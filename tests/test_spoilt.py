@@ -42,7 +42,7 @@ from neuralfinder.training.batches import Scaling
 from neuralfinder.training.model import Model
 from neuralfinder.types import Shape
 
-FEW, MANY = 60, 2000
+FEW, MANY = 30, 2000
 """How many of each kind are spoilt in a minute's suite, and in a long one."""
 
 LONGEST = 10
@@ -457,7 +457,7 @@ def ask_models(folder, whole, _):
 
 
 def whole_runs(home):
-    return [searched(home / "run", "--candidates", "2", "--epochs", "1", "--share", "0.1")]
+    return [searched(home / "run", "--candidates", "2", "--epochs", "1", "--share", "0.1", "--set", "max_macs=500000")]
 
 
 def ask_runs(folder, _, chance):

@@ -23,6 +23,14 @@ CIFAR = Shape(3, 32, 32)
 
 HEAVY = ("fractalnet-20", "vgg-19", "wrn-16-8", "wrn-28-10", "wrn-40-4", "metaqnn-1", "maxout", "googlenet-3x3")
 
+DEEP = ("resnet-56", "resnet-110", "preact-resnet-164", "densenet-bc-100-12")
+"""Of which shallower ones of their kind are there."""
+
+
+def all_but(some):
+    """All networks, these not in a quick suite."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in some else []) for name in REFERENCES]
+
 
 def empty(name, shape=CIFAR, classes=10):
     """The network without numbers."""
@@ -49,7 +57,7 @@ def test_parameters_of_metaqnn_as_the_paper_counts_them():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("name", all_but(DEEP))
 @pytest.mark.parametrize("shape", [Shape(1, 40, 36), Shape(2, 64, 33)], ids=str)
 def test_other_sizes_channels_and_classes(name, shape):
     network = empty(name, shape, 7)
@@ -58,7 +66,7 @@ def test_other_sizes_channels_and_classes(name, shape):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("name", all_but(DEEP))
 def test_the_smallest_picture(name):
     side = REFERENCES[name].smallest
     assert answer(empty(name, Shape(3, side, side)), Shape(3, side, side)).shape == (2, 10)
@@ -67,7 +75,7 @@ def test_the_smallest_picture(name):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in HEAVY else []) for n in REFERENCES])
+@pytest.mark.parametrize("name", all_but((*HEAVY, *DEEP)))
 def test_one_training_step(name):
     """With the recipe's optimiser; a network that computes nothing of the picture would have no gradients."""
     torch.manual_seed(0)

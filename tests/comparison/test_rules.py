@@ -138,7 +138,13 @@ def digits():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("method", ["C16.bn M C32.bn > G", *RULES])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "C16.bn M C32.bn > G",
+        *[pytest.param(rule, marks=[pytest.mark.slow] if n else []) for n, rule in enumerate(RULES)],
+    ],
+)
 def test_each_learns_within_its_minutes(digits, method):
     began = time.monotonic()
     figures = measure_by_hand(method, digits, Settings(minutes=0.1))

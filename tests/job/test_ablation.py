@@ -20,7 +20,7 @@ from neuralfinder.show.page.story import told
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation") / "run"
-    return searched(folder, "--candidates", "1", "--epochs", "2", "--share", "1")
+    return searched(folder, "--candidates", "1", "--epochs", "2", "--share", "1", "--set", "max_macs=500000")
 
 
 def show(folder, *words):

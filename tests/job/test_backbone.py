@@ -299,8 +299,8 @@ def test_a_run_names_it_beside_the_winner(resnet: Path, tmp_path: Path, capsys: 
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:this is very little time")
 def test_a_run_of_texts_is_in_time_with_it(bert: Path) -> None:
-    finder = NeuralFinder(minutes=0.2, pretrained=str(bert), verbose=0)
+    finder = NeuralFinder(minutes=0.1, pretrained=str(bert), verbose=0)
     finder.fit(*sentences(400))
     figures = finder.result_["baselines"]["pre-trained network"]
     assert figures.keys() >= {"name", "test_accuracy", "cut"} or "why" in figures
-    assert finder.result_["seconds"]["total"] < 0.2 * 60 + 20
+    assert finder.result_["seconds"]["total"] < 0.1 * 60 + 20

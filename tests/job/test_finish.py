@@ -176,12 +176,13 @@ def test_winner_is_the_best_finalist_on_validation_and_its_test_figures_are_righ
     assert by_hand["winner_then"]["epochs"] == pytest.approx(by_hand["epochs"], abs=0.2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("left", "known"), [(19.0, False), (21.0, True)])
 def test_rivals_are_looked_at_only_where_there_is_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, left: float, known: bool
 ) -> None:
     """The look at the winner takes ten seconds, so two more are thought to take twenty."""
-    archive = archive_of(bench, "C64.bn C64.bn M C128.bn M C128.bn > G", bench.forecast.by_hand.key)
+    archive = archive_of(bench, "C32.bn C32.bn M C64.bn > G", bench.forecast.by_hand.key)
     now = [0.0]
 
     def look() -> Part:
@@ -262,7 +263,7 @@ def test_one_measured_to_be_too_slow_in_the_race_leaves_its_place_to_the_next(
 
 def test_weights_of_another_training_are_not_taken_for_those_of_the_recorded_one(bench: Bench) -> None:
     """The weights of a recorded training go; a first kill comes when new ones are there and nothing says so."""
-    archive, bench = archive_of(bench, "C8.bn M > G"), bench.with_(epochs=16)
+    archive, bench = archive_of(bench, "C8.bn M > G"), bench.with_(epochs=6)
     first = bench.finish(archive)[1]
     row = next(event.data for event in bench.record.read() if event.data["name"] == "final-0-0")
     other = Candidate(-1, parse("C8.bn M > G"), "final", (), 5, Fidelity(1))
@@ -275,7 +276,7 @@ def test_weights_of_another_training_are_not_taken_for_those_of_the_recorded_one
 
 
 def test_a_recorded_training_of_another_genome_is_not_taken(bench: Bench) -> None:
-    bench = bench.with_(epochs=16)
+    bench = bench.with_(epochs=6)
     bench.finish(archive_of(bench, "C8.bn M > G"))
     bench.finish(archive_of(bench, "C16.bn M > G"))
     rows = [event.data["genome"] for event in bench.record.read() if event.data["name"] == "final-0-0"]
@@ -390,6 +391,7 @@ def test_a_race_goes_on_from_what_the_search_trained(bench: Bench) -> None:
     assert figures["curve"][0] == result.score < figures["validation_accuracy"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("refit", [False, True])
 def test_the_last_training_learns_from_all_data_where_the_recipe_says_so(bench: Bench, refit: bool) -> None:
     recipe = dataclasses.replace(bench.setup.recipe, refit=refit)
@@ -421,6 +423,7 @@ def test_the_last_training_learns_from_all_data_where_the_recipe_says_so(bench: 
         assert mistake["confidence"] == pytest.approx(shares[mistake["row"]].max(), abs=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("refit", [False, True])
 @pytest.mark.parametrize(("last", "taken"), [(0.88, True), (0.5, False)])
 def test_a_last_training_that_ends_clearly_worse_is_not_taken(

@@ -20,7 +20,7 @@ from neuralfinder.job.handing_over import TRIED
 from neuralfinder.training.export import receipt
 from neuralfinder.training.model import Model
 
-TINY = ("--candidates", "1", "--epochs", "1")
+TINY = ("--candidates", "1", "--epochs", "1", "--set", "max_macs=1000000")
 
 
 @pytest.fixture(scope="module")

@@ -137,7 +137,7 @@ def test_no_file_of_weights_is_larger_than_said(genome: Genome, shape: Shape) ->
     ids=str,
 )
 def test_the_model_handed_over_keeps_the_limit(limits: dict[str, float], tmp_path: Path) -> None:
-    given = Settings(minutes=0.2, options=limits)
+    given = Settings(minutes=0.06, options=limits)
     model, result = run(source_of("digits"), given, tmp_path, Status())
     for each in (model, Model.load(tmp_path)):
         trained = sum(weight.numel() for weight in each.network.parameters())

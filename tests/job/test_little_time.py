@@ -56,7 +56,7 @@ def test_texts(tmp_path: Path):
     assert done.stdout.startswith("verdict ")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_limit_that_no_network_keeps_is_said_at_once(tmp_path: Path):
     done, took = searched(tmp_path, "digits", "--max-parameters", "5")
     assert done.returncode == 2

@@ -31,7 +31,8 @@ def source() -> Source:
 
 
 def settings(**options: float) -> Settings:
-    return Settings(candidates=12, epochs=1, final_epochs=2, finalists=1, world_size=3, seed=0, options=options)
+    few = {"candidates": 12, "epochs": 1, "final_epochs": 2, "finalists": 1, "world_size": 3, "seed": 0}
+    return Settings(**few, options={"max_macs": 10**6, **options})  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("quick_machine")

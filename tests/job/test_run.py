@@ -59,7 +59,10 @@ def source(seed=0):
     return source_of(data)
 
 
-SMALL = {"candidates": 4, "epochs": 1, "final_epochs": 2, "finalists": 1, "world_size": 3, "seed": 0}
+SMALL = {
+    "candidates": 4, "epochs": 1, "final_epochs": 2, "finalists": 1, "world_size": 3, "seed": 0,
+    "options": {"max_macs": 10**6},
+}  # fmt: skip
 
 
 def small(**changes):
@@ -624,7 +627,10 @@ def test_ctrl_c_twice_while_torch_is_loaded(tmp_path):
     assert "Traceback" not in said
 
 
-FEW = ("--candidates", "2", "--epochs", "1", "--final-epochs", "1", "--finalists", "1", "--world-size", "3")
+FEW = (
+    "--candidates", "2", "--epochs", "1", "--final-epochs", "1", "--finalists", "1", "--world-size", "3",
+    "--set", "max_macs=200000",
+)  # fmt: skip
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full device as Linux has it")
@@ -725,7 +731,10 @@ def test_two_workers_find_what_one_does(tmp_path, one_thread):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("does_most", "slots"), [(1, 1), (2, 2), (8, 3)])
+@pytest.mark.parametrize(
+    ("does_most", "slots"),
+    [pytest.param(1, 1, marks=pytest.mark.slow), (2, 2), pytest.param(8, 3, marks=pytest.mark.slow)],
+)
 def test_auto_takes_as_many_as_do_most_and_have_enough_to_do(tmp_path, monkeypatch, does_most, slots):
     monkeypatch.setattr("neuralfinder.job.workers.side_by_side", lambda step: step() or does_most)
     settings = small(strategy="random", world_size=None, workers="auto", candidates=3 * CANDIDATES)

@@ -196,6 +196,7 @@ class _Heard(Status):
         self.heard.append((name, epoch))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_a_finish_hands_over_networks_that_answer_together(
     bench: Bench,  # noqa: F811

@@ -152,7 +152,7 @@ def full_disk(candidate: Candidate) -> Result:
     ("fn", "prepare", "words"),
     [
         (Unknown(), None, "cannot begin .*no_such_package.*install"),
-        (TOY.answer, cannot_prepare, "see to the cluster"),
+        pytest.param(TOY.answer, cannot_prepare, "see to the cluster", marks=pytest.mark.slow),
         (full_disk, None, "No space left"),
     ],
 )
@@ -206,7 +206,7 @@ def test_results_do_not_depend_on_who_trained(tmp_path: Path):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "no-such-host.invalid:6379"])
+@pytest.mark.parametrize("address", [pytest.param("127.0.0.1:1", marks=pytest.mark.slow), "no-such-host.invalid:6379"])
 def test_no_cluster_at_an_address_is_an_error_at_once(address):
     ray.shutdown()
     started = time.monotonic()

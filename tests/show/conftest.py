@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from runs import searched
+from runs import made_once, searched
 
 from neuralfinder.search.events import understood
 from neuralfinder.search.record import Record
@@ -12,10 +12,10 @@ from neuralfinder.show.page.story import told
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, worker_id):
     """A run folder, and its events."""
-    folder = tmp_path_factory.mktemp("story") / "run"
-    searched(folder, "--candidates", "30", "--epochs", "1", "--share", "0.1", "--world-size", "3")
+    options = ("--candidates", "30", "--epochs", "1", "--share", "0.1", "--world-size", "3", "--set", "max_macs=500000")
+    folder = made_once("story", lambda home: searched(home, *options), tmp_path_factory, worker_id)
     with Record(folder / "run.sqlite", readonly=True) as record:
         return folder, list(record.read())
 

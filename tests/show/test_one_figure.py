@@ -14,7 +14,7 @@ from neuralfinder.search.events import understood
 from neuralfinder.search.record import Record
 from neuralfinder.show.page.story import told
 
-SEARCH = ("search", "digits", "--candidates", "8", "--epochs", "2", "--world-size", "3")
+SEARCH = ("search", "digits", "--candidates", "8", "--epochs", "1", "--world-size", "3", "--set", "max_macs=500000")
 SHORT = ("--finalists", "1", "--final-epochs", "1")
 
 

@@ -137,9 +137,17 @@ def test_names_of_classes_and_files_do_no_harm(browser, report, tmp_path):
         assert page.locator("img[src=x]").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1280, 2560, 3840])
-def test_nothing_serious_stands_in_anybody_s_way(browser, report, scheme, width):
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (400, "light"),
+        (1280, "dark"),
+        (3840, "light"),
+        *[pytest.param(*each, marks=pytest.mark.slow) for each in ((400, "dark"), (1280, "light"), (3840, "dark"))],
+        *[pytest.param(2560, scheme, marks=pytest.mark.slow) for scheme in ("light", "dark")],
+    ],
+)
+def test_nothing_serious_stands_in_anybody_s_way(browser, report, width, scheme):
     path, _ = report
     # axe is put into the page, which its own policy would not allow
     with opened(browser, path.as_uri(), width, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce") as page:

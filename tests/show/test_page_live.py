@@ -154,7 +154,8 @@ WATCH = """() => {
 }"""
 """Notes for how many milliseconds at most each box of the page that is higher than a line had nothing in it."""
 
-SEARCH = ("search", "digits", "--minutes", "0.4", "--world-size", "3", "--seed", "0", "--quiet")
+SMALL = ("--candidates", "9", "--epochs", "1", "--finalists", "1", "--final-epochs", "2", "--set", "max_macs=500000")
+SEARCH = ("search", "digits", *SMALL, "--world-size", "3", "--seed", "0", "--quiet")
 
 
 def test_a_search_is_followed_from_before_its_first_second_to_its_end(browser, tmp_path, monkeypatch):

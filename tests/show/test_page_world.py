@@ -36,6 +36,14 @@ def many(tmp_path_factory):
     return path, events
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """A page about 150 candidates."""
+    path = tmp_path_factory.mktemp("few") / "report.html"
+    path.write_text(offline_page(told(understood(made_events(150)))), encoding="utf-8")
+    return path
+
+
 def rows(page):
     """Cells of the rows of the leaderboard that are on the page."""
     return cells(page, "#networks-body")
@@ -191,8 +199,8 @@ def test_lightness_says_how_good_a_network_is_and_hue_how_it_is_built(browser, m
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_births_and_displacements_are_seen_to_happen(browser, many, motion):
-    with opened(browser, many[0].as_uri(), reduced_motion=motion) as page:
+def test_births_and_displacements_are_seen_to_happen(browser, few, motion):
+    with opened(browser, few.as_uri(), reduced_motion=motion) as page:
         on = to_a_change(page)
         assert flying(page) == 0
         on()

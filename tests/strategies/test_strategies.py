@@ -60,8 +60,10 @@ def make(name: str, seed: int, **settings: Any) -> Strategy:
 
 @functools.cache
 def expected() -> Expectation:
-    """What the package's experience lets one expect on the toy task."""
-    found = Experience.shipped().expectation(1000, TOY.space.shape, TOY.space.classes, lambda _: 200)
+    """What a part of the package's experience lets one expect on the toy task."""
+    shipped = Experience.shipped()
+    some = dataclasses.replace(shipped, rows=shipped.rows[::8])
+    found = some.expectation(1000, TOY.space.shape, TOY.space.classes, lambda _: 200)
     assert found is not None
     return found
 
@@ -146,13 +148,13 @@ class TestLargeScaleEvolution(StrategyContract):
 @pytest.mark.thorough
 class TestMetaQNN(StrategyContract):
     def make(self, seed: int) -> Strategy:
-        return make("metaqnn", seed)
+        return make("metaqnn", seed, replay=10)
 
 
 @pytest.mark.thorough
 class TestNasRl(StrategyContract):
     def make(self, seed: int) -> Strategy:
-        return make("nas-rl", seed, candidates=1000)
+        return make("nas-rl", seed, candidates=1000, batch=25)
 
 
 def test_every_strategy_has_a_contract_and_a_golden_file():
@@ -182,7 +184,7 @@ def test_first_proposals_equal_the_golden_file(name):
 
 
 @given(st.floats(1e-6, 1.0), st.integers(2, 8), st.integers(0, 99))
-@settings(max_examples=5)
+@settings(max_examples=3)
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_accuracies_on_rungs_are_never_mixed_with_scores(name, size, every, seed):

@@ -162,6 +162,7 @@ def test_source_reads_16_bit_grey_by_the_range_of_training(tmp_path: Path) -> No
     assert len(np.unique(read)) > 100
 
 
+@pytest.mark.thorough
 def test_the_file_is_a_command(tmp_path: Path) -> None:
     model = MODELS["colour"]()
     export(model, tmp_path / "made")
@@ -179,8 +180,17 @@ def test_the_file_is_a_command(tmp_path: Path) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("float", "code"), ("text", "openvino"), *itertools.product(["large", "long"], FORMS)],
-    ids="-".join,
+    [
+        ("float", "code"),
+        ("text", "openvino"),
+        ("large", "onnx"),
+        ("long", "pt2"),
+        *[
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in itertools.product(["large", "long"], FORMS)
+            if each not in (("large", "onnx"), ("long", "pt2"))
+        ],
+    ],
 )
 def test_every_form_agrees_in_a_process_without_us(name: str, form: str, tmp_path: Path) -> None:
     for package in {"onnx": ["onnxruntime"], "openvino": ["onnxruntime", "openvino"]}.get(form, []):
@@ -229,8 +239,12 @@ def lean(folder: Path) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("spoil", "said"),
-    [(flip, "differ by"), (drop, "differ by"), (permute, "its classes are"), (lean, "neuralfinder")],
-    ids=["a flipped weight", "a step left out", "other classes", "needs us"],
+    [
+        pytest.param(flip, "differ by", id="a flipped weight"),
+        pytest.param(drop, "differ by", id="a step left out", marks=pytest.mark.slow),
+        pytest.param(permute, "its classes are", id="other classes"),
+        pytest.param(lean, "neuralfinder", id="needs us"),
+    ],
 )
 def test_a_receipt_says_what_is_wrong(spoil: object, said: str, tmp_path: Path) -> None:
     model = MODELS["grey"]()

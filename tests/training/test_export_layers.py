@@ -52,7 +52,8 @@ KINDS = (
 """Every kind of gene, ending and head."""
 
 
-@settings(max_examples=150)
+@pytest.mark.thorough
+@settings(max_examples=80)
 @given(st.from_type(Genome), st.sampled_from(SHAPES), st.booleans())
 def test_logits_are_those_of_the_network(genome: Genome, shape: Shape, pixels: bool) -> None:
     drawn = smaller(genome, pixels and not shape.vocabulary)

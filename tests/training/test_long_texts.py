@@ -38,6 +38,7 @@ def told_late(count: int, words: int = 700, seed: int = 0) -> tuple[list[str], l
     return texts, labels
 
 
+@pytest.mark.thorough
 def test_what_is_told_late_in_a_long_text_is_learned_and_answered() -> None:
     setup = setup_of_texts(*told_late(160))
     assert setup.long

@@ -256,12 +256,13 @@ def test_the_estimator_answers_as_its_model_does(tmp_path):
         assert loaded.predict(form).tolist() == finder.predict(form).tolist()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize("form", [Numbered, Streamed])
 def test_fit_reads_a_data_set_by_its_own_rules(form):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (24, 5, 4), dtype=np.uint8)
-    options = {"candidates": 1, "epochs": 1, "finalists": 1, "final_epochs": 1, "verbose": 0}
+    options = {"candidates": 1, "epochs": 1, "finalists": 1, "final_epochs": 1, "experience": "off", "verbose": 0}
     from_pairs = NeuralFinder(**options).fit(form(X))
     from_arrays = NeuralFinder(**options).fit(X, np.arange(24) % 2)
     np.testing.assert_array_equal(from_pairs.predict_proba(X), from_arrays.predict_proba(X))

@@ -141,6 +141,7 @@ def test_rows_decay_for_as_long_as_they_wait():
     torch.testing.assert_close(network[0].weight.detach(), decayed)
 
 
+@pytest.mark.thorough
 def test_neither_training_nor_loading_loads_what_compiles_networks() -> None:
     """It takes two seconds of a minute; torch wants it for classes of optimisers, and for random numbers on `meta`."""
     code = """

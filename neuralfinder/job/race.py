@@ -135,9 +135,8 @@ def race(
         close = forecast.close(seen, epochs) if seen else []
         kept = [entrant for entrant, may_win in zip(half, close, strict=True) if may_win] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
+    forecast = _past_best(trainer, forecast, setup, running, gone, reserves)
     running[0], forecast = _with_mates(trainer, forecast, setup, running[0])
-    if not running[0].mates:
-        forecast = _past_best(trainer, forecast, setup, running, gone, reserves)
     return running + gone, forecast
 
 
@@ -169,7 +168,7 @@ def _past_best(
 ) -> Forecast:
     """While the one that is `running` has learned all it can: the reserves, then itself after all; the time after that.
 
-    Whoever is better takes its place, and the others are `gone`.
+    Whoever is better takes its place, and the others are `gone`. Time is left for others of its kind.
     """
     for reserve in reserves:
         if not running[0].past_best or not (most := _time_for(forecast, setup, running[0], reserve)):
@@ -191,8 +190,12 @@ def _past_best(
 
 
 def _time_for(forecast: Forecast, setup: Setup, winner: Entrant, other: Entrant) -> tuple[float, float, float] | None:
-    """What another may have, as in `_go_on`, before the last training of this one; `None` for less than an epoch."""
-    epochs = max(0.1, LEAST_LAST * winner.epochs)
+    """What another may have, as in `_go_on`, before others of this one's kind and the last trainings of them all.
+
+    Or what itself may have, which shares with these what it gets. `None` for less than an epoch.
+    """
+    others = 0 if other is winner else winner.copies - 1
+    epochs = max(0.1, (others + (1 + others) * LEAST_LAST) * winner.epochs)
     least = forecast.seconds(winner.genome, epochs, setup.recipe)
     seconds = min((1 - LAST_SHARE) * forecast.left, forecast.left - least)
     if seconds < forecast.seconds(other.genome, 1.0, setup.recipe):

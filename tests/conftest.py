@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from functools import cache, cached_property
 
 import pytest
 import torch
@@ -13,7 +11,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from neuralfinder.networks.cost import Rates
-from neuralfinder.networks.expectation import Expectation
 from neuralfinder.networks.genome import (
     ACTIVATIONS,
     BORDERS,
@@ -32,7 +29,6 @@ from neuralfinder.networks.genome import (
     PoolHead,
 )
 from neuralfinder.networks.recipe_genes import KINDS, RecipeGene
-from neuralfinder.training.export.excerpt import Excerpt
 
 # As many tests at once as there are cores, each on one: the networks here are too small for two.
 torch.set_num_threads(1)
@@ -97,26 +93,6 @@ st.register_type_strategy(
         copies=st.sampled_from((1, 1, 1, 2, 9)),
     ),
 )
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _learned_once() -> Iterator[None]:
-    """Some hundred searches learn from the same experience, and write the same sources of ours: it is done once."""
-    learn, of, known = Expectation._learned.func, Excerpt.of, {}
-
-    def learned(self):
-        rows = tuple(self._tasks), tuple(self._rows)
-        if rows not in known:
-            known[rows] = learn(self)
-        return known[rows]
-
-    once = cached_property(learned)
-    once.__set_name__(Expectation, "_learned")
-    taken = cache(of)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Expectation, "_learned", once)
-        patch.setattr(Excerpt, "of", lambda wanted: taken(tuple(wanted)))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import cycle, islice, zip_longest
 from typing import NamedTuple
 
@@ -288,21 +288,7 @@ class Expectation:
 
     @cached_property
     def _learned(self) -> _Learned:
-        from scipy.linalg import cho_solve
-
-        places = np.array([row.task for row in self._rows])
-        genomes = np.unique([row.genome for row in self._rows], return_inverse=True)[1]
-        accuracies, scores = np.array([row.accuracy for row in self._rows]), np.empty(len(self._rows))
-        drawn = np.array([row.drawn for row in self._rows])
-        for place in np.unique(places):
-            own = places == place
-            scores[own] = normal_scores(accuracies[own], drawn[own])
-        rows = _Seen.of([(parse(row.genome), self._tasks[row.task], row.steps) for row in self._rows])
-        same = places[:, None] == places
-        covariance = _kernel(rows, rows) + NOISE * np.eye(len(places))
-        covariance += TASK * same + TRAINING * (same & (genomes[:, None] == genomes))
-        factor = np.linalg.cholesky(covariance)
-        return _Learned(rows, factor, cho_solve((factor, True), scores))
+        return _learn(tuple(self._tasks), tuple(self._rows))
 
 
 class _Seen(NamedTuple):
@@ -323,6 +309,26 @@ class _Learned(NamedTuple):
     rows: _Seen
     factor: np.ndarray
     weights: np.ndarray
+
+
+@lru_cache(maxsize=2)
+def _learn(tasks: tuple[Past, ...], rows: tuple[Row, ...]) -> _Learned:
+    """Half a second for the experience that the package ships: once for all searches of a process."""
+    from scipy.linalg import cho_solve
+
+    places = np.array([row.task for row in rows])
+    genomes = np.unique([row.genome for row in rows], return_inverse=True)[1]
+    accuracies, scores = np.array([row.accuracy for row in rows]), np.empty(len(rows))
+    drawn = np.array([row.drawn for row in rows])
+    for place in np.unique(places):
+        own = places == place
+        scores[own] = normal_scores(accuracies[own], drawn[own])
+    seen = _Seen.of([(parse(row.genome), tasks[row.task], row.steps) for row in rows])
+    same = places[:, None] == places
+    covariance = _kernel(seen, seen) + NOISE * np.eye(len(places))
+    covariance += TASK * same + TRAINING * (same & (genomes[:, None] == genomes))
+    factor = np.linalg.cholesky(covariance)
+    return _Learned(seen, factor, cho_solve((factor, True), scores))
 
 
 def log_odds(accuracies: Sequence[float] | np.ndarray, samples: float) -> np.ndarray:

@@ -7,6 +7,7 @@ import importlib
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import ModuleType
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
@@ -41,7 +42,7 @@ class Excerpt:
     def add(self, module: ModuleType, name: str) -> None:
         """Add a definition and what it needs, unless it is there."""
         source = inspect.getsource(module)
-        top = _Top.of(ast.parse(source))
+        top = _top(source)
         needed, found = [name], dict[int, str]()
         while needed:
             each = needed.pop()
@@ -89,6 +90,12 @@ class _Top:
             if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__":
                 imports |= {alias.asname or alias.name.split(".")[0]: node for alias in node.names}
         return cls(tree.body, definitions, imports)
+
+
+@cache
+def _top(source: str) -> _Top:
+    """Of a module of the package: read once, however many files are made of it."""
+    return _Top.of(ast.parse(source))
 
 
 def _stored(target: ast.expr) -> Iterator[ast.Name]:

@@ -19,7 +19,8 @@ from test_race import GENOMES, SCORES, SETUP, Fake, forecast_of, seconds_of
 
 from neuralfinder.errors import InputError
 from neuralfinder.job.factories import make_space
-from neuralfinder.job.forecast import LAST_SHARE, Forecast
+from neuralfinder.job.finish import WORSE_TOGETHER
+from neuralfinder.job.forecast import LAST_SHARE, Forecast, noise
 from neuralfinder.job.interrupts import Interrupts
 from neuralfinder.job.race import TOGETHER, Entrant, last_trainings, race
 from neuralfinder.job.settings import Settings
@@ -30,6 +31,7 @@ from neuralfinder.job.workers import beside, most_beside
 from neuralfinder.networks.cost import cost, file_bytes
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.networks.recipe_genes import SMALL
+from neuralfinder.search.record import Record
 from neuralfinder.training.build import Team, build
 from neuralfinder.training.clock import Clock
 from neuralfinder.training.model import Model
@@ -239,17 +241,30 @@ def _probabilities(bench: Bench, name: str, model: Model, rows: Any) -> np.ndarr
     return np.asarray(torch.from_numpy(alone.logits(rows)).softmax(1))
 
 
-def test_who_is_worse_together_is_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """Here by weights that somebody has spoilt on the way."""
+@pytest.mark.parametrize(("behind", "count"), [(0.9, 2), (1.1, 1)])
+def test_who_is_clearly_worse_together_is_alone(
+    bench: Bench,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    behind: float,
+    count: int,
+) -> None:
+    """Together they are so many times the margin behind the first of them."""
+
+    def score(*_: Any) -> float:
+        with Record(tmp_path / "run.sqlite", readonly=True) as record:
+            trained = [event.data for event in record.read() if event.kind == "final"]
+        alone = next(each["result"]["score"] for each in reversed(trained) if each["name"].startswith("final-0"))
+        return float(alone - behind * WORSE_TOGETHER * noise(alone, len(bench.setup.validation)))
+
     monkeypatch.setattr("neuralfinder.job.race.copies", lambda *_, **__: 2)
-    monkeypatch.setattr("neuralfinder.job.trainer.score", lambda *_: 0.05)
+    monkeypatch.setattr("neuralfinder.job.trainer.score", score)
     archive = archive_of(bench, "C8.bn M C8.bn > G")
-    bench = bench.with_(left=4.0, mac=3e-8, epochs=12, finalists=1, copies=2)
-    model, figures = bench.finish(archive)
+    model, figures = bench.with_(left=4.0, mac=3e-8, epochs=12, finalists=1, copies=2).finish(archive)
     names = [event.data["name"] for event in bench.record.read() if event.kind == "final"]
     assert "team" in names
-    assert "mate-1-last" not in names
-    assert (model.genome.copies, figures["copies"]) == (1, 1)
+    assert ("mate-1-last" in names) is (count == 2)
+    assert (model.genome.copies, figures["copies"]) == (count, count)
 
 
 @given(st.integers(1, 9), st.integers(1, 16))

@@ -42,7 +42,7 @@ from neuralfinder.training.batches import Scaling
 from neuralfinder.training.model import Model
 from neuralfinder.types import Shape
 
-FEW, MANY = 30, 2000
+FEW, MANY = 60, 2000
 """How many of each kind are spoilt in a minute's suite, and in a long one."""
 
 LONGEST = 10

@@ -23,7 +23,7 @@ CIFAR = Shape(3, 32, 32)
 
 HEAVY = ("fractalnet-20", "vgg-19", "wrn-16-8", "wrn-28-10", "wrn-40-4", "metaqnn-1", "maxout", "googlenet-3x3")
 
-DEEP = ("resnet-56", "resnet-110", "preact-resnet-164", "densenet-bc-100-12")
+DEEP = ("resnet-56", "resnet-110", "preact-resnet-164")
 """Of which shallower ones of their kind are there."""
 
 

@@ -94,7 +94,7 @@ def results(home):
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(2, marks=pytest.mark.thorough),
+        pytest.param(4, marks=pytest.mark.thorough),
         pytest.param(KILLS, marks=[pytest.mark.slow, pytest.mark.timeout(max(900, 60 * KILLS))]),
     ],
 )

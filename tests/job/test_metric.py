@@ -24,9 +24,7 @@ from neuralfinder.search.record import Record
 from neuralfinder.training.metrics import METRICS
 from neuralfinder.types import Candidate, Fidelity, Result
 
-SMALL = (
-    "--candidates", "2", "--epochs", "1", "--share", "0.2", "--world-size", "3", "--set", "max_macs=500000",
-)  # fmt: skip
+SMALL = ("--candidates", "2", "--epochs", "1", "--share", "0.2", "--world-size", "3")
 
 
 def call(*words):
@@ -36,10 +34,10 @@ def call(*words):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("name", "workers"), [("macro-f1", "2"), ("log-loss", "1")])
-def test_all_that_a_run_shows_is_named_after_its_metric(name, workers, tmp_path, quick_machine):
+@pytest.mark.parametrize("name", ["macro-f1", "log-loss"])
+def test_all_that_a_run_shows_is_named_after_its_metric(name, tmp_path, quick_machine):
     metric = METRICS[name]
-    folder = searched(tmp_path / "run", *SMALL, "--metric", name, "--workers", workers)
+    folder = searched(tmp_path / "run", *SMALL, "--metric", name, "--workers", "2")
     result = json.loads((folder / "result.json").read_text())
     assert result["metric"] == name
     test, validation = (result[metric.key(part)] for part in ("test", "validation"))

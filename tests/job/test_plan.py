@@ -42,7 +42,7 @@ def predicted(plan: Plan, size: Cost, rungs: int = 0) -> float:
     return steps * plan.speed.rates.step_seconds(size)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     train=st.integers(20, 50_000),
     side=st.sampled_from([8, 28, 32, 64]),

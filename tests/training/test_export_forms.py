@@ -241,7 +241,7 @@ def lean(folder: Path) -> None:
     ("spoil", "said"),
     [
         pytest.param(flip, "differ by", id="a flipped weight"),
-        pytest.param(drop, "differ by", id="a step left out", marks=pytest.mark.slow),
+        pytest.param(drop, "differ by", id="a step left out"),
         pytest.param(permute, "its classes are", id="other classes"),
         pytest.param(lean, "neuralfinder", id="needs us"),
     ],

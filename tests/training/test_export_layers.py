@@ -53,7 +53,7 @@ KINDS = (
 
 
 @pytest.mark.thorough
-@settings(max_examples=80)
+@settings(max_examples=150)
 @given(st.from_type(Genome), st.sampled_from(SHAPES), st.booleans())
 def test_logits_are_those_of_the_network(genome: Genome, shape: Shape, pixels: bool) -> None:
     drawn = smaller(genome, pixels and not shape.vocabulary)

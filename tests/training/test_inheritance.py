@@ -114,7 +114,7 @@ genomes = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(genomes, genomes, st.integers(0, 2**32 - 1))
 @pytest.mark.thorough
 def test_every_child_of_the_operators_inherits_and_answers(a: Genome, b: Genome, seed: int) -> None:
@@ -136,7 +136,7 @@ def test_every_child_of_the_operators_inherits_and_answers(a: Genome, b: Genome,
 RICH = make_space(Settings(preset="rich"), SHAPE, 4, Rates(), math.inf)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000))
 @pytest.mark.thorough
 def test_any_step_in_a_rich_space_inherits_and_equal_genes_keep_their_kernels(seed: int) -> None:

@@ -45,13 +45,17 @@ from neuralfinder.seeds import Seeds, torch_seed
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many samples of a task are trained on, seen by a search, and judge; steps of a full training, and batch."""
+    """How many samples of a task are trained on, seen by a search, and judge; steps of a full training, and batch.
+
+    `seconds` are about those of a full training on one core beyond which a network is left out.
+    """
 
     train: int
     seen: int
     judging: int
     steps: int
     batch: int
+    seconds: float = 15.0
 
 
 TASKS = {
@@ -69,6 +73,9 @@ TASKS = {
     "digits28": Sizes(400, 120, 2000, 256, 32),
     "tongues": Sizes(2000, 500, 2000, 160, 64),
     "tiles": Sizes(2500, 600, 2000, 256, 128),
+    "pictures": Sizes(9000, 1000, 3000, 2048, 128, 900.0),
+    "mosaics": Sizes(5000, 1000, 2000, 1024, 128, 900.0),
+    "drawings": Sizes(1600, 219, 700, 1024, 64, 900.0),
 }
 """Steps are a multiple of 16, networks gain little from more; batches as the package has them for so many samples."""
 
@@ -78,8 +85,8 @@ POINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 RISE, FALL = 1 / 32, 0.2
 """Share of a trunk's steps in which its rate rises; steps of a fall, as a share of those before it."""
 
-MOST_SECONDS, MOST_BY_HAND = 15, 40
-"""About the seconds of a full training on one core beyond which a network is left out of a task; of those by hand."""
+BY_HAND = 40 / 15
+"""How many times as long those by hand may take."""
 
 RATES = Rates(step=0.001, layer=0.0005, mac=1.5e-9, activation=2e-7, update=8e-11)
 """One core with bf16, batches of 128: only to leave out what is too large, so that all machines leave out the same."""
@@ -141,7 +148,7 @@ def jobs(task: str, prepared: Prepared) -> Iterator[list[Job]]:
         )  # fmt: skip
         space = prepared.space
         if drawn.key in (*PICTURES_BY_HAND, *TEXTS_BY_HAND):
-            space = dataclasses.replace(space, max_step_seconds=space.max_step_seconds * MOST_BY_HAND / MOST_SECONDS)
+            space = dataclasses.replace(space, max_step_seconds=space.max_step_seconds * BY_HAND)
         if genome.key in there or space.infeasible(genome):
             yield []
             continue
@@ -203,7 +210,7 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
     rng = Seeds(0).stream("mirror")
     mirror = not data.is_text and harmless_changes(data.samples[own], data.labels[own], recipe.shift, rng).mirror
     setup = Setup(train, rest, len(data.classes), preparation, recipe, sizes.batch, True, has_bf16(device))
-    seconds = MOST_SECONDS / sizes.steps * 128 / sizes.batch
+    seconds = sizes.seconds / sizes.steps * 128 / sizes.batch
     space = ChainSpace(
         data.shape, len(data.classes), rates=RATES, max_step_seconds=seconds, pool_first=True,
         max_parameters=10_000_000 if data.is_text else 4_000_000,

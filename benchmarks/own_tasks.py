@@ -4,10 +4,11 @@
 
 What is made by rule, or comes with scikit-learn and the installed libraries, needs nothing; the others need in FOLDER:
 
-    cifar10/train/<class>/*.jpg   CIFAR-10 as pictures                                     -> cifar, thumbs
+    cifar10/train/<class>/*.jpg   CIFAR-10 as pictures                                     -> cifar, pictures, thumbs
     fonts/                        fonts, .ttf and .otf, in any depth                        -> glyphs
     language.npz, tiles.npz       X and y: four words of one of ten languages, a row for each letter, 24 x 24; 2 x 2
                                   pictures of CIFAR-10, the class is how many different classes are among them
+    clipart/                      the folder png of Debian's openclipart-png                -> drawings
     trec/train.csv                questions, columns text and label                         -> trec
     man/<language>/               manual pages, `*.gz`                                      -> tongues
     packages.txt                  what `apt-cache dumpavail` prints                         -> sections
@@ -28,7 +29,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from neuralfinder.data import source_of
 from neuralfinder.data.splits import split
@@ -104,6 +105,11 @@ def tiles(folder: Path, rng: np.random.Generator) -> Made:
     return _read(folder / "tiles.npz")
 
 
+@task("the same pictures, twice as many to train on, for four times as long")
+def mosaics(folder: Path, rng: np.random.Generator) -> Made:
+    return tiles(folder, rng)
+
+
 def _read(path: Path) -> Made:
     with np.load(path) as file:
         return file["X"], file["y"]
@@ -112,6 +118,11 @@ def _read(path: Path) -> Made:
 @task("CIFAR-10 as JPEG files, 32 x 32 in colour")
 def cifar(folder: Path, rng: np.random.Generator) -> Made:
     return _cifar(folder, rng, 0, lambda picture: picture.convert("RGB"))
+
+
+@task("the same pictures, twice as many to train on, for eight times as long")
+def pictures(folder: Path, rng: np.random.Generator) -> Made:
+    return cifar(folder, rng)
 
 
 @task("CIFAR-10, other pictures, 16 x 16 in grey")
@@ -123,6 +134,27 @@ def _cifar(folder: Path, rng: np.random.Generator, first: int, change: Callable[
     classes = sorted(path for path in (folder / "cifar10" / "train").iterdir() if path.is_dir())
     files = [file for each in classes for file in sorted(each.glob("*.jpg"))[first : first + 1500]]
     return np.array([np.asarray(change(Image.open(file))) for file in files]), np.array([f.parent.name for f in files])
+
+
+DRAWN = ("animals", "buildings", "computer", "food", "people", "plants", "recreation", "signs_and_symbols", "tools",
+         "transportation")  # fmt: skip
+MOST_BYTES = 100_000
+"""Of a drawing: some larger ones have hundreds of millions of pixels."""
+
+
+@task("drawings of ten kinds of things from Openclipart, 64 x 64 in colour on white")
+def drawings(folder: Path, rng: np.random.Generator) -> Made:
+    found: dict[bytes, str] = {}
+    for name in DRAWN:
+        every = sorted((folder / "clipart" / name).rglob("*.png"))
+        files = [file for file in every if file.stat().st_size < MOST_BYTES]
+        for place in rng.permutation(len(files))[:400]:
+            with Image.open(files[place]) as file:
+                drawn = file.convert("RGBA")
+            paper = Image.new("RGBA", drawn.size, "white")
+            paper.alpha_composite(drawn)
+            found.setdefault(ImageOps.pad(paper.convert("RGB"), (64, 64), color="white").tobytes(), name)
+    return np.array([np.frombuffer(each, np.uint8).reshape(64, 64, 3) for each in found]), np.array([*found.values()])
 
 
 @task("silhouettes of ten animals, 28 x 28, from animal-mnist")

@@ -21,6 +21,7 @@ from neuralfinder.job.settings import Settings
 from neuralfinder.networks.genome import parse
 from neuralfinder.networks.rules import RULES
 from neuralfinder.search.events import Whole
+from neuralfinder.search.process_executor import end_with_the_caller
 from neuralfinder.search.record import Record, as_written
 from neuralfinder.strategies import STRATEGIES
 
@@ -225,6 +226,7 @@ def _measure(
 def _row(comparison: Comparison, method: str, seed: int, folder: Path, measure: Measure) -> Row:
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is for the parent, who ends this process
+    end_with_the_caller()  # however that ends: nobody else would
     from neuralfinder.data.splits import limited
     from neuralfinder.job.prepare import divided
     from neuralfinder.training.machine import describe, find_device

@@ -222,7 +222,7 @@ def _without_script() -> Iterator[None]:
 
 def _serve(calls: Connection, prepare: Callable[[], None] | None) -> None:
     """Answer calls until they end; the whole life of a process."""
-    threading.Thread(target=_end_with_the_caller, daemon=True).start()
+    end_with_the_caller()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if prepare:
         prepare()
@@ -242,8 +242,12 @@ def _serve(calls: Connection, prepare: Callable[[], None] | None) -> None:
             calls.send((True, sendable(error)))
 
 
-def _end_with_the_caller() -> None:
-    """Whatever is being computed: nobody waits for it."""
-    if caller := multiprocessing.parent_process():
-        wait([caller.sentinel])
-        os._exit(1)
+def end_with_the_caller() -> None:
+    """From now on this process ends at once when the one that started it has, whatever it computes: nobody waits."""
+
+    def follow() -> None:
+        if caller := multiprocessing.parent_process():
+            wait([caller.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

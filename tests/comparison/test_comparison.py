@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import multiprocessing
+import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from loading import load
+from search.test_executors import alive
 
 from neuralfinder import cli
 from neuralfinder.comparison import by_hand, verdict
@@ -217,6 +221,33 @@ def test_another_comparison_is_refused(tmp_path, instant):
     compare(comparison(), tmp_path, lambda _: None)
     with pytest.raises(RunFolderError, match=r"a comparison with other limit; expected the same; give another --run"):
         compare(comparison(limit=50), tmp_path, lambda _: None)
+
+
+def endless(method, data, settings, folder):
+    (folder / "part").write_text(str(os.getpid()))
+    (folder / "part").rename(folder / "pid")
+    time.sleep(60)
+
+
+def in_a_process_of_its_own(folder):
+    comparing.in_a_process(comparison(), "random", 0, folder, endless)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes as Linux shows them")
+def test_a_killed_comparison_leaves_no_method_running(tmp_path):
+    caller = multiprocessing.get_context("spawn").Process(target=in_a_process_of_its_own, args=(tmp_path,))
+    caller.start()
+    file, until = tmp_path / "random-0" / "pid", time.monotonic() + 50
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    pid = int(file.read_text())
+    assert alive(pid)
+    caller.kill()
+    caller.join()
+    until = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not alive(pid)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ WATCH = """() => {
 }"""
 """Notes for how many milliseconds at most each box of the page that is higher than a line had nothing in it."""
 
-SMALL = ("--candidates", "9", "--epochs", "1", "--finalists", "1", "--final-epochs", "2", "--set", "max_macs=500000")
+SMALL = ("--candidates", "9", "--epochs", "1", "--finalists", "1", "--final-epochs", "20", "--set", "max_macs=500000")
 SEARCH = ("search", "digits", *SMALL, "--world-size", "3", "--seed", "0", "--quiet")
 
 

@@ -51,6 +51,10 @@ SHARED, ALIKE, TRAINING, TASK, NOISE = 0.5, 0.3, 0.2, 0.1, 0.1
 """Variances of the normal score: of what all tasks share, of what like ones share, of one training whenever it is
 looked at, of a task, and of a look. The rank of the trainings of a task has variance 1."""
 
+LEVEL = 4.0
+"""Variance of a task's term where none of its networks was drawn: ranks among chosen ones tell which is better, and
+nothing of how good they are among all."""
+
 UNKNOWN = ("zoom", "colour", "mix", "small", "anywhere")
 """Recipe genes that are no feature: few or no rows have them, so that whatever has one would be expected to be in the
 middle (docs/LOG.md)."""
@@ -109,7 +113,8 @@ class Row:
         genome: key.
         steps: of training so far, above 0.
         accuracy: on samples not trained on, 0..1; that of chance for a training that diverged.
-        drawn: whether its network was drawn as all are; one of somebody's choice has no part in what a rank is.
+        drawn: whether its network was drawn as all are; one of somebody's choice has no part in what a rank is, where
+            any was drawn.
     """
 
     task: int
@@ -318,15 +323,15 @@ def _learn(tasks: tuple[Past, ...], rows: tuple[Row, ...]) -> _Learned:
 
     places = np.array([row.task for row in rows])
     genomes = np.unique([row.genome for row in rows], return_inverse=True)[1]
-    accuracies, scores = np.array([row.accuracy for row in rows]), np.empty(len(rows))
+    accuracies, scores, levels = np.array([row.accuracy for row in rows]), np.empty(len(rows)), np.empty(len(rows))
     drawn = np.array([row.drawn for row in rows])
     for place in np.unique(places):
         own = places == place
-        scores[own] = normal_scores(accuracies[own], drawn[own])
+        scores[own], levels[own] = normal_scores(accuracies[own], drawn[own]), TASK if drawn[own].any() else LEVEL
     seen = _Seen.of([(parse(row.genome), tasks[row.task], row.steps) for row in rows])
     same = places[:, None] == places
     covariance = _kernel(seen, seen) + NOISE * np.eye(len(places))
-    covariance += TASK * same + TRAINING * (same & (genomes[:, None] == genomes))
+    covariance += levels * same + TRAINING * (same & (genomes[:, None] == genomes))
     factor = np.linalg.cholesky(covariance)
     return _Learned(seen, factor, cho_solve((factor, True), scores))
 

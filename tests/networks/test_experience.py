@@ -228,6 +228,22 @@ def test_upside_down_experience_ranks_upside_down():
     assert spearmanr(expected(past()).mean(genomes), expected(past(upside_down=True)).mean(genomes)).statistic < -0.8
 
 
+def test_a_task_of_chosen_networks_tells_which_are_better_and_not_how_good_they_are():
+    """Half of the ranks of a task are below 0; of good networks that says nothing against the worse half of them."""
+    good = [parse(key) for key in FEW if key.endswith("G")]
+    known, upwards = past(), {genome.key: 0.1 * place for place, genome in enumerate(good)}
+    more = dataclasses.replace(known, tasks=(*known.tasks, Past(1500, DIGITS, 10)))
+
+    def with_rows(accuracies: dict[str, float], *, drawn: bool) -> np.ndarray:
+        rows = tuple(Row(3, key, 256, accuracy, drawn) for key, accuracy in accuracies.items())
+        return expected(dataclasses.replace(more, rows=(*known.rows, *rows))).mean(good)
+
+    before, chosen, fair = expected(known).mean(good), *(with_rows(upwards, drawn=each) for each in (False, True))
+    downwards = with_rows({key: 1 - accuracy for key, accuracy in upwards.items()}, drawn=False)
+    assert abs((chosen - before).mean()) < abs((fair - before).mean()) / 3
+    assert np.ptp(chosen) > np.ptp(before) > downwards[-1] - downwards[0]
+
+
 def test_networks_of_somebodys_choice_do_not_move_the_scores_of_others():
     drawn = [0.1, 0.3, 0.5, 0.7]
     rows = [Row(0, f"C{16 * place} > G", 100, accuracy) for place, accuracy in enumerate(drawn, start=1)]

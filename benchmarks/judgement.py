@@ -39,7 +39,7 @@ from own_table import FEWEST, FILE, OwnSpace, Point, Training, rank_agreement, r
 
 from neuralfinder.job.forecast import MOST_FINALISTS, noise
 from neuralfinder.job.planner import WINNERS_SHARE
-from neuralfinder.networks.expectation import WEIGHTS, log_odds
+from neuralfinder.networks.expectation import GAINS, WEIGHTS, log_odds
 from neuralfinder.networks.experience import Experience
 from neuralfinder.networks.genome import Genome, parse
 from neuralfinder.types import Shape
@@ -82,13 +82,14 @@ class Pairs:
         self.tasks: dict[str, tuple[list[Training], np.ndarray]] = {}
         for name, task in space.tasks.items():
             trained = [t for t in space.trunks(name, recipes=True) if t.points and t.points[-1].share == 1]
-            others, expected = of_table(space, [name]), np.zeros(len(trained))
+            others, expected = of_table(space, [name]), np.zeros((len(trained), len(space.shares)))
             for number in range(FOLDS):
                 own = [place for place, t in enumerate(trained) if fold[parse(t.genome).key] == number]
                 rows = tuple(row for row in others.rows if fold[row.genome.partition(" |")[0]] != number)
-                if own:
-                    known = expectation_of(Experience(others.tasks, rows), name, task)
-                    expected[own] = known.mean([as_trained(space, trained[place]) for place in own])
+                for column, share in enumerate(space.shares if own else ()):
+                    steps = share * task["steps"]
+                    known = expectation_of(Experience(others.tasks, rows), name, task, lambda _, steps=steps: steps)
+                    expected[own, column] = known.mean([as_trained(space, trained[place]) for place in own])
             self.tasks[name] = trained, expected
 
     def at(self, share: float, texts: bool | None) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +110,7 @@ class Pairs:
             own = []
             for a, b in itertools.permutations(places, 2):
                 if judged[a] >= np.median(judged[places]) and judged[a] >= judged[b] + ALIKE:
-                    own.append((odds[a] - odds[b], float(expected[a] - expected[b])))
+                    own.append((odds[a] - odds[b], float(expected[a, -1] - expected[b, -1])))
             differences += own
             weights += [1 / len(own)] * len(own)
         return np.array(differences), np.array(weights) / sum(weights)
@@ -121,13 +122,14 @@ class Pairs:
         """
         trained, expected = self.tasks[name]
         task = self.space.tasks[name]
-        weight = WEIGHTS[bool(Shape(*task["shape"]).vocabulary)]
-        for share in self.space.shares[:-1]:
+        kind = bool(Shape(*task["shape"]).vocabulary)
+        for column, share in enumerate(self.space.shares[:-1]):
             points = [t.at(share) for t in trained]
             places = [place for place, point in enumerate(points) if point]
             odds = log_odds([point.averaged or 0.0 for point in points if point], task["seen"])
             judged = np.array([trained[place].points[-1].judged for place in places])
-            worths = odds + weight / share * expected[places]
+            final, gains = expected[places, -1], expected[places, -1] - expected[places, column]
+            worths = odds + WEIGHTS[kind] / share * final + GAINS[kind] * gains
             ranks = [rank_agreement(list(zip(known, judged, strict=True))) for known in (odds, worths)]
             chosen = np.argsort(-worths)[:MOST_FINALISTS]
             yield share, *ranks, 100 * float(judged.max() - judged[chosen].max())
@@ -197,7 +199,7 @@ class Begun:
         if count > 1:
             shares = [share * self.seconds / self.full[place] for place in begun]
             seen = [_accuracy(self.trained[p], s, "averaged") for p, s in zip(begun, shares, strict=True)]
-            steps = min(1.0, *shares) * self.task["steps"]
+            steps = [min(1.0, share) * self.task["steps"] for share in shares]
             genomes = [self.genomes[place] for place in begun]
             chosen = begun[int(np.argmax(self.expectation.worths(genomes, seen, steps, self.task["seen"])))]
         rest = (1 - (count - 1) * share) * self.seconds / self.full[chosen]
@@ -215,7 +217,7 @@ class Begun:
         own = [share / parts * self.seconds / self.full[place] for place in begun]
         accuracies = [_accuracy(self.trained[place], each, "averaged") for place, each in zip(begun, own, strict=True)]
         right = rng.binomial(samples * parts, accuracies, (DRAWS, count))
-        genomes, steps = [self.genomes[place] for place in begun], min(1.0, *own) * self.task["steps"]
+        genomes, steps = [self.genomes[place] for place in begun], [min(1.0, each) * self.task["steps"] for each in own]
         level = self.expectation.worths(genomes, [0.5] * count, steps, 1)  # of even odds, to which what was seen adds
         chosen = (level + log_odds(right / (samples * parts), samples * parts)).argmax(1)
         spent = share * (count - 1 / parts)  # but what the chosen one has had on its first fold

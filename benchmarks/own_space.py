@@ -401,9 +401,9 @@ def this_run(prepared: dict[str, Prepared], first: Sequence[str]) -> dict[str, A
         "commit": commit.stdout.strip(),
         "first": [dataclasses.replace(parse(key), recipe=()).key for key in first],
         "tasks": {
-            name: {**dataclasses.asdict(each.sizes), "shape": dataclasses.astuple(each.space.shape),
-                   "classes": each.setup.classes, "mirror": each.mirror,
-                "fingerprint": each.fingerprint}
+            name: {**{size: value for size, value in dataclasses.asdict(each.sizes).items() if size != "seconds"},
+                   "shape": dataclasses.astuple(each.space.shape), "classes": each.setup.classes,
+                   "mirror": each.mirror, "fingerprint": each.fingerprint}
             for name, each in prepared.items()
         },
     }  # fmt: skip

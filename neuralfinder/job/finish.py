@@ -206,8 +206,8 @@ def _entrants(
     found = archive.find(by_hand.genome.key)
     if found and not forecast.fits(found):
         found = None
-    seen = [(each.genome, each.score) for each in (leaders[0], found) if each]
-    behind = found is None or not all(forecast.close(seen, leaders[0].candidates[0].fidelity.passes))
+    seen = [(each.genome, each.score, each.candidates[0].fidelity.passes) for each in (leaders[0], found) if each]
+    behind = found is None or not all(forecast.close(seen))
     longest, seconds = forecast.plan.finish.epochs, winners_share(len(entrants) + 1) * forecast.left
     reserves = list[Entrant]()
     if forecast.full(leaders[0].genome, RACING * longest) > seconds:

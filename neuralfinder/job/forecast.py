@@ -32,6 +32,9 @@ from neuralfinder.training.clock import (
 from neuralfinder.training.recipes import COUNTS_OF_VIEWS, MOST_VIEWS, Recipe
 from neuralfinder.types import Candidate, Fidelity
 
+Seen = tuple[Genome, float, float]
+"""A network, its accuracy on the validation part so far, 0..1, and the epochs that it had by then."""
+
 SAFETY = 0.92
 """Share of a time that is planned with. The rest is a margin for what the prediction misses: real seconds of
 candidates were mostly 0.9 to 1.3 of the predicted ones, those of whole searches 0.75 to 1.4 (docs/LOG.md)."""
@@ -311,8 +314,7 @@ class Forecast:
     def leaders(self, archive: Archive, count: int | None = None) -> list[Entry]:
         """The best `count` that may win, the finalists by default: those not measured to be beyond the limit."""
         entries = archive.best(len(archive), self.fits)
-        epochs = min((entry.candidates[0].fidelity.passes for entry in entries), default=0.0)
-        worths = self.worths([(entry.genome, entry.score) for entry in entries], epochs)
+        worths = self.worths([(each.genome, each.score, each.candidates[0].fidelity.passes) for each in entries])
         order = sorted(range(len(entries)), key=lambda place: -worths[place])  # of equals the cheaper one stays ahead
         return [entries[place] for place in order[: self.finalists if count is None else count]]
 
@@ -322,23 +324,22 @@ class Forecast:
         finish = self.plan.finish
         return finish.finalists if finish.fixed else max(finish.finalists, MOST_FINALISTS)
 
-    def worths(self, seen: Sequence[tuple[Genome, float]], epochs: float) -> Sequence[float]:
-        """How good networks with these accuracies after so many epochs will be in the end: as far as one can expect."""
-        scores = [score for _, score in seen]
+    def worths(self, seen: Sequence[Seen]) -> Sequence[float]:
+        """How good networks will be in the end: as far as one can expect."""
         if self.expectation is None or not seen:
-            return scores
-        steps = epochs * steps_of_epoch(self.plan.task.train, 1.0, self.plan.training.batch_size)
-        found: list[float] = self.expectation.worths(
-            [genome for genome, _ in seen], scores, steps, self.validation
-        ).tolist()
+            return [score for _, score, _ in seen]
+        genomes, scores, epochs = zip(*seen, strict=True)
+        epoch = steps_of_epoch(self.plan.task.train, 1.0, self.plan.training.batch_size)
+        steps = [epoch * each for each in epochs]
+        found: list[float] = self.expectation.worths(genomes, scores, steps, self.validation).tolist()
         return found
 
-    def close(self, seen: Sequence[tuple[Genome, float]], epochs: float) -> list[bool]:
+    def close(self, seen: Sequence[Seen]) -> list[bool]:
         """Which of these may yet be the best in the end: those that are not clearly behind the first.
 
         Clearly is by more than noise of the validation part, in what they will be worth.
         """
-        worths, score = self.worths(seen, epochs), seen[0][1]
+        worths, score = self.worths(seen), seen[0][1]
         margin = noise(score, self.validation, log_odds=self.expectation is not None)
         return [worth >= worths[0] - margin for worth in worths]
 

@@ -10,7 +10,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from neuralfinder.job.forecast import LAST_SHARE, LEAST_LAST, PATIENCE, SLACK, Forecast, first_round, noise, rounds
+from neuralfinder.job.forecast import (
+    LAST_SHARE,
+    LEAST_LAST,
+    PATIENCE,
+    SLACK,
+    Forecast,
+    Seen,
+    first_round,
+    noise,
+    rounds,
+)
 from neuralfinder.job.team import LEAST_GROWTH, Turns, beside, copies, mates
 from neuralfinder.job.trainer import Asked, Trained, Trainer
 from neuralfinder.networks.genome import Genome
@@ -131,8 +141,7 @@ def race(
         trainer.status.progress(done, trainings)
         running = best_first(forecast, running)
         half = [each for each in running[: (len(running) + 1) // 2] if each.trained]
-        seen, epochs = _seen(half)
-        close = forecast.close(seen, epochs) if seen else []
+        close = forecast.close(_seen(half)) if half else []
         kept = [entrant for entrant, may_win in zip(half, close, strict=True) if may_win] or running[:1]
         gone, running = running[len(kept) :] + gone, kept
     forecast = _past_best(trainer, forecast, setup, running, gone, reserves)
@@ -209,16 +218,15 @@ def best_first(forecast: Forecast, entrants: Sequence[Entrant]) -> list[Entrant]
     What was measured to be too slow comes after them, and what has no accuracy is last.
     """
     known = [entrant for entrant in entrants if entrant.trained]
-    worths = forecast.worths(*_seen(known))
+    worths = forecast.worths(_seen(known))
     sizes = [(forecast.is_slow(each.milliseconds), each.macs) for entrant in known if (each := entrant.trained)]
     order = sorted(range(len(known)), key=lambda place: (sizes[place][0], -worths[place], sizes[place][1]))
     return [known[place] for place in order] + [entrant for entrant in entrants if not entrant.trained]
 
 
-def _seen(entrants: Sequence[Entrant]) -> tuple[list[tuple[Genome, float]], float]:
-    """Accuracies so far, and the epochs of the one that had least."""
-    trained = [each.trained for each in entrants if each.trained]
-    return [(each.genome, each.score) for each in trained], min((each.epochs for each in trained), default=0.0)
+def _seen(entrants: Sequence[Entrant]) -> list[Seen]:
+    """Those that were trained, as they are now."""
+    return [(each.genome, each.score, each.epochs) for entrant in entrants if (each := entrant.trained)]
 
 
 def _go_on(

@@ -90,14 +90,14 @@ class Fake:
 
 
 class Known(Expectation):
-    """Expects these normal scores after sixty epochs."""
+    """Expects these normal scores, however long is trained."""
 
     def __init__(self, values: dict[str, float]) -> None:
         steps = 60 * SETUP.steps()
         super().__init__([], [], Past(len(SETUP.train), SETUP.shape, 10), lambda _: steps)
         self.values = values
 
-    def mean(self, genomes: Sequence[Genome]) -> np.ndarray:
+    def _mean(self, genomes: Sequence[Genome], steps: Sequence[float]) -> np.ndarray:
         return np.array([self.values[genome.key] for genome in genomes])
 
 
@@ -307,13 +307,12 @@ def test_experience_decides_what_little_training_does_not_tell() -> None:
         return best_first(forecast, [entrant(place, score, epochs) for place, score in enumerate(scores)])[0].name
 
     assert first(0.50, 0.50, epochs=1) == "final-1"
-    assert first(0.60, 0.50, epochs=1) == "final-1"
-    assert first(0.60, 0.50, epochs=60) == "final-0"
+    assert first(0.55, 0.50, epochs=1) == "final-1"
+    assert first(0.55, 0.50, epochs=60) == "final-0"
     assert first(0.99, 0.50, epochs=1) == "final-0"
-    both = [(GENOMES[1], 0.5), (GENOMES[0], 0.5)]
-    assert forecast.close(both, epochs=1) == [True, False]
-    assert forecast.close(both, epochs=60) == [True, True]
-    assert forecast.close([(GENOMES[1], 0.5), (GENOMES[0], 0.3)], epochs=60) == [True, False]
+    assert forecast.close([(GENOMES[1], 0.5, 1), (GENOMES[0], 0.5, 1)]) == [True, False]
+    assert forecast.close([(GENOMES[1], 0.5, 60), (GENOMES[0], 0.5, 60)]) == [True, True]
+    assert forecast.close([(GENOMES[1], 0.5, 60), (GENOMES[0], 0.3, 60)]) == [True, False]
 
 
 def test_what_takes_longer_than_predicted_shortens_what_comes() -> None:

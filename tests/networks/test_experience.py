@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.expectation import (
     BEYOND,
+    GAINS,
     SMALLER,
     UNMOVED,
     WEIGHTS,
@@ -93,12 +94,26 @@ def test_small_pictures_cost_what_their_steps_seem_to_bring():
 @pytest.mark.parametrize("spared", ["shift0", "mirror0"])
 def test_what_is_learned_by_heart_sooner_is_worth_less_the_less_was_trained(spared: str):
     pair = [parse(FEW[0]), parse(f"{FEW[0]} | {spared}")]
-    early, late = (expected(past(), 256).worths(pair, [0.6, 0.6], steps, samples=1000) for steps in (32, 256))
-    longer = expected(past(), 1024).mean(pair) - expected(past(), 256).mean(pair)
-    experienced = expected(past(), 256).mean(pair)
-    assert early[0] - early[1] - 8 * WEIGHTS[0] * (experienced[0] - experienced[1]) == pytest.approx(3 * UNMOVED)
+    early, late = (expected(past(), 256).worths(pair, [0.6, 0.6], [steps] * 2, samples=1000) for steps in (32, 256))
+    begun, experienced, longer = (expected(past(), steps).mean(pair) for steps in (32, 256, 1024))
+    longer, gains = longer - experienced, experienced - begun
+    known = 8 * WEIGHTS[0] * (experienced[0] - experienced[1]) + GAINS[0] * (gains[0] - gains[1])
+    assert early[0] - early[1] - known == pytest.approx(3 * UNMOVED)
     assert late[0] - late[1] == pytest.approx(WEIGHTS[0] * (experienced[0] - experienced[1]))
     assert longer[0] - longer[1] == pytest.approx(2 * UNMOVED)
+
+
+def test_who_has_more_to_gain_is_worth_more_than_who_was_trained_longer():
+    """Of two that are as good now, the one with fewer steps; once both have all that they will have, neither."""
+    pair = [parse(FEW[2]), parse(FEW[4])]
+    worth = [expected(past(), 256).worths(pair, [0.6, 0.6], steps, samples=1000) for steps in ([64, 16], [64, 64])]
+    (first, second), (level, other) = worth
+    assert second - first > other - level + 0.1
+    ended = expected(past(), 256).worths(pair, [0.6, 0.6], [256, 256], samples=1000)
+    beyond = expected(past(), 256).worths(pair, [0.6, 0.6], [900, 256], samples=1000)
+    means = expected(past(), 256).mean(pair)
+    assert np.diff(ended) == pytest.approx(WEIGHTS[0] * np.diff(means))
+    assert beyond == pytest.approx(ended)
 
 
 def test_a_linear_model_of_pixels_is_learned_by_heart_where_pictures_are_shifted():
@@ -107,7 +122,7 @@ def test_a_linear_model_of_pixels_is_learned_by_heart_where_pictures_are_shifted
     def ahead(steps: float, shifts: bool) -> float:
         task = Past(1000, DIGITS, 10)
         here = Expectation(known.tasks, known.rows, task, lambda _: 256.0, shifts=shifts)
-        first, second = here.worths(pair, [0.6, 0.6], steps, samples=1000)
+        first, second = here.worths(pair, [0.6, 0.6], [steps] * 2, samples=1000)
         return first - second
 
     assert ahead(32, shifts=True) - ahead(32, shifts=False) == pytest.approx(3 * UNMOVED)

@@ -49,12 +49,16 @@ LIKE_RULES = {
 
 
 def of_table(space: OwnSpace, without: Sequence[str] = ()) -> Experience:
-    """All looks at trainings, at full size; chance for what had diverged."""
-    names = [name for name in space.tasks if name not in without]
+    """All looks at trainings, at full size; chance for what had diverged.
+
+    Without some tasks, and without those that are of the same samples.
+    """
+    left_out = {space.tasks[name]["fingerprint"] for name in without}
+    names = [name for name, task in space.tasks.items() if task["fingerprint"] not in left_out]
     tasks = tuple(Past(t["train"], Shape(*t["shape"]), t["classes"]) for t in map(space.tasks.__getitem__, names))
     rows = []
     for training in space.trainings:
-        if training.task in without:
+        if training.task not in names:
             continue
         task = space.tasks[training.task]
         whole = training.kind == "trunk" and not training.small  # in parts of those that begin with small pictures

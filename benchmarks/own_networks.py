@@ -40,6 +40,32 @@ PICTURES_BY_HAND = (
     "C32.bn M C64.bn C64.bn M C128.bn > GM",
 )
 
+LONGER = (
+    "C8.bn M C16.bn C16.bn M C32.bn C32.bn M C64.bn C64.bn > G",
+    "C12.bn M C24.bn C24.bn M C48.bn C48.bn M C96.bn C96.bn > G",
+    "C16.bn M C32.bn C32.bn M C64.bn C64.bn M C128.bn C128.bn > G",
+    "C24.bn M C48.bn C48.bn M C96.bn C96.bn M C192.bn C192.bn > G",
+    "C32.bn M C64.bn C64.bn M C128.bn C128.bn M C256.bn C256.bn > G",
+    "C16.bn M C32.bn C32.bn M C64.bn C64.bn M C128.bn C128.bn > G | small0.4",
+    "C24.bn M C48.bn C48.bn M C96.bn C96.bn M C192.bn C192.bn > G | small0.4",
+    "C16.bn M C32.bn C32.bn M C64.bn C64.bn M C128.bn C128.bn > G | shift0",
+    "C16.k5.s2.bn M C32.bn C32.bn M C64.bn C64.bn M C128.bn C128.bn > G",
+    "C24.k5.s2.bn M C48.bn C48.bn M C96.bn C96.bn M C192.bn C192.bn > G",
+    "C32.k5.s2.bn M C64.bn C64.bn M C128.bn C128.bn M C256.bn C256.bn > G",
+    "C16.bn M C32.bn M C64.bn C64.bn M C128.bn C128.bn > G",
+    "C24.bn M C48.bn M C96.bn C96.bn M C192.bn C192.bn > G",
+    "C32.bn M C64.bn M C128.bn C128.bn M C256.bn C256.bn > G",
+    "C8.bn M C16.bn C16.bn C16.bn.add2 M C32.bn C32.bn C32.bn.add2 M C64.bn C64.bn C64.bn.add2 > G",
+    "C12.bn M C24.bn C24.bn C24.bn.add2 M C48.bn C48.bn C48.bn.add2 M C96.bn C96.bn C96.bn.add2 > G",
+    "C16.bn M C32.bn C32.bn C32.bn.add2 M C64.bn C64.bn C64.bn.add2 M C128.bn C128.bn C128.bn.add2 > G",
+    "C32.bn M C64.bn M C128.bn > G",
+    "C32.k5.s2.bn C64.bn C64.bn M C128.bn C128.bn > G",
+    "C16.bn M C32.bn C48.bn M M C96.bn C128.bn C96.bn.add2 > G",
+    "C16.bn C48.bn M C96.bn C96.bn M C128.bn M C128.bn > G",
+)
+"""For pictures that are trained on for minutes: chains and residual networks of some widths, with and without a stride
+at first, with small pictures at first, without shifts, and two that searches of CIFAR-10 ended with."""
+
 TEXTS_BY_HAND = (
     "C128 > GM.d50",
     "I > G",

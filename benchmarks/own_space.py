@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from own_networks import PICTURES_BY_HAND, TEXTS_BY_HAND, networks
+from own_networks import LONGER, PICTURES_BY_HAND, TEXTS_BY_HAND, networks
 
 from neuralfinder.networks.chains import ChainSpace
 from neuralfinder.networks.cost import Rates
@@ -47,7 +47,7 @@ from neuralfinder.seeds import Seeds, torch_seed
 class Sizes:
     """How many samples of a task are trained on, seen by a search, and judge; steps of a full training, and batch.
 
-    `seconds` are about those of a full training on one core beyond which a network is left out.
+    Trainings that are `longer` than others are of networks by hand alone, whatever they take.
     """
 
     train: int
@@ -55,7 +55,7 @@ class Sizes:
     judging: int
     steps: int
     batch: int
-    seconds: float = 15.0
+    longer: bool = False
 
 
 TASKS = {
@@ -73,9 +73,9 @@ TASKS = {
     "digits28": Sizes(400, 120, 2000, 256, 32),
     "tongues": Sizes(2000, 500, 2000, 160, 64),
     "tiles": Sizes(2500, 600, 2000, 256, 128),
-    "pictures": Sizes(9000, 1000, 3000, 2048, 128, 900.0),
-    "mosaics": Sizes(5000, 1000, 2000, 1024, 128, 900.0),
-    "drawings": Sizes(1600, 219, 700, 1024, 64, 900.0),
+    "pictures": Sizes(9000, 1000, 3000, 2048, 128, longer=True),
+    "mosaics": Sizes(5000, 1000, 2000, 1024, 128, longer=True),
+    "drawings": Sizes(1600, 219, 700, 1024, 64, longer=True),
 }
 """Steps are a multiple of 16, networks gain little from more; batches as the package has them for so many samples."""
 
@@ -85,8 +85,8 @@ POINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 RISE, FALL = 1 / 32, 0.2
 """Share of a trunk's steps in which its rate rises; steps of a fall, as a share of those before it."""
 
-BY_HAND = 40 / 15
-"""How many times as long those by hand may take."""
+MOST_SECONDS, MOST_BY_HAND = 15, 40
+"""About the seconds of a full training on one core beyond which a network is left out of a task; of those by hand."""
 
 RATES = Rates(step=0.001, layer=0.0005, mac=1.5e-9, activation=2e-7, update=8e-11)
 """One core with bf16, batches of 128: only to leave out what is too large, so that all machines leave out the same."""
@@ -148,7 +148,7 @@ def jobs(task: str, prepared: Prepared) -> Iterator[list[Job]]:
         )  # fmt: skip
         space = prepared.space
         if drawn.key in (*PICTURES_BY_HAND, *TEXTS_BY_HAND):
-            space = dataclasses.replace(space, max_step_seconds=space.max_step_seconds * BY_HAND)
+            space = dataclasses.replace(space, max_step_seconds=space.max_step_seconds * MOST_BY_HAND / MOST_SECONDS)
         if genome.key in there or space.infeasible(genome):
             yield []
             continue
@@ -210,7 +210,7 @@ def prepare(path: Path, sizes: Sizes) -> Prepared:
     rng = Seeds(0).stream("mirror")
     mirror = not data.is_text and harmless_changes(data.samples[own], data.labels[own], recipe.shift, rng).mirror
     setup = Setup(train, rest, len(data.classes), preparation, recipe, sizes.batch, True, has_bf16(device))
-    seconds = sizes.seconds / sizes.steps * 128 / sizes.batch
+    seconds = math.inf if sizes.longer else MOST_SECONDS / sizes.steps * 128 / sizes.batch
     space = ChainSpace(
         data.shape, len(data.classes), rates=RATES, max_step_seconds=seconds, pool_first=True,
         max_parameters=10_000_000 if data.is_text else 4_000_000,
@@ -401,7 +401,7 @@ def this_run(prepared: dict[str, Prepared], first: Sequence[str]) -> dict[str, A
         "commit": commit.stdout.strip(),
         "first": [dataclasses.replace(parse(key), recipe=()).key for key in first],
         "tasks": {
-            name: {**{size: value for size, value in dataclasses.asdict(each.sizes).items() if size != "seconds"},
+            name: {**{size: value for size, value in dataclasses.asdict(each.sizes).items() if value},
                    "shape": dataclasses.astuple(each.space.shape), "classes": each.setup.classes,
                    "mirror": each.mirror, "fingerprint": each.fingerprint}
             for name, each in prepared.items()
@@ -436,15 +436,15 @@ def train(chosen: argparse.Namespace) -> None:
     rows = [row for path in (chosen.rows, *chosen.beside) for row in read_lines(path) if "genome" in row]
     there = {key(row) for row in rows}
     spent = {name: sum(row["seconds"][0] for row in rows if row["task"] == name) for name in tasks}
-    waiting = {
-        name: enumerate(itertools.chain(chosen_jobs(name, each, chosen.first), jobs(name, each)), -len(chosen.first))
-        for name, each in tasks.items()
-    }
+    waiting = {}
+    for name, each in tasks.items():
+        usual = chosen_jobs(name, each, LONGER) if each.sizes.longer else jobs(name, each)
+        waiting[name] = enumerate(itertools.chain(chosen_jobs(name, each, chosen.first), usual), -len(chosen.first))
     with chosen.rows.open("a", encoding="utf-8") as file:
         file.write(("\n" if file.tell() else "") + json.dumps(this_run(tasks, chosen.first)) + "\n")
         while waiting:
             task = min(waiting, key=lambda name: spent[name])
-            number, batch = next(waiting[task])
+            number, batch = next(waiting[task], (math.inf, []))
             if number >= chosen.networks:
                 del waiting[task]
                 continue

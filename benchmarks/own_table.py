@@ -134,7 +134,7 @@ class OwnSpace:
 
     Attributes:
         tasks: name -> `about`, `shape`, `classes`, `train`, `seen`, `judging`, `steps`, `batch`, `fingerprint`, and
-            `mirror`, which is whether pictures are mirrored as usual.
+            `mirror`, which is whether pictures are mirrored as usual, and `longer` as in `own_space.Sizes`.
         runs: machine, versions and commit of each run that trained.
         trainings: all of them.
     """
@@ -289,7 +289,8 @@ def read(path: Path = FILE) -> OwnSpace:
         sizes = form["tasks"][named["task"]]
         named["genome"], named["seconds"] = form["genomes"][named["genome"]], tuple(named["seconds"])
         named["points"] = tuple(_point(values, sizes) for values in named["points"])
-        trainings.append(Training(**named, drawn=named["genome"] not in form["runs"][named["run"]].get("first", ())))
+        chosen = named["genome"] in form["runs"][named["run"]].get("first", ())
+        trainings.append(Training(**named, drawn=not (chosen or sizes.get("longer"))))
     return OwnSpace(form["tasks"], form["runs"], tuple(trainings))
 
 

@@ -155,3 +155,24 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, monkeypatch: pytest.Mon
         (t.task, t.genome, t.points) for t in space.trainings
     }
     assert len(both.runs) == 2 * len(space.runs)
+
+
+@pytest.mark.thorough
+def test_longer_trainings_are_of_networks_by_hand_alone_which_nobody_drew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(own_space, "TASKS", {"digits": dataclasses.replace(SMALL, longer=True), "trec": SMALL})
+    monkeypatch.setattr(own_space, "LONGER", ("C8.bn M C8.bn > G", "C8.bn > G | small0.4", "C512.k7 C512.k7 > G"))
+    rows, table = folder / "rows.jsonl", folder / "table.json.gz"
+    own_space.train(
+        Namespace(
+            folder=folder, rows=rows, task=["digits", "trec"], part="0/1", seconds=1e9, networks=2, beside=[], first=[]
+        )
+    )
+    write(pack([rows], {}), table)
+    space = read(table)
+    chosen = {(t.genome, t.small) for t in space.trainings if t.task == "digits"}
+    assert chosen == {("C8.bn M C8.bn > G", 0.0), ("C8.bn > G", 0.4)}  # --networks ends it
+    assert {t.drawn for t in space.trainings if t.task == "digits"} == {False}
+    assert {t.drawn for t in space.trainings if t.task == "trec"} == {True}
+    assert "longer" not in space.tasks["trec"]

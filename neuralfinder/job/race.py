@@ -225,8 +225,9 @@ def best_first(forecast: Forecast, entrants: Sequence[Entrant]) -> list[Entrant]
 
 
 def _seen(entrants: Sequence[Entrant]) -> list[Seen]:
-    """Those that were trained, as they are now."""
-    return [(each.genome, each.score, each.epochs) for entrant in entrants if (each := entrant.trained)]
+    """Those that were trained, as they are now; one that is past its best has had what made it worse, too."""
+    known = [(entrant, each) for entrant in entrants if (each := entrant.trained)]
+    return [(each.genome, each.score, (entrant.beyond or each).epochs) for entrant, each in known]
 
 
 def _go_on(

@@ -315,6 +315,27 @@ def test_experience_decides_what_little_training_does_not_tell() -> None:
     assert forecast.close([(GENOMES[1], 0.5, 60), (GENOMES[0], 0.3, 60)]) == [True, False]
 
 
+def test_who_went_back_has_nothing_more_to_gain_than_who_went_on() -> None:
+    """It has had the training that made it worse: where it is again, it does not stand as one that has yet to go on."""
+
+    class Growing(Known):
+        """Expects more of who has more steps."""
+
+        def _mean(self, genomes: Sequence[Genome], steps: Sequence[float]) -> np.ndarray:
+            return np.log2(steps)
+
+    forecast = dataclasses.replace(forecast_of(1000.0), expectation=Growing({}))
+
+    def trained(name: str, place: int, score: float, epochs: float) -> Trained:
+        return Trained(name, GENOMES[place], score, place, epochs, (score,), "complete", math.nan, 1.0)
+
+    on = Entrant("on", GENOMES[0], {-1: trained("0", 0, 0.45, 5), 0: trained("on-0", 0, 0.52, 10)})
+    back = Entrant("back", GENOMES[1], {-1: trained("1", 1, 0.5, 5)}, beyond=trained("back-0", 1, 0.4, 10))
+    yet = Entrant("yet", GENOMES[1], {-1: trained("1", 1, 0.5, 5)})
+    assert [each.name for each in best_first(forecast, [back, on])] == ["on", "back"]
+    assert [each.name for each in best_first(forecast, [yet, on])] == ["yet", "on"]
+
+
 def test_what_takes_longer_than_predicted_shortens_what_comes() -> None:
     entrants = [Entrant(f"final-{place}", GENOMES[1]) for place in range(4)]
     scores: dict[str, list[float | None]] = {entrant.name: [0.9] * 3 for entrant in entrants}

@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 from neuralfinder.networks.chains import ALPHABETS, ChainSpace
 from neuralfinder.networks.expectation import (
     BEYOND,
+    FADING,
     GAINS,
     SMALLER,
     UNMOVED,
@@ -75,9 +76,9 @@ def test_a_network_that_gets_fewer_steps_is_worth_less():
     assert np.diff(expected(past()).mean([parse(FEW[4]), parse(FEW[6])])) > 0
 
 
-def test_more_steps_than_any_row_has_are_worth_as_much_by_each_doubling():
+def test_more_steps_than_any_row_has_are_worth_less_by_each_doubling():
     means = [expected(past(), steps).mean([parse(FEW[4])])[0] for steps in (256, 512, 1024)]
-    assert np.diff(means) == pytest.approx([BEYOND, BEYOND])
+    assert np.diff(means) == pytest.approx([BEYOND, BEYOND * FADING])
     assert expected(past(), 1024).predict([parse(FEW[4])])[0] == pytest.approx(means[2:])
 
 

@@ -25,6 +25,7 @@ from neuralfinder.cli import cli
 from neuralfinder.errors import NothingTrainedError
 from neuralfinder.networks.cost import cost
 from neuralfinder.search.archive import read_trainings
+from neuralfinder.search.events import FullyTrained
 from neuralfinder.search.record import Record
 from neuralfinder.training.train import train
 from neuralfinder.types import Shape
@@ -166,9 +167,7 @@ def test_h05_out_of_memory_is_learned_from(
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", out_of_memory_above(LIMIT, *errors))
     X, y = pictures(60, 12)
     np.savez(tmp_path / "data.npz", X=X, y=y)
-    command = (
-        f"search {tmp_path}/data.npz --candidates 20 --epochs 1 --final-epochs 2 --run {tmp_path}/run --experience off"
-    )
+    command = f"search {tmp_path}/data.npz --candidates 20 --epochs 1 --final-epochs 2 --run {tmp_path}/run"
     ended = CliRunner().invoke(cli, [*command.split(), "--strategy", strategy], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
 
@@ -223,11 +222,15 @@ def test_h05_no_memory_at_all_is_an_error_with_the_reasons_recorded(
 ) -> None:
     monkeypatch.setattr(neuralfinder.training.evaluate, "train", out_of_memory_above(0, CUDA))
     X, y = pictures(60, 12)
-    with pytest.raises(NothingTrainedError, match=r"no network .*: [2-9] x out of memory \(.*--all"):
+    with pytest.raises(NothingTrainedError, match=r"no network .*: \d x out of memory \(.*--all") as raised:
         tiny(candidates=3, experience="default", run=tmp_path).fit(X, y)
     with Record(tmp_path / "run.sqlite", readonly=True) as record:
-        results = [result for _, result in read_trainings(record.events())]
+        events = [*record.events()]
+    results = [result for _, result in read_trainings(events)]
+    results += [event.result for event in events if isinstance(event, FullyTrained)]  # the network by hand
     assert {result.failure for result in results if result} == {"out of memory"}
+    assert f": {len(results)} x out of memory" in str(raised.value)
+    assert len(results) > 1
 
 
 # H08: very little time

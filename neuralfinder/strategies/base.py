@@ -180,7 +180,7 @@ class Strategy(ABC):
             self._note("cached", genome=proposal.genome.key, operator=proposal.operator)
             self._learn(proposal, known)
             return None
-        if reason := self.space.infeasible(proposal.genome) or self._beyond_memory(proposal.genome):
+        if reason := self.infeasible(proposal.genome):
             self.counts["infeasible"] += 1
             self._note(reason, genome=proposal.genome.key, operator=proposal.operator, parents=proposal.parents)
             self._learn(proposal, Result(-1, None, reason))
@@ -200,6 +200,10 @@ class Strategy(ABC):
         self._pending[candidate.id] = candidate
         self._waiting[key].append(proposal)
         return candidate
+
+    def infeasible(self, genome: Genome) -> str | None:
+        """Why it is not trained here, if so: the space's reasons, and what trainings told of this machine's memory."""
+        return self.space.infeasible(genome) or self._beyond_memory(genome)
 
     def _beyond_memory(self, genome: Genome) -> str | None:
         """Refuse what is at least as large as something that ran out of memory.

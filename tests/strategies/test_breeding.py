@@ -198,3 +198,16 @@ def test_children_are_ranked_by_experience_before_the_first_scores():
         for each in (blind, guided)
     )
     assert chosen > drawn + 0.05
+
+
+def test_what_is_not_to_be_born_here_is_not_chosen_either():
+    """Foresight would else propose the same large networks, round after round, that do not fit into memory."""
+    most = 2 * SPACE.cost(SPACE.smallest()).parameters
+    breeder = Breeder(
+        SPACE, np.random.default_rng(0), 20, 1.0, 0.0,
+        infeasible=lambda genome: None if SPACE.cost(genome).parameters < most else "infeasible:memory",
+    )  # fmt: skip
+    parent = SPACE.smallest()
+    births = [birth for _ in range(20) for birth in breeder.children(parent, parent, 2, ())]
+    assert births
+    assert all(SPACE.cost(birth.genome).parameters < most for birth in births)

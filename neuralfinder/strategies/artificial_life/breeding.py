@@ -45,6 +45,7 @@ class Breeder:
         explore: probability that one is taken at random instead, as in epsilon-greedy choice: the surrogate learns
             nothing of what it always thinks little of.
         expectation: what experience of other tasks lets one expect; `None` for none.
+        infeasible: why a network is not to be born, `None` for one that may; by default what the space says.
 
     Attributes:
         tried, paid: births by operator, and those of them that were better than the main life.
@@ -59,8 +60,9 @@ class Breeder:
         optimism: float,
         explore: float,
         expectation: Expectation | None = None,
+        infeasible: Callable[[Genome], str | None] | None = None,
     ) -> None:
-        self.space, self._rng = space, rng
+        self.space, self._rng, self._infeasible = space, rng, infeasible or space.infeasible
         self._possible, self._optimism, self._explore = possible, optimism, explore
         self._surrogate = Surrogate(space, expectation)
         whole = ("cross", "newcomer") if space.fixed_length else ("copy", "cross", "newcomer")
@@ -137,7 +139,7 @@ class Breeder:
             birth = breed()
             # mended whatever the setting `repair`: what would die at birth would be drawn for nothing
             genome = self.space.canonical(self.space.mend(birth.genome))
-            if genome.key not in known and self.space.infeasible(genome) is None:
+            if genome.key not in known and self._infeasible(genome) is None:
                 pool.setdefault(genome.key, birth._replace(genome=genome))
                 if len(pool) == wanted:
                     break

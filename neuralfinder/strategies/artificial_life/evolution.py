@@ -173,7 +173,8 @@ class ArtificialLife(Strategy):
         self.foresight, self.confirm = foresight, confirm
         self._rng = seeds.stream("artificial-life")
         self._expectation, self._ancestors = expectation, ancestors
-        self._breeder = Breeder(space, self._rng, foresight, optimism, explore, expectation) if children else None
+        chooses = foresight, optimism, explore, expectation, self.infeasible
+        self._breeder = Breeder(space, self._rng, *chooses) if children else None
         self._unmoved: Counter[Cell] = Counter()
         self._repeats = [0.0, 0.0]
         self._learned_from: set[tuple[str, int]] = set()
